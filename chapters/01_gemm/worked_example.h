@@ -1,0 +1,24 @@
+// The worked example: X times A, 4 × 4, small whole numbers, so that every product can be checked in one's head.
+// Chapters 03 and 04 split these very matrices.
+#pragma once
+#include <string>
+
+#include "common/reference.h"
+
+namespace shard {
+
+struct WorkedExample {
+  reference::Matrix x, a;  // [4 × 4] each
+};
+WorkedExample worked_example();
+
+/// A matrix of whole numbers as lines of text, in brackets.
+std::string drawn(const reference::Matrix& matrix);
+
+/// Blocks of lines put beside each other, each with its name above it: "X · A = Y" with matrices for letters.
+struct Labelled {
+  std::string name, block;
+};
+std::string side_by_side(const std::vector<Labelled>& blocks);
+
+}  // namespace shard

@@ -1,0 +1,40 @@
+#include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
+
+#include "common/ops.h"
+#include "common/trace.h"
+
+namespace shard {
+
+RowParallelLinear::RowParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
+                                     const Init& init)
+    : weight(group.backend(), name + ".weight", Shard::of_rows({in, out}, part_of(in, group.size(), group.rank())),
+             init.seed, init.weight),
+      bias(group.backend(), name + ".bias", Shard::all({out}), init.seed, init.vector),
+      group_(group) {}
+
+//! [03-forward]
+PartialSum RowParallelLinear::partial_forward(const Tensor& x) {  // x: [tokens × in/t]
+  x_ = x;
+  return PartialSum(matmul(x, weight.value));  // X_i·A_i: [tokens × out], one term of Y
+}
+
+Tensor RowParallelLinear::forward(const Tensor& x) {
+  TraceRange range(TraceRow::compute, "row-parallel forward", weight.name);
+  Tensor y = group_.all_reduce(partial_forward(x));  // Σ X_i·A_i
+  add_bias(y, bias.value);                           // once, after the sum
+  return y;
+}
+//! [03-forward]
+
+//! [03-backward]
+Tensor RowParallelLinear::backward(const Tensor& dy) {  // dy: [tokens × out], the same on every rank
+  TraceRange range(TraceRow::compute, "row-parallel backward", weight.name);
+  add_matmul(weight.gradient, transposed(x_), dy);  // dA_i += X_iᵀ·dY
+  add_column_sums(bias.gradient, dy);               // db += Σ over tokens, the same on every rank
+  weight.gradient_is_ready();
+  bias.gradient_is_ready();
+  return matmul(dy, transposed(weight.value));  // dX_i = dY·A_iᵀ: [tokens × in/t]
+}
+//! [03-backward]
+
+}  // namespace shard

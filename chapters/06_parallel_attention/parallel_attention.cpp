@@ -1,0 +1,80 @@
+#include "chapters/06_parallel_attention/parallel_attention.h"
+
+#include <cmath>
+
+#include "common/ops.h"
+#include "common/trace.h"
+
+namespace shard {
+
+//! [06-cut]
+std::vector<Range> qkv_columns(int64_t width, int64_t heads, int ranks, int rank) {
+  require_usage(width % heads == 0, "a width of ", width, " cannot be divided into ", heads, " heads");
+  require_usage(heads % ranks == 0, heads, " heads cannot be shared out evenly over ", ranks, " tensor-parallel ranks");
+  const Range part = part_of(width, ranks, rank);  // whole heads: ranks divides heads, heads divides width
+  std::vector<Range> columns;
+  for (int64_t matrix = 0; matrix < 3; ++matrix) {  // Q, K, V
+    columns.push_back({matrix * width + part.begin, matrix * width + part.end});
+  }
+  return columns;
+}
+//! [06-cut]
+
+ParallelAttention::ParallelAttention(Communicator& group, const std::string& name, int64_t width, int64_t heads,
+                                     const Init& init, float projection)
+    : group_(group),
+      heads_(heads),
+      local_heads_(heads / group.size()),
+      head_width_(width / heads),
+      qkv_(group, name + ".c_attn", width, 3 * width, qkv_columns(width, heads, group.size(), group.rank()), init),
+      projection_(group, name + ".c_proj", width, width, init.with_weight(projection)) {}
+
+//! [06-forward]
+Tensor ParallelAttention::forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout_settings) {
+  TraceRange range(TraceRow::compute, "attention forward");
+  batch_ = batch;
+  dropout_ = dropout_settings;
+  const int64_t part = local_heads_ * head_width_;                          // width/t
+  const Tensor qkv = qkv_.forward(x);                                       // [tokens × 3·width/t]: Q_i K_i V_i
+  q_ = split_heads(qkv, 0, batch, local_heads_, head_width_);               // [batch·heads/t × context × head_width]
+  k_ = split_heads(qkv, part, batch, local_heads_, head_width_);
+  v_ = split_heads(qkv, 2 * part, batch, local_heads_, head_width_);
+  probabilities_ = matmul(q_, transposed(k_));                              // [batch·heads/t × context × context]
+  causal_softmax(probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
+  dropped_ = with_dropout(probabilities_);
+  Tensor heads(x.backend(), {x.rows(), part});                              // [tokens × width/t]
+  merge_heads(heads, 0, matmul(dropped_, v_));
+  return projection_.forward(heads);                                        // one all-reduce, bias once
+}
+//! [06-forward]
+
+//! [06-backward]
+Tensor ParallelAttention::backward(const Tensor& dz) {
+  TraceRange range(TraceRow::compute, "attention backward");
+  const int64_t part = local_heads_ * head_width_;
+  const Tensor dheads = split_heads(projection_.backward(dz), 0, batch_, local_heads_, head_width_);
+  Tensor dscores = with_dropout(matmul(dheads, transposed(v_)));            // d(probabilities): the same mask again
+  causal_softmax_backward(dscores, probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
+  Tensor dqkv(dz.backend(), {dz.rows(), 3 * part});                         // [tokens × 3·width/t]
+  merge_heads(dqkv, 0, matmul(dscores, k_));
+  merge_heads(dqkv, part, matmul(transposed(dscores), q_));
+  merge_heads(dqkv, 2 * part, matmul(transposed(dropped_), dheads));
+  return qkv_.backward(dqkv);                                               // one all-reduce
+}
+//! [06-backward]
+
+Tensor ParallelAttention::with_dropout(const Tensor& x) const {
+  if (dropout_.probability == 0.0f) return x;
+  const int64_t per_head = x.shape()[1] * x.shape()[2];  // of the whole [global batch × heads·context²], this rank has …
+  const Block block{dropout_.first_sequence, group_.rank() * local_heads_ * per_head, heads_ * per_head};
+  const Tensor rows = x.reshape({batch_, local_heads_ * per_head});
+  return dropout(rows, dropout_.probability, dropout_.random, block).reshape(x.shape());
+}
+
+Parameters ParallelAttention::parameters() {
+  Parameters all = qkv_.parameters();
+  append(all, projection_.parameters());
+  return all;
+}
+
+}  // namespace shard

@@ -1,0 +1,11 @@
+// Seconds since some fixed moment: for durations, deadlines and timelines.
+#pragma once
+#include <chrono>
+
+namespace shard {
+
+inline double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace shard

@@ -1,0 +1,53 @@
+// The CPU's memory and its name.
+#include "common/cpu/cpu_backend.h"
+
+#include <dnnl.h>
+#include <omp.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <new>
+
+namespace shard {
+
+CpuBackend::CpuBackend(int threads) : threads_(threads) { omp_set_num_threads(threads); }
+
+CpuBackend::~CpuBackend() { give_back_all(); }
+
+static std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+std::string CpuBackend::description() const {
+  const dnnl_version_t* version = dnnl_version();
+  return text("CPU (", processor_name(), ", ", threads_, threads_ == 1 ? " thread" : " threads", " a rank, oneDNN ",
+              version->major, ".", version->minor, ".", version->patch, ")");
+}
+
+void* CpuBackend::take_block(size_t bytes) {
+  constexpr size_t cache_line = 64;
+  void* block = std::aligned_alloc(cache_line, (bytes + cache_line - 1) / cache_line * cache_line);
+  require(block != nullptr || bytes == 0, "out of memory: ", bytes, " bytes for a tensor on the CPU");
+  return block;
+}
+
+void CpuBackend::give_back_block(void* block, size_t) noexcept { std::free(block); }
+
+void CpuBackend::fill_with_nan(void* block, size_t bytes) { std::memset(block, 0xFF, bytes); }
+
+void CpuBackend::copy_to_host(void* host, const void* device, size_t bytes) {
+  if (bytes > 0) std::memcpy(host, device, bytes);
+}
+
+void CpuBackend::copy_from_host(void* device, const void* host, size_t bytes) {
+  if (bytes > 0) std::memcpy(device, host, bytes);
+}
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<CpuBackend>(threads); }
+
+}  // namespace shard

@@ -1,0 +1,62 @@
+// CpuBackend: matrix products by oneDNN, everything else by plain loops that OpenMP and the compiler spread.
+#pragma once
+#include "common/backend.h"
+
+namespace shard {
+
+class CpuBackend : public Backend {
+ public:
+  /// Sets the number of OpenMP threads of this process.
+  explicit CpuBackend(int threads);
+  ~CpuBackend() override;
+
+  Device device() const override { return Device::cpu; }
+  std::string description() const override;
+  void synchronize() override {}
+  void copy_to_host(void* host, const void* device, size_t bytes) override;
+  void copy_from_host(void* device, const void* host, size_t bytes) override;
+
+  void copy(Tensor& to, const Tensor& from) override;
+  void fill(Tensor& x, float value) override;
+  void accumulate(Tensor& y, const Tensor& x, float factor) override;
+  void add(Tensor& out, const Tensor& a, const Tensor& b) override;
+  void scale(Tensor& x, float factor) override;
+  void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column, int64_t columns) override;
+  void matmul(Tensor& c, Operand a, Operand b, float beta) override;
+  void add_bias(Tensor& y, const Tensor& bias) override;
+  void add_column_sums(Tensor& sums, const Tensor& x) override;
+  void gelu(Tensor& y, const Tensor& x) override;
+  void gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) override;
+  void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x, const Tensor& gain,
+                  const Tensor& bias, float epsilon) override;
+  void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy, const Tensor& x,
+                           const Tensor& mean, const Tensor& inverse_deviation, const Tensor& gain) override;
+  void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random, Block block) override;
+  void split_heads(Tensor& heads, const Tensor& x, int64_t first_column) override;
+  void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) override;
+  void causal_softmax(Tensor& scores, float scale) override;
+  void causal_softmax_backward(Tensor& dscores, const Tensor& probabilities, float scale) override;
+  void gather_rows(Tensor& out, const Tensor& table, const Tensor& ids, int64_t first_row) override;
+  void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) override;
+  void row_max(Tensor& max, const Tensor& x, int64_t valid_columns) override;
+  void exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max, int64_t valid_columns) override;
+  void pick(Tensor& picked, const Tensor& x, const Tensor& columns, int64_t first_column) override;
+  void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max, const Tensor& picked) override;
+  void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets, int64_t first_column,
+                              float factor) override;
+  void add_sum(Tensor& total, const Tensor& x) override;
+  void add_sum_of_squares(Tensor& total, const Tensor& x) override;
+  void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) override;
+  void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient, const Tensor& gradient_factor,
+             const AdamW& hyper) override;
+
+ protected:
+  void* take_block(size_t bytes) override;
+  void give_back_block(void* block, size_t bytes) noexcept override;
+  void fill_with_nan(void* block, size_t bytes) override;
+
+ private:
+  int threads_;
+};
+
+}  // namespace shard

@@ -1,0 +1,27 @@
+// parallel_for: the one way in which the CPU's loops use threads.
+#pragma once
+#include <omp.h>
+
+#include <cstdint>
+
+#include "common/partition.h"
+
+namespace shard {
+
+/// Calls body(begin, end) for consecutive parts of 0 … count-1, one part a thread. `cost`: operations per item, so
+/// that work too small to be worth the threads' start (a few µs) stays on the calling thread.
+template <class Body>
+void parallel_for(int64_t count, int64_t cost, const Body& body) {
+  constexpr int64_t worth_starting_threads = 16384;
+  if (count * cost < worth_starting_threads || omp_in_parallel() || omp_get_max_threads() == 1) {
+    body(int64_t{0}, count);
+    return;
+  }
+#pragma omp parallel
+  {
+    const Range part = part_of(count, omp_get_num_threads(), omp_get_thread_num());
+    body(part.begin, part.end);
+  }
+}
+
+}  // namespace shard

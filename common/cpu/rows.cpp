@@ -1,0 +1,137 @@
+// Loops that reduce along rows: layer norm and attention's softmax, and the moves between tokens and heads.
+// Compiled with -ffast-math.
+#include <algorithm>
+#include <cmath>
+
+#include "common/cpu/cpu_backend.h"
+#include "common/cpu/parallel.h"
+
+namespace shard {
+
+void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x, const Tensor& gain,
+                            const Tensor& bias, float epsilon) {
+  const int64_t width = x.columns();
+  const float *in = x.data<float>(), *g = gain.data<float>(), *b = bias.data<float>();
+  float *out = y.data<float>(), *means = mean.data<float>(), *inverses = inverse_deviation.data<float>();
+  parallel_for(x.rows(), 4 * width, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* values = in + row * width;
+      float sum = 0, squares = 0;
+      for (int64_t i = 0; i < width; ++i) sum += values[i];
+      const float m = sum / static_cast<float>(width);
+      for (int64_t i = 0; i < width; ++i) squares += (values[i] - m) * (values[i] - m);
+      const float inverse = 1.0f / std::sqrt(squares / static_cast<float>(width) + epsilon);
+      for (int64_t i = 0; i < width; ++i) out[row * width + i] = (values[i] - m) * inverse * g[i] + b[i];
+      means[row] = m;
+      inverses[row] = inverse;
+    }
+  });
+}
+
+/// dx of one row: see ops.h for the formula.
+static void layer_norm_row_backward(float* dx, const float* dy, const float* x, float mean, float inverse,
+                                    const float* gain, int64_t width) {
+  float sum = 0, sum_with_n = 0;
+  for (int64_t i = 0; i < width; ++i) {
+    const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
+    sum += g;
+    sum_with_n += g * n;
+  }
+  const float mean_g = sum / static_cast<float>(width), mean_gn = sum_with_n / static_cast<float>(width);
+  for (int64_t i = 0; i < width; ++i) {
+    const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
+    dx[i] = inverse * (g - mean_g - n * mean_gn);
+  }
+}
+
+void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy, const Tensor& x,
+                                     const Tensor& mean, const Tensor& inverse_deviation, const Tensor& gain) {
+  const int64_t width = x.columns(), rows = x.rows();
+  const float *in = x.data<float>(), *g = gain.data<float>(), *upstream = dy.data<float>();
+  const float *means = mean.data<float>(), *inverses = inverse_deviation.data<float>();
+  float *out = dx.data<float>(), *gain_sums = dgain.data<float>(), *bias_sums = dbias.data<float>();
+  parallel_for(rows, 6 * width, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      layer_norm_row_backward(out + row * width, upstream + row * width, in + row * width, means[row], inverses[row], g,
+                              width);
+    }
+  });
+  parallel_for(width, 4 * rows, [=](int64_t begin, int64_t end) {
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float d = upstream[row * width + i];
+        gain_sums[i] += d * (in[row * width + i] - means[row]) * inverses[row];
+        bias_sums[i] += d;
+      }
+    }
+  });
+}
+
+/// Calls move(token's entry, head's entry) for each sequence, head and position: head_width numbers stand at each.
+template <class Move>
+static void for_each_head_vector(const Tensor& heads, const Tensor& tokens, int64_t first_column, const Move& move) {
+  const int64_t context = heads.shape()[1], head_width = heads.shape()[2], columns = tokens.columns();
+  const int64_t batch = tokens.rows() / context, count = heads.shape()[0] / batch;
+  parallel_for(batch * count, context * head_width, [=](int64_t begin, int64_t end) {
+    for (int64_t matrix = begin; matrix < end; ++matrix) {
+      const int64_t sequence = matrix / count, head = matrix % count;
+      for (int64_t position = 0; position < context; ++position) {
+        move((sequence * context + position) * columns + first_column + head * head_width,
+             (matrix * context + position) * head_width);
+      }
+    }
+  });
+}
+
+void CpuBackend::split_heads(Tensor& heads, const Tensor& x, int64_t first_column) {
+  float* out = heads.data<float>();
+  const float* in = x.data<float>();
+  const int64_t head_width = heads.columns();
+  for_each_head_vector(heads, x, first_column, [=](int64_t token, int64_t head) {
+    std::copy_n(in + token, head_width, out + head);
+  });
+}
+
+void CpuBackend::merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) {
+  float* out = x.data<float>();
+  const float* in = heads.data<float>();
+  const int64_t head_width = heads.columns();
+  for_each_head_vector(heads, x, first_column, [=](int64_t token, int64_t head) {
+    std::copy_n(in + head, head_width, out + token);
+  });
+}
+
+void CpuBackend::causal_softmax(Tensor& scores, float scale) {
+  float* all = scores.data<float>();
+  const int64_t context = scores.columns();
+  parallel_for(scores.rows(), 8 * context, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* p = all + row * context;
+      const int64_t seen = row % context + 1;  // position i attends to 0 … i
+      float max = p[0], sum = 0;
+      for (int64_t i = 1; i < seen; ++i) max = std::max(max, p[i]);
+      for (int64_t i = 0; i < seen; ++i) p[i] = std::exp(scale * (p[i] - max));
+      for (int64_t i = 0; i < seen; ++i) sum += p[i];
+      const float inverse = 1.0f / sum;
+      for (int64_t i = 0; i < seen; ++i) p[i] *= inverse;
+      std::fill(p + seen, p + context, 0.0f);
+    }
+  });
+}
+
+void CpuBackend::causal_softmax_backward(Tensor& dscores, const Tensor& probabilities, float scale) {
+  float* all = dscores.data<float>();
+  const float* probability = probabilities.data<float>();
+  const int64_t context = dscores.columns();
+  parallel_for(dscores.rows(), 4 * context, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* d = all + row * context;
+      const float* p = probability + row * context;
+      float sum = 0;
+      for (int64_t i = 0; i < context; ++i) sum += p[i] * d[i];
+      for (int64_t i = 0; i < context; ++i) d[i] = scale * p[i] * (d[i] - sum);
+    }
+  });
+}
+
+}  // namespace shard

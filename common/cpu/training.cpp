@@ -1,0 +1,60 @@
+// Sums over whole tensors and the optimizer's step. Compiled with -ffast-math.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "common/cpu/cpu_backend.h"
+#include "common/cpu/parallel.h"
+
+namespace shard {
+
+/// Σ term(x[i]) in double, summed in parts of fixed length, so that the number of threads does not change the result.
+template <class Term>
+static double sum_over(const Tensor& x, const Term& term) {
+  constexpr int64_t part = 16384;
+  const int64_t parts = (x.elements() + part - 1) / part;
+  const float* values = x.data<float>();
+  static thread_local std::vector<double> sums;  // kept between calls: a step allocates nothing
+  sums.assign(static_cast<size_t>(parts), 0.0);
+  double* sum = sums.data();
+  parallel_for(parts, part, [&, sum](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      double s = 0;
+      const int64_t last = std::min((p + 1) * part, x.elements());
+      for (int64_t i = p * part; i < last; ++i) s += term(static_cast<double>(values[i]));
+      sum[p] = s;
+    }
+  });
+  double total = 0;
+  for (double s : sums) total += s;
+  return total;
+}
+
+void CpuBackend::add_sum(Tensor& total, const Tensor& x) {
+  *total.data<float>() += static_cast<float>(sum_over(x, [](double value) { return value; }));
+}
+
+void CpuBackend::add_sum_of_squares(Tensor& total, const Tensor& x) {
+  *total.data<float>() += static_cast<float>(sum_over(x, [](double value) { return value * value; }));
+}
+
+void CpuBackend::clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) {
+  const float norm = std::sqrt(*sum_of_squares.data<float>());
+  *factor.data<float>() = limit == 0.0f ? 1.0f : std::min(1.0f, limit / (norm + 1e-6f));
+}
+
+void CpuBackend::adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient, const Tensor& gradient_factor,
+                       const AdamW& hyper) {
+  float *w = weight.data<float>(), *first = m.data<float>(), *second = v.data<float>();
+  const float* g = gradient.data<float>();
+  const float factor = *gradient_factor.data<float>();
+  const auto step = static_cast<double>(hyper.step);
+  const auto c1 = static_cast<float>(1.0 - std::pow(double{hyper.beta1}, step));
+  const auto c2 = static_cast<float>(1.0 - std::pow(double{hyper.beta2}, step));
+  constexpr int64_t cost = 8;
+  parallel_for(weight.elements(), cost, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) adamw_update(w[i], first[i], second[i], factor * g[i], hyper, c1, c2);
+  });
+}
+
+}  // namespace shard

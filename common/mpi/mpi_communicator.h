@@ -1,0 +1,29 @@
+// MpiCommunicator: the collectives by MPI's non-blocking calls, each waited for by MpiGroup's watchful wait.
+#pragma once
+#include "common/mpi/mpi_group.h"
+
+namespace shard {
+
+class MpiCommunicator : public Communicator {
+ public:
+  MpiCommunicator(Backend& backend, Ledger& ledger, MPI_Comm comm, const std::string& name, StatusBoard& board,
+                  const MpiSettings& settings);
+
+  std::unique_ptr<Communicator> split(int color, const std::string& name) override;
+  std::vector<std::string> gather_text(const std::string& text) override { return group_.gather_text(text); }
+
+ protected:
+  std::unique_ptr<Work> start_sum(Tensor& x) override;
+  std::unique_ptr<Work> start_max(Tensor& x) override;
+  std::unique_ptr<Work> start_gather(Tensor& all, const Tensor& piece, std::span<const int64_t> counts) override;
+  std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term, std::span<const int64_t> counts) override;
+  std::unique_ptr<Work> start_broadcast(Tensor& x, int root) override;
+  std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) override;
+  std::unique_ptr<Work> start_barrier() override;
+  void announce(const Call& call) override { group_.announce(call); }
+
+ private:
+  MpiGroup group_;
+};
+
+}  // namespace shard

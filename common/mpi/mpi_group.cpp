@@ -1,0 +1,103 @@
+#include "common/mpi/mpi_group.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "common/clock.h"
+#include "common/mpi/check.h"
+
+namespace shard {
+
+MpiGroup::MpiGroup(MPI_Comm comm, std::string name, StatusBoard& board, const MpiSettings& settings)
+    : comm_(comm), name_(std::move(name)), board_(board), settings_(settings) {
+  check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  check_mpi(MPI_Comm_rank(comm_, &rank_), "MPI_Comm_rank");
+  check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
+  std::vector<int> ranks(static_cast<size_t>(size_));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  world_ranks_.resize(ranks.size());
+  MPI_Group here, world;
+  check_mpi(MPI_Comm_group(comm_, &here), "MPI_Comm_group");
+  check_mpi(MPI_Comm_group(MPI_COMM_WORLD, &world), "MPI_Comm_group");
+  check_mpi(MPI_Group_translate_ranks(here, size_, ranks.data(), world, world_ranks_.data()),
+            "MPI_Group_translate_ranks");
+  MPI_Group_free(&here);
+  MPI_Group_free(&world);
+}
+
+MpiGroup::~MpiGroup() {
+  // Freeing is collective: after an exception the others may not come, and the program ends anyway.
+  if (std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
+}
+
+MPI_Comm MpiGroup::split(int color) const {
+  MPI_Comm part = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split(comm_, color, rank_, &part), "MPI_Comm_split");
+  return part;
+}
+
+void MpiGroup::announce(const Call& call) {
+  board_.waits(call, name_);
+  if (settings_.check_collectives) compare(call);
+}
+
+void MpiGroup::compare(const Call& mine) const {
+  std::vector<Call> calls(static_cast<size_t>(size_));
+  MPI_Request request;
+  check_mpi(MPI_Iallgather(&mine, sizeof mine, MPI_BYTE, calls.data(), sizeof mine, MPI_BYTE, comm_, &request),
+            "MPI_Iallgather");
+  wait(request);
+  for (size_t other = 0; other < calls.size(); ++other) {
+    const Call& theirs = calls[other];
+    const bool same = theirs.op == mine.op && theirs.type == mine.type && theirs.number == mine.number &&
+                      (mine.uneven || theirs.count == mine.count);
+    require(same, "the ranks of ", name_, " call different collectives: rank ", world_ranks_[rank_], ": ",
+            to_string(mine), ", rank ", world_ranks_[other], ": ", to_string(theirs));
+  }
+}
+
+void MpiGroup::wait(const std::function<bool()>& done) const {
+  constexpr double patience = 0.05;  // seconds before the board is asked whether somebody has left
+  const double start = now();
+  double next_look = start + patience;
+  for (int64_t tries = 1; !done(); ++tries) {
+    if (tries % 16 != 0) continue;
+    sched_yield();  // ranks may outnumber cores
+    if (now() < next_look) continue;
+    next_look = now() + patience;
+    const int left = board_.first_that_left(world_ranks_);
+    require(left < 0, "rank ", left, " left while others of ", name_, " wait for it: ", board_.describe(world_ranks_));
+    require(now() - start < settings_.timeout, "gave up after ", settings_.timeout, " s (--timeout): ",
+            board_.describe(world_ranks_));
+  }
+  board_.computes();
+}
+
+void MpiGroup::wait(MPI_Request& request) const {
+  wait([&] {
+    int done = 0;
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    return done != 0;
+  });
+}
+
+std::vector<std::string> MpiGroup::gather_text(const std::string& text) const {
+  const int length = static_cast<int>(text.size());
+  std::vector<int> lengths(static_cast<size_t>(size_)), offsets(lengths.size());
+  MPI_Request request;
+  check_mpi(MPI_Iallgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, comm_, &request), "MPI_Iallgather");
+  wait(request);
+  std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
+  std::string all(static_cast<size_t>(offsets.back() + lengths.back()), '\0');
+  check_mpi(MPI_Iallgatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR, comm_,
+                            &request),
+            "MPI_Iallgatherv");
+  wait(request);
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < lengths.size(); ++i) texts.push_back(all.substr(offsets[i], lengths[i]));
+  return texts;
+}
+
+}  // namespace shard

@@ -1,0 +1,49 @@
+// MpiGroup: an MPI communicator that is freed by its owner, and the watchful wait: with a time limit, an eye on ranks
+// that have left, and the comparison of collectives. MpiCommunicator moves tensors with it.
+#pragma once
+#include <mpi.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/communicator.h"
+#include "common/mpi/session.h"
+#include "common/mpi/status_board.h"
+
+namespace shard {
+
+class MpiGroup {
+ public:
+  /// Takes `comm` over. Board and settings belong to the session.
+  MpiGroup(MPI_Comm comm, std::string name, StatusBoard& board, const MpiSettings& settings);
+  ~MpiGroup();
+  MpiGroup(const MpiGroup&) = delete;
+
+  MPI_Comm comm() const { return comm_; }
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+
+  MPI_Comm split(int color) const;
+  StatusBoard& board() const { return board_; }
+  const MpiSettings& settings() const { return settings_; }
+
+  /// Puts the call on the board; with check_collectives, compares it across the group and throws Error on a mismatch.
+  void announce(const Call& call);
+  /// Asks done() until it says true. Throws Error after the time limit, or when a rank of the group has left.
+  void wait(const std::function<bool()>& done) const;
+  std::vector<std::string> gather_text(const std::string& text) const;
+
+ private:
+  void compare(const Call& mine) const;
+  void wait(MPI_Request& request) const;
+
+  MPI_Comm comm_;
+  std::string name_;
+  StatusBoard& board_;
+  const MpiSettings& settings_;
+  int rank_ = 0, size_ = 1;
+  std::vector<int> world_ranks_;  // of the group's ranks
+};
+
+}  // namespace shard

@@ -1,0 +1,34 @@
+// The ranks as a grid of tensor-parallel × data-parallel: rank = dp_rank · tp + tp_rank, so that a tp group, which
+// communicates most, has neighbouring ranks and stays within a node (Narayanan et al., arXiv:2104.04473, section 3).
+#pragma once
+#include <memory>
+
+#include "common/communicator.h"
+
+namespace shard {
+
+struct GridPosition {
+  int tp_rank = 0, dp_rank = 0;
+  bool operator==(const GridPosition&) const = default;
+};
+
+constexpr GridPosition position_of(int rank, int tp) { return {rank % tp, rank / tp}; }
+constexpr int rank_of(GridPosition position, int tp) { return position.dp_rank * tp + position.tp_rank; }
+
+class ProcessGrid {
+ public:
+  /// Splits `world` of tp · dp ranks into rows and columns. Collective. Throws UsageError for any other size.
+  ProcessGrid(Communicator& world, int tp, int dp);
+
+  Communicator& tp() { return *tp_; }  // the ranks that share one replica of the model
+  Communicator& dp() { return *dp_; }  // the ranks that hold the same part of each replica
+  Communicator& world() { return world_; }
+  GridPosition position() const { return position_; }
+
+ private:
+  Communicator& world_;
+  GridPosition position_;
+  std::unique_ptr<Communicator> tp_, dp_;
+};
+
+}  // namespace shard

@@ -1,0 +1,73 @@
+// What a program says: lines and tables from rank 0, checks whose verdict all ranks share, and the JSON file.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/ledger.h"
+
+namespace shard {
+
+class Runtime;
+
+/// Rows of text, printed in aligned columns: the first column to the left, the others to the right.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> heading) : rows_{std::move(heading)} {}
+  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  std::string str() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// Characters of a UTF-8 text, not bytes: its width when it is printed.
+size_t width_of(const std::string& text);
+
+// How numbers are written.
+std::string fixed(double value, int digits = 2);     // "3.14"
+std::string scientific(double value);                // "3.1e-06"
+std::string bytes_text(double bytes);                // "1.5 MB", in powers of 1000
+std::string seconds_text(double seconds);            // "1.50 ms"
+
+class Report {
+ public:
+  explicit Report(Runtime& runtime);
+  ~Report();
+
+  // Printed by rank 0, ignored by the others.
+  void heading(const std::string& title);
+  void line(const std::string& line = "");
+  void table(const Table& table);
+  /// This rank's ledger (rank 0's is printed); also goes to the JSON file.
+  void ledger(const Ledger& ledger);
+
+  /// Collective: holds if `error` ≤ `tolerance` on every rank; NaN never holds. Prints one line.
+  void check(const std::string& name, double error, double tolerance);
+  void check(const std::string& name, bool holds) { check(name, holds ? 0.0 : 1.0, 0.0); }
+
+  /// A number or a list of numbers for the "results" of the JSON file.
+  void result(const std::string& name, double value);
+  void result(const std::string& name, const std::vector<double>& values);
+  void layout(int tp, int dp) { tp_ = tp, dp_ = dp; }
+
+  /// Prints the last line and writes the JSON file. The exit status: 0 if all checks hold, else 1.
+  int finish();
+
+ private:
+  struct Check {
+    std::string name;
+    double error, tolerance;
+    bool pass;
+  };
+  struct Json;  // the ledger and the results, as they will be written
+  void write_json() const;
+
+  Runtime& runtime_;
+  std::vector<Check> checks_;
+  std::unique_ptr<Json> json_;
+  int tp_ = 1, dp_ = 1;
+};
+
+}  // namespace shard

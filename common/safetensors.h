@@ -1,0 +1,70 @@
+// Reads and writes safetensors files, the format of GPT-2's checkpoints and of ours:
+//   8 bytes: length of the header, little-endian | header: JSON, may end in spaces | data: the tensors' bytes,
+//   little-endian header: {"__metadata__": {key: text, …}, name: {"dtype": "F32", "shape": [2,3], "data_offsets":
+//   [0,24]}, …}
+// Offsets count from the end of the header; the tensors cover the data exactly, without a hole or an overlap.
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/shape.h"
+
+namespace shard {
+
+/// What the header says of one tensor, checked.
+struct SafetensorsEntry {
+  std::string type;  // as in the file: "F32", "I32", …
+  Shape shape;
+  int64_t begin = 0, end = 0;  // bytes, from the beginning of the file
+};
+
+/// Trusts nothing in the file. All errors are UsageErrors of one sentence that names the file.
+class SafetensorsReader {
+ public:
+  /// Reads and checks the header; the tensors stay on disk until they are asked for.
+  /// Tensors of more than Shape::max_rank sizes are refused, asked for or not.
+  explicit SafetensorsReader(const std::filesystem::path& file);
+
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  std::vector<std::string> names() const;  // in alphabetical order
+  bool has(const std::string& name) const { return entries_.contains(name); }
+  /// Throws UsageError when there is no such tensor; so do floats and integers.
+  const SafetensorsEntry& entry(const std::string& name) const;
+
+  /// All values of a tensor of type F32, or of F64, F16 or BF16 converted to float.
+  std::vector<float> floats(const std::string& name) const;
+  /// All values of a tensor of type I32, or of I64 if each fits 32 bits.
+  std::vector<int32_t> integers(const std::string& name) const;
+
+ private:
+  void read_header();
+  template <class Value>
+  std::vector<Value> read(const SafetensorsEntry& entry) const;
+
+  std::string path_;
+  std::shared_ptr<std::FILE> file_;  // stays open: a file renamed over this one later is not mixed in
+  std::map<std::string, std::string> metadata_;
+  std::map<std::string, SafetensorsEntry> entries_;
+};
+
+/// A tensor to be written, as F32 or I32. The values belong to the caller.
+struct SafetensorsTensor {
+  std::string name;
+  Shape shape;
+  std::variant<std::span<const float>, std::span<const int32_t>> values;
+};
+
+/// Writes `file` under the temporary name `file`.partial, then renames it: a reader sees the old file or the whole new
+/// one. Throws UsageError when it cannot be created, Error when the disk fails, a name stands twice, a text is not
+/// UTF-8, or a tensor has more or fewer values than its shape.
+void write_safetensors(const std::filesystem::path& file, std::span<const SafetensorsTensor> tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace shard
