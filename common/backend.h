@@ -31,12 +31,20 @@ struct Block {
   int64_t whole_columns = 0;
 };
 
+/// The most that a device was seen to do: f32 operations a second, by as many cores (a CPU's threads in use, a GPU's
+/// multiprocessors). A multiplication and an addition in one instruction count as two operations.
+struct Peak {
+  double flops = 0;
+  int cores = 1;
+};
+
 class Backend {
  public:
   virtual ~Backend();
   virtual Device device() const = 0;
   virtual std::string description() const = 0;  // "CPU (…, 2 threads, oneDNN 2.6.3)"
   virtual void synchronize() = 0;               // waits until all work given so far is done
+  virtual Peak measure_peak() = 0;              // takes a fraction of a second
 
   // Memory. Blocks that are released are kept and given out again, so that a training step in its steady state
   // allocates nothing: allocations() counts the times when a new block had to be taken from the system.

@@ -10,7 +10,9 @@
 namespace shard {
 
 std::string to_string(const Call& call) {
-  if (call.op == Collective::barrier) return text("barrier (#", call.number, ")");
+  if (call.op == Collective::barrier || call.op == Collective::gather_text) {
+    return text(to_string(call.op), " (#", call.number, ")");
+  }
   return text(to_string(call.op), " of ", call.count, " ", to_string(call.type), " (#", call.number, ")");
 }
 
@@ -126,6 +128,11 @@ void Communicator::send_receive(const Tensor& out, int to, Tensor& in, int from)
 
 void Communicator::barrier() {
   run({Collective::barrier}, [&] { return start_barrier(); });
+}
+
+std::vector<std::string> Communicator::gather_text(const std::string& mine) {
+  announce({Collective::gather_text, 0, DataType::f32, ++calls_});
+  return exchange_text(mine);
 }
 
 double Communicator::max_of(double value) {

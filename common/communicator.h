@@ -77,7 +77,7 @@ class Communicator {
   /// The ranks that name the same color, in the order of their ranks here, as a group of their own. Collective.
   virtual std::unique_ptr<Communicator> split(int color, const std::string& name) = 0;
   /// Every rank's text, in rank order, on every rank. For verdicts and reports: host only, not in the ledger.
-  virtual std::vector<std::string> gather_text(const std::string& text) = 0;
+  std::vector<std::string> gather_text(const std::string& mine);
   /// Maximum and sum over the ranks of a host number, the same way. NaN on one rank is NaN on all.
   double max_of(double value);
   double sum_of(double value);
@@ -93,6 +93,7 @@ class Communicator {
   virtual std::unique_ptr<Work> start_broadcast(Tensor& x, int root) = 0;
   virtual std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) = 0;
   virtual std::unique_ptr<Work> start_barrier() = 0;
+  virtual std::vector<std::string> exchange_text(const std::string& mine) = 0;
   /// Tells the others what this rank is about to do and, with --check-collectives, that they do the same.
   virtual void announce(const Call& call) = 0;
 

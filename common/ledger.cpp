@@ -11,6 +11,7 @@ std::string to_string(Collective op) {
     case Collective::broadcast: return "broadcast";
     case Collective::send_receive: return "send_receive";
     case Collective::barrier: return "barrier";
+    case Collective::gather_text: return "gather_text";
   }
   return "unknown";
 }

@@ -7,7 +7,7 @@
 
 namespace shard {
 
-enum class Collective { all_reduce, all_reduce_max, all_gather, reduce_scatter, broadcast, send_receive, barrier };
+enum class Collective { all_reduce, all_reduce_max, all_gather, reduce_scatter, broadcast, send_receive, barrier, gather_text };
 
 std::string to_string(Collective op);
 

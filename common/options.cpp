@@ -1,16 +1,28 @@
 #include "common/options.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cmath>
 
 namespace shard {
 
+/// What is wrong with the text of a whole number from `least` to `most`: nothing is "".
+static std::function<std::string(const std::string&)> whole_number(int64_t least, int64_t most) {
+  return [=](const std::string& given) {
+    char* end = nullptr;
+    errno = 0;
+    const long long number = std::strtoll(given.c_str(), &end, 10);
+    if (end == given.c_str() || *end != '\0') return text("\"", given, "\" is not a whole number");
+    if (number >= least && number <= most && errno != ERANGE) return std::string();
+    return text("must be from ", least, " to ", most, ", not ", given);
+  };
+}
+
 Options::Options(std::string name, const std::string& description)
     : name_(std::move(name)), app_(std::make_unique<CLI::App>(description, name_)) {
   app_->add_option("--device", device, "where to compute: auto, cpu or cuda")->capture_default_str();
-  app_->add_option("--seed", seed, "the seed of all random numbers")->capture_default_str();
+  app_->add_option("--seed", seed, "the seed of all random numbers")
+      ->capture_default_str()
+      ->check(whole_number(0, std::numeric_limits<int64_t>::max()));
   text("--json", json, "write checks, ledger and results to this file");
   text("--trace", trace, "write a timeline of all ranks to this file (open it at ui.perfetto.dev)");
   flag("--check-collectives", check_collectives, "compare every collective across its group before it runs");
@@ -22,14 +34,7 @@ Options::~Options() = default;
 std::string Options::help() const { return app_->help(); }
 
 void Options::size(const std::string& option, int64_t& value, const std::string& help, int64_t least, int64_t most) {
-  app_->add_option(option, value, help)->capture_default_str()->check([=](const std::string& given) {
-    char* end = nullptr;
-    const long long number = std::strtoll(given.c_str(), &end, 10);
-    if (end == given.c_str() || *end != '\0') return shard::text("\"", given, "\" is not a whole number");
-    if (number >= least && number <= most && errno != ERANGE) return std::string();
-    errno = 0;
-    return shard::text("must be from ", least, " to ", most, ", not ", given);
-  });
+  app_->add_option(option, value, help)->capture_default_str()->check(whole_number(least, most));
 }
 
 void Options::number(const std::string& option, double& value, const std::string& help, double least, double most) {
@@ -37,6 +42,7 @@ void Options::number(const std::string& option, double& value, const std::string
     char* end = nullptr;
     const double number = std::strtod(given.c_str(), &end);
     if (end == given.c_str() || *end != '\0') return shard::text("\"", given, "\" is not a number");
+    if (!std::isfinite(number)) return shard::text("\"", given, "\" is not a finite number");
     if (number >= least && number <= most) return std::string();
     return std::isinf(most) ? shard::text("must be at least ", least, ", not ", given)
                             : shard::text("must be from ", least, " to ", most, ", not ", given);
@@ -63,11 +69,6 @@ bool Options::parse(int argc, char** argv) {
   }
   require_usage(device == "auto" || device == "cpu" || device == "cuda", "--device is auto, cpu or cuda, not ", device);
   return true;
-}
-
-void require_memory(double bytes, const std::string& why) {
-  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  require_usage(bytes <= memory, why, " needs about ", bytes / 1e9, " GB; this machine has ", memory / 1e9, " GB");
 }
 
 }  // namespace shard

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/error.h"
+#include "common/memory.h"
 
 namespace CLI {
 class App;
@@ -43,8 +44,5 @@ class Options {
   std::string name_;
   std::unique_ptr<CLI::App> app_;
 };
-
-/// Throws UsageError when `bytes`, needed because of `why` ("--tokens 64 × --width 96"), exceed this machine's memory.
-void require_memory(double bytes, const std::string& why);
 
 }  // namespace shard

@@ -130,6 +130,8 @@ double dot(const Matrix& a, const Matrix& b) {
   return sum;
 }
 
+double larger(double a, double b) { return std::isnan(b) || b > a ? b : a; }
+
 double relative_error(std::span<const float> got, std::span<const double> expected) {
   require(got.size() == expected.size(), "relative_error: ", got.size(), " values against ", expected.size());
   double difference = 0, norm = 0;
@@ -152,9 +154,7 @@ double largest_difference(const Tensor& got, const Matrix& expected) {
           expected.values.size());
   double largest = 0;
   for (size_t i = 0; i < values.size(); ++i) {
-    const double difference = std::abs(values[i] - expected.values[i]);
-    if (!(difference <= largest)) largest = difference;  // NaN too
-    if (std::isnan(largest)) break;
+    largest = larger(largest, std::abs(values[i] - expected.values[i]));
   }
   return largest;
 }
@@ -175,9 +175,7 @@ double finite_difference_error(const std::function<double(const Matrix&)>& loss,
     point.values[i] = x - h;
     const double below = loss(point);
     point.values[i] = x;
-    const double error = std::abs(gradient[i] - (above - below) / (2 * h)) / scale;
-    if (!(error <= largest)) largest = error;
-    if (std::isnan(largest)) break;
+    largest = larger(largest, std::abs(gradient[i] - (above - below) / (2 * h)) / scale);
   }
   return largest;
 }

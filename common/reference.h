@@ -45,6 +45,8 @@ double dot(const Matrix& a, const Matrix& b);
 
 // ---- Errors: NaN anywhere makes them NaN, and NaN is within no tolerance ----------------------------------------------
 
+/// The larger of two errors; NaN if either is (std::max would drop it).
+double larger(double a, double b);
 /// ‖got - expected‖ / ‖expected‖ (Frobenius norms).
 double relative_error(std::span<const float> got, std::span<const double> expected);
 double relative_error(const Tensor& got, const Matrix& expected);

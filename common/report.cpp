@@ -78,6 +78,10 @@ void Report::line(const std::string& line) {
   if (runtime_.world().rank() == 0) std::cout << line << std::endl;
 }
 
+void Report::update(const std::string& line) {
+  if (runtime_.world().rank() == 0) std::cout << "\r\033[K" << line << std::flush;
+}
+
 void Report::table(const Table& table) {
   if (runtime_.world().rank() == 0) std::cout << table.str() << std::flush;
 }

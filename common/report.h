@@ -39,6 +39,7 @@ class Report {
   // Printed by rank 0, ignored by the others.
   void heading(const std::string& title);
   void line(const std::string& line = "");
+  void update(const std::string& line);  // over the line before it, on a terminal
   void table(const Table& table);
   /// This rank's ledger (rank 0's is printed); also goes to the JSON file.
   void ledger(const Ledger& ledger);

@@ -32,9 +32,14 @@ int run_in(MpiSession& session, Options& options, int argc, char** argv,
 }  // namespace
 
 Runtime::Runtime(const Options& options, MpiSession& session)
-    : options_(options), backend_(choose_backend(options, session)), world_(session.world(*backend_, ledger_)) {}
+    : options_(options),
+      session_(session),
+      backend_(choose_backend(options, session)),
+      world_(session.world(*backend_, ledger_)) {}
 
 Runtime::~Runtime() = default;
+
+std::unique_ptr<Communicator> Runtime::alone() { return session_.alone(*backend_, ledger_of_alone_); }
 
 std::string Runtime::description() const {
   return text(options_.name(), ": ", world_->size(), world_->size() == 1 ? " rank on " : " ranks on ",

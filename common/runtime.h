@@ -21,14 +21,15 @@ class Runtime {
   Backend& backend() { return *backend_; }
   Communicator& world() { return *world_; }
   Ledger& ledger() { return ledger_; }
-  /// A group of this rank alone: with it, every layer is its own unsplit reference. Collective.
-  std::unique_ptr<Communicator> alone() { return world_->split(world_->rank(), "alone"); }
+  /// A group of this rank alone: with it, every layer is its own unsplit reference. It has a ledger of its own.
+  std::unique_ptr<Communicator> alone();
   /// The first output line: program, ranks, and where the numbers are made.
   std::string description() const;
 
  private:
   const Options& options_;
-  Ledger ledger_;
+  MpiSession& session_;
+  Ledger ledger_, ledger_of_alone_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Communicator> world_;
 };

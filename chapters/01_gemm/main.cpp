@@ -1,1 +1,183 @@
-int main() { return 1; }
+// Chapter 01: Y = X·A on one device: what the product is, its gradients, how it lies in memory, and how fast it can be.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "chapters/01_gemm/column_major.h"
+#include "chapters/01_gemm/gemm_ladder.h"
+#include "chapters/01_gemm/worked_example.h"
+#include "common/clock.h"
+#include "common/ops.h"
+#include "common/runtime.h"
+
+using namespace shard;
+using namespace shard::reference;
+
+void show_worked_example(Runtime& runtime, Report& report) {
+  report.heading("The worked example: every element of Y is a row of X times a column of A");
+  const WorkedExample example = worked_example();
+  const Tensor x = to_tensor(runtime.backend(), example.x), a = to_tensor(runtime.backend(), example.a);
+  const Matrix y(matmul(x, a));
+  report.line(side_by_side({{"X =", drawn(example.x)}, {"A =", drawn(example.a)}, {"Y = X·A =", drawn(y)}}));
+  report.line(dot_product(example, 1, 3) + "\n");
+  report.check("Y of the worked example, exactly", y.values == matmul(example.x, example.a).values);
+}
+
+/// Random matrices of the three sizes, all different: a mistake in one of them cannot hide behind another.
+struct Data {
+  static constexpr int64_t tokens = 37, in = 53, out = 29;
+  Matrix x, a, dy;
+
+  explicit Data(uint64_t seed)
+      : x(random_matrix(tokens, in, {seed, stream_of("x")})),
+        a(random_matrix(in, out, {seed, stream_of("a")})),
+        dy(random_matrix(tokens, out, {seed, stream_of("dy")})) {}
+};
+
+void check_forward_and_backward(Runtime& runtime, Report& report, const Data& data) {
+  report.heading("Forward and backward: the gradients of a product are two products");
+  Backend& backend = runtime.backend();
+  const Tensor x = to_tensor(backend, data.x), a = to_tensor(backend, data.a), dy = to_tensor(backend, data.dy);
+  const Tensor y = matmul(x, a);                // [tokens × out]
+  const Tensor dx = matmul(dy, transposed(a));  // [tokens × in]
+  const Tensor da = matmul(transposed(x), dy);  // [in × out]
+
+  Table table({"", "left factor", "right factor", "result"});
+  table.row({"Y = X·A", to_string(x.shape()), to_string(a.shape()), to_string(y.shape())});
+  table.row({"dX = dY·Aᵀ", to_string(dy.shape()), to_string(a.shape()) + "ᵀ", to_string(dx.shape())});
+  table.row({"dA = Xᵀ·dY", to_string(x.shape()) + "ᵀ", to_string(dy.shape()), to_string(da.shape())});
+  report.table(table);
+  report.check("Y against double precision", relative_error(y, matmul(data.x, data.a)), 1e-6);
+  report.check("dX against double precision", relative_error(dx, matmul(data.dy, transpose(data.a))), 1e-6);
+  report.check("dA against double precision", relative_error(da, matmul(transpose(data.x), data.dy)), 1e-6);
+
+  // the loss whose gradient with respect to Y is dY: L = Σ Y ∘ dY
+  const auto loss_of_x = [&](const Matrix& point) { return dot(matmul(point, data.a), data.dy); };
+  const auto loss_of_a = [&](const Matrix& point) { return dot(matmul(data.x, point), data.dy); };
+  const RandomStream where{runtime.options().seed, stream_of("samples")};
+  report.check("dX against finite differences", finite_difference_error(loss_of_x, data.x, dx.to_host(), where), 1e-5);
+  report.check("dA against finite differences", finite_difference_error(loss_of_a, data.a, da.to_host(), where), 1e-5);
+}
+
+void show_column_major(Report& report, const Data& data) {
+  report.heading("Row-major matrices on a column-major library: Yᵀ = Aᵀ·Xᵀ, without a copy");
+  Matrix m(2, 3);
+  m.values = {1, 2, 3, 4, 5, 6};
+  const Matrix seen = read_by_columns(m.values, 3, 2);
+  report.line("  memory: 1 2 3 4 5 6\n" + side_by_side({{"by rows: M", drawn(m)}, {"by columns: Mᵀ", drawn(seen)}}));
+  report.check("row-major memory read by columns is the transposed matrix", seen.values == transpose(m).values);
+
+  const auto [tokens, in, out] = std::array{Data::tokens, Data::in, Data::out};
+  const std::vector<float> x = data.x.floats(), a = data.a.floats();
+  std::vector<float> y(static_cast<size_t>(tokens * out), NAN);
+  row_major_product(tokens, in, out, x.data(), a.data(), y.data());
+  const Matrix expected = matmul(data.x, data.a);
+  report.check("factors exchanged: Y against double precision", relative_error(y, expected.values), 1e-6);
+
+  // With square matrices nothing but the numbers tells that the exchange was forgotten.
+  const WorkedExample example = worked_example();
+  std::vector<float> wrong(16);
+  column_major_gemm(4, 4, 4, example.x.floats().data(), 4, example.a.floats().data(), 4, wrong.data(), 4);
+  const Matrix x_times_a = matmul(example.x, example.a), a_times_x = matmul(example.a, example.x);
+  report.check("factors not exchanged: the call computes A·X, exactly", relative_error(wrong, a_times_x.values), 0);
+  const double error = relative_error(wrong, x_times_a.values);
+  report.line(text("        which is far from X·A: relative error ", fixed(error)));
+  report.result("error_without_exchange", error);
+}
+
+/// The best of at least 2 runs, and of as many as fit into 0.4 s: what disturbs a run only makes it longer.
+double best_seconds(const std::function<void()>& body) {
+  double best = std::numeric_limits<double>::infinity();
+  const double end = now() + 0.4;
+  for (int runs = 0; runs < 2 || now() < end; ++runs) {
+    const double start = now();
+    body();
+    best = std::min(best, now() - start);
+  }
+  return best;
+}
+
+/// 300 inputs are more than one block's depth, and no size is a whole number of tiles: the edges are tried too.
+void check_ladder(Report& report, uint64_t seed) {
+  report.heading("The ladder: the same product, faster and faster");
+  const int64_t tokens = 131, in = 300, out = 71;
+  const Matrix x = random_matrix(tokens, in, {seed, stream_of("ladder x")});
+  const Matrix a = random_matrix(in, out, {seed, stream_of("ladder a")});
+  for (const Rung& rung : ladder()) {
+    std::vector<float> y(static_cast<size_t>(tokens * out), NAN);
+    rung.gemm(tokens, in, out, x.floats().data(), a.floats().data(), y.data());
+    report.check(rung.name + ", against double precision", relative_error(y, matmul(x, a).values), 1e-6);
+  }
+}
+
+struct LibraryRun {
+  Peak peak;
+  double seconds;
+  std::vector<float> y;
+};
+
+LibraryRun run_library(Backend& backend, int64_t size, const std::vector<float>& x, const std::vector<float>& a) {
+  const Tensor x_tensor = Tensor::from(backend, {size, size}, std::span(x));
+  const Tensor a_tensor = Tensor::from(backend, {size, size}, std::span(a));
+  Tensor y;
+  Peak peak = backend.measure_peak();
+  const double seconds = best_seconds([&] {
+    y = matmul(x_tensor, a_tensor);
+    backend.synchronize();
+  });
+  peak.flops = std::max(peak.flops, backend.measure_peak().flops);  // once more: the first may have been disturbed
+  return {peak, seconds, y.to_host()};
+}
+
+void climb_ladder(Runtime& runtime, Report& report, int64_t size) {
+  const std::vector<float> x = random_matrix(size, size, {runtime.options().seed, stream_of("x")}).floats();
+  const std::vector<float> a = random_matrix(size, size, {runtime.options().seed, stream_of("a")}).floats();
+  const auto [peak, library_seconds, expected] = run_library(runtime.backend(), size, x, a);
+
+  Table table({text("[", size, " × ", size, "] · [", size, " × ", size, "]"), "cores", "time", "GFLOP/s", "% of peak"});
+  const double operations = 2.0 * std::pow(static_cast<double>(size), 3);
+  const auto add_row = [&](const std::string& name, int cores, double seconds, double limit) {
+    const double flops = operations / seconds;
+    table.row({name, std::to_string(cores), seconds_text(seconds), fixed(flops / 1e9, 1),
+               limit > 0 ? fixed(100 * flops / limit, 1) : "-"});
+    return flops / 1e9;
+  };
+  // The written rungs are CPU code whatever the device is, and only the device's peak is known.
+  const double peak_of_a_core = runtime.backend().device() == Device::cpu ? peak.flops / peak.cores : 0;
+  double error = 0;
+  for (const Rung& rung : ladder()) {
+    if (size > rung.largest_size) continue;
+    std::vector<float> y(expected.size(), NAN);
+    const double seconds = best_seconds([&] { rung.gemm(size, size, size, x.data(), a.data(), y.data()); });
+    report.result(rung.json_name, add_row(rung.name, 1, seconds, peak_of_a_core));
+    error = larger(error, relative_error(y, std::vector<double>(expected.begin(), expected.end())));
+  }
+  const double gflops = add_row("the library", peak.cores, library_seconds, peak.flops);
+  table.row({"peak: multiply-adds only", std::to_string(peak.cores), "", fixed(peak.flops / 1e9, 1), "100.0"});
+  report.line();
+  report.table(table);
+  report.line("  The peak is the device's, for as many cores; a rung on one core is compared with one core's.\n");
+  report.check("all rungs that ran agree with the library", error, 1e-5);
+  report.result("library_gflops", gflops);
+  report.result("peak_gflops", peak.flops / 1e9);
+  report.result("library_fraction_of_peak", gflops * 1e9 / peak.flops);
+  report.result("cores", peak.cores);
+}
+
+int main(int argc, char** argv) {
+  int64_t size = 512;
+  Options options("01_gemm", "Y = X·A on one device");
+  options.size("--size", size, "rows and columns of the matrices that are timed");
+  return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
+    const auto elements = static_cast<double>(size) * static_cast<double>(size);
+    require_memory(48 * elements, text("--size ", size));
+    if (runtime.world().size() > 1) report.line("One device is enough here: every rank does the same, rank 0 speaks.");
+    const Data data(runtime.options().seed);
+    show_worked_example(runtime, report);
+    check_forward_and_backward(runtime, report, data);
+    show_column_major(report, data);
+    check_ladder(report, runtime.options().seed);
+    climb_ladder(runtime, report, size);
+  });
+}

@@ -9,15 +9,29 @@ namespace shard {
 
 WorkedExample worked_example() {
   WorkedExample example{reference::Matrix(4, 4), reference::Matrix(4, 4)};
-  example.x.values = {1, -2, 3, 0,  //
-                      2, 1, -1, 4,  //
-                      -3, 0, 2, 1,  //
-                      1, 5, -2, 2};
-  example.a.values = {2, 1, -1, 3,  //
-                      0, -2, 4, 1,  //
-                      1, 3, 2, -1,  //
-                      -1, 2, 0, 5};
+  example.x.values = {1,  -2, 3,  0,  //
+                      2,  1,  -1, 4,  //
+                      -3, 0,  2,  1,  //
+                      1,  5,  -2, 2};
+  example.a.values = {2,  1,  -1, 3,   //
+                      0,  -2, 4,  1,   //
+                      1,  3,  2,  -1,  //
+                      -1, 2,  0,  5};
   return example;
+}
+
+std::string dot_product(const WorkedExample& example, int64_t row, int64_t column) {
+  std::string letters, numbers;
+  double sum = 0;
+  for (int64_t k = 0; k < example.x.columns; ++k) {
+    const double x = example.x(row, k), a = example.a(k, column);
+    const std::string plus = k == 0 ? "" : " + ";
+    letters += text(plus, "X[", row, "][", k, "]·A[", k, "][", column, "]");
+    numbers += text(plus, x < 0 && k > 0 ? text("(", x, ")") : text(x), "·", a < 0 ? text("(", a, ")") : text(a));
+    sum += x * a;
+  }
+  const std::string name = text("Y[", row, "][", column, "] = ");
+  return "  " + name + letters + "\n" + std::string(name.size(), ' ') + "= " + numbers + " = " + text(sum);
 }
 
 std::string drawn(const reference::Matrix& matrix) {

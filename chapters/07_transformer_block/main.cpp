@@ -1,1 +1,242 @@
-int main() { return 1; }
+// Chapter 07: the pre-norm block of GPT-2. Half of it is sharded, half is replicated, and f and g stand in between.
+#include <algorithm>
+#include <cmath>
+
+#include "chapters/07_transformer_block/transformer_block.h"
+#include "common/compare.h"
+#include "common/ops.h"
+#include "common/reference.h"
+#include "common/runtime.h"
+
+using namespace shard;
+using namespace shard::reference;
+
+struct Sizes {
+  int64_t batch = 3, context = 7, heads = 12, width = 36, hidden = 100;
+  BlockSizes block() const { return {width, heads, hidden}; }
+};
+
+void show_picture(Report& report) {
+  report.heading(
+      "The block: ─ replicated, the same on every rank; ═ sharded, each rank its own heads or hidden columns");
+  report.line("  x ─┬─ norm₁ ─ f ═ attention ═ g ─ dropout ─ + ─ u    f: forward nothing, backward all-reduce");
+  report.line("     └────────────────────────────────────────┘        (inside ColumnParallelLinear)");
+  report.line("  u ─┬─ norm₂ ─ f ═════ MLP ═══ g ─ dropout ─ + ─ y    g: forward all-reduce, backward nothing");
+  report.line("     └────────────────────────────────────────┘        (inside RowParallelLinear)");
+}
+
+/// The block, split over all ranks and unsplit on each, with the same numbers.
+struct Trial {
+  Sizes sizes;
+  Tensor x, dy;  // [tokens × width]
+  std::unique_ptr<Communicator> alone;
+  TransformerBlock split, unsplit;
+  std::vector<Matrix> points;  // all that Y depends on: X, then the unsplit block's parameters
+
+  Trial(Runtime& runtime, Sizes s, const Init& init)
+      : sizes(s),
+        x(to_tensor(runtime.backend(), random_matrix(s.batch * s.context, s.width, {init.seed, stream_of("x")}))),
+        dy(to_tensor(runtime.backend(), random_matrix(s.batch * s.context, s.width, {init.seed, stream_of("dy")}))),
+        alone(runtime.alone()),
+        split(runtime.world(), "h.0", s.block(), init, 0.3f),
+        unsplit(*alone, "h.0", s.block(), init, 0.3f) {
+    points.emplace_back(x);
+    for (const Parameter* parameter : unsplit.parameters()) points.emplace_back(parameter->value);
+  }
+
+  /// Y in double precision, at p = {X, parameters}. The masks know nothing of ranks: the name of the place, the moment
+  /// and the index in the whole tensor decide.
+  Matrix expected(const std::vector<Matrix>& p, const DropoutMoment& moment) const {
+    const auto keep = [&](const char* place, int64_t index) {
+      const RandomStream random{moment.seed, stream_of(place, moment.pass)};
+      const bool drop = random.uniform(static_cast<uint64_t>(index)) < moment.probability;
+      return drop ? 0.0 : 1.0 / (1.0 - double{moment.probability});
+    };
+    const auto dropped = [&](Matrix y, const char* place) {
+      for (size_t i = 0; i < y.values.size(); ++i) y.values[i] *= keep(place, static_cast<int64_t>(i));
+      return y;
+    };
+    const Mask inside = [&](int64_t matrix, int64_t row, int64_t column) {
+      return keep("h.0.attn.probabilities", (matrix * sizes.context + row) * sizes.context + column);
+    };
+    const Matrix qkv = add_bias(matmul(layer_norm(p[0], p[1], p[2]), p[3]), p[4]);
+    const Matrix attended = add_bias(matmul(attention(qkv, sizes.batch, sizes.heads, inside), p[5]), p[6]);
+    const Matrix u = add(p[0], dropped(attended, "h.0.attn"));
+    const Matrix hidden = gelu(add_bias(matmul(layer_norm(u, p[7], p[8]), p[9]), p[10]));
+    return add(u, dropped(add_bias(matmul(hidden, p[11]), p[12]), "h.0.mlp"));
+  }
+};
+
+void show_parameters(Runtime& runtime, Report& report, Trial& trial) {
+  report.heading("What rank 0 holds of each parameter");
+  const bool one = runtime.world().size() == 1;
+  int64_t here = 0, whole = 0, replicated = 0;
+  Table table({"parameter", "whole", "here", ""});
+  for (const Parameter* parameter : trial.split.parameters()) {
+    const char* kind = one ? "all of it" : parameter->is_replicated() ? "replicated" : "sharded";
+    table.row({parameter->name, to_string(parameter->shard.whole), to_string(parameter->value.shape()), kind});
+    here += parameter->value.elements();
+    whole += parameter->shard.whole.elements();
+    replicated += parameter->is_replicated() ? parameter->value.elements() : 0;
+  }
+  table.row({"sum", text(whole), text(here),
+             fixed(100.0 * static_cast<double>(here) / static_cast<double>(whole), 1) + " %"});
+  report.table(table);
+  report.result("parameters_whole", static_cast<double>(whole));
+  report.result("parameters_here", static_cast<double>(here));
+}
+
+bool are_two_all_reduces(const Ledger& ledger, const Tensor& of) {
+  return ledger.calls() == 2 && ledger.calls(Collective::all_reduce) == 2 && ledger.bytes() == 2 * of.bytes();
+}
+
+/// Returns what forward and backward have communicated.
+Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial, const DropoutMoment& moment) {
+  const Parameters split = trial.split.parameters(), unsplit = trial.unsplit.parameters();
+  zero_gradients(split);
+  zero_gradients(unsplit);
+  const Ledger before = runtime.ledger();
+  const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, moment);
+  const Ledger middle = runtime.ledger();
+  const Tensor dx = trial.split.backward(trial.dy);
+  const Ledger after = runtime.ledger();
+  const Tensor y_unsplit = trial.unsplit.forward(trial.x, trial.sizes.batch, moment);
+  const Tensor dx_unsplit = trial.unsplit.backward(trial.dy);
+
+  report.check("Y against double precision", relative_error(y, trial.expected(trial.points, moment)), 1e-5);
+  report.check("Y against the unsplit block", relative_error(y, y_unsplit), 1e-5);
+  report.check("dX against the unsplit block", relative_error(dx, dx_unsplit), 1e-5);
+  check_gradients(report, split, unsplit, 1e-5);
+  double worst = 0;
+  for (size_t i = 0; i < trial.points.size(); ++i) {
+    const Tensor gradient = i == 0 ? dx_unsplit : unsplit[i - 1]->gradient;
+    const auto loss = [&](const Matrix& point) {
+      std::vector<Matrix> points = trial.points;
+      points[i] = point;
+      return dot(trial.expected(points, moment), Matrix(trial.dy));
+    };
+    worst = larger(worst, finite_difference_error(loss, trial.points[i], gradient.to_host(),
+                                                  {runtime.options().seed, stream_of("samples")}));
+  }
+  report.check("dX and all parameters' gradients against finite differences", worst, 1e-4);
+  report.check("forward: two all-reduces of tokens × width", are_two_all_reduces(middle.since(before), y));
+  report.check("backward: two all-reduces of tokens × width", are_two_all_reduces(after.since(middle), dx));
+  return after.since(before);
+}
+
+/// A block that shows its masks: x and all weights are zero, and so is all that it adds to x, but for the bias of one
+/// projection, which is one. What comes out is that place's dropout of ones: 0 or 1/(1-p) in each element.
+Tensor mask_of(Runtime& runtime, const Sizes& sizes, const std::string& place, Range sequences, DropoutMoment moment) {
+  TransformerBlock block(runtime.world(), "h.0", sizes.block(), {0, 0.0f, 0.0f}, 0.0f);
+  for (Parameter* parameter : block.parameters()) {
+    if (parameter->name == "h.0." + place + ".c_proj.bias") fill(parameter->value, 1.0f);
+  }
+  moment.first_sequence = sequences.begin;
+  const Tensor x = Tensor::zeros(runtime.backend(), {sequences.size() * sizes.context, sizes.width});
+  return block.forward(x, sequences.size(), moment);
+}
+
+/// One number for all bits of x.
+std::string bits_of(const Tensor& x) {
+  const std::vector<float> values = x.to_host();
+  return text(stream_of({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
+}
+
+bool same_bits_on_all_ranks(Communicator& group, const Tensor& x) {
+  const std::vector<std::string> all = group.gather_text(bits_of(x));
+  return std::ranges::count(all, all.front()) == std::ssize(all);
+}
+
+void check_masks(Runtime& runtime, Report& report, const Sizes& sizes, DropoutMoment moment) {
+  report.heading("The masks themselves, over 10 passes");
+  const double p = moment.probability;
+  const Range last{sizes.batch - 1, sizes.batch}, last_rows{last.begin * sizes.context, last.end * sizes.context};
+  bool same = true, by_itself = true, near = true;
+  Table table({"place", "probability", "dropped", "mean"});
+  for (const std::string place : {"attn", "mlp"}) {
+    double dropped = 0, sum = 0, count = 0;
+    for (moment.pass = 0; moment.pass < 10; ++moment.pass) {
+      const Tensor mask = mask_of(runtime, sizes, place, {0, sizes.batch}, moment);
+      same = same_bits_on_all_ranks(runtime.world(), mask) && same;
+      const Tensor mask_of_last = mask_of(runtime, sizes, place, last, moment);
+      by_itself = by_itself && bits_of(mask_of_last) == bits_of(mask.slice(last_rows));
+      for (const float value : mask.to_host()) dropped += value == 0.0f, sum += value, ++count;
+    }
+    near = near && std::abs(dropped / count - p) < 4 * std::sqrt(p * (1 - p) / count);
+    table.row({"h.0." + place, fixed(p, 4), fixed(dropped / count, 4), fixed(sum / count, 4)});
+  }
+  report.table(table);
+  report.check("the dropped shares are within 4 standard deviations of the probability", near);
+  report.check("every rank has the same masks", same);
+  report.check("a sequence by itself gets the mask that it has in the batch", by_itself);
+}
+
+/// What keeps the replicated numbers equal is only that every rank computes the same bits. One seed for each rank, and
+/// they part.
+void show_replicas(Runtime& runtime, Report& report, Trial& trial, DropoutMoment moment) {
+  report.heading("Replicated numbers: how far the ranks are from rank 0");
+  Communicator& world = runtime.world();
+  const auto from_rank_0 = [&](const Tensor& mine) {
+    Tensor first = mine.clone();
+    world.broadcast(first, 0);
+    return world.max_of(relative_error(mine, first));
+  };
+  double of_y = 0, of_gradients = 0;
+  bool same = true;
+  Table table({"dropout masks depend on", "Y", "replicated gradients"});
+  const auto pass = [&](const char* kind) {
+    zero_gradients(trial.split.parameters());
+    of_y = from_rank_0(trial.split.forward(trial.x, trial.sizes.batch, moment)), of_gradients = 0;
+    trial.split.backward(trial.dy);
+    for (const Parameter* parameter : trial.split.parameters()) {
+      if (!parameter->is_replicated()) continue;
+      of_gradients = larger(of_gradients, from_rank_0(parameter->gradient));
+      same = same_bits_on_all_ranks(world, parameter->gradient) && same;
+    }
+    table.row({kind, scientific(of_y), scientific(of_gradients)});
+    return same && of_y == 0;
+  };
+  const bool right = pass("the place in the whole batch");
+  moment.seed += static_cast<uint64_t>(world.rank());  // the mistake
+  pass("the place and the rank (wrong)");
+  report.table(table);
+  report.check("Y and all replicated gradients have the same bits on every rank", right);
+  report.result("difference_with_masks_by_rank", of_y);
+  if (world.size() == 1) return report.line("  With one rank there is nobody to disagree with.");
+  report.check("with masks by rank, Y and gradients differ by more than 1 %", of_y > 0.01 && of_gradients > 0.01);
+}
+
+int main(int argc, char** argv) {
+  Sizes sizes;
+  double probability = 0.2;
+  Options options("07_transformer_block", "the pre-norm transformer block: what is replicated, what is sharded");
+  options.size("--batch", sizes.batch, "sequences");
+  options.size("--context", sizes.context, "tokens of a sequence");
+  options.size("--heads", sizes.heads, "heads of the attention");
+  options.size("--width", sizes.width, "columns of X");
+  options.size("--hidden", sizes.hidden, "columns inside the MLP");
+  options.number("--dropout", probability, "probability of dropping an element", 0.01, 0.99);
+  return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
+    const auto [batch, context, heads, width, hidden] = sizes;
+    const int ranks = runtime.world().size();
+    report.layout(ranks, 1);
+    require_usage(width % heads == 0, "--width ", width, " cannot be divided into --heads ", heads);
+    require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ", ranks, " ranks");
+    require_usage(hidden >= ranks, "--hidden ", hidden, " cannot be cut into ", ranks, " parts: one for each rank");
+    const double each_token = 60.0 * static_cast<double>(width) + 8.0 * static_cast<double>(heads * context) +
+                              8.0 * static_cast<double>(hidden);
+    require_memory(8 * each_token * static_cast<double>(batch * context),
+                   text("--batch ", batch, " × --context ", context, " × --width ", width, " × --hidden ", hidden));
+    const DropoutMoment moment{static_cast<float>(probability), options.seed, 5};
+    Trial trial(runtime, sizes, {options.seed, 0.2f, 0.5f});
+    show_picture(report);
+    show_parameters(runtime, report, trial);
+    report.heading("Forward and backward against the unsplit block, without dropout");
+    const Ledger ledger = check_forward_and_backward(runtime, report, trial, {});
+    report.ledger(ledger);
+    report.heading(text("The same with dropout of ", probability));
+    check_forward_and_backward(runtime, report, trial, moment);
+    check_masks(runtime, report, sizes, moment);
+    show_replicas(runtime, report, trial, moment);
+  });
+}

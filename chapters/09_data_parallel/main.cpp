@@ -1,1 +1,233 @@
-int main() { return 1; }
+// Chapter 09: data parallelism. Every rank trains the same model on its own part of each batch; one sum of gradients a
+// step keeps the replicas equal.
+#include "chapters/09_data_parallel/data_parallel.h"
+#include "chapters/09_data_parallel/small_model.h"
+#include "common/clock.h"
+#include "common/compare.h"
+#include "common/ops.h"
+#include "common/reference.h"
+#include "common/runtime.h"
+
+using namespace shard;
+using namespace shard::reference;
+
+struct Settings {
+  int64_t layers = 3, width = 36, batch = 50, steps = 12, accumulate = 4, bucket_kilobytes = 16;
+  double learning_rate = 1.0;
+  uint64_t seed = 0;
+};
+
+/// One replica of the model and the part of each batch that it sees.
+struct Replica {
+  const Settings& settings;
+  Communicator& group;                // of the replicas
+  std::unique_ptr<Communicator> alone;  // within a replica nothing is split: that is the next chapter
+  SmallModel model, teacher;
+  DataParallel data_parallel;
+  Tensor loss;
+
+  Replica(Runtime& runtime, Communicator& replicas, const Settings& s)
+      : settings(s),
+        group(replicas),
+        alone(runtime.alone()),
+        model(*alone, s.layers, s.width, s.seed),
+        teacher(*alone, s.layers, s.width, s.seed + 1),
+        data_parallel(replicas, model.parameters(), s.bucket_kilobytes * 1000),
+        loss(Tensor::zeros(runtime.backend(), {1})) {}
+
+  /// Forward and backward of samples `range` of batch `step`, whose mean is over `mean_over` samples.
+  void pass(int64_t step, Range range, int64_t mean_over) {
+    const Tensor x = samples(loss.backend(), settings.seed, step, settings.width, range);
+    const Tensor wanted = teacher.forward(x);
+    model.backward(squared_error(model.forward(x), wanted, mean_over, loss));
+  }
+
+  /// This rank's micro-batch `micro` of `count`: a part of its part of the batch.
+  Range micro_batch(int64_t micro, int64_t count) const {
+    const Range mine = part_of(settings.batch, group.size(), group.rank());
+    const Range part = part_of(mine.size(), static_cast<int>(count), static_cast<int>(micro));
+    return {mine.begin + part.begin, mine.begin + part.end};
+  }
+
+  /// The gradients of the mean loss over the whole batch, on every rank: `count` passes, one reduction.
+  double gradients(int64_t step, int64_t count) {
+    data_parallel.zero_gradients();
+    fill(loss, 0.0f);
+    for (int64_t micro = 0; micro < count; ++micro) {
+      if (micro == count - 1) data_parallel.reduce_in_next_backward();
+      pass(step, micro_batch(micro, count), settings.batch);
+    }
+    data_parallel.wait();
+    return group.sum_of(loss.to_host()[0]);
+  }
+
+  void descend() {
+    for (Parameter* parameter : model.parameters()) {
+      accumulate(parameter->value, parameter->gradient, static_cast<float>(-settings.learning_rate));
+    }
+  }
+};
+
+double weight_error(Replica& got, Replica& expected) {
+  double worst = 0;
+  const Parameters a = got.model.parameters(), b = expected.model.parameters();
+  for (size_t i = 0; i < a.size(); ++i) worst = larger(worst, relative_error(a[i]->value, b[i]->value));
+  return worst;
+}
+
+void train_beside_one_process(Runtime& runtime, Report& report, const Settings& settings) {
+  report.heading(text("Training: ", runtime.world().size(), " ranks with a part of each batch of ", settings.batch,
+                      ", beside one process with all of it"));
+  const auto alone = runtime.alone();
+  Replica split(runtime, runtime.world(), settings), whole(runtime, *alone, settings);
+  const Ledger before = runtime.ledger();
+  Ledger one_step;
+  Table table({"step", "loss, data parallel", "loss, one process"});
+  double loss_error = 0, gradient_gap = 0, first = 0, last = 0;
+  for (int64_t step = 0; step < settings.steps; ++step) {
+    const double expected = whole.gradients(step, 1);
+    const Ledger at_start = runtime.ledger();
+    last = split.gradients(step, 1);
+    one_step = runtime.ledger().since(at_start);
+    if (step == 0) first = last;
+    loss_error = larger(loss_error, std::abs(last - expected) / expected);
+    for (size_t i = 0; i < split.model.parameters().size(); ++i) {
+      gradient_gap = larger(gradient_gap, gradient_error(*split.model.parameters()[i], *whole.model.parameters()[i]));
+    }
+    if (step % 3 == 0 || step + 1 == settings.steps) table.row({text(step), fixed(last, 6), fixed(expected, 6)});
+    split.descend();
+    whole.descend();
+  }
+  report.table(table);
+  report.check("losses of all steps", loss_error, 1e-5);
+  report.check("gradients of all steps", gradient_gap, 1e-4);
+  report.check("weights after the last step", weight_error(split, whole), 1e-4);
+  report.check("the loss fell", last < first);
+  report.heading("The ledger of one step");
+  report.ledger(one_step);
+  const auto buckets = std::ssize(split.data_parallel.buckets());
+  report.check("one all-reduce a bucket, nothing else",
+               one_step.calls() == buckets && one_step.calls(Collective::all_reduce) == buckets);
+}
+
+/// d(mean loss)/dw of one process against central differences of the loss in double precision.
+void check_against_finite_differences(Runtime& runtime, Report& report, const Settings& settings) {
+  report.heading("The gradient that all of this reduces, against finite differences in double precision");
+  Replica split(runtime, runtime.world(), settings);
+  split.gradients(0, 1);
+  const Parameters parameters = split.model.parameters();
+  std::vector<Matrix> values;
+  for (const Parameter* parameter : parameters) values.emplace_back(parameter->value.reshape({parameter->value.rows(), parameter->value.columns()}));
+  const Tensor x = samples(runtime.backend(), settings.seed, 0, settings.width, {0, settings.batch});
+  const Matrix wanted(split.teacher.forward(x));
+  const auto loss_with = [&](size_t replaced, const Matrix& point) {
+    const auto p = [&](size_t i) -> const Matrix& { return i == replaced ? point : values[i]; };
+    Matrix y(x);
+    for (size_t i = 0; i < values.size(); i += 4) {
+      y = add(y, add_bias(matmul(gelu(add_bias(matmul(y, p(i)), p(i + 1))), p(i + 2)), p(i + 3)));
+    }
+    double sum = 0;
+    for (size_t i = 0; i < y.values.size(); ++i) sum += (y.values[i] - wanted.values[i]) * (y.values[i] - wanted.values[i]);
+    return sum / static_cast<double>(y.values.size());
+  };
+  for (size_t i = 0; i < 4; ++i) {  // the first layer's: every other layer's backward pass stands behind them
+    report.check(text("d ", parameters[i]->name),
+                 finite_difference_error([&](const Matrix& point) { return loss_with(i, point); }, values[i],
+                                         parameters[i]->gradient.to_host(), {settings.seed, stream_of("entries")}, 4),
+                 1e-4);
+  }
+}
+
+void show_accumulation(Runtime& runtime, Report& report, const Settings& settings) {
+  report.heading(text("Accumulation: ", settings.accumulate, " micro-batches a step, reduced once"));
+  Replica at_once(runtime, runtime.world(), settings), accumulated(runtime, runtime.world(), settings);
+  const Ledger start = runtime.ledger();
+  at_once.gradients(0, 1);
+  const Ledger middle = runtime.ledger();
+  accumulated.gradients(0, settings.accumulate);
+  const Ledger once = middle.since(start), many = runtime.ledger().since(middle);
+  double gap = 0;
+  for (size_t i = 0; i < at_once.model.parameters().size(); ++i) {
+    gap = larger(gap, gradient_error(*accumulated.model.parameters()[i], *at_once.model.parameters()[i]));
+  }
+  Table table({"passes a step", "all-reduces", "bytes"});
+  table.row({"1", text(once.calls()), bytes_text(static_cast<double>(once.bytes()))});
+  table.row({text(settings.accumulate), text(many.calls()), bytes_text(static_cast<double>(many.bytes()))});
+  report.table(table);
+  report.check("the same gradients", gap, 1e-5);
+  report.check("the same communication", many.calls() == once.calls() && many.bytes() == once.bytes());
+}
+
+void show_buckets(Runtime& runtime, Report& report, const Settings& settings) {
+  report.heading("The buckets of one backward pass, in the order in which they are reduced (rank 0's clock)");
+  Replica replica(runtime, runtime.world(), settings);
+  replica.gradients(0, 1);  // the second pass finds memory and connections ready
+  const double start = now();
+  replica.gradients(1, 1);
+  Table table({"bucket", "from", "to", "bytes", "started", "finished"});
+  double last_start = 0;
+  bool in_order = true;
+  for (size_t i = 0; i < replica.data_parallel.buckets().size(); ++i) {
+    const DataParallel::Bucket& bucket = replica.data_parallel.buckets()[i];
+    table.row({text(i), bucket.parameters.front(), bucket.parameters.back(),
+               bytes_text(static_cast<double>(bucket.gradients.bytes())), seconds_text(bucket.started - start),
+               seconds_text(bucket.finished - start)});
+    in_order = in_order && bucket.started > last_start;
+    last_start = bucket.started;
+  }
+  report.table(table);
+  const auto& buckets = replica.data_parallel.buckets();
+  report.check("buckets start in reverse order of the layers", in_order);
+  report.check("the first bucket starts before the backward pass is over",
+               buckets.size() == 1 || buckets.front().started < buckets.back().started);
+}
+
+void show_mistakes(Runtime& runtime, Report& report, const Settings& settings) {
+  report.heading("Two mistakes: the sum where the mean belongs, and no reduction at all");
+  const auto alone = runtime.alone();
+  Replica whole(runtime, *alone, settings), summed(runtime, runtime.world(), settings),
+      unreduced(runtime, *alone, settings);
+  whole.gradients(0, 1);
+  const Range mine = part_of(settings.batch, runtime.world().size(), runtime.world().rank());
+  summed.data_parallel.zero_gradients();
+  summed.data_parallel.reduce_in_next_backward();
+  summed.pass(0, mine, mine.size());  // the mean over this rank's samples only, then summed over the ranks
+  summed.data_parallel.wait();
+  unreduced.data_parallel.zero_gradients();
+  unreduced.pass(0, mine, mine.size());
+  const double sum_error = gradient_error(*summed.model.parameters()[0], *whole.model.parameters()[0]);
+  const double no_error = gradient_error(*unreduced.model.parameters()[0], *whole.model.parameters()[0]);
+  Table table({"what is reduced", "relative error of the gradient"});
+  table.row({"Σ over ranks of each rank's mean", scientific(sum_error)});
+  table.row({"nothing", scientific(no_error)});
+  report.table(table);
+  if (runtime.world().size() == 1) return report.line("  With one rank both are right.");
+  report.line(text("  The sum of ", runtime.world().size(), " means is ", runtime.world().size(),
+                   " times the mean; without a reduction every rank follows its own data and the replicas part."));
+  report.check("the sum of means is wrong by more than 10 %", sum_error > 0.1);
+  report.check("no reduction is wrong by more than 10 %", no_error > 0.1);
+}
+
+int main(int argc, char** argv) {
+  Settings settings;
+  Options options("09_data_parallel", "Data parallel training of a small model");
+  options.size("--layers", settings.layers, "residual MLPs", 1, 1000);
+  options.size("--width", settings.width, "width of the model", 1, 1 << 16);
+  options.size("--batch", settings.batch, "samples in the whole (global) batch", 1, 1 << 20);
+  options.size("--steps", settings.steps, "training steps", 1, 1000000);
+  options.size("--accumulate", settings.accumulate, "micro-batches a step where accumulation is shown", 1, 1 << 20);
+  options.size("--bucket-kilobytes", settings.bucket_kilobytes, "size of a gradient bucket", 1, 1 << 20);
+  options.number("--learning-rate", settings.learning_rate, "step size of gradient descent");
+  return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
+    settings.seed = options.seed;
+    const int ranks = runtime.world().size();
+    report.layout(1, ranks);
+    require_usage(settings.batch >= ranks * settings.accumulate, "--batch ", settings.batch, " cannot be cut into ",
+                  ranks, " ranks × --accumulate ", settings.accumulate, " micro-batches");
+    train_beside_one_process(runtime, report, settings);
+    check_against_finite_differences(runtime, report, settings);
+    show_accumulation(runtime, report, settings);
+    show_buckets(runtime, report, settings);
+    show_mistakes(runtime, report, settings);
+  });
+}

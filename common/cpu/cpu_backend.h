@@ -13,6 +13,7 @@ class CpuBackend : public Backend {
   Device device() const override { return Device::cpu; }
   std::string description() const override;
   void synchronize() override {}
+  Peak measure_peak() override;
   void copy_to_host(void* host, const void* device, size_t bytes) override;
   void copy_from_host(void* device, const void* host, size_t bytes) override;
 

@@ -53,7 +53,10 @@ class RequestWork : public Work {
 /// summed. On two ranks of one machine 64 MB took 65 ms whole and 19 ms in pieces of 1 MB.
 class ReduceWork : public Work {
  public:
-  ReduceWork(MpiGroup& group, Tensor& x, MPI_Op op) : group_(group), x_(x), op_(op) { start_next_piece(); }
+  ReduceWork(MpiGroup& group, Tensor& x, MPI_Op op) : group_(group), x_(x), op_(op) {
+    if (group.size() == 1) begin_ = x.elements();  // the sum of one term is there already
+    if (group.size() > 1) start_next_piece();
+  }
 
   void wait() override {
     group_.wait([&] { return all_done(); });

@@ -10,7 +10,6 @@ class MpiCommunicator : public Communicator {
                   const MpiSettings& settings);
 
   std::unique_ptr<Communicator> split(int color, const std::string& name) override;
-  std::vector<std::string> gather_text(const std::string& text) override { return group_.gather_text(text); }
 
  protected:
   std::unique_ptr<Work> start_sum(Tensor& x) override;
@@ -20,6 +19,7 @@ class MpiCommunicator : public Communicator {
   std::unique_ptr<Work> start_broadcast(Tensor& x, int root) override;
   std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) override;
   std::unique_ptr<Work> start_barrier() override;
+  std::vector<std::string> exchange_text(const std::string& mine) override { return group_.gather_text(mine); }
   void announce(const Call& call) override { group_.announce(call); }
 
  private:

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "common/clock.h"
@@ -60,15 +61,18 @@ void MpiGroup::compare(const Call& mine) const {
 
 void MpiGroup::wait(const std::function<bool()>& done) const {
   constexpr double patience = 0.05;  // seconds before the board is asked whether somebody has left
+  constexpr double grace = 1;  // seconds: a rank may do its part and leave before this one has seen the call completed
   const double start = now();
-  double next_look = start + patience;
+  double next_look = start + patience, left_since = INFINITY;
   for (int64_t tries = 1; !done(); ++tries) {
     if (tries % 16 != 0) continue;
     sched_yield();  // ranks may outnumber cores
     if (now() < next_look) continue;
     next_look = now() + patience;
     const int left = board_.first_that_left(world_ranks_);
-    require(left < 0, "rank ", left, " left while others of ", name_, " wait for it: ", board_.describe(world_ranks_));
+    if (left >= 0) left_since = std::min(left_since, now());
+    require(now() - left_since < grace, "rank ", left, " left while others of ", name_, " wait for it: ",
+            board_.describe(world_ranks_));
     require(now() - start < settings_.timeout, "gave up after ", settings_.timeout, " s (--timeout): ",
             board_.describe(world_ranks_));
   }

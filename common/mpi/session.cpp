@@ -50,6 +50,8 @@ MpiSession::~MpiSession() {
 }
 
 int MpiSession::threads_per_rank() const {
+  const char* wanted = std::getenv("OMP_NUM_THREADS");
+  if (wanted != nullptr && std::atoi(wanted) > 0) return std::atoi(wanted);
   cpu_set_t mask;
   CPU_ZERO(&mask);
   const int allowed = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
@@ -73,6 +75,12 @@ std::unique_ptr<Communicator> MpiSession::world(Backend& backend, Ledger& ledger
   MPI_Comm all = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &all), "MPI_Comm_dup");
   return std::make_unique<MpiCommunicator>(backend, ledger, all, "world", *board_, settings_);
+}
+
+std::unique_ptr<Communicator> MpiSession::alone(Backend& backend, Ledger& ledger) {
+  MPI_Comm self = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_dup(MPI_COMM_SELF, &self), "MPI_Comm_dup");
+  return std::make_unique<MpiCommunicator>(backend, ledger, self, "alone", *board_, settings_);
 }
 
 void MpiSession::abort(int status) {

@@ -25,13 +25,15 @@ class MpiSession {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
-  /// This rank's share of its node's cores, at least 1.
+  /// OMP_NUM_THREADS if it is set, else this rank's share of its node's cores, at least 1.
   int threads_per_rank() const;
   static std::string library();  // "Open MPI 4.1.4"
 
   void configure(double timeout, bool check_collectives) { settings_ = {timeout, check_collectives}; }
   /// All ranks as a group. The session must outlive it.
   std::unique_ptr<Communicator> world(Backend& backend, Ledger& ledger);
+  /// This rank alone as a group.
+  std::unique_ptr<Communicator> alone(Backend& backend, Ledger& ledger);
   /// Ends all ranks now, with this exit status.
   [[noreturn]] void abort(int status);
 

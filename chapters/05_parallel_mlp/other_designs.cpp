@@ -1,0 +1,72 @@
+#include "chapters/05_parallel_mlp/other_designs.h"
+
+#include "common/ops.h"
+
+namespace shard {
+
+/// This rank's columns of x, which every rank has. The way back is gather_columns: each rank knows its part of dx.
+static Tensor own_columns(const Communicator& group, const Tensor& x) {
+  return columns_of(x, part_of(x.columns(), group.size(), group.rank()));
+}
+
+// ---- Row → row ------------------------------------------------------------------------------------------------------
+
+RowRowMlp::RowRowMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden, const Init& init,
+                     float projection)
+    : group_(group),
+      width_(width),
+      hidden_(hidden),
+      up_(group, name + ".c_fc", width, hidden, init),
+      down_(group, name + ".c_proj", hidden, width, init.with_weight(projection)) {}
+
+//! [05-row-row]
+Tensor RowRowMlp::forward(const Tensor& x) {
+  const Tensor u = up_.forward(own_columns(group_, x));  // [tokens × hidden]: all-reduce before GeLU
+  up_output_ = own_columns(group_, u);                   // [tokens × hidden/t]: the rest was for other ranks
+  return down_.forward(gelu(up_output_));                // [tokens × width]: all-reduce
+}
+
+Tensor RowRowMlp::backward(const Tensor& dz) {
+  const Tensor du = gelu_backward(up_output_, down_.backward(dz));      // [tokens × hidden/t]
+  const Tensor dx = up_.backward(gather_columns(group_, du, hidden_));  // [tokens × width/t]
+  return gather_columns(group_, dx, width_);                            // [tokens × width]
+}
+//! [05-row-row]
+
+Parameters RowRowMlp::parameters() {
+  Parameters all = up_.parameters();
+  append(all, down_.parameters());
+  return all;
+}
+
+// ---- Column → column ------------------------------------------------------------------------------------------------
+
+ColumnColumnMlp::ColumnColumnMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
+                                 const Init& init, float projection)
+    : group_(group),
+      width_(width),
+      hidden_(hidden),
+      up_(group, name + ".c_fc", width, hidden, init),
+      down_(group, name + ".c_proj", hidden, width, init.with_weight(projection)) {}
+
+//! [05-column-column]
+Tensor ColumnColumnMlp::forward(const Tensor& x) {
+  up_output_ = up_.forward(x);                                              // [tokens × hidden/t]
+  const Tensor hidden = gather_columns(group_, gelu(up_output_), hidden_);  // [tokens × hidden]
+  return gather_columns(group_, down_.forward(hidden), width_);             // [tokens × width]
+}
+
+Tensor ColumnColumnMlp::backward(const Tensor& dz) {
+  const Tensor dh = down_.backward(own_columns(group_, dz));             // [tokens × hidden]: all-reduce
+  const Tensor du = gelu_backward(up_output_, own_columns(group_, dh));  // [tokens × hidden/t]
+  return up_.backward(du);                                               // [tokens × width]: all-reduce
+}
+//! [05-column-column]
+
+Parameters ColumnColumnMlp::parameters() {
+  Parameters all = up_.parameters();
+  append(all, down_.parameters());
+  return all;
+}
+
+}  // namespace shard

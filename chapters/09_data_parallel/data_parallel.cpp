@@ -1,0 +1,82 @@
+#include "chapters/09_data_parallel/data_parallel.h"
+
+#include "common/clock.h"
+#include "common/ops.h"
+
+namespace shard {
+
+//! [09-buckets]
+DataParallel::DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes)
+    : group_(group), parameters_(parameters) {
+  Parameters bucket;
+  int64_t bytes = 0;
+  for (size_t i = parameters.size(); i-- > 0;) {  // the backward pass finishes the last parameter first
+    bucket.push_back(parameters[i]);
+    bytes += parameters[i]->value.bytes();
+    if (bytes >= bucket_bytes || i == 0) {
+      add(std::move(bucket));
+      bucket.clear();
+      bytes = 0;
+    }
+  }
+  pending_.reserve(buckets_.size());
+  started_.reserve(buckets_.size());
+}
+
+void DataParallel::add(Parameters bucket_parameters) {
+  int64_t elements = 0;
+  for (const Parameter* parameter : bucket_parameters) elements += parameter->value.elements();
+  Bucket bucket{Tensor::zeros(group_.backend(), {elements}), {}};
+  const size_t index = buckets_.size();
+  int64_t begin = 0;
+  for (Parameter* parameter : bucket_parameters) {
+    const int64_t end = begin + parameter->value.elements();
+    parameter->gradient = bucket.gradients.slice({begin, end}).reshape(parameter->value.shape());
+    parameter->on_gradient_ready = [this, index] { on_ready(index); };
+    bucket.parameters.push_back(parameter->name);
+    begin = end;
+  }
+  buckets_.push_back(std::move(bucket));
+}
+//! [09-buckets]
+
+DataParallel::~DataParallel() {
+  for (Parameter* parameter : parameters_) parameter->on_gradient_ready = nullptr;
+}
+
+void DataParallel::zero_gradients() {
+  for (Bucket& bucket : buckets_) fill(bucket.gradients, 0.0f);
+}
+
+//! [09-overlap]
+void DataParallel::reduce_in_next_backward() {
+  reducing_ = true;
+  for (Bucket& bucket : buckets_) bucket.waiting_for = static_cast<int>(bucket.parameters.size());
+}
+
+void DataParallel::on_ready(size_t index) {
+  if (!reducing_) return;  // a micro-batch that only accumulates
+  Bucket& bucket = buckets_[index];
+  require(bucket.waiting_for > 0, "a parameter of ", bucket.parameters.front(), "'s bucket became ready twice");
+  if (--bucket.waiting_for > 0) return;
+  bucket.started = now();
+  pending_.push_back(group_.start_all_reduce(PartialSum(bucket.gradients)));  // goes on under the backward pass
+  started_.push_back(index);
+}
+
+void DataParallel::wait() {
+  for (const Bucket& bucket : buckets_) {
+    require(!reducing_ || bucket.waiting_for == 0, "the backward pass finished without ", bucket.waiting_for,
+            " gradients of the bucket of ", bucket.parameters.front());
+  }
+  for (size_t i = 0; i < pending_.size(); ++i) {
+    pending_[i].wait();
+    buckets_[started_[i]].finished = now();
+  }
+  pending_.clear();
+  started_.clear();
+  reducing_ = false;
+}
+//! [09-overlap]
+
+}  // namespace shard

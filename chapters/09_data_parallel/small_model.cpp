@@ -1,0 +1,52 @@
+#include "chapters/09_data_parallel/small_model.h"
+
+#include "common/ops.h"
+
+namespace shard {
+
+SmallModel::SmallModel(Communicator& group, int64_t layers, int64_t width, uint64_t seed) {
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    layers_.push_back(
+        std::make_unique<ParallelMlp>(group, text("h.", layer), width, 2 * width, Init{seed, 0.12f, 0.1f}, 0.12f));
+  }
+}
+
+Tensor SmallModel::forward(const Tensor& x) {
+  Tensor y = x;
+  for (auto& layer : layers_) y = add(y, layer->forward(y));
+  return y;
+}
+
+Tensor SmallModel::backward(const Tensor& dy) {
+  Tensor dx = dy;
+  for (size_t i = layers_.size(); i-- > 0;) dx = add(dx, layers_[i]->backward(dx));
+  return dx;
+}
+
+Parameters SmallModel::parameters() {
+  Parameters all;
+  for (auto& layer : layers_) append(all, layer->parameters());
+  return all;
+}
+
+Tensor samples(Backend& backend, uint64_t seed, int64_t step, int64_t width, Range range) {
+  const RandomStream random{seed, stream_of("samples", static_cast<uint64_t>(step))};
+  std::vector<float> values;
+  for (int64_t i = range.begin * width; i < range.end * width; ++i) {
+    values.push_back(random.normal(static_cast<uint64_t>(i)));
+  }
+  return Tensor::from(backend, {range.size(), width}, std::span<const float>(values));
+}
+
+Tensor squared_error(const Tensor& y, const Tensor& wanted, int64_t whole_batch, Tensor& loss) {
+  const float share = 1.0f / static_cast<float>(whole_batch * y.columns());
+  Tensor difference = y.clone();
+  accumulate(difference, wanted, -1.0f);
+  Tensor squares = Tensor::zeros(y.backend(), {1});
+  add_sum_of_squares(squares, difference);
+  accumulate(loss, squares, share);
+  scale(difference, 2.0f * share);
+  return difference;
+}
+
+}  // namespace shard

@@ -1,0 +1,86 @@
+#include "chapters/10_tensor_and_data_parallel/trainer.h"
+
+#include <cmath>
+
+#include "common/trace.h"
+
+namespace shard {
+
+double learning_rate_at(int64_t step, const TrainingSettings& s) {
+  if (step < s.warmup) return s.learning_rate * static_cast<double>(step + 1) / static_cast<double>(s.warmup + 1);
+  const double progress = std::min(1.0, static_cast<double>(step - s.warmup) /
+                                            static_cast<double>(std::max<int64_t>(1, s.steps - s.warmup)));
+  return s.min_learning_rate + 0.5 * (1.0 + std::cos(M_PI * progress)) * (s.learning_rate - s.min_learning_rate);
+}
+
+// Large enough that an all-reduce is worth its latency, small enough that the first starts early in the backward pass.
+static constexpr int64_t bucket_bytes = 1 << 20;
+
+Trainer::Trainer(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings)
+    : grid_(grid),
+      model_(model),
+      settings_(settings),
+      parameters_(model.parameters()),
+      data_parallel_(grid.dp(), parameters_, bucket_bytes),
+      loss_(Tensor::zeros(grid.dp().backend(), {1})),
+      squares_(Tensor::zeros(grid.dp().backend(), {1})) {
+  require_usage(settings.batch >= grid.dp().size() * settings.accumulate, "--batch ", settings.batch,
+                " has too few sequences for --dp ", grid.dp().size(), " × --accumulate ", settings.accumulate);
+  for (const Parameter* parameter : parameters_) {
+    Backend& backend = parameter->value.backend();
+    moments_.push_back({Tensor::zeros(backend, parameter->value.shape()), Tensor::zeros(backend, parameter->value.shape())});
+  }
+}
+
+//! [10-step]
+Trainer::Step Trainer::step(int64_t step, const std::function<Batch(Range)>& batch_of, double learning_rate) {
+  TraceRange range(TraceRow::compute, "step");
+  const double loss = gradients(step, batch_of);
+  const Tensor squares = sum_of_squared_gradients();
+  update(step, learning_rate, clip_factor(squares, static_cast<float>(settings_.clip)));
+  return {loss, std::sqrt(static_cast<double>(squares.to_host()[0]))};
+}
+
+double Trainer::gradients(int64_t step, const std::function<Batch(Range)>& batch_of) {
+  data_parallel_.zero_gradients();
+  fill(loss_, 0.0f);
+  const int64_t context = model_.sizes().context;
+  const float mean = 1.0f / static_cast<float>(settings_.batch * context);  // over the tokens of the whole batch
+  const Range mine = part_of(settings_.batch, grid_.dp().size(), grid_.dp().rank());
+  for (int64_t micro = 0; micro < settings_.accumulate; ++micro) {
+    const Range part = part_of(mine.size(), static_cast<int>(settings_.accumulate), static_cast<int>(micro));
+    const Range sequences{mine.begin + part.begin, mine.begin + part.end};
+    const Batch batch = batch_of(sequences);
+    const DropoutMoment moment{static_cast<float>(settings_.dropout), settings_.seed, static_cast<uint64_t>(step),
+                               sequences.begin};
+    add_sum(loss_, model_.forward(batch.tokens, batch.targets, batch.sequences, moment));
+    if (micro + 1 == settings_.accumulate) data_parallel_.reduce_in_next_backward();
+    model_.backward(mean);
+  }
+  data_parallel_.wait();
+  const Tensor sum = grid_.dp().all_reduce(PartialSum(loss_));
+  return static_cast<double>(sum.to_host()[0]) * mean;
+}
+
+/// Σ g² over the whole model: a sharded parameter's parts add up over the tp ranks; a replicated one, whose gradient all
+/// of them hold, must count once, so only tp rank 0 counts it.
+Tensor Trainer::sum_of_squared_gradients() {
+  fill(squares_, 0.0f);
+  for (const Parameter* parameter : parameters_) {
+    if (!parameter->is_replicated() || grid_.tp().rank() == 0) add_sum_of_squares(squares_, parameter->gradient);
+  }
+  return grid_.tp().all_reduce(PartialSum(squares_));
+}
+
+void Trainer::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
+  AdamW hyper{static_cast<float>(learning_rate), static_cast<float>(settings_.beta1),
+              static_cast<float>(settings_.beta2), static_cast<float>(settings_.epsilon), 0.0f, step + 1};
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    Parameter& parameter = *parameters_[i];
+    hyper.weight_decay = parameter.is_matrix() ? static_cast<float>(settings_.weight_decay) : 0.0f;
+    adamw(parameter.value, moments_[i].first, moments_[i].second, parameter.gradient, gradient_factor, hyper);
+  }
+}
+//! [10-step]
+
+}  // namespace shard

@@ -1,0 +1,67 @@
+#include "chapters/10_tensor_and_data_parallel/training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "chapters/10_tensor_and_data_parallel/progress.h"
+#include "common/clock.h"
+
+namespace shard {
+
+static Batch to_batch(Backend& backend, const TextData::Sequences& sequences, int64_t count) {
+  const Shape shape{std::ssize(sequences.tokens)};
+  return {Tensor::from(backend, shape, std::span<const int32_t>(sequences.tokens)),
+          Tensor::from(backend, shape, std::span<const int32_t>(sequences.targets)), count};
+}
+
+Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int64_t step, Range range) {
+  return to_batch(backend, data.training(seed, step, range), range.size());
+}
+
+double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int64_t batch, int64_t windows) {
+  const int64_t chosen = std::min(windows, data.validation_windows());
+  if (chosen <= 0) return std::numeric_limits<double>::quiet_NaN();
+  Backend& backend = grid.dp().backend();
+  const Range mine = part_of(chosen, grid.dp().size(), grid.dp().rank());
+  Tensor sum = Tensor::zeros(backend, {1});
+  for (int64_t begin = mine.begin; begin < mine.end; begin += batch) {
+    const Range range{begin, std::min(begin + batch, mine.end)};
+    const Batch some = to_batch(backend, data.validation(chosen, range), range.size());
+    add_sum(sum, model.forward(some.tokens, some.targets, some.sequences));
+  }
+  const Tensor all = grid.dp().all_reduce(PartialSum(sum));
+  return static_cast<double>(all.to_host()[0]) / static_cast<double>(chosen * model.sizes().context);
+}
+
+TrainingRun train(ProcessGrid& grid, Gpt& model, const TextData& data, const TrainingSettings& settings,
+                  int64_t eval_every, Report& report) {
+  constexpr int64_t windows_on_the_way = 240, warm = 10;
+  Trainer trainer(grid, model, settings);
+  Backend& backend = grid.dp().backend();
+  TrainingRun run;
+  Progress progress(report, settings.steps, settings.batch * model.sizes().context);
+  for (int64_t step = 0; step < settings.steps; ++step) {
+    const int64_t allocations = backend.allocations();
+    const double start = now();
+    const Trainer::Step result = trainer.step(
+        step, [&](Range range) { return training_batch(backend, data, settings.seed, step, range); });
+    run.seconds.push_back(now() - start);
+    require(std::isfinite(result.loss), "the loss is ", result.loss, " at step ", step + 1, ", no longer a number");
+    run.curve.training.push_back(result.loss);
+    run.gradient_norms.push_back(result.gradient_norm);
+    if (step >= warm) run.new_allocations += backend.allocations() - allocations;
+    progress.step(result.loss, run.seconds.back());
+    if (eval_every > 0 && (step + 1) % eval_every == 0 && step + 1 < settings.steps) {
+      const double loss = validation_loss(grid, model, data, settings.batch, windows_on_the_way);
+      if (!std::isnan(loss)) run.curve.validation.emplace_back(step, loss);
+      progress.validated(loss);
+    }
+  }
+  run.validation_loss = validation_loss(grid, model, data, settings.batch, data.validation_windows());
+  if (!std::isnan(run.validation_loss)) run.curve.validation.emplace_back(settings.steps - 1, run.validation_loss);
+  progress.end();
+  return run;
+}
+
+}  // namespace shard

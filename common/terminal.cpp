@@ -1,0 +1,21 @@
+#include "common/terminal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "common/error.h"
+
+namespace shard {
+
+bool prints_to_terminal() {
+  if (isatty(STDOUT_FILENO) == 0) return false;
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return true;
+  const int output = open(text("/proc/", getppid(), "/fd/1").c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  const bool terminal = output >= 0 && isatty(output) == 1;
+  if (output >= 0) close(output);
+  return terminal;
+}
+
+}  // namespace shard

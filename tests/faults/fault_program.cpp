@@ -1,0 +1,42 @@
+// A program whose ranks do not fit together, in the way that --fault names: faults_test.sh shows what users then read.
+#include <unistd.h>
+
+#include "common/runtime.h"
+
+using namespace shard;
+
+static void all_reduce(Runtime& runtime, int64_t count) {
+  runtime.world().all_reduce(PartialSum(Tensor::zeros(runtime.backend(), {count})));
+}
+
+/// What rank 1 does while the others call all_reduce of 128 f32.
+static void misbehave(Runtime& runtime, const std::string& fault) {
+  Communicator& world = runtime.world();
+  const std::vector<int32_t> integers(128);
+  if (fault == "throws") throw Error("the disk is full");
+  if (fault == "leaves") return;
+  if (fault == "other-collective") world.all_gather(Tensor::zeros(runtime.backend(), {64}));
+  if (fault == "other-count") all_reduce(runtime, 64);
+  if (fault == "other-type") {
+    world.all_reduce(PartialSum(Tensor::from(runtime.backend(), {128}, std::span<const int32_t>(integers))));
+  }
+  if (fault == "host-numbers") world.max_of(1.0);
+  if (fault == "sleeps") sleep(60);
+  if (fault == "late") {  // no fault: the others wait for a while, and then rank 1 comes
+    usleep(300'000);
+    all_reduce(runtime, 128);
+  }
+  if (fault == "dies") _exit(3);
+}
+
+int main(int argc, char** argv) {
+  std::string fault = "none";
+  Options options("fault_program", "a program whose ranks do not fit together");
+  options.text("--fault", fault, "what rank 1 does wrong");
+  return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
+    all_reduce(runtime, 128);  // #1 is well
+    if (fault == "failed-check") report.check("a check that holds on rank 1 only", runtime.world().rank() == 1);
+    if (runtime.world().rank() == 1 && fault != "none" && fault != "failed-check") return misbehave(runtime, fault);
+    all_reduce(runtime, 128);  // #2
+  });
+}

@@ -1,0 +1,17 @@
+// What a test stands on: the ranks it runs with, the device, and what has been communicated. main.cpp provides it.
+// A test is called by every rank, and so are the collectives in it.
+#pragma once
+#include "common/backend.h"
+#include "common/communicator.h"
+
+namespace shard {
+
+Communicator& world();  // all ranks; every collective is compared across its group, and waits at most 20 s
+Communicator& alone();  // this rank as a group of its own
+Backend& backend();     // its tensors are full of NaN until they are written
+Ledger& ledger();
+
+/// The test fails, and is not skipped, when it is started on fewer ranks.
+void require_ranks(int least);
+
+}  // namespace shard
