@@ -130,7 +130,7 @@ void show_forgotten_all_reduce(Runtime& runtime, Report& report, Trial& trial) {
 
 /// ColumnParallelLinear::backward with its steps one after the other: nobody computes while the sum is under way.
 Tensor backward_in_sequence(Communicator& world, ColumnParallelLinear& layer, const Tensor& x, const Tensor& dy) {
-  const Tensor dx = world.all_reduce(PartialSum(matmul(dy, transposed(layer.weight.value))));
+  Tensor dx = world.all_reduce(PartialSum(matmul(dy, transposed(layer.weight.value))));
   add_matmul(layer.weight.gradient, transposed(x), dy);
   add_column_sums(layer.bias.gradient, dy);
   return dx;

@@ -1,5 +1,4 @@
 // Chapter 07: the pre-norm block of GPT-2. Half of it is sharded, half is replicated, and f and g stand in between.
-#include <algorithm>
 #include <cmath>
 
 #include "chapters/07_transformer_block/transformer_block.h"
@@ -17,8 +16,7 @@ struct Sizes {
 };
 
 void show_picture(Report& report) {
-  report.heading(
-      "The block: ─ replicated, the same on every rank; ═ sharded, each rank its own heads or hidden columns");
+  report.heading("The block: ─ replicated, the same on all ranks; ═ sharded, each rank its heads or hidden columns");
   report.line("  x ─┬─ norm₁ ─ f ═ attention ═ g ─ dropout ─ + ─ u    f: forward nothing, backward all-reduce");
   report.line("     └────────────────────────────────────────┘        (inside ColumnParallelLinear)");
   report.line("  u ─┬─ norm₂ ─ f ═════ MLP ═══ g ─ dropout ─ + ─ y    g: forward all-reduce, backward nothing");
@@ -69,21 +67,19 @@ struct Trial {
 
 void show_parameters(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("What rank 0 holds of each parameter");
-  const bool one = runtime.world().size() == 1;
-  int64_t here = 0, whole = 0, replicated = 0;
-  Table table({"parameter", "whole", "here", ""});
+  int64_t here = 0, whole = 0;
+  Table table({"parameter", "whole", "rank 0"});
   for (const Parameter* parameter : trial.split.parameters()) {
-    const char* kind = one ? "all of it" : parameter->is_replicated() ? "replicated" : "sharded";
-    table.row({parameter->name, to_string(parameter->shard.whole), to_string(parameter->value.shape()), kind});
+    const bool all = runtime.world().size() == 1 || parameter->is_replicated();
+    table.row({parameter->name, to_string(parameter->shard.whole), to_string(parameter->value.shape()),
+               all ? "replicated" : "sharded"});
     here += parameter->value.elements();
     whole += parameter->shard.whole.elements();
-    replicated += parameter->is_replicated() ? parameter->value.elements() : 0;
   }
-  table.row({"sum", text(whole), text(here),
-             fixed(100.0 * static_cast<double>(here) / static_cast<double>(whole), 1) + " %"});
+  const double share = static_cast<double>(here) / static_cast<double>(whole);
+  table.row({"numbers in all", text(whole), text(here), fixed(100 * share, 1) + " %"});
   report.table(table);
-  report.result("parameters_whole", static_cast<double>(whole));
-  report.result("parameters_here", static_cast<double>(here));
+  report.result("share_of_rank_0", share);
 }
 
 bool are_two_all_reduces(const Ledger& ledger, const Tensor& of) {
@@ -136,30 +132,27 @@ Tensor mask_of(Runtime& runtime, const Sizes& sizes, const std::string& place, R
   return block.forward(x, sequences.size(), moment);
 }
 
-/// One number for all bits of x.
-std::string bits_of(const Tensor& x) {
-  const std::vector<float> values = x.to_host();
-  return text(stream_of({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
-}
-
-bool same_bits_on_all_ranks(Communicator& group, const Tensor& x) {
-  const std::vector<std::string> all = group.gather_text(bits_of(x));
-  return std::ranges::count(all, all.front()) == std::ssize(all);
+/// The largest relative difference between a rank's x and rank 0's: 0 if all ranks have the same numbers.
+double difference_of_ranks(Communicator& world, const Tensor& x) {
+  Tensor of_rank_0 = x.clone();
+  world.broadcast(of_rank_0, 0);
+  return world.max_of(relative_error(x, of_rank_0));
 }
 
 void check_masks(Runtime& runtime, Report& report, const Sizes& sizes, DropoutMoment moment) {
   report.heading("The masks themselves, over 10 passes");
   const double p = moment.probability;
   const Range last{sizes.batch - 1, sizes.batch}, last_rows{last.begin * sizes.context, last.end * sizes.context};
-  bool same = true, by_itself = true, near = true;
+  double ranks_difference = 0, last_difference = 0;
+  bool near = true;
   Table table({"place", "probability", "dropped", "mean"});
   for (const std::string place : {"attn", "mlp"}) {
     double dropped = 0, sum = 0, count = 0;
     for (moment.pass = 0; moment.pass < 10; ++moment.pass) {
       const Tensor mask = mask_of(runtime, sizes, place, {0, sizes.batch}, moment);
-      same = same_bits_on_all_ranks(runtime.world(), mask) && same;
       const Tensor mask_of_last = mask_of(runtime, sizes, place, last, moment);
-      by_itself = by_itself && bits_of(mask_of_last) == bits_of(mask.slice(last_rows));
+      ranks_difference = larger(ranks_difference, difference_of_ranks(runtime.world(), mask));
+      last_difference = larger(last_difference, relative_error(mask_of_last, mask.slice(last_rows)));
       for (const float value : mask.to_host()) dropped += value == 0.0f, sum += value, ++count;
     }
     near = near && std::abs(dropped / count - p) < 4 * std::sqrt(p * (1 - p) / count);
@@ -167,40 +160,34 @@ void check_masks(Runtime& runtime, Report& report, const Sizes& sizes, DropoutMo
   }
   report.table(table);
   report.check("the dropped shares are within 4 standard deviations of the probability", near);
-  report.check("every rank has the same masks", same);
-  report.check("a sequence by itself gets the mask that it has in the batch", by_itself);
+  report.check("every rank has the same masks", ranks_difference, 0);
+  report.check("a sequence by itself gets the mask that it has in the batch", last_difference, 0);
 }
 
-/// What keeps the replicated numbers equal is only that every rank computes the same bits. One seed for each rank, and
-/// they part.
+/// What keeps the replicated numbers equal is only that every rank computes the same. With a seed for each rank, they
+/// part.
 void show_replicas(Runtime& runtime, Report& report, Trial& trial, DropoutMoment moment) {
   report.heading("Replicated numbers: how far the ranks are from rank 0");
   Communicator& world = runtime.world();
-  const auto from_rank_0 = [&](const Tensor& mine) {
-    Tensor first = mine.clone();
-    world.broadcast(first, 0);
-    return world.max_of(relative_error(mine, first));
-  };
-  double of_y = 0, of_gradients = 0;
-  bool same = true;
   Table table({"dropout masks depend on", "Y", "replicated gradients"});
-  const auto pass = [&](const char* kind) {
+  double of_y = 0, of_gradients = 0;
+  const auto measure = [&](const char* masks) {
     zero_gradients(trial.split.parameters());
-    of_y = from_rank_0(trial.split.forward(trial.x, trial.sizes.batch, moment)), of_gradients = 0;
+    of_y = difference_of_ranks(world, trial.split.forward(trial.x, trial.sizes.batch, moment));
     trial.split.backward(trial.dy);
+    of_gradients = 0;
     for (const Parameter* parameter : trial.split.parameters()) {
       if (!parameter->is_replicated()) continue;
-      of_gradients = larger(of_gradients, from_rank_0(parameter->gradient));
-      same = same_bits_on_all_ranks(world, parameter->gradient) && same;
+      of_gradients = larger(of_gradients, difference_of_ranks(world, parameter->gradient));
     }
-    table.row({kind, scientific(of_y), scientific(of_gradients)});
-    return same && of_y == 0;
+    table.row({masks, scientific(of_y), scientific(of_gradients)});
   };
-  const bool right = pass("the place in the whole batch");
+  measure("the place in the whole batch");
+  const double right = larger(of_y, of_gradients);
   moment.seed += static_cast<uint64_t>(world.rank());  // the mistake
-  pass("the place and the rank (wrong)");
+  measure("the place and the rank (wrong)");
   report.table(table);
-  report.check("Y and all replicated gradients have the same bits on every rank", right);
+  report.check("Y and the gradients of replicated parameters are identical on all ranks", right, 0);
   report.result("difference_with_masks_by_rank", of_y);
   if (world.size() == 1) return report.line("  With one rank there is nobody to disagree with.");
   report.check("with masks by rank, Y and gradients differ by more than 1 %", of_y > 0.01 && of_gradients > 0.01);
@@ -211,11 +198,11 @@ int main(int argc, char** argv) {
   double probability = 0.2;
   Options options("07_transformer_block", "the pre-norm transformer block: what is replicated, what is sharded");
   options.size("--batch", sizes.batch, "sequences");
-  options.size("--context", sizes.context, "tokens of a sequence");
+  options.size("--context", sizes.context, "tokens of a sequence", 4);
   options.size("--heads", sizes.heads, "heads of the attention");
-  options.size("--width", sizes.width, "columns of X");
+  options.size("--width", sizes.width, "columns of X", 8);
   options.size("--hidden", sizes.hidden, "columns inside the MLP");
-  options.number("--dropout", probability, "probability of dropping an element", 0.01, 0.99);
+  options.number("--dropout", probability, "probability of dropping an element", 0.05, 0.9);
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const auto [batch, context, heads, width, hidden] = sizes;
     const int ranks = runtime.world().size();
@@ -223,8 +210,7 @@ int main(int argc, char** argv) {
     require_usage(width % heads == 0, "--width ", width, " cannot be divided into --heads ", heads);
     require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ", ranks, " ranks");
     require_usage(hidden >= ranks, "--hidden ", hidden, " cannot be cut into ", ranks, " parts: one for each rank");
-    const double each_token = 60.0 * static_cast<double>(width) + 8.0 * static_cast<double>(heads * context) +
-                              8.0 * static_cast<double>(hidden);
+    const auto each_token = static_cast<double>(60 * width + 8 * heads * context + 8 * hidden);
     require_memory(8 * each_token * static_cast<double>(batch * context),
                    text("--batch ", batch, " × --context ", context, " × --width ", width, " × --hidden ", hidden));
     const DropoutMoment moment{static_cast<float>(probability), options.seed, 5};
