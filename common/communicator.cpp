@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <exception>
+#include <iostream>
+#include <new>
 
 #include "common/backend.h"
 #include "common/clock.h"
@@ -16,16 +18,18 @@ std::string to_string(const Call& call) {
   return text(to_string(call.op), " of ", call.count, " ", to_string(call.type), " (#", call.number, ")");
 }
 
-PendingSum::PendingSum(Communicator& group, PartialSum term, std::unique_ptr<Work> work)
+PendingSum::PendingSum(Communicator& group, const PartialSum& term, std::unique_ptr<Work> work)
     : group_(&group), term_(term.unreduced()), work_(std::move(work)) {}
 
 PendingSum::~PendingSum() {
   if (!work_) return;
-  if (std::uncaught_exceptions() > 0) {
-    static_cast<void>(new Tensor(term_));  // the program is ending: leave the memory to the collective
-  } else {
-    wait();
+  try {
+    if (std::uncaught_exceptions() == 0) wait();
+  } catch (const std::exception& error) {
+    std::cerr << "a pending all_reduce on " << group_->name() << " failed: " << error.what() << std::endl;
   }
+  // Still not done: the program is ending, and the collective may go on writing. Its memory stays, on purpose.
+  if (work_) static_cast<void>(new (std::nothrow) Tensor(term_));
 }
 
 Tensor PendingSum::wait() {
@@ -57,14 +61,14 @@ void Communicator::run(Call call, Start start) {
   ledger_.add(call.op, name_, 1, call.count * size_of(call.type), now() - begin);
 }
 
-Tensor Communicator::all_reduce(PartialSum term) {
+Tensor Communicator::all_reduce(const PartialSum& term) {
   Tensor x = term.unreduced();
   is_at_home("all_reduce", x);
   run({Collective::all_reduce, x.elements(), x.type()}, [&] { return start_sum(x); });
   return x;
 }
 
-PendingSum Communicator::start_all_reduce(PartialSum term) {
+PendingSum Communicator::start_all_reduce(const PartialSum& term) {
   Tensor x = term.unreduced();
   is_at_home("start_all_reduce", x);
   const double begin = now();
@@ -72,7 +76,7 @@ PendingSum Communicator::start_all_reduce(PartialSum term) {
   announce(call);
   std::unique_ptr<Work> work = start_sum(x);
   ledger_.add(call.op, name_, 1, x.bytes(), now() - begin);
-  return {*this, std::move(term), std::move(work)};
+  return {*this, term, std::move(work)};
 }
 
 void Communicator::all_reduce_max(Tensor& x) {

@@ -40,7 +40,7 @@ class PendingSum {
 
  private:
   friend class Communicator;
-  PendingSum(Communicator& group, PartialSum term, std::unique_ptr<Work> work);
+  PendingSum(Communicator& group, const PartialSum& term, std::unique_ptr<Work> work);
   Communicator* group_;
   Tensor term_;
   std::unique_ptr<Work> work_;
@@ -57,16 +57,16 @@ class Communicator {
   Ledger& ledger() const { return ledger_; }
 
   /// The sum of all ranks' terms, the same on every rank. The term's memory becomes the result's.
-  Tensor all_reduce(PartialSum term);
+  Tensor all_reduce(const PartialSum& term);
   /// The same, returning at once: compute something else, then wait.
-  PendingSum start_all_reduce(PartialSum term);
+  PendingSum start_all_reduce(const PartialSum& term);
   /// Elementwise maximum over the ranks, in place.
   void all_reduce_max(Tensor& x);
   /// All ranks' pieces one after the other, by rows: [r₀ × columns], [r₁ × columns], … → [Σr × columns]; vectors
   /// likewise. `rows` names every rank's number of rows where they differ.
   Tensor all_gather(const Tensor& piece, std::span<const int64_t> rows = {});
   /// Part `rank` (part_of) of the rows of the sum of all ranks' terms: [rows × columns] → [rows/size × columns].
-  Tensor reduce_scatter(const PartialSum& term);
+  Tensor reduce_scatter(const PartialSum& sum);
   /// Every rank's x becomes root's.
   void broadcast(Tensor& x, int root);
   /// Sends `out` to rank `to` while receiving `in` from rank `from`. Shapes of sender and receiver must agree.

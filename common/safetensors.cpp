@@ -157,7 +157,7 @@ struct HeaderParser {
   void check_that_data_is_covered() const {
     std::vector<std::pair<std::pair<int64_t, int64_t>, const std::string*>> ranges;
     for (const auto& [entry_name, entry] : entries) ranges.push_back({{entry.begin, entry.end}, &entry_name});
-    std::sort(ranges.begin(), ranges.end());
+    std::ranges::stable_sort(ranges, {}, [](const auto& entry) { return entry.first; });  // equal ones stay in name order
     int64_t covered = data_begin;
     for (const auto& [range, range_name] : ranges) {
       require(range.first >= covered, "the data of tensor ", printable(*range_name), " overlap another tensor's");

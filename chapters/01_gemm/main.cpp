@@ -68,7 +68,7 @@ void show_column_major(Report& report, const Data& data) {
   report.line("  memory: 1 2 3 4 5 6\n" + side_by_side({{"by rows: M", drawn(m)}, {"by columns: Mᵀ", drawn(seen)}}));
   report.check("row-major memory read by columns is the transposed matrix", seen.values == transpose(m).values);
 
-  const auto [tokens, in, out] = std::array{Data::tokens, Data::in, Data::out};
+  const int64_t tokens = Data::tokens, in = Data::in, out = Data::out;
   const std::vector<float> x = data.x.floats(), a = data.a.floats();
   std::vector<float> y(static_cast<size_t>(tokens * out), NAN);
   row_major_product(tokens, in, out, x.data(), a.data(), y.data());
@@ -86,10 +86,10 @@ void show_column_major(Report& report, const Data& data) {
   report.result("error_without_exchange", error);
 }
 
-/// The best of at least 2 runs, and of as many as fit into 0.4 s: what disturbs a run only makes it longer.
-double best_seconds(const std::function<void()>& body) {
+/// The best of as many runs as fit into `seconds`, at least 2: what disturbs a run only makes it longer.
+double best_seconds(double seconds, const std::function<void()>& body) {
   double best = std::numeric_limits<double>::infinity();
-  const double end = now() + 0.4;
+  const double end = now() + seconds;
   for (int runs = 0; runs < 2 || now() < end; ++runs) {
     const double start = now();
     body();
@@ -122,7 +122,7 @@ LibraryRun run_library(Backend& backend, int64_t size, const std::vector<float>&
   const Tensor a_tensor = Tensor::from(backend, {size, size}, std::span(a));
   Tensor y;
   Peak peak = backend.measure_peak();
-  const double seconds = best_seconds([&] {
+  const double seconds = best_seconds(1.0, [&] {
     y = matmul(x_tensor, a_tensor);
     backend.synchronize();
   });
@@ -149,7 +149,7 @@ void climb_ladder(Runtime& runtime, Report& report, int64_t size) {
   for (const Rung& rung : ladder()) {
     if (size > rung.largest_size) continue;
     std::vector<float> y(expected.size(), NAN);
-    const double seconds = best_seconds([&] { rung.gemm(size, size, size, x.data(), a.data(), y.data()); });
+    const double seconds = best_seconds(0.3, [&] { rung.gemm(size, size, size, x.data(), a.data(), y.data()); });
     report.result(rung.json_name, add_row(rung.name, 1, seconds, peak_of_a_core));
     error = larger(error, relative_error(y, std::vector<double>(expected.begin(), expected.end())));
   }
@@ -170,9 +170,9 @@ int main(int argc, char** argv) {
   Options options("01_gemm", "Y = X·A on one device");
   options.size("--size", size, "rows and columns of the matrices that are timed");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
-    const auto elements = static_cast<double>(size) * static_cast<double>(size);
-    require_memory(48 * elements, text("--size ", size));
-    if (runtime.world().size() > 1) report.line("One device is enough here: every rank does the same, rank 0 speaks.");
+    const int ranks = runtime.world().size();
+    require_memory(50.0 * static_cast<double>(size * size) * ranks, text("--size ", size, " on ", ranks, " ranks"));
+    if (ranks > 1) report.line("One device is enough here: every rank does the same, rank 0 speaks.");
     const Data data(runtime.options().seed);
     show_worked_example(runtime, report);
     check_forward_and_backward(runtime, report, data);

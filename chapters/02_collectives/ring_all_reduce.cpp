@@ -6,7 +6,9 @@
 namespace shard {
 
 RingAllReduce::RingAllReduce(Communicator& group, Tensor x)
-    : group_(group), x_(x.reshape({x.elements()})), incoming_(group.backend(), {group.size() > 1 ? chunk(0).size() : 0}) {}
+    : group_(group),
+      x_(x.reshape({x.elements()})),
+      incoming_(group.backend(), {group.size() > 1 ? chunk(0).size() : 0}) {}
 
 //! [02-step]
 void RingAllReduce::step(int number) {

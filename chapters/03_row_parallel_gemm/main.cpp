@@ -126,6 +126,9 @@ int main(int argc, char** argv) {
     report.layout(runtime.world().size(), 1);
     require_usage(sizes.in >= runtime.world().size(), "--in ", sizes.in, " cannot be cut into ",
                   runtime.world().size(), " parts: one for each rank");
+    const auto elements = 1.0 * sizes.tokens * (sizes.in + sizes.out) + 1.0 * sizes.in * sizes.out;
+    require_memory(50 * elements * runtime.world().size(),
+                   text("--tokens ", sizes.tokens, " × --in ", sizes.in, " × --out ", sizes.out));
     show_worked_example(runtime, report);
     Trial trial(runtime, sizes);
     check_forward_and_backward(runtime, report, trial);

@@ -190,8 +190,8 @@ int main(int argc, char** argv) {
     report.layout(ranks, 1);
     require_usage(width % heads == 0, "--width ", width, " cannot be divided into --heads ", heads);
     require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ", ranks, " ranks");
-    const auto each_token = static_cast<double>(40 * width + 8 * heads * context);
-    require_memory(8 * each_token * static_cast<double>(batch * context),
+    const double each_token = 40.0 * width + 8.0 * heads * context;
+    require_memory(8 * each_token * batch * context,
                    text("--batch ", batch, " × --context ", context, " × --width ", width));
     const Init init{options.seed, 0.2f, 0.5f};
     show_cut(runtime, report, sizes);

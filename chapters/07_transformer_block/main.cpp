@@ -210,8 +210,8 @@ int main(int argc, char** argv) {
     require_usage(width % heads == 0, "--width ", width, " cannot be divided into --heads ", heads);
     require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ", ranks, " ranks");
     require_usage(hidden >= ranks, "--hidden ", hidden, " cannot be cut into ", ranks, " parts: one for each rank");
-    const auto each_token = static_cast<double>(60 * width + 8 * heads * context + 8 * hidden);
-    require_memory(8 * each_token * static_cast<double>(batch * context),
+    const double each_token = 60.0 * width + 8.0 * heads * context + 8.0 * hidden;
+    require_memory(8 * each_token * batch * context,
                    text("--batch ", batch, " × --context ", context, " × --width ", width, " × --hidden ", hidden));
     const DropoutMoment moment{static_cast<float>(probability), options.seed, 5};
     Trial trial(runtime, sizes, {options.seed, 0.2f, 0.5f});

@@ -1,1 +1,290 @@
-int main() { return 1; }
+// Chapter 08: the vocabulary cut over the ranks, at both ends of a GPT: the embedding, and the loss from logits that no
+// rank has in full.
+#include <cmath>
+
+#include "chapters/08_vocab_parallel/tied_model.h"
+#include "chapters/08_vocab_parallel/vocab_parallel.h"
+#include "common/clock.h"
+#include "common/compare.h"
+#include "common/reference.h"
+#include "common/runtime.h"
+
+using namespace shard;
+using namespace shard::reference;
+
+struct Sizes {
+  int64_t vocabulary = 61, width = 40, tokens = 24;
+};
+
+/// What the parts of this program share: ranks, sizes and random numbers, the same on every rank.
+struct Trial {
+  Runtime& runtime;
+  Communicator& world;
+  std::unique_ptr<Communicator> alone;
+  Sizes sizes;
+  Init init;
+  RandomStream samples;
+
+  Trial(Runtime& the_runtime, Sizes the_sizes)
+      : runtime(the_runtime),
+        world(runtime.world()),
+        alone(runtime.alone()),
+        sizes(the_sizes),
+        init{runtime.options().seed, 0.3f, 0.5f},
+        samples{init.seed, stream_of("samples")} {}
+
+  /// Numbers of words; each stands twice.
+  std::vector<int32_t> words(const char* name, int64_t vocabulary) const {
+    const RandomStream random{init.seed, stream_of(name)};
+    std::vector<int32_t> ids;
+    for (uint64_t i = 0; i < static_cast<uint64_t>(sizes.tokens); ++i) {
+      ids.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(vocabulary), i / 2)));
+    }
+    return ids;
+  }
+  Tensor on_device(const std::vector<int32_t>& ids) const {
+    return Tensor::from(runtime.backend(), {std::ssize(ids)}, std::span<const int32_t>(ids));
+  }
+  Matrix random_logits(int64_t vocabulary) const {
+    return random_matrix(sizes.tokens, vocabulary, {init.seed, stream_of("logits")}, 2);
+  }
+  /// This rank's columns of a matrix [tokens × vocabulary], with `padding` in those that are no word.
+  Tensor cut(const Matrix& whole, float padding = 0) const {
+    const Range part = vocabulary_part(whole.columns, world.size(), world.rank());
+    const Shard shard = Shard::of_columns({whole.rows, whole.columns}, {part});
+    std::vector<float> values = shard.cut(whole.floats());
+    for (int64_t i = 0; i < std::ssize(values); ++i) {
+      if (part.begin + i % part.size() >= whole.columns) values[static_cast<size_t>(i)] = padding;
+    }
+    return Tensor::from(runtime.backend(), shard.local(), std::span<const float>(values));
+  }
+};
+
+void show_parts(Report& report, const Trial& trial) {
+  const int ranks = trial.world.size();
+  report.heading(text("A vocabulary of ", trial.sizes.vocabulary, " on ", ranks, ranks == 1 ? " rank" : " ranks"));
+  Table table({"rank", "its words", "padding"});
+  for (int rank = 0; rank < ranks; ++rank) {
+    const Range part = vocabulary_part(trial.sizes.vocabulary, ranks, rank);
+    const Range words{part.begin, std::min(part.end, trial.sizes.vocabulary)};
+    table.row({text(rank), words.size() > 0 ? text(words.begin, " … ", words.end - 1) : "none",
+               text(part.size() - std::max<int64_t>(words.size(), 0))});
+  }
+  report.table(table);
+}
+
+/// Rows ids of the table: [tokens × width].
+Matrix looked_up(const Matrix& table, const std::vector<int32_t>& ids) {
+  Matrix rows(std::ssize(ids), table.columns);
+  for (int64_t i = 0; i < rows.rows; ++i) {
+    for (int64_t j = 0; j < rows.columns; ++j) rows(i, j) = table(ids[static_cast<size_t>(i)], j);
+  }
+  return rows;
+}
+
+void check_embedding(Report& report, Trial& trial) {
+  report.heading("The embedding: a rank has the rows of its words, and zeros for the others");
+  const auto [vocabulary, width, tokens] = trial.sizes;
+  VocabParallelEmbedding split(trial.world, "wte", vocabulary, width, trial.init);
+  VocabParallelEmbedding unsplit(*trial.alone, "wte", vocabulary, width, trial.init);
+  const std::vector<int32_t> words = trial.words("ids", vocabulary);
+  const Tensor ids = trial.on_device(words);
+  const Tensor dy =
+      to_tensor(trial.runtime.backend(), random_matrix(tokens, width, {trial.init.seed, stream_of("dy")}));
+  const Ledger before = trial.runtime.ledger();
+  const Tensor y = split.forward(ids);
+  split.backward(dy);
+  const Ledger ledger = trial.runtime.ledger().since(before);
+  unsplit.forward(ids);
+  unsplit.backward(dy);
+  report.ledger(ledger);
+  report.check("forward: one all-reduce of tokens × width; backward: none",
+               ledger.calls() == 1 && ledger.calls(Collective::all_reduce) == 1 && ledger.bytes() == y.bytes());
+  report.check("Y is the words' rows, exactly", largest_difference(y, looked_up(Matrix(unsplit.weight.value), words)),
+               0);
+  check_gradients(report, {&split.weight}, {&unsplit.weight}, 1e-6);
+}
+
+/// Mean of -log softmax(logits)[target].
+double mean_loss(const Matrix& logits, const std::vector<int32_t>& targets) {
+  double sum = 0;
+  for (const double loss : cross_entropy(logits, targets).values) sum += loss;
+  return sum / static_cast<double>(logits.rows);
+}
+
+/// Its gradient in double precision: (softmax - one-hot) / tokens.
+Matrix mean_loss_gradient(const Matrix& logits, const std::vector<int32_t>& targets) {
+  const Matrix losses = cross_entropy(logits, targets);
+  Matrix gradient(logits.rows, logits.columns);
+  for (int64_t i = 0; i < logits.rows; ++i) {
+    const int64_t target = targets[static_cast<size_t>(i)];
+    for (int64_t j = 0; j < logits.columns; ++j)
+      gradient(i, j) = std::exp(logits(i, j) - logits(i, target) - losses(i, 0)) / static_cast<double>(logits.rows);
+    gradient(i, target) -= 1 / static_cast<double>(logits.rows);
+  }
+  return gradient;
+}
+
+void check_loss(Report& report, Trial& trial) {
+  report.heading("The loss from sharded logits");
+  const auto [vocabulary, width, tokens] = trial.sizes;
+  const float factor = 1.0f / static_cast<float>(tokens);
+  const Matrix logits = trial.random_logits(vocabulary);
+  const std::vector<int32_t> words = trial.words("targets", vocabulary);
+  const Tensor targets = trial.on_device(words);
+  VocabParallelCrossEntropy split(trial.world, vocabulary), unsplit(*trial.alone, vocabulary);
+  const Ledger before = trial.runtime.ledger();
+  const Tensor losses = split.forward(trial.cut(logits), targets);
+  const Tensor dlogits = split.backward(factor);
+  const Ledger ledger = trial.runtime.ledger().since(before);
+  unsplit.forward(to_tensor(trial.runtime.backend(), logits), targets);
+  const Tensor dlogits_unsplit = unsplit.backward(factor);
+
+  report.ledger(ledger);
+  report.check("forward: three all-reduces of [tokens]; backward: none",
+               ledger.calls() == 3 && ledger.calls(Collective::all_reduce_max) == 1 &&
+                   ledger.calls(Collective::all_reduce) == 2 && ledger.bytes() == 3 * losses.bytes());
+  report.check("losses against double precision", relative_error(losses, cross_entropy(logits, words)), 1e-5);
+  report.check("d logits against double precision",
+               relative_error(dlogits, trial.cut(mean_loss_gradient(logits, words))), 1e-5);
+  const auto loss = [&](const Matrix& point) { return mean_loss(point, words); };
+  report.check("d logits against finite differences",
+               finite_difference_error(loss, logits, dlogits_unsplit.to_host(), trial.samples, 32), 1e-4);
+
+  // what stands in the padded columns: multiplied by 0, a NaN would still be one
+  double difference = 0, in_padding = 0;
+  for (const float garbage : {1e30f, -1e30f, NAN}) {
+    difference = larger(difference, relative_error(split.forward(trial.cut(logits, garbage), targets), losses));
+    const Matrix gradient(split.backward(factor)), is_padding(trial.cut(Matrix(tokens, vocabulary), 1));
+    difference = larger(difference, relative_error(to_tensor(trial.runtime.backend(), gradient), dlogits));
+    for (size_t i = 0; i < gradient.values.size(); ++i)
+      in_padding = larger(in_padding, std::abs(gradient.values[i] * is_padding.values[i]));
+  }
+  report.check("with 1e30, -1e30 or NaN in the padded columns: the same losses and gradients", difference, 0);
+  report.check("the gradient of padded columns is 0", in_padding, 0);
+}
+
+/// exp(1000) is infinite in f32. With the maximum taken off first no exponent is above 0, and one is 0.
+void show_stability(Report& report, Trial& trial) {
+  report.heading(
+      "Why the maximum comes first: a number added to every logit changes no loss (here: of the first token)");
+  const int64_t vocabulary = trial.sizes.vocabulary;
+  const std::vector<int32_t> words = trial.words("targets", vocabulary);
+  VocabParallelCrossEntropy split(trial.world, vocabulary);
+  Table table({"added", "log Σ exp(logit) - logit, f32", "maximum first, f32", "double precision"});
+  double error = 0;
+  for (const float added : {0.0f, 1000.0f, -1000.0f}) {
+    Matrix logits = trial.random_logits(vocabulary);
+    float sum = 0;
+    for (double& logit : logits.values) logit = static_cast<float>(logit) + added;
+    for (int64_t j = 0; j < vocabulary; ++j) sum += std::exp(static_cast<float>(logits(0, j)));
+    const float naive = std::log(sum) - static_cast<float>(logits(0, words[0]));
+    const Matrix expected = cross_entropy(logits, words);
+    const Tensor losses = split.forward(trial.cut(logits), trial.on_device(words));
+    error = larger(error, relative_error(losses, expected));
+    table.row({fixed(added, 0), fixed(naive, 5), fixed(losses.to_host()[0], 5), fixed(expected(0, 0), 5)});
+  }
+  report.table(table);
+  report.check("all losses against double precision", error, 1e-5);
+}
+
+/// The other way: every rank gets all logits and computes the whole loss.
+Tensor loss_by_gathering(Trial& trial, const Tensor& part, int64_t vocabulary, const Tensor& targets) {
+  const Tensor pieces = trial.world.all_gather(part);  // [t·tokens × ⌈vocabulary/t⌉], rank after rank
+  const int64_t tokens = part.rows(), columns = part.columns();
+  Tensor logits(part.backend(), {tokens, columns * trial.world.size()});
+  for (int rank = 0; rank < trial.world.size(); ++rank) {
+    set_columns(logits, rank * columns, pieces.slice({rank * tokens, (rank + 1) * tokens}));
+  }
+  return VocabParallelCrossEntropy(*trial.alone, vocabulary).forward(columns_of(logits, {0, vocabulary}), targets);
+}
+
+struct Measured {
+  Tensor losses;
+  Ledger ledger;
+  double seconds = INFINITY;  // the best of five, of the slowest rank
+};
+
+Measured measure(Trial& trial, const std::function<Tensor()>& loss) {
+  Measured best;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    trial.world.barrier();
+    const Ledger before = trial.runtime.ledger();
+    const double start = now();
+    best.losses = loss();
+    trial.runtime.backend().synchronize();
+    best.seconds = std::min(best.seconds, trial.world.max_of(now() - start));
+    best.ledger = trial.runtime.ledger().since(before);
+  }
+  return best;
+}
+
+void compare_with_gathering(Report& report, Trial& trial) {
+  report.heading(text("Three small all-reduces or one gather of the logits, for ", trial.sizes.tokens, " tokens"));
+  const double ranks = trial.world.size();
+  Table table({"", "collectives", "bytes given", "received", "time"});
+  for (const int64_t vocabulary : {trial.sizes.vocabulary, int64_t{50257}}) {
+    const Tensor part = trial.cut(trial.random_logits(vocabulary));
+    const Tensor targets = trial.on_device(trial.words("targets", vocabulary));
+    VocabParallelCrossEntropy sharded(trial.world, vocabulary);
+    const Measured small = measure(trial, [&] { return sharded.forward(part.clone(), targets); });
+    const Measured large = measure(trial, [&] { return loss_by_gathering(trial, part, vocabulary, targets); });
+    // In a ring (chapter 02) a rank receives t-1 pieces in an all-gather, and 2·(t-1)/t of the tensor in an all-reduce.
+    const auto row = [&](const char* name, const Measured& of, double factor) {
+      const auto given = static_cast<double>(of.ledger.bytes());
+      table.row({text(vocabulary, " words, ", name), text(of.ledger.calls()), bytes_text(given),
+                 bytes_text(factor * given), seconds_text(of.seconds)});
+      report.result(text("received_", name, "_", vocabulary), factor * given);
+    };
+    row("sharded", small, 2 * (ranks - 1) / ranks);
+    row("gathered", large, ranks - 1);
+    report.check(text(vocabulary, " words: both ways give the same losses"), relative_error(small.losses, large.losses),
+                 1e-5);
+  }
+  report.table(table);
+}
+
+void check_tied_model(Report& report, Trial& trial) {
+  report.heading("One table at both ends: X = GeLU(E[ids]), logits = X·Eᵀ");
+  const auto [vocabulary, width, tokens] = trial.sizes;
+  TiedModel split(trial.world, vocabulary, width, trial.init), unsplit(*trial.alone, vocabulary, width, trial.init);
+  const std::vector<int32_t> ids = trial.words("ids", vocabulary), targets = trial.words("targets", vocabulary);
+  const Tensor losses = split.step(trial.on_device(ids), trial.on_device(targets));
+  unsplit.step(trial.on_device(ids), trial.on_device(targets));
+  const Parameter &part = split.embedding.weight, &whole = unsplit.embedding.weight;
+  const auto logits = [&](const Matrix& e) { return matmul(gelu(looked_up(e, ids)), transpose(e)); };
+  const auto loss = [&](const Matrix& e) { return mean_loss(logits(e), targets); };
+  const Matrix e(whole.value);
+  report.check("losses against double precision", relative_error(losses, cross_entropy(logits(e), targets)), 1e-5);
+  report.check("dE against the unsplit model", gradient_error(part, whole), 1e-5);
+  report.check("dE against finite differences",
+               finite_difference_error(loss, e, whole.gradient.to_host(), trial.samples, 32), 1e-4);
+  for (const int64_t few : {1, 2, 5}) {  // on 4 ranks: 3, 2 and 1 of them have only padding
+    TiedModel split_few(trial.world, few, width, trial.init), unsplit_few(*trial.alone, few, width, trial.init);
+    const Tensor some = trial.on_device(trial.words("few ids", few)), others = trial.on_device(trial.words("few", few));
+    const double error = relative_error(split_few.step(some, others), unsplit_few.step(some, others));
+    report.check(text("a vocabulary of ", few, ": losses and dE against the unsplit model"),
+                 larger(error, gradient_error(split_few.embedding.weight, unsplit_few.embedding.weight)), 1e-5);
+  }
+}
+
+int main(int argc, char** argv) {
+  Sizes sizes;
+  Options options("08_vocab_parallel", "embedding and loss with the vocabulary cut over the ranks");
+  options.size("--vocabulary", sizes.vocabulary, "words", 2);
+  options.size("--width", sizes.width, "columns of the embedding");
+  options.size("--tokens", sizes.tokens, "tokens of the batch", 3);
+  return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
+    const auto [vocabulary, width, tokens] = sizes;
+    report.layout(runtime.world().size(), 1);
+    require_memory(8.0 * (4.0 * vocabulary * width + 10.0 * tokens * (width + std::max<int64_t>(vocabulary, 50257))),
+                   text("--vocabulary ", vocabulary, " × --width ", width, " with --tokens ", tokens));
+    Trial trial(runtime, sizes);
+    show_parts(report, trial);
+    check_embedding(report, trial);
+    check_loss(report, trial);
+    show_stability(report, trial);
+    compare_with_gathering(report, trial);
+    check_tied_model(report, trial);
+  });
+}

@@ -14,7 +14,7 @@ DataParallel::DataParallel(Communicator& group, const Parameters& parameters, in
     bucket.push_back(parameters[i]);
     bytes += parameters[i]->value.bytes();
     if (bytes >= bucket_bytes || i == 0) {
-      add(std::move(bucket));
+      add_bucket(bucket);
       bucket.clear();
       bytes = 0;
     }
@@ -23,13 +23,13 @@ DataParallel::DataParallel(Communicator& group, const Parameters& parameters, in
   started_.reserve(buckets_.size());
 }
 
-void DataParallel::add(Parameters bucket_parameters) {
+void DataParallel::add_bucket(const Parameters& parameters) {
   int64_t elements = 0;
-  for (const Parameter* parameter : bucket_parameters) elements += parameter->value.elements();
+  for (const Parameter* parameter : parameters) elements += parameter->value.elements();
   Bucket bucket{Tensor::zeros(group_.backend(), {elements}), {}};
   const size_t index = buckets_.size();
   int64_t begin = 0;
-  for (Parameter* parameter : bucket_parameters) {
+  for (Parameter* parameter : parameters) {
     const int64_t end = begin + parameter->value.elements();
     parameter->gradient = bucket.gradients.slice({begin, end}).reshape(parameter->value.shape());
     parameter->on_gradient_ready = [this, index] { on_ready(index); };

@@ -35,8 +35,8 @@ class DataParallel {
   const std::vector<Bucket>& buckets() const { return buckets_; }
 
  private:
-  void add(Parameters bucket_parameters);
-  void on_ready(size_t bucket);
+  void add_bucket(const Parameters& parameters);
+  void on_ready(size_t index);
 
   Communicator& group_;
   Parameters parameters_;

@@ -224,6 +224,9 @@ int main(int argc, char** argv) {
     report.layout(1, ranks);
     require_usage(settings.batch >= ranks * settings.accumulate, "--batch ", settings.batch, " cannot be cut into ",
                   ranks, " ranks × --accumulate ", settings.accumulate, " micro-batches");
+    const double a_layer = 1.0 * settings.width * (20.0 * settings.width + 10.0 * settings.batch);
+    require_memory(20 * ranks * a_layer * settings.layers, text("--layers ", settings.layers, " × --width ",
+                                                                settings.width, " × --batch ", settings.batch));
     train_beside_one_process(runtime, report, settings);
     check_against_finite_differences(runtime, report, settings);
     show_accumulation(runtime, report, settings);

@@ -50,8 +50,8 @@ TEST_CASE("shard: all, rows, columns and three column ranges put together are th
     const Range part = part_of(4, 3, rank);
     rows.push_back(Shard::of_rows(whole, part_of(5, 3, rank)));
     columns.push_back(Shard::of_columns(whole, {part_of(12, 3, rank)}));
-    three_ranges.push_back(Shard::of_columns(
-        whole, {part, {4 + part.begin, 4 + part.end}, {8 + part.begin, 8 + part.end}}));
+    three_ranges.push_back(
+        Shard::of_columns(whole, {part, {4 + part.begin, 4 + part.end}, {8 + part.begin, 8 + part.end}}));
     vectors.push_back(Shard::of_columns({60}, {part_of(60, 3, rank)}));
   }
   for (const auto& shards : {rows, columns, three_ranges, vectors, {Shard::all(whole)}}) {

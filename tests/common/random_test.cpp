@@ -61,8 +61,8 @@ TEST_CASE("random: below gives each integer equally often, and nothing at or abo
 TEST_CASE("random: another seed, stream, counter or index gives other numbers, the same give the same") {
   std::set<float> numbers;
   for (uint64_t seed : {1, 2}) {
-    for (uint64_t stream : {stream_of("h.0.attn"), stream_of("h.1.attn"), stream_of("h.0.attn", 0),
-                            stream_of("h.0.attn", 1)}) {
+    for (uint64_t stream :
+         {stream_of("h.0.attn"), stream_of("h.1.attn"), stream_of("h.0.attn", 0), stream_of("h.0.attn", 1)}) {
       for (uint64_t index : {0, 1, 2, 3, 4, 5}) numbers.insert(RandomStream{seed, stream}.normal(index));
     }
   }

@@ -33,6 +33,7 @@ TEST_CASE("shape: equality compares sizes and their number") {
 TEST_CASE("shape: bad sizes are refused with the size") {
   CHECK(message_of([] { Shape{1, 2, 3, 4, 5}; }) == "a shape has at most 4 sizes, got 5");
   CHECK(message_of([] { Shape{4, -7}; }) == "size 1 of a shape is negative: -7");
-  CHECK(message_of([] { Shape{int64_t{1} << 32, int64_t{1} << 31}; }) ==
-        "a shape's number of elements overflows 64 bits at size 1 = 2147483648");
+  CHECK(message_of([] {
+          Shape{int64_t{1} << 32, int64_t{1} << 31};
+        }) == "a shape's number of elements overflows 64 bits at size 1 = 2147483648");
 }

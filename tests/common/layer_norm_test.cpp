@@ -1,0 +1,81 @@
+// Layer norm forward and backward against double precision.
+#include "tests/test_support.h"
+
+using namespace shard;
+using reference::relative_error;
+
+namespace {
+
+struct Case {
+  Matrix x, gain, bias, dy;
+
+  explicit Case(int64_t rows, int64_t width, double mean = 0.0)
+      : x(random_matrix(rows, width, "x")),
+        gain(random_matrix(1, width, "gain")),
+        bias(random_matrix(1, width, "bias")),
+        dy(random_matrix(rows, width, "dy")) {
+    for (double& value : x.values) value += mean;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("layer_norm: forward") {
+  for (const Case& c : {Case(9, 23), Case(1, 48), Case(40, 2), Case(5, 1000)}) {
+    const LayerNorm out = layer_norm(tensor(c.x), tensor({c.x.columns}, c.gain), tensor({c.x.columns}, c.bias));
+    CHECK(relative_error(out.y, reference::layer_norm(c.x, c.gain, c.bias)) < 1e-6);
+  }
+}
+
+TEST_CASE("layer_norm: numbers far from zero and rows that do not vary") {
+  const Case far(9, 23, 1000.0);  // the deviation is a thousandth of the mean, and a float has seven digits
+  const LayerNorm out = layer_norm(tensor(far.x), tensor({23}, far.gain), tensor({23}, far.bias));
+  CHECK(relative_error(out.y, reference::layer_norm(Matrix(tensor(far.x)), far.gain, far.bias)) < 1e-3);
+  const LayerNorm constant =
+      layer_norm(Tensor::full(backend(), {3, 23}, 0.5f), tensor({23}, far.gain), tensor({23}, far.bias));
+  CHECK(constant.y.slice({2, 3}).to_host() == far.bias.floats());
+}
+
+TEST_CASE("layer_norm: epsilon counts") {
+  Matrix x = random_matrix(4, 8, "small", 1e-3);
+  const Case c(4, 8);
+  const LayerNorm out = layer_norm(tensor(x), tensor({8}, c.gain), tensor({8}, c.bias), 1e-3f);
+  CHECK(relative_error(out.y, reference::layer_norm(x, c.gain, c.bias, 1e-3)) < 1e-6);
+}
+
+TEST_CASE("layer_norm: backward against finite differences, and gradients add up") {
+  const Case c(9, 23);
+  const Tensor x = tensor(c.x), gain = tensor({23}, c.gain), dy = tensor(c.dy);
+  const LayerNorm out = layer_norm(x, gain, tensor({23}, c.bias));
+  Tensor dgain = Tensor::zeros(backend(), {23}), dbias = Tensor::zeros(backend(), {23});
+  const Tensor dx = layer_norm_backward(dy, x, out, gain, dgain, dbias);
+
+  const auto difference = [&](const auto& loss, const Matrix& point, const Tensor& gradient) {
+    return reference::finite_difference_error(loss, point, gradient.to_host(), {1, 2}, 40);
+  };
+  const auto loss = [&](const Matrix& x_, const Matrix& gain_, const Matrix& bias_) {
+    return dot(reference::layer_norm(x_, gain_, bias_), c.dy);
+  };
+  CHECK(difference([&](const Matrix& point) { return loss(point, c.gain, c.bias); }, c.x, dx) < 1e-5);
+  CHECK(difference([&](const Matrix& point) { return loss(c.x, point, c.bias); }, c.gain, dgain) < 1e-5);
+  CHECK(difference([&](const Matrix& point) { return loss(c.x, c.gain, point); }, c.bias, dbias) < 1e-5);
+
+  Matrix twice(dgain);
+  for (double& value : twice.values) value *= 2;
+  layer_norm_backward(dy, x, out, gain, dgain, dbias);
+  CHECK(relative_error(dgain, twice) < 1e-6);
+}
+
+TEST_CASE("layer_norm: mismatches are refused") {
+  const Tensor x(backend(), {4, 6}), wrong(backend(), {5}), right = Tensor::zeros(backend(), {6});
+  CHECK(message_of([&] { layer_norm(x, wrong, right); }) ==
+        "layer_norm: the gain has shape [5] where 6 elements belong");
+  CHECK(message_of([&] { layer_norm(x, right, wrong); }) ==
+        "layer_norm: the bias has shape [5] where 6 elements belong");
+  const LayerNorm out = layer_norm(x, right, right);
+  Tensor dgain = right.clone(), dbias(backend(), {5});
+  CHECK(contains(message_of([&] { layer_norm_backward(x, x, out, right, dgain, dbias); }), "shape [5]"));
+  CHECK(message_of([&] {
+          layer_norm_backward(x.slice({0, 3}), x, out, right, dgain, dgain);
+        }) == "layer_norm_backward: shapes [3 × 6] and [4 × 6] differ");
+}

@@ -1,0 +1,127 @@
+// The command line: defaults, and one sentence for everything that cannot be.
+#include "common/options.h"
+
+#include "common/memory.h"
+#include "tests/test_support.h"
+
+using namespace shard;
+
+namespace {
+
+struct Program {
+  Options options{"05_parallel_mlp", "a program"};
+  int64_t tokens = 24;
+  double rate = 0.5;
+  std::string data = "none";
+  bool layouts = false;
+
+  Program() {
+    options.size("--tokens", tokens, "rows", 1, 1000);
+    options.number("--rate", rate, "a rate", 0, 1);
+    options.text("--data", data, "a file");
+    options.flag("--layouts", layouts, "all layouts");
+  }
+
+  bool parse(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "05_parallel_mlp");
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    return options.parse(static_cast<int>(argv.size()), argv.data());
+  }
+};
+
+std::string refusal(const std::vector<std::string>& arguments) {
+  return message_of<UsageError>([&] { Program().parse(arguments); });
+}
+
+}  // namespace
+
+TEST_CASE("options: defaults") {
+  Program program;
+  CHECK(program.parse({}));
+  CHECK(program.tokens == 24);
+  CHECK(program.rate == 0.5);
+  CHECK(program.data == "none");
+  CHECK_FALSE(program.layouts);
+  CHECK(program.options.device == "auto");
+  CHECK(program.options.seed == 1234);
+  CHECK(program.options.json.empty());
+  CHECK(program.options.trace.empty());
+  CHECK_FALSE(program.options.check_collectives);
+  CHECK(program.options.timeout == 120);
+}
+
+TEST_CASE("options: what is given is taken") {
+  Program program;
+  CHECK(program.parse({"--tokens", "1000", "--rate=1e-3", "--data", "a b", "--layouts", "--seed", "0", "--device=cpu",
+                       "--json", "x.json", "--trace", "y.json", "--check-collectives", "--timeout", "2.5"}));
+  CHECK(program.tokens == 1000);
+  CHECK(program.rate == 1e-3);
+  CHECK(program.data == "a b");
+  CHECK(program.layouts);
+  CHECK(program.options.seed == 0);
+  CHECK(program.options.device == "cpu");
+  CHECK(program.options.json == "x.json");
+  CHECK(program.options.trace == "y.json");
+  CHECK(program.options.check_collectives);
+  CHECK(program.options.timeout == 2.5);
+}
+
+TEST_CASE("options: --help is no error, and names every option with its default") {
+  Program program;
+  CHECK_FALSE(program.parse({"--help"}));
+  for (const char* part : {"--tokens", "24", "--rate", "0.5", "--data", "--layouts", "--device", "--seed", "1234",
+                           "--json", "--trace", "--check-collectives", "--timeout", "120"}) {
+    CHECK(contains(program.options.help(), part));
+  }
+}
+
+TEST_CASE("options: each kind of bad input has its sentence") {
+  CHECK(refusal({"--widht", "3"}) == "unknown option --widht; --help lists the options");
+  CHECK(refusal({"extra"}) == "unknown option extra; --help lists the options");
+  CHECK(refusal({"--tokens", "0"}) == "--tokens: must be from 1 to 1000, not 0");
+  CHECK(refusal({"--tokens", "-5"}) == "--tokens: must be from 1 to 1000, not -5");
+  CHECK(refusal({"--tokens", "1001"}) == "--tokens: must be from 1 to 1000, not 1001");
+  CHECK(refusal({"--tokens", "9999999999999999999999"}) ==
+        "--tokens: must be from 1 to 1000, not 9999999999999999999999");
+  CHECK(refusal({"--tokens", "many"}) == "--tokens: \"many\" is not a whole number");
+  CHECK(refusal({"--tokens", "3.5"}) == "--tokens: \"3.5\" is not a whole number");
+  CHECK(refusal({"--tokens", "12x"}) == "--tokens: \"12x\" is not a whole number");
+  CHECK(refusal({"--tokens", ""}) == "--tokens: \"\" is not a whole number");
+  CHECK(refusal({"--rate", "-0.1"}) == "--rate: must be from 0 to 1, not -0.1");
+  CHECK(refusal({"--rate", "fast"}) == "--rate: \"fast\" is not a number");
+  CHECK(refusal({"--rate", "nan"}) == "--rate: \"nan\" is not a finite number");
+  CHECK(refusal({"--timeout", "inf"}) == "--timeout: \"inf\" is not a finite number");
+  CHECK(refusal({"--timeout", "1e999"}) == "--timeout: \"1e999\" is not a finite number");
+  CHECK(refusal({"--timeout", "0"}) == "--timeout: must be at least 0.001, not 0");
+  CHECK(refusal({"--seed", "-1"}) == "--seed: must be from 0 to 9223372036854775807, not -1");
+  CHECK(refusal({"--seed", "99999999999999999999"}) ==
+        "--seed: must be from 0 to 9223372036854775807, not 99999999999999999999");
+  CHECK(refusal({"--device", "tpu"}) == "--device is auto, cpu or cuda, not tpu");
+}
+
+TEST_CASE("options: a missing or repeated value is refused in one line that names the option") {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--tokens"}, {"--tokens", "1", "--tokens", "2"}, {"--tokens="}, {"--data"}, {"--layouts=maybe"}}) {
+    const std::string sentence = refusal(arguments);
+    INFO(sentence);
+    CHECK(contains(sentence, arguments[0].substr(0, arguments[0].find('='))));
+    CHECK_FALSE(contains(sentence, "\n"));
+  }
+}
+
+TEST_CASE("options: a size that overflowed once does not spoil the next") {
+  CHECK(refusal({"--tokens", "99999999999999999999"}) != "");
+  errno = ERANGE;
+  Program program;
+  CHECK(program.parse({"--tokens", "7"}));
+}
+
+TEST_CASE("require_memory: what this machine cannot hold is refused with the reason") {
+  require_memory(1e6, "--tokens 5");
+  const std::string sentence =
+      message_of<UsageError>([] { require_memory(1e18, "--tokens 1000000 × --width 1000000000"); });
+  INFO(sentence);
+  CHECK(contains(sentence, "--tokens 1000000 × --width 1000000000 needs about 1e+09 GB; this machine has "));
+  CHECK(peak_resident_bytes() > 1'000'000);
+}
