@@ -23,7 +23,7 @@ struct TestWorld {
       : session(the_session),
         backend(make_cpu_backend(session.threads_per_rank())),
         world(session.world(*backend, ledger)),
-        alone(world->split(world->rank(), "alone")) {
+        alone(session.alone(*backend, ledger)) {
     backend->poison(true);
   }
 

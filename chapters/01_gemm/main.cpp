@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
   options.size("--size", size, "rows and columns of the matrices that are timed");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const int ranks = runtime.world().size();
-    require_memory(50.0 * static_cast<double>(size * size) * ranks, text("--size ", size, " on ", ranks, " ranks"));
+    require_memory(50.0 * static_cast<double>(size * size) * ranks, text("--size ", size, " × ranks ", ranks));
     if (ranks > 1) report.line("One device is enough here: every rank does the same, rank 0 speaks.");
     const Data data(runtime.options().seed);
     show_worked_example(runtime, report);

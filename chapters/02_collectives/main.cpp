@@ -195,7 +195,7 @@ int main(int argc, char** argv) {
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     Communicator& world = runtime.world();
     require_memory(12.0 * static_cast<double>(max_bytes) * world.size(),
-                   text("--max-bytes ", max_bytes, " on each of ", world.size(), " ranks"));
+                   text("--max-bytes ", max_bytes, " × ranks ", world.size()));
     show_collectives(world, report);
     show_groups(world, report);
     show_ring(world, report);

@@ -29,7 +29,8 @@ void show_cut(Runtime& runtime, Report& report, const Sizes& sizes) {
   report.heading("Who holds which columns of A = [Q K V]: one character is one head, the digit is its rank");
   report.line("                 Q" + gap + "K" + gap + "V");
   report.line("  cut by heads   " + drawn_heads(heads, [&](int64_t i) { return i % heads / each; }));
-  report.line("  one range each " + drawn_heads(heads, [&](int64_t i) { return i / (3 * each); }) + "  (wrong)\n");
+  report.line("  one range each " + drawn_heads(heads, [&](int64_t i) { return i / (3 * each); }) +
+              (ranks > 1 ? "  (wrong)\n" : "\n"));
   Table table({"rank", "heads", "columns of Q", "columns of K", "columns of V"});
   for (int rank = 0; rank < ranks; ++rank) {
     std::vector<std::string> row{text(rank), text(rank * each, " … ", (rank + 1) * each - 1)};

@@ -1,0 +1,69 @@
+// RowParallelLinear: cut by rows over all ranks it equals the unsplit layer, forward and backward.
+#include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
+#include "tests/chapters/block_support.h"
+
+using namespace shard;
+using reference::relative_error;
+
+static Matrix linear(const Matrix& x, const std::vector<Matrix>& parameters) {
+  return reference::add_bias(reference::matmul(x, parameters[0]), parameters[1]);
+}
+
+static Range my_part(int64_t whole) { return part_of(whole, world().size(), world().rank()); }
+
+TEST_CASE("row-parallel: forward and backward for inputs that ranks do not divide, and fewer than ranks") {
+  for (const auto& [tokens, in, out] :
+       {std::tuple<int64_t, int64_t, int64_t>{13, 21, 17}, {1, 50, 3}, {19, 3, 7}, {6, 64, 1}}) {
+    INFO(tokens, " tokens, ", in, " → ", out);
+    RowParallelLinear split(world(), "row", in, out, block_init), unsplit(alone(), "row", in, out, block_init);
+    const Matrix x = random_matrix(tokens, in, "x"), dy = random_matrix(tokens, out, "dy");
+    const Ledger before = ledger();
+    const Tensor y = split.forward(columns_of(tensor(x), my_part(in)));
+    check_all_reduces(ledger().since(before), 1, tokens * out * 4);
+    const Ledger after_forward = ledger();
+    const Tensor dx = split.backward(tensor(dy));
+    CHECK(ledger().since(after_forward).calls() == 0);
+
+    const Tensor y_unsplit = unsplit.forward(tensor(x)), dx_unsplit = unsplit.backward(tensor(dy));
+    CHECK(relative_error(y, linear(x, values_of(unsplit.parameters()))) < tolerance);
+    CHECK(relative_error(y, y_unsplit) < tolerance);
+    CHECK(relative_error(dx, columns_of(dx_unsplit, my_part(in))) < tolerance);
+    check_gradients(split.parameters(), unsplit.parameters());
+    check_differences(linear, x, dy, dx_unsplit, unsplit.parameters());
+    check_replicated(y);
+    check_replicated_gradients(split.parameters());
+  }
+}
+
+TEST_CASE("row-parallel: the weight's shard is this rank's rows, the bias is everywhere") {
+  const RowParallelLinear split(world(), "row", 21, 17, block_init), unsplit(alone(), "row", 21, 17, block_init);
+  CHECK(split.weight.value.to_host() == unsplit.weight.value.slice(my_part(21)).to_host());
+  CHECK(split.bias.value.to_host() == unsplit.bias.value.to_host());
+  CHECK(split.bias.is_replicated());
+  CHECK(split.weight.is_replicated() == (world().size() == 1));
+}
+
+TEST_CASE("row-parallel: partial_forward is one term of the sum, without the bias") {
+  RowParallelLinear split(world(), "row", 21, 17, block_init), unsplit(alone(), "row", 21, 17, block_init);
+  const Matrix x = random_matrix(13, 21, "x");
+  const Ledger before = ledger();
+  const PartialSum term = split.partial_forward(columns_of(tensor(x), my_part(21)));
+  CHECK(ledger().since(before).calls() == 0);
+  const Matrix without_bias = reference::matmul(x, Matrix(unsplit.weight.value));
+  CHECK(relative_error(world().all_reduce(term), without_bias) < tolerance);
+}
+
+TEST_CASE("row-parallel: gradients add up over backward passes") {
+  RowParallelLinear split(world(), "row", 21, 17, block_init);
+  const auto pass = [&](int64_t tokens, const std::string& name) {
+    split.forward(columns_of(tensor(random_matrix(tokens, 21, "x" + name)), my_part(21)));
+    split.backward(tensor(random_matrix(tokens, 17, "dy" + name)));
+  };
+  check_accumulation(
+      split.parameters(), [&] { pass(13, "1"); }, [&] { pass(8, "2"); });
+}
+
+TEST_CASE("row-parallel: input of the wrong width is refused") {
+  RowParallelLinear split(world(), "row", 21, 17, block_init);
+  CHECK(contains(message_of([&] { split.forward(Tensor(backend(), {5, 22})); }), "matmul: [5 × 22] times ["));
+}

@@ -1,0 +1,78 @@
+// ColumnParallelLinear: cut by columns over all ranks it equals the unsplit layer, forward and backward.
+#include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
+#include "tests/chapters/block_support.h"
+
+using namespace shard;
+using reference::relative_error;
+
+static Matrix linear(const Matrix& x, const std::vector<Matrix>& parameters) {
+  return reference::add_bias(reference::matmul(x, parameters[0]), parameters[1]);
+}
+
+static Range my_part(int64_t whole) { return part_of(whole, world().size(), world().rank()); }
+
+TEST_CASE("column-parallel: forward and backward for outputs that ranks do not divide, and fewer than ranks") {
+  for (const auto& [tokens, in, out] :
+       {std::tuple<int64_t, int64_t, int64_t>{13, 17, 22}, {1, 3, 50}, {19, 7, 3}, {6, 1, 64}}) {
+    INFO(tokens, " tokens, ", in, " → ", out);
+    ColumnParallelLinear split(world(), "column", in, out, block_init), unsplit(alone(), "column", in, out, block_init);
+    const Matrix x = random_matrix(tokens, in, "x"), dy = random_matrix(tokens, out, "dy");
+    const Ledger before = ledger();
+    const Tensor y = split.forward(tensor(x));
+    CHECK(ledger().since(before).calls() == 0);
+    const Tensor dx = split.backward(columns_of(tensor(dy), my_part(out)));
+    check_all_reduces(ledger().since(before), 1, tokens * in * 4);
+
+    const Tensor y_unsplit = unsplit.forward(tensor(x)), dx_unsplit = unsplit.backward(tensor(dy));
+    CHECK(relative_error(y_unsplit, linear(x, values_of(unsplit.parameters()))) < tolerance);
+    CHECK(relative_error(y, columns_of(y_unsplit, my_part(out))) < tolerance);
+    CHECK(relative_error(dx, dx_unsplit) < tolerance);
+    check_gradients(split.parameters(), unsplit.parameters());
+    check_differences(linear, x, dy, dx_unsplit, unsplit.parameters());
+    check_replicated(dx);
+  }
+}
+
+TEST_CASE("column-parallel: weight and bias are this rank's columns") {
+  const ColumnParallelLinear split(world(), "column", 17, 22, block_init),
+      unsplit(alone(), "column", 17, 22, block_init);
+  CHECK(split.weight.value.to_host() == columns_of(unsplit.weight.value, my_part(22)).to_host());
+  CHECK(split.bias.value.to_host() == unsplit.bias.value.slice(my_part(22)).to_host());
+}
+
+TEST_CASE("column-parallel: several ranges of columns side by side") {
+  const std::vector<Range> mine = {my_part(10), {10 + my_part(10).begin, 10 + my_part(10).end}};
+  ColumnParallelLinear split(world(), "column", 17, 20, mine, block_init),
+      unsplit(alone(), "column", 17, 20, block_init);
+  const Tensor x = tensor(random_matrix(13, 17, "x"));
+  const Tensor y = split.forward(x), whole = unsplit.forward(x);
+  const int64_t width = mine[0].size();
+  CHECK(relative_error(columns_of(y, {0, width}), columns_of(whole, mine[0])) < tolerance);
+  CHECK(relative_error(columns_of(y, {width, 2 * width}), columns_of(whole, mine[1])) < tolerance);
+}
+
+TEST_CASE("gather_columns puts all ranks' columns side by side with one all-gather") {
+  for (int64_t out : {1, 3, 22}) {
+    const Tensor whole = tensor(random_matrix(13, out, "y"));
+    const Tensor mine = columns_of(whole, my_part(out));
+    const Ledger before = ledger();
+    CHECK(gather_columns(world(), mine, out).to_host() == whole.to_host());
+    CHECK(ledger().since(before).calls() == 1);
+    CHECK(ledger().since(before).calls(Collective::all_gather) == 1);
+  }
+}
+
+TEST_CASE("column-parallel: gradients add up over backward passes") {
+  ColumnParallelLinear split(world(), "column", 17, 22, block_init);
+  const auto pass = [&](int64_t tokens, const std::string& name) {
+    split.forward(tensor(random_matrix(tokens, 17, "x" + name)));
+    split.backward(columns_of(tensor(random_matrix(tokens, 22, "dy" + name)), my_part(22)));
+  };
+  check_accumulation(
+      split.parameters(), [&] { pass(13, "1"); }, [&] { pass(8, "2"); });
+}
+
+TEST_CASE("column-parallel: input of the wrong width is refused") {
+  ColumnParallelLinear split(world(), "column", 17, 22, block_init);
+  CHECK(contains(message_of([&] { split.forward(Tensor(backend(), {5, 18})); }), "matmul: [5 × 18] times [17 × "));
+}

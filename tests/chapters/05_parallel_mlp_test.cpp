@@ -1,0 +1,62 @@
+// ParallelMlp: columns, GeLU, rows. Over all ranks it equals the unsplit block, with one all-reduce each way.
+#include "chapters/05_parallel_mlp/parallel_mlp.h"
+#include "tests/chapters/block_support.h"
+
+using namespace shard;
+using reference::relative_error;
+
+static Matrix mlp(const Matrix& x, const std::vector<Matrix>& p) {
+  using namespace reference;
+  return add_bias(matmul(gelu(add_bias(matmul(x, p[0]), p[1])), p[2]), p[3]);
+}
+
+TEST_CASE("parallel MLP: forward and backward, the hidden width not divisible by the ranks") {
+  for (const auto& [tokens, width, hidden] :
+       {std::tuple<int64_t, int64_t, int64_t>{13, 10, 37}, {1, 16, 64}, {9, 5, 3}}) {
+    INFO(tokens, " tokens, ", width, " → ", hidden, " → ", width);
+    ParallelMlp split(world(), "mlp", width, hidden, block_init, 0.2f);
+    ParallelMlp unsplit(alone(), "mlp", width, hidden, block_init, 0.2f);
+    const Matrix x = random_matrix(tokens, width, "x"), dz = random_matrix(tokens, width, "dz");
+    const Ledger before = ledger();
+    const Tensor z = split.forward(tensor(x));
+    check_all_reduces(ledger().since(before), 1, tokens * width * 4);
+    const Tensor dx = split.backward(tensor(dz));
+    check_all_reduces(ledger().since(before), 2, tokens * width * 4);
+
+    const Tensor z_unsplit = unsplit.forward(tensor(x)), dx_unsplit = unsplit.backward(tensor(dz));
+    CHECK(relative_error(z, mlp(x, values_of(unsplit.parameters()))) < tolerance);
+    CHECK(relative_error(z, z_unsplit) < tolerance);
+    CHECK(relative_error(dx, dx_unsplit) < tolerance);
+    check_gradients(split.parameters(), unsplit.parameters());
+    check_differences(mlp, x, dz, dx_unsplit, unsplit.parameters());
+    check_replicated(z);
+    check_replicated(dx);
+    check_replicated_gradients(split.parameters());
+  }
+}
+
+TEST_CASE("parallel MLP: names as in GPT-2, and the deviation of the projection") {
+  ParallelMlp split(world(), "h.3.mlp", 40, 160, Init{1, 0.5f, 0.0f}, 0.01f);
+  const Parameters parameters = split.parameters();
+  const std::vector<std::string> names = {"h.3.mlp.c_fc.weight", "h.3.mlp.c_fc.bias", "h.3.mlp.c_proj.weight",
+                                          "h.3.mlp.c_proj.bias"};
+  REQUIRE(parameters.size() == names.size());
+  for (size_t i = 0; i < names.size(); ++i) CHECK(parameters[i]->name == names[i]);
+  const auto deviation = [](const Tensor& x) {
+    Tensor squares = Tensor::zeros(backend(), {1});
+    add_sum_of_squares(squares, x);
+    return std::sqrt(squares.to_host()[0] / static_cast<float>(x.elements()));
+  };
+  CHECK(deviation(parameters[0]->value) == doctest::Approx(0.5).epsilon(0.1));
+  CHECK(deviation(parameters[2]->value) == doctest::Approx(0.01).epsilon(0.1));
+}
+
+TEST_CASE("parallel MLP: gradients add up over backward passes") {
+  ParallelMlp split(world(), "mlp", 10, 37, block_init, 0.2f);
+  const auto pass = [&](int64_t tokens, const std::string& name) {
+    split.forward(tensor(random_matrix(tokens, 10, "x" + name)));
+    split.backward(tensor(random_matrix(tokens, 10, "dz" + name)));
+  };
+  check_accumulation(
+      split.parameters(), [&] { pass(13, "1"); }, [&] { pass(8, "2"); });
+}

@@ -1,0 +1,101 @@
+// What the tests of all parallel blocks check: a block split over all ranks, the same block unsplit, and the same
+// formula in double precision must agree, forward and backward, on every rank.
+#pragma once
+#include "common/compare.h"
+#include "tests/test_support.h"
+
+namespace shard {
+
+constexpr double tolerance = 1e-5;             // f32 against double or against another order of summation
+constexpr double difference_tolerance = 1e-4;  // f32 gradients against central differences in double
+
+/// Random weights, and biases and gains that are not zero, so that a forgotten or repeated one shows.
+constexpr Init block_init{77, 0.3f, 0.5f};
+
+/// The block's forward pass in double precision. Parameters in the order of the block's parameters().
+using Forward = std::function<Matrix(const Matrix& x, const std::vector<Matrix>& parameters)>;
+
+inline std::vector<Matrix> values_of(const Parameters& parameters) {
+  std::vector<Matrix> values;
+  for (const Parameter* parameter : parameters) values.emplace_back(parameter->value);
+  return values;
+}
+
+inline std::vector<Tensor> copied_gradients(const Parameters& parameters) {
+  std::vector<Tensor> gradients;
+  for (const Parameter* parameter : parameters) gradients.push_back(parameter->gradient.clone());
+  return gradients;
+}
+
+/// The gradients of the split block are this rank's parts of the unsplit block's.
+inline void check_gradients(const Parameters& split, const Parameters& unsplit) {
+  REQUIRE(split.size() == unsplit.size());
+  for (size_t i = 0; i < split.size(); ++i) {
+    INFO("gradient of ", split[i]->name);
+    CHECK(split[i]->name == unsplit[i]->name);
+    CHECK(gradient_error(*split[i], *unsplit[i]) < tolerance);
+  }
+}
+
+/// The unsplit block's gradients for loss = Σ Y ∘ dY are those of the formula in double precision.
+inline void check_differences(const Forward& forward, const Matrix& x, const Matrix& dy, const Tensor& dx,
+                              const Parameters& unsplit) {
+  const RandomStream where{1, 2};
+  const std::vector<Matrix> values = values_of(unsplit);
+  const auto loss_of_x = [&](const Matrix& point) { return dot(forward(point, values), dy); };
+  CHECK(reference::finite_difference_error(loss_of_x, x, dx.to_host(), where) < difference_tolerance);
+  for (size_t i = 0; i < unsplit.size(); ++i) {
+    INFO("gradient of ", unsplit[i]->name);
+    const auto loss = [&](const Matrix& point) {
+      std::vector<Matrix> changed = values;
+      changed[i] = point;
+      return dot(forward(x, changed), dy);
+    };
+    CHECK(reference::finite_difference_error(loss, values[i], unsplit[i]->gradient.to_host(), where) <
+          difference_tolerance);
+  }
+}
+
+/// Gradients add up over backward passes: those of two passes are the sum of each one's.
+inline void check_accumulation(const Parameters& parameters, const std::function<void()>& first,
+                               const std::function<void()>& second) {
+  const auto gradients_after = [&](const std::function<void()>& passes) {
+    zero_gradients(parameters);
+    passes();
+    return copied_gradients(parameters);
+  };
+  const std::vector<Tensor> one = gradients_after(first), other = gradients_after(second);
+  const std::vector<Tensor> both = gradients_after([&] { first(), second(); });
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    INFO("gradient of ", parameters[i]->name);
+    CHECK(reference::relative_error(both[i], add(one[i], other[i])) < tolerance);
+    CHECK(reference::relative_error(one[i], other[i]) > 0.1);  // the passes differ, so overwriting would show
+  }
+}
+
+/// Bit by bit the same on all ranks.
+inline void check_replicated(const Tensor& x) {
+  Tensor highest = x.clone(), lowest = x.clone();
+  world().all_reduce_max(highest);
+  scale(lowest, -1.0f);
+  world().all_reduce_max(lowest);
+  scale(lowest, -1.0f);
+  CHECK(highest.to_host() == x.to_host());
+  CHECK(lowest.to_host() == x.to_host());
+}
+
+inline void check_replicated_gradients(const Parameters& parameters) {
+  for (const Parameter* parameter : parameters) {
+    INFO("gradient of ", parameter->name);
+    if (parameter->shard.whole.rank() == 1 && parameter->is_replicated()) check_replicated(parameter->gradient);
+  }
+}
+
+/// Each call is an all-reduce of `bytes`, on all ranks or on this one alone.
+inline void check_all_reduces(const Ledger& since, int64_t calls, int64_t bytes) {
+  CHECK(since.calls() == calls);
+  CHECK(since.calls(Collective::all_reduce) == calls);
+  CHECK(since.bytes() == calls * bytes);
+}
+
+}  // namespace shard

@@ -1,0 +1,186 @@
+#include "tests/exercises/examiner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <map>
+
+#include "common/report.h"
+
+namespace shard {
+namespace {
+
+double norm(const std::vector<double>& values) {
+  double sum = 0;
+  for (double value : values) sum += value * value;
+  return std::sqrt(sum);
+}
+
+/// ‖a - b‖ within `tolerance` of the size of both.
+bool alike(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
+  std::vector<double> difference;
+  for (size_t i = 0; i < a.size(); ++i) difference.push_back(a[i] - b[i]);
+  return norm(difference) <= tolerance * std::max(norm(a), norm(b));
+}
+
+/// The c for which c·term comes nearest to `values` (least squares); 0 if the term is zero.
+double coefficient(const std::vector<double>& values, const std::vector<double>& term) {
+  double product = 0, square = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    product += values[i] * term[i];
+    square += term[i] * term[i];
+  }
+  return square > 0 ? product / square : 0;
+}
+
+std::string number(double value) {
+  const double rounded = std::round(value);
+  return std::abs(value - rounded) < 1e-3 ? text(static_cast<int64_t>(rounded)) : fixed(value, 3);
+}
+
+struct Comparison {
+  const std::string& name;
+  const std::vector<double>& got;
+  const Matrix& expected;
+  double tolerance;
+
+  std::string matches(const Suspect& suspect) const {
+    if (suspect.matrix.values.size() != got.size()) return "";
+    if (suspect.term_name.empty()) {
+      return alike(got, suspect.matrix.values, tolerance) ? text("your ", name, " is ", suspect.diagnosis) : "";
+    }
+    std::vector<double> difference(got.size()), rest(got.size());
+    for (size_t i = 0; i < got.size(); ++i) difference[i] = got[i] - expected.values[i];
+    const double c = coefficient(difference, suspect.matrix.values);
+    for (size_t i = 0; i < got.size(); ++i) rest[i] = c * suspect.matrix.values[i];
+    if (c == 0 || !alike(difference, rest, std::sqrt(tolerance)) || (suspect.when && !suspect.when(c))) return "";
+    return text("your ", name, " is the right ", name, c > 0 ? " plus " : " minus ", number(std::abs(c)), " × ",
+                suspect.term_name, ": ", suspect.diagnosis);
+  }
+
+  std::string factor() const {
+    const double c = coefficient(got, expected.values);
+    std::vector<double> scaled;
+    for (double value : expected.values) scaled.push_back(c * value);
+    if (c == 0 || std::abs(c - 1) < 1e-3 || got.size() < 2 || !alike(got, scaled, tolerance)) return "";
+    return text("your ", name, " is ", number(c), " times the right ", name);
+  }
+
+  std::string first_difference() const {
+    double largest = 0;
+    for (double value : expected.values) largest = std::max(largest, std::abs(value));
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double gap = std::abs(got[i] - expected.values[i]);
+      if (gap <= tolerance * std::max(largest, 1e-30)) continue;  // NaN goes on
+      const auto row = static_cast<int64_t>(i) / expected.columns, column = static_cast<int64_t>(i) % expected.columns;
+      const std::string place = text("row ", row, ", column ", column);
+      if (std::isnan(got[i])) return text("your ", name, " is NaN at ", place, ": not written, or made from such");
+      return text("your ", name, " differs first at ", place, ": got ", got[i], ", expected ", expected.values[i]);
+    }
+    return text("your ", name, " differs a little in many elements");
+  }
+};
+
+std::string diagnose(const std::string& name, const std::vector<double>& got, const Matrix& expected,
+                     const std::vector<Suspect>& suspects, double tolerance) {
+  if (alike(got, expected.values, tolerance)) return "";
+  const Comparison comparison{name, got, expected, tolerance};
+  for (const Suspect& suspect : suspects) {
+    if (std::string found = comparison.matches(suspect); !found.empty()) return found;
+  }
+  if (std::string found = comparison.factor(); !found.empty()) return found;
+  return comparison.first_difference();
+}
+
+std::string calls_text(int64_t calls, Collective op) { return text(calls, " ", to_string(op), calls == 1 ? "" : "s"); }
+
+}  // namespace
+
+Matrix Examiner::random(int64_t rows, int64_t columns, std::string_view name, double deviation) const {
+  return reference::random_matrix(rows, columns, {20, stream_of(name)}, deviation);
+}
+
+Matrix Examiner::random_integers(int64_t rows, int64_t columns, std::string_view name, int64_t largest) const {
+  Matrix matrix(rows, columns);
+  const RandomStream random{20, stream_of(name)};
+  for (size_t i = 0; i < matrix.values.size(); ++i) {
+    matrix.values[i] = static_cast<double>(random.below(static_cast<uint64_t>(2 * largest + 1), i)) -
+                       static_cast<double>(largest);
+  }
+  return matrix;
+}
+
+Tensor Examiner::tensor(const Matrix& matrix) { return reference::to_tensor(backend(), matrix); }
+
+Tensor Examiner::vector(const Matrix& row) { return tensor(row).reshape({row.columns}); }
+
+void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& expected,
+                      const std::vector<Suspect>& suspects, double tolerance) {
+  if (!got || got.elements() != std::ssize(expected.values)) {
+    const std::string shape = got ? "has shape " + to_string(got.shape()) : "is an empty tensor";
+    findings_.push_back({name, text("your ", name, " ", shape, " where [", expected.rows, " × ", expected.columns,
+                                    "] belongs")});
+    return;
+  }
+  const std::vector<float> values = got.to_host();
+  findings_.push_back({name, diagnose(name, {values.begin(), values.end()}, expected, suspects, tolerance)});
+}
+
+void Examiner::expect(const std::string& name, double got, double expected, const std::vector<Suspect>& suspects,
+                      double tolerance) {
+  Matrix wanted(1, 1);
+  wanted(0, 0) = expected;
+  std::string diagnosis = diagnose(name, {got}, wanted, suspects, tolerance);
+  if (diagnosis.find("differs first") != std::string::npos) {
+    diagnosis = text("your ", name, " is ", got, ", expected ", expected);
+  }
+  findings_.push_back({name, diagnosis});
+}
+
+void Examiner::expect_ledger(const std::string& name, const Ledger& before, const std::vector<Wanted>& wanted) {
+  const Ledger since = ledger().since(before);
+  std::string diagnosis;
+  const auto add = [&](const std::string& sentence) { diagnosis += (diagnosis.empty() ? "" : "; ") + sentence; };
+  for (const LedgerRow& row : since.rows()) {
+    const bool asked = std::any_of(wanted.begin(), wanted.end(), [&](const Wanted& w) { return w.op == row.op; });
+    if (!asked) add(text(calls_text(row.calls, row.op), " on ", row.group, " where none was asked for"));
+  }
+  for (const Wanted& want : wanted) {
+    int64_t bytes = 0;
+    for (const LedgerRow& row : since.rows()) bytes += row.op == want.op ? row.bytes : 0;
+    const int64_t calls = since.calls(want.op);
+    if (calls != want.calls) {
+      add(text(calls_text(calls, want.op), " where ", want.calls, " ", want.calls == 1 ? "was" : "were", " asked for"));
+    } else if (want.bytes >= 0 && bytes != want.bytes) {
+      add(text(calls_text(calls, want.op), " of ", bytes, " bytes where ", want.bytes, " were asked for"));
+    }
+  }
+  findings_.push_back({name, diagnosis.empty() ? "" : "you communicate otherwise than asked: " + diagnosis});
+}
+
+void Examiner::expect(const std::string& name, bool holds, const std::string& diagnosis) {
+  findings_.push_back({name, holds ? "" : diagnosis});
+}
+
+bool Examiner::verdict() {
+  bool all_hold = true;
+  for (const Finding& finding : findings_) {
+    std::map<std::string, std::vector<int>> ranks_by_diagnosis;
+    const std::vector<std::string> all = world_.gather_text(finding.diagnosis);
+    for (size_t rank = 0; rank < all.size(); ++rank) {
+      if (!all[rank].empty()) ranks_by_diagnosis[all[rank]].push_back(static_cast<int>(rank));
+    }
+    all_hold = all_hold && ranks_by_diagnosis.empty();
+    if (world_.rank() != 0) continue;
+    if (ranks_by_diagnosis.empty()) std::cout << "  ok    " << finding.name << "\n";
+    for (const auto& [diagnosis, ranks] : ranks_by_diagnosis) {
+      std::string who = ranks.size() == 1 ? "rank " : "ranks ";
+      for (size_t i = 0; i < ranks.size(); ++i) who += text(i == 0 ? "" : ", ", ranks[i]);
+      std::cout << "  WRONG " << (all.size() == 1 ? "" : who + ": ") << diagnosis << "\n";
+    }
+  }
+  std::cout << std::flush;
+  return all_hold;
+}
+
+}  // namespace shard

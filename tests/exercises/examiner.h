@@ -1,0 +1,82 @@
+// Examiner: compares what a learner's function returned with what is right, and where it differs, looks for the mistake:
+// a known wrong result, the right one plus a multiple of some term, a constant factor. All from the numbers alone.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/communicator.h"
+#include "common/ops.h"
+#include "common/reference.h"
+
+namespace shard {
+
+using reference::Matrix;
+
+/// A mistake that the test knows by name.
+struct Suspect {
+  /// The result is `wrong`, to rounding. Said as: "your Y is " + diagnosis.
+  static Suspect result(std::string diagnosis, Matrix wrong) { return {std::move(diagnosis), "", std::move(wrong)}; }
+  /// The result is the right one plus c × `term`, for some number c. Said as: "your Y is the right Y plus 3 × bias: " +
+  /// diagnosis. `when` narrows c down, if given.
+  static Suspect extra(std::string term_name, Matrix term, std::string diagnosis,
+                       std::function<bool(double)> when = nullptr) {
+    return {std::move(diagnosis), std::move(term_name), std::move(term), std::move(when)};
+  }
+
+  std::string diagnosis;
+  std::string term_name;  // empty: `matrix` is the whole wrong result
+  Matrix matrix;
+  std::function<bool(double)> when = nullptr;
+};
+
+/// What the ledger should hold of one collective: `calls` calls, and `bytes` in all (-1: any).
+struct Wanted {
+  Collective op;
+  int64_t calls = 1;
+  int64_t bytes = -1;
+};
+
+class Examiner {
+ public:
+  Examiner(Communicator& world, Communicator& alone) : world_(world), alone_(alone) {}
+
+  Communicator& world() { return world_; }
+  Communicator& alone() { return alone_; }
+  Backend& backend() { return world_.backend(); }
+  Ledger& ledger() { return world_.ledger(); }
+
+  /// Random numbers, the same on every rank, others for every name.
+  Matrix random(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) const;
+  /// Small random whole numbers: sums of them are exact in any order.
+  Matrix random_integers(int64_t rows, int64_t columns, std::string_view name, int64_t largest = 9) const;
+  Tensor tensor(const Matrix& matrix);
+  Tensor vector(const Matrix& row);  // [columns], of a matrix of one row
+
+  /// `got` on this rank is `expected` within `tolerance` (relative error); otherwise the suspects are tried in order.
+  void expect(const std::string& name, const Tensor& got, const Matrix& expected,
+              const std::vector<Suspect>& suspects = {}, double tolerance = 1e-4);
+  /// The same for a number.
+  void expect(const std::string& name, double got, double expected, const std::vector<Suspect>& suspects = {},
+              double tolerance = 1e-6);
+  /// The communication since `before` (a copy of ledger()) is just this.
+  void expect_ledger(const std::string& name, const Ledger& before, const std::vector<Wanted>& wanted);
+  /// `holds` on this rank; otherwise `diagnosis` is said.
+  void expect(const std::string& name, bool holds, const std::string& diagnosis);
+
+  /// Collective: tells all verdicts (rank 0 prints), each diagnosis once. Returns true if all hold on every rank.
+  bool verdict();
+
+ private:
+  struct Finding {
+    std::string name, diagnosis;  // an empty diagnosis: it holds
+  };
+  Communicator& world_;
+  Communicator& alone_;
+  std::vector<Finding> findings_;
+};
+
+/// The test of an exercise: calls the learner's functions on every rank and says what it expects of them.
+void examine(Examiner& examiner);
+
+}  // namespace shard
