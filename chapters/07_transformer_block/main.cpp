@@ -204,7 +204,7 @@ int main(int argc, char** argv) {
   options.size("--context", sizes.context, "tokens of a sequence", 4);
   options.size("--heads", sizes.heads, "heads of the attention");
   options.size("--width", sizes.width, "columns of X", 8);
-  options.size("--hidden", sizes.hidden, "columns inside the MLP");
+  options.size("--hidden", sizes.hidden, "columns inside the MLP", 16);
   options.number("--dropout", probability, "probability of dropping an element", 0.05, 0.9);
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const auto [batch, context, heads, width, hidden] = sizes;

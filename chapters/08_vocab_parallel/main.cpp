@@ -213,8 +213,9 @@ Measured measure(Trial& trial, const std::function<Tensor()>& loss) {
     const double start = now();
     best.losses = loss();
     trial.runtime.backend().synchronize();
-    best.seconds = std::min(best.seconds, trial.world.max_of(now() - start));
+    const double seconds = now() - start;
     best.ledger = trial.runtime.ledger().since(before);
+    best.seconds = std::min(best.seconds, trial.world.max_of(seconds));
   }
   return best;
 }

@@ -50,13 +50,15 @@ void MpiGroup::compare(const Call& mine) const {
   check_mpi(MPI_Iallgather(&mine, sizeof mine, MPI_BYTE, calls.data(), sizeof mine, MPI_BYTE, comm_, &request),
             "MPI_Iallgather");
   wait(request);
+  bool same = true;
+  std::string all;  // the same words on every rank
   for (size_t other = 0; other < calls.size(); ++other) {
     const Call& theirs = calls[other];
-    const bool same = theirs.op == mine.op && theirs.type == mine.type && theirs.number == mine.number &&
-                      (mine.uneven || theirs.count == mine.count);
-    require(same, "the ranks of ", name_, " call different collectives: rank ", world_ranks_[rank_], ": ",
-            to_string(mine), ", rank ", world_ranks_[other], ": ", to_string(theirs));
+    same = same && theirs.op == mine.op && theirs.type == mine.type && theirs.number == mine.number &&
+           (mine.uneven || theirs.count == mine.count);
+    all += text(other == 0 ? "rank " : ", rank ", world_ranks_[other], ": ", to_string(theirs));
   }
+  require(same, "the ranks of ", name_, " call different collectives: ", all);
 }
 
 void MpiGroup::wait(const std::function<bool()>& done) const {

@@ -84,6 +84,8 @@ std::unique_ptr<Communicator> MpiSession::alone(Backend& backend, Ledger& ledger
 }
 
 void MpiSession::abort(int status) {
+  constexpr int until_mpirun_has_printed = 100000;  // microseconds: MPI_Abort may overtake what this rank has said
+  usleep(until_mpirun_has_printed);
   MPI_Abort(MPI_COMM_WORLD, status);
   std::_Exit(status);
 }
