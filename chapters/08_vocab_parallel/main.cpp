@@ -3,62 +3,13 @@
 #include <cmath>
 
 #include "chapters/08_vocab_parallel/tied_model.h"
+#include "chapters/08_vocab_parallel/trial.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
 #include "common/clock.h"
 #include "common/compare.h"
-#include "common/reference.h"
-#include "common/runtime.h"
 
 using namespace shard;
 using namespace shard::reference;
-
-struct Sizes {
-  int64_t vocabulary = 61, width = 40, tokens = 24;
-};
-
-/// What the parts of this program share: ranks, sizes and random numbers, the same on every rank.
-struct Trial {
-  Runtime& runtime;
-  Communicator& world;
-  std::unique_ptr<Communicator> alone;
-  Sizes sizes;
-  Init init;
-  RandomStream samples;
-
-  Trial(Runtime& the_runtime, Sizes the_sizes)
-      : runtime(the_runtime),
-        world(runtime.world()),
-        alone(runtime.alone()),
-        sizes(the_sizes),
-        init{runtime.options().seed, 0.3f, 0.5f},
-        samples{init.seed, stream_of("samples")} {}
-
-  /// Numbers of words; each stands twice.
-  std::vector<int32_t> words(const char* name, int64_t vocabulary) const {
-    const RandomStream random{init.seed, stream_of(name)};
-    std::vector<int32_t> ids;
-    for (uint64_t i = 0; i < static_cast<uint64_t>(sizes.tokens); ++i) {
-      ids.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(vocabulary), i / 2)));
-    }
-    return ids;
-  }
-  Tensor on_device(const std::vector<int32_t>& ids) const {
-    return Tensor::from(runtime.backend(), {std::ssize(ids)}, std::span<const int32_t>(ids));
-  }
-  Matrix random_logits(int64_t vocabulary) const {
-    return random_matrix(sizes.tokens, vocabulary, {init.seed, stream_of("logits")}, 2);
-  }
-  /// This rank's columns of a matrix [tokens × vocabulary], with `padding` in those that are no word.
-  Tensor cut(const Matrix& whole, float padding = 0) const {
-    const Range part = vocabulary_part(whole.columns, world.size(), world.rank());
-    const Shard shard = Shard::of_columns({whole.rows, whole.columns}, {part});
-    std::vector<float> values = shard.cut(whole.floats());
-    for (int64_t i = 0; i < std::ssize(values); ++i) {
-      if (part.begin + i % part.size() >= whole.columns) values[static_cast<size_t>(i)] = padding;
-    }
-    return Tensor::from(runtime.backend(), shard.local(), std::span<const float>(values));
-  }
-};
 
 void show_parts(Report& report, const Trial& trial) {
   const int ranks = trial.world.size();
@@ -71,15 +22,6 @@ void show_parts(Report& report, const Trial& trial) {
                text(part.size() - std::max<int64_t>(words.size(), 0))});
   }
   report.table(table);
-}
-
-/// Rows ids of the table: [tokens × width].
-Matrix looked_up(const Matrix& table, const std::vector<int32_t>& ids) {
-  Matrix rows(std::ssize(ids), table.columns);
-  for (int64_t i = 0; i < rows.rows; ++i) {
-    for (int64_t j = 0; j < rows.columns; ++j) rows(i, j) = table(ids[static_cast<size_t>(i)], j);
-  }
-  return rows;
 }
 
 void check_embedding(Report& report, Trial& trial) {
@@ -103,26 +45,6 @@ void check_embedding(Report& report, Trial& trial) {
   report.check("Y is the words' rows, exactly", largest_difference(y, looked_up(Matrix(unsplit.weight.value), words)),
                0);
   check_gradients(report, {&split.weight}, {&unsplit.weight}, 1e-6);
-}
-
-/// Mean of -log softmax(logits)[target].
-double mean_loss(const Matrix& logits, const std::vector<int32_t>& targets) {
-  double sum = 0;
-  for (const double loss : cross_entropy(logits, targets).values) sum += loss;
-  return sum / static_cast<double>(logits.rows);
-}
-
-/// Its gradient in double precision: (softmax - one-hot) / tokens.
-Matrix mean_loss_gradient(const Matrix& logits, const std::vector<int32_t>& targets) {
-  const Matrix losses = cross_entropy(logits, targets);
-  Matrix gradient(logits.rows, logits.columns);
-  for (int64_t i = 0; i < logits.rows; ++i) {
-    const int64_t target = targets[static_cast<size_t>(i)];
-    for (int64_t j = 0; j < logits.columns; ++j)
-      gradient(i, j) = std::exp(logits(i, j) - logits(i, target) - losses(i, 0)) / static_cast<double>(logits.rows);
-    gradient(i, target) -= 1 / static_cast<double>(logits.rows);
-  }
-  return gradient;
 }
 
 void check_loss(Report& report, Trial& trial) {
@@ -151,14 +73,15 @@ void check_loss(Report& report, Trial& trial) {
   report.check("d logits against finite differences",
                finite_difference_error(loss, logits, dlogits_unsplit.to_host(), trial.samples, 32), 1e-4);
 
-  // what stands in the padded columns: multiplied by 0, a NaN would still be one
+  // Garbage in the padded columns must be overwritten, not multiplied by 0: 0 · NaN is NaN.
   double difference = 0, in_padding = 0;
   for (const float garbage : {1e30f, -1e30f, NAN}) {
     difference = larger(difference, relative_error(split.forward(trial.cut(logits, garbage), targets), losses));
     const Matrix gradient(split.backward(factor)), is_padding(trial.cut(Matrix(tokens, vocabulary), 1));
     difference = larger(difference, relative_error(to_tensor(trial.runtime.backend(), gradient), dlogits));
-    for (size_t i = 0; i < gradient.values.size(); ++i)
+    for (size_t i = 0; i < gradient.values.size(); ++i) {
       in_padding = larger(in_padding, std::abs(gradient.values[i] * is_padding.values[i]));
+    }
   }
   report.check("with 1e30, -1e30 or NaN in the padded columns: the same losses and gradients", difference, 0);
   report.check("the gradient of padded columns is 0", in_padding, 0);
@@ -166,8 +89,7 @@ void check_loss(Report& report, Trial& trial) {
 
 /// exp(1000) is infinite in f32. With the maximum taken off first no exponent is above 0, and one is 0.
 void show_stability(Report& report, Trial& trial) {
-  report.heading(
-      "Why the maximum comes first: a number added to every logit changes no loss (here: of the first token)");
+  report.heading("Why the maximum comes first: the first token's loss, with a number added to every logit");
   const int64_t vocabulary = trial.sizes.vocabulary;
   const std::vector<int32_t> words = trial.words("targets", vocabulary);
   VocabParallelCrossEntropy split(trial.world, vocabulary);

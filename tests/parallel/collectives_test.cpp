@@ -57,12 +57,10 @@ TEST_CASE("all_reduce: random numbers against a sum in double") {
 }
 
 TEST_CASE("all_reduce: integers, and a view changes only its own rows") {
-  const std::vector<int32_t> integers = {1'000'000'007, -world().rank()};
   const int32_t ranks = world().size();
-  if (ranks <= 2) {
-    CHECK(world().all_reduce(PartialSum(indices(integers))).to_host_int()[0] == ranks * 1'000'000'007);
-  }
-  CHECK(world().all_reduce(PartialSum(indices(integers))).to_host_int()[1] == -ranks * (ranks - 1) / 2);
+  const std::vector<int32_t> integers = {500'000'007, -world().rank()};  // 500'000'007 is no float
+  CHECK(world().all_reduce(PartialSum(indices(integers))).to_host_int() ==
+        std::vector<int32_t>{ranks * 500'000'007, -ranks * (ranks - 1) / 2});
 
   const Tensor whole = my_data({6, 4});
   world().all_reduce(PartialSum(whole.slice({2, 4})));
@@ -303,16 +301,4 @@ TEST_CASE("collectives: tensors of another device are refused") {
   CHECK(message_of([&] { world().reduce_scatter(PartialSum(x)); }) == "reduce_scatter" + there);
   CHECK(message_of([&] { world().broadcast(x, 0); }) == "broadcast" + there);
   CHECK(message_of([&] { world().send_receive(mine, 0, x, 0); }) == "send_receive" + there);
-}
-
-TEST_CASE("collectives: a call that differs on one rank is refused on every rank, with both calls") {
-  require_ranks(2);
-  Tensor x = my_data({4});
-  const bool odd_one = world().rank() == 1;
-  const std::string message = message_of([&] { odd_one ? world().barrier() : world().all_reduce_max(x); });
-  CHECK(contains(message, "the ranks of world call different collectives: "));
-  CHECK(contains(message, "rank 1: barrier (#"));
-  CHECK(contains(message, "rank 0: all_reduce_max of 4 f32 (#"));
-  CHECK(contains(message_of([&] { world().all_reduce(PartialSum(my_data({odd_one ? 5 : 4}))); }), "5 f32 (#"));
-  CHECK(contains(message_of([&] { odd_one ? world().max_of(1) : (world().barrier(), 1); }), "gather_text (#"));
 }

@@ -1,0 +1,31 @@
+// The ladder of chapter 01: every rung computes the same product, whatever the sizes.
+#include "chapters/01_gemm/column_major.h"
+#include "chapters/01_gemm/gemm_ladder.h"
+#include "tests/chapters/block_support.h"
+
+using namespace shard;
+
+/// ‖Y - X·A‖ / ‖X·A‖ of a function that writes Y, into memory that is full of NaN.
+template <class Product>
+static double error_of(const Product& product, int64_t tokens, int64_t in, int64_t out) {
+  const Matrix x = random_matrix(tokens, in, "x"), a = random_matrix(in, out, "a");
+  std::vector<float> y(static_cast<size_t>(tokens * out), NAN);
+  product(tokens, in, out, x.floats().data(), a.floats().data(), y.data());
+  return reference::relative_error(y, reference::matmul(x, a).values);
+}
+
+TEST_CASE("gemm ladder: every rung, and the row-major product by a column-major function") {
+  for (const auto& [tokens, in, out] : {std::tuple<int64_t, int64_t, int64_t>{1, 1, 1},
+                                        {7, 13, 5},
+                                        {1, 300, 17},
+                                        {65, 1, 129},
+                                        {130, 257, 67},
+                                        {64, 64, 64}}) {
+    INFO(tokens, " × ", in, " × ", out);
+    for (const Rung& rung : ladder()) {
+      INFO(rung.name);
+      CHECK(error_of(rung.gemm, tokens, in, out) < tolerance);
+    }
+    CHECK(error_of(row_major_product, tokens, in, out) < tolerance);
+  }
+}

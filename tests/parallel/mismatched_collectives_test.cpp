@@ -1,0 +1,56 @@
+// Ranks that call different collectives: every rank is told, with both calls, before anything is sent.
+#include "tests/test_support.h"
+
+using namespace shard;
+
+/// What this rank is told when rank 1 runs `odd` while the others run `even`.
+template <class Odd, class Even>
+static std::string told(Odd odd, Even even) {
+  require_ranks(2);
+  return message_of([&] {
+    if (world().rank() == 1) {
+      odd();
+    } else {
+      even();
+    }
+  });
+}
+
+static Tensor zeros(int64_t count) { return Tensor::zeros(backend(), {count}); }
+
+static void all_reduce(int64_t count) { world().all_reduce(PartialSum(zeros(count))); }
+
+TEST_CASE("mismatch: another operation") {
+  const std::string message = told([] { world().all_gather(zeros(64)); }, [] { all_reduce(128); });
+  INFO(message);
+  CHECK(contains(message, "the ranks of world call different collectives: rank "));
+  CHECK(contains(message, "rank 1: all_gather of 64 f32 (#"));
+  CHECK(contains(message, ": all_reduce of 128 f32 (#"));
+}
+
+TEST_CASE("mismatch: another count") {
+  const std::string message = told([] { all_reduce(64); }, [] { all_reduce(128); });
+  INFO(message);
+  CHECK(contains(message, "rank 1: all_reduce of 64 f32 (#"));
+  CHECK(contains(message, ": all_reduce of 128 f32 (#"));
+}
+
+TEST_CASE("mismatch: another type") {
+  const auto integers = [] { world().all_reduce(PartialSum(indices({1, 2, 3}))); };
+  const std::string message = told(integers, [] { all_reduce(3); });
+  INFO(message);
+  CHECK(contains(message, "rank 1: all_reduce of 3 i32 (#"));
+  CHECK(contains(message, ": all_reduce of 3 f32 (#"));
+}
+
+TEST_CASE("mismatch: host numbers while the others are in a collective") {
+  const std::string message = told([] { world().max_of(1.0); }, [] { world().barrier(); });
+  INFO(message);
+  CHECK(contains(message, "rank 1: gather_text (#"));
+  CHECK(contains(message, ": barrier (#"));
+}
+
+TEST_CASE("mismatch: after it was told, the group works again") {
+  told([] { world().barrier(); }, [] { all_reduce(5); });
+  CHECK(world().sum_of(1.0) == world().size());
+}
