@@ -3,7 +3,7 @@
 
 #include "chapters/01_gemm/worked_example.h"
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
-#include "chapters/04_column_parallel_gemm/timing.h"
+#include "common/timing.h"
 #include "common/compare.h"
 #include "common/ops.h"
 #include "common/reference.h"

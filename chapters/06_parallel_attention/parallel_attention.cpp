@@ -34,17 +34,17 @@ Tensor ParallelAttention::forward(const Tensor& x, int64_t batch, const Attentio
   TraceRange range(TraceRow::compute, "attention forward");
   batch_ = batch;
   dropout_ = dropout_settings;
-  const int64_t part = local_heads_ * head_width_;                          // width/t
-  const Tensor qkv = qkv_.forward(x);                                       // [tokens × 3·width/t]: Q_i K_i V_i
-  q_ = split_heads(qkv, 0, batch, local_heads_, head_width_);               // [batch·heads/t × context × head_width]
+  const int64_t part = local_heads_ * head_width_;             // width/t
+  const Tensor qkv = qkv_.forward(x);                          // [tokens × 3·width/t]: Q_i K_i V_i
+  q_ = split_heads(qkv, 0, batch, local_heads_, head_width_);  // [batch·heads/t × context × head_width]
   k_ = split_heads(qkv, part, batch, local_heads_, head_width_);
   v_ = split_heads(qkv, 2 * part, batch, local_heads_, head_width_);
-  probabilities_ = matmul(q_, transposed(k_));                              // [batch·heads/t × context × context]
+  probabilities_ = matmul(q_, transposed(k_));  // [batch·heads/t × context × context]
   causal_softmax(probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
   dropped_ = with_dropout(probabilities_);
-  Tensor heads(x.backend(), {x.rows(), part});                              // [tokens × width/t]
+  Tensor heads(x.backend(), {x.rows(), part});  // [tokens × width/t]
   merge_heads(heads, 0, matmul(dropped_, v_));
-  return projection_.forward(heads);                                        // one all-reduce, bias once
+  return projection_.forward(heads);  // one all-reduce, bias once
 }
 //! [06-forward]
 
@@ -53,19 +53,20 @@ Tensor ParallelAttention::backward(const Tensor& dz) {
   TraceRange range(TraceRow::compute, "attention backward");
   const int64_t part = local_heads_ * head_width_;
   const Tensor dheads = split_heads(projection_.backward(dz), 0, batch_, local_heads_, head_width_);
-  Tensor dscores = with_dropout(matmul(dheads, transposed(v_)));            // d(probabilities): the same mask again
+  Tensor dscores = with_dropout(matmul(dheads, transposed(v_)));  // d(probabilities): the same mask again
   causal_softmax_backward(dscores, probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
-  Tensor dqkv(dz.backend(), {dz.rows(), 3 * part});                         // [tokens × 3·width/t]
+  Tensor dqkv(dz.backend(), {dz.rows(), 3 * part});  // [tokens × 3·width/t]
   merge_heads(dqkv, 0, matmul(dscores, k_));
   merge_heads(dqkv, part, matmul(transposed(dscores), q_));
   merge_heads(dqkv, 2 * part, matmul(transposed(dropped_), dheads));
-  return qkv_.backward(dqkv);                                               // one all-reduce
+  return qkv_.backward(dqkv);  // one all-reduce
 }
 //! [06-backward]
 
 Tensor ParallelAttention::with_dropout(const Tensor& x) const {
   if (dropout_.probability == 0.0f) return x;
-  const int64_t per_head = x.shape()[1] * x.shape()[2];  // of the whole [global batch × heads·context²], this rank has …
+  const int64_t per_head =
+      x.shape()[1] * x.shape()[2];  // of the whole [global batch × heads·context²], this rank has …
   const Block block{dropout_.first_sequence, group_.rank() * local_heads_ * per_head, heads_ * per_head};
   const Tensor rows = x.reshape({batch_, local_heads_ * per_head});
   return dropout(rows, dropout_.probability, dropout_.random, block).reshape(x.shape());

@@ -50,14 +50,14 @@ Tensor TransformerBlock::forward(const Tensor& x, int64_t batch, const DropoutMo
                                 moment.first_sequence};
   const Tensor attended = attention_.forward(norm_1_.forward(x), batch, inside);  // [tokens × width], one all-reduce
   const Tensor u = add(x, with_dropout(attended, ".attn"));
-  const Tensor transformed = mlp_.forward(norm_2_.forward(u));                    // [tokens × width], one all-reduce
+  const Tensor transformed = mlp_.forward(norm_2_.forward(u));  // [tokens × width], one all-reduce
   return add(u, with_dropout(transformed, ".mlp"));
 }
 
 Tensor TransformerBlock::backward(const Tensor& dy) {
   TraceRange range(TraceRow::compute, "block backward", name_);
-  Tensor du = norm_2_.backward(mlp_.backward(with_dropout(dy, ".mlp")));       // one all-reduce
-  accumulate(du, dy);                                                          // the residual's share
+  Tensor du = norm_2_.backward(mlp_.backward(with_dropout(dy, ".mlp")));         // one all-reduce
+  accumulate(du, dy);                                                            // the residual's share
   Tensor dx = norm_1_.backward(attention_.backward(with_dropout(du, ".attn")));  // one all-reduce
   accumulate(dx, du);
   return dx;

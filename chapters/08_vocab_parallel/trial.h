@@ -70,13 +70,13 @@ inline Matrix looked_up(const Matrix& table, const std::vector<int32_t>& ids) {
 /// Mean of -log softmax(logits)[target].
 inline double mean_loss(const Matrix& logits, const std::vector<int32_t>& targets) {
   double sum = 0;
-  for (const double loss : reference::cross_entropy(logits, targets).values) sum += loss;
+  for (const double loss : cross_entropy(logits, targets).values) sum += loss;
   return sum / static_cast<double>(logits.rows);
 }
 
 /// Its gradient in double precision: (softmax - one-hot) / tokens.
 inline Matrix mean_loss_gradient(const Matrix& logits, const std::vector<int32_t>& targets) {
-  const Matrix losses = reference::cross_entropy(logits, targets);
+  const Matrix losses = cross_entropy(logits, targets);
   Matrix gradient(logits.rows, logits.columns);
   for (int64_t i = 0; i < logits.rows; ++i) {
     const int64_t target = targets[static_cast<size_t>(i)];

@@ -18,7 +18,8 @@ class VocabParallelEmbedding {
                          const Init& init);
 
   /// ids: i32 [tokens], the same on every rank → their rows [tokens × width], the same on every rank. A rank adds zeros
-  /// for ids that it does not hold; one all-reduce puts the rows together.
+  /// for ids that it does not hold; one all-reduce puts the rows together. Ids must be below vocabulary: nobody holds
+  /// another one, and its row would be zeros.
   Tensor forward(const Tensor& ids);
   /// dy: [tokens × width], the same on every rank. Each rank adds to the rows it holds. No communication.
   void backward(const Tensor& dy);

@@ -1,79 +1,11 @@
 // Chapter 09: data parallelism. Every rank trains the same model on its own part of each batch; one sum of gradients a
 // step keeps the replicas equal.
-#include "chapters/09_data_parallel/data_parallel.h"
-#include "chapters/09_data_parallel/small_model.h"
+#include "chapters/09_data_parallel/replica.h"
 #include "common/clock.h"
-#include "common/compare.h"
-#include "common/ops.h"
 #include "common/reference.h"
-#include "common/runtime.h"
 
 using namespace shard;
 using namespace shard::reference;
-
-struct Settings {
-  int64_t layers = 3, width = 36, batch = 50, steps = 12, accumulate = 4, bucket_kilobytes = 16;
-  double learning_rate = 1.0;
-  uint64_t seed = 0;
-};
-
-/// One replica of the model and the part of each batch that it sees.
-struct Replica {
-  const Settings& settings;
-  Communicator& group;                // of the replicas
-  std::unique_ptr<Communicator> alone;  // within a replica nothing is split: that is the next chapter
-  SmallModel model, teacher;
-  DataParallel data_parallel;
-  Tensor loss;
-
-  Replica(Runtime& runtime, Communicator& replicas, const Settings& s)
-      : settings(s),
-        group(replicas),
-        alone(runtime.alone()),
-        model(*alone, s.layers, s.width, s.seed),
-        teacher(*alone, s.layers, s.width, s.seed + 1),
-        data_parallel(replicas, model.parameters(), s.bucket_kilobytes * 1000),
-        loss(Tensor::zeros(runtime.backend(), {1})) {}
-
-  /// Forward and backward of samples `range` of batch `step`, whose mean is over `mean_over` samples.
-  void pass(int64_t step, Range range, int64_t mean_over) {
-    const Tensor x = samples(loss.backend(), settings.seed, step, settings.width, range);
-    const Tensor wanted = teacher.forward(x);
-    model.backward(squared_error(model.forward(x), wanted, mean_over, loss));
-  }
-
-  /// This rank's micro-batch `micro` of `count`: a part of its part of the batch.
-  Range micro_batch(int64_t micro, int64_t count) const {
-    const Range mine = part_of(settings.batch, group.size(), group.rank());
-    const Range part = part_of(mine.size(), static_cast<int>(count), static_cast<int>(micro));
-    return {mine.begin + part.begin, mine.begin + part.end};
-  }
-
-  /// The gradients of the mean loss over the whole batch, on every rank: `count` passes, one reduction.
-  double gradients(int64_t step, int64_t count) {
-    data_parallel.zero_gradients();
-    fill(loss, 0.0f);
-    for (int64_t micro = 0; micro < count; ++micro) {
-      if (micro == count - 1) data_parallel.reduce_in_next_backward();
-      pass(step, micro_batch(micro, count), settings.batch);
-    }
-    data_parallel.wait();
-    return group.sum_of(loss.to_host()[0]);
-  }
-
-  void descend() {
-    for (Parameter* parameter : model.parameters()) {
-      accumulate(parameter->value, parameter->gradient, static_cast<float>(-settings.learning_rate));
-    }
-  }
-};
-
-double weight_error(Replica& got, Replica& expected) {
-  double worst = 0;
-  const Parameters a = got.model.parameters(), b = expected.model.parameters();
-  for (size_t i = 0; i < a.size(); ++i) worst = larger(worst, relative_error(a[i]->value, b[i]->value));
-  return worst;
-}
 
 void train_beside_one_process(Runtime& runtime, Report& report, const Settings& settings) {
   report.heading(text("Training: ", runtime.world().size(), " ranks with a part of each batch of ", settings.batch,
@@ -91,9 +23,7 @@ void train_beside_one_process(Runtime& runtime, Report& report, const Settings& 
     one_step = runtime.ledger().since(at_start);
     if (step == 0) first = last;
     loss_error = larger(loss_error, std::abs(last - expected) / expected);
-    for (size_t i = 0; i < split.model.parameters().size(); ++i) {
-      gradient_gap = larger(gradient_gap, gradient_error(*split.model.parameters()[i], *whole.model.parameters()[i]));
-    }
+    gradient_gap = larger(gradient_gap, gradient_error(split, whole));
     if (step % 3 == 0 || step + 1 == settings.steps) table.row({text(step), fixed(last, 6), fixed(expected, 6)});
     split.descend();
     whole.descend();
@@ -101,7 +31,7 @@ void train_beside_one_process(Runtime& runtime, Report& report, const Settings& 
   report.table(table);
   report.check("losses of all steps", loss_error, 1e-5);
   report.check("gradients of all steps", gradient_gap, 1e-4);
-  report.check("weights after the last step", weight_error(split, whole), 1e-4);
+  report.check("weights after the last step", value_error(split, whole), 1e-4);
   report.check("the loss fell", last < first);
   report.heading("The ledger of one step");
   report.ledger(one_step);
@@ -117,7 +47,7 @@ void check_against_finite_differences(Runtime& runtime, Report& report, const Se
   split.gradients(0, 1);
   const Parameters parameters = split.model.parameters();
   std::vector<Matrix> values;
-  for (const Parameter* parameter : parameters) values.emplace_back(parameter->value.reshape({parameter->value.rows(), parameter->value.columns()}));
+  for (const Parameter* parameter : parameters) values.emplace_back(parameter->value);
   const Tensor x = samples(runtime.backend(), settings.seed, 0, settings.width, {0, settings.batch});
   const Matrix wanted(split.teacher.forward(x));
   const auto loss_with = [&](size_t replaced, const Matrix& point) {
@@ -126,9 +56,8 @@ void check_against_finite_differences(Runtime& runtime, Report& report, const Se
     for (size_t i = 0; i < values.size(); i += 4) {
       y = add(y, add_bias(matmul(gelu(add_bias(matmul(y, p(i)), p(i + 1))), p(i + 2)), p(i + 3)));
     }
-    double sum = 0;
-    for (size_t i = 0; i < y.values.size(); ++i) sum += (y.values[i] - wanted.values[i]) * (y.values[i] - wanted.values[i]);
-    return sum / static_cast<double>(y.values.size());
+    for (size_t i = 0; i < y.values.size(); ++i) y.values[i] -= wanted.values[i];
+    return dot(y, y) / static_cast<double>(y.values.size());
   };
   for (size_t i = 0; i < 4; ++i) {  // the first layer's: every other layer's backward pass stands behind them
     report.check(text("d ", parameters[i]->name),
@@ -146,15 +75,11 @@ void show_accumulation(Runtime& runtime, Report& report, const Settings& setting
   const Ledger middle = runtime.ledger();
   accumulated.gradients(0, settings.accumulate);
   const Ledger once = middle.since(start), many = runtime.ledger().since(middle);
-  double gap = 0;
-  for (size_t i = 0; i < at_once.model.parameters().size(); ++i) {
-    gap = larger(gap, gradient_error(*accumulated.model.parameters()[i], *at_once.model.parameters()[i]));
-  }
   Table table({"passes a step", "all-reduces", "bytes"});
   table.row({"1", text(once.calls()), bytes_text(static_cast<double>(once.bytes()))});
   table.row({text(settings.accumulate), text(many.calls()), bytes_text(static_cast<double>(many.bytes()))});
   report.table(table);
-  report.check("the same gradients", gap, 1e-5);
+  report.check("the same gradients", gradient_error(accumulated, at_once), 1e-5);
   report.check("the same communication", many.calls() == once.calls() && many.bytes() == once.bytes());
 }
 
@@ -188,15 +113,15 @@ void show_mistakes(Runtime& runtime, Report& report, const Settings& settings) {
   Replica whole(runtime, *alone, settings), summed(runtime, runtime.world(), settings),
       unreduced(runtime, *alone, settings);
   whole.gradients(0, 1);
-  const Range mine = part_of(settings.batch, runtime.world().size(), runtime.world().rank());
+  const Range mine = summed.part();
   summed.data_parallel.zero_gradients();
   summed.data_parallel.reduce_in_next_backward();
   summed.pass(0, mine, mine.size());  // the mean over this rank's samples only, then summed over the ranks
   summed.data_parallel.wait();
   unreduced.data_parallel.zero_gradients();
   unreduced.pass(0, mine, mine.size());
-  const double sum_error = gradient_error(*summed.model.parameters()[0], *whole.model.parameters()[0]);
-  const double no_error = gradient_error(*unreduced.model.parameters()[0], *whole.model.parameters()[0]);
+  const double sum_error = gradient_error(summed, whole);
+  const double no_error = gradient_error(unreduced, whole);
   Table table({"what is reduced", "relative error of the gradient"});
   table.row({"Σ over ranks of each rank's mean", scientific(sum_error)});
   table.row({"nothing", scientific(no_error)});
@@ -225,8 +150,8 @@ int main(int argc, char** argv) {
     require_usage(settings.batch >= ranks * settings.accumulate, "--batch ", settings.batch, " cannot be cut into ",
                   ranks, " ranks × --accumulate ", settings.accumulate, " micro-batches");
     const double a_layer = 1.0 * settings.width * (20.0 * settings.width + 10.0 * settings.batch);
-    require_memory(20 * ranks * a_layer * settings.layers, text("--layers ", settings.layers, " × --width ",
-                                                                settings.width, " × --batch ", settings.batch));
+    require_memory(20 * ranks * a_layer * settings.layers,
+                   text("--layers ", settings.layers, " × --width ", settings.width, " × --batch ", settings.batch));
     train_beside_one_process(runtime, report, settings);
     check_against_finite_differences(runtime, report, settings);
     show_accumulation(runtime, report, settings);

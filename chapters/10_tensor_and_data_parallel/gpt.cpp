@@ -43,30 +43,30 @@ Tensor Gpt::logits(const Tensor& tokens, int64_t batch, const DropoutMoment& mom
   positions_ = positions(tokens.elements(), batch);
   moment_ = moment;
   batch_ = batch;
-  Tensor x = token_embedding_.forward(tokens);                                  // [tokens × width], one all-reduce
+  Tensor x = token_embedding_.forward(tokens);  // [tokens × width], one all-reduce
   accumulate(x, gather_rows(position_embedding_.value, positions_, 0));
   x = with_dropout(x, moment, batch);
-  for (auto& block : blocks_) x = block->forward(x, batch, moment);             // two all-reduces each
+  for (auto& block : blocks_) x = block->forward(x, batch, moment);  // two all-reduces each
   normed_ = final_norm_.forward(x);
-  return matmul(normed_, transposed(token_embedding_.weight.value));            // [tokens × ⌈vocabulary/t⌉]
+  return matmul(normed_, transposed(token_embedding_.weight.value));  // [tokens × ⌈vocabulary/t⌉]
 }
 
 Tensor Gpt::forward(const Tensor& tokens, const Tensor& targets, int64_t batch, const DropoutMoment& moment) {
-  return cross_entropy_.forward(logits(tokens, batch, moment), targets);        // [tokens], three small all-reduces
+  return cross_entropy_.forward(logits(tokens, batch, moment), targets);  // [tokens], three small all-reduces
 }
 
 void Gpt::backward(float factor) {
   TraceRange range(TraceRow::compute, "gpt backward");
-  const Tensor dlogits = cross_entropy_.backward(factor);                       // [tokens × ⌈vocabulary/t⌉]
-  PartialSum term(matmul(dlogits, token_embedding_.weight.value));              // [tokens × width], this rank's columns'
+  const Tensor dlogits = cross_entropy_.backward(factor);           // [tokens × ⌈vocabulary/t⌉]
+  PartialSum term(matmul(dlogits, token_embedding_.weight.value));  // [tokens × width], this rank's columns'
   PendingSum dnormed = tp_.start_all_reduce(term);
-  add_matmul(token_embedding_.weight.gradient, transposed(dlogits), normed_);   // the table as output projection
+  add_matmul(token_embedding_.weight.gradient, transposed(dlogits), normed_);  // the table as output projection
   Tensor dx = final_norm_.backward(dnormed.wait());
-  for (size_t i = blocks_.size(); i-- > 0;) dx = blocks_[i]->backward(dx);      // two all-reduces each
+  for (size_t i = blocks_.size(); i-- > 0;) dx = blocks_[i]->backward(dx);  // two all-reduces each
   dx = with_dropout(dx, moment_, batch_);
   add_to_rows(position_embedding_.gradient, positions_, dx, 0);
   position_embedding_.gradient_is_ready();
-  token_embedding_.backward(dx);                                                // the table as embedding: now ready
+  token_embedding_.backward(dx);  // the table as embedding: now ready
 }
 //! [10-gpt]
 

@@ -7,7 +7,7 @@ using reference::Matrix;
 ReferenceWeights weights_of(Gpt& unsplit) {
   ReferenceWeights weights;
   for (const Parameter* parameter : unsplit.parameters()) {
-    weights[parameter->name] = Matrix(parameter->value.reshape({parameter->value.rows(), parameter->value.columns()}));
+    weights[parameter->name] = Matrix(parameter->value);
   }
   return weights;
 }

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <fstream>
 
-#include "common/report.h"
 #include "common/error.h"
+#include "common/report.h"
 
 namespace shard {
 namespace {
@@ -50,7 +50,8 @@ std::string LossCurve::drawn(int columns, int rows) const {
   for (int row = 0; row < rows; ++row) {
     const bool labelled = row == 0 || row == rows - 1;
     const std::string label = labelled ? fixed(row == 0 ? axis.high : axis.low) : "";
-    out += "  " + std::string(6 - std::min<size_t>(6, label.size()), ' ') + label + " |" + canvas[static_cast<size_t>(row)];
+    out += "  " + std::string(6 - std::min<size_t>(6, label.size()), ' ') + label + " |" +
+           canvas[static_cast<size_t>(row)];
     out.erase(out.find_last_not_of(' ') + 1);
     out += "\n";
   }
@@ -73,8 +74,8 @@ void LossCurve::write_svg(const std::string& file, const std::string& title) con
   }
   for (int line = 0; line <= 4; ++line) {
     const double loss = axis.low + (axis.high - axis.low) * line / 4;
-    grid += "  <line x1=\"" + fixed(left, 0) + "\" x2=\"" + fixed(width - right, 0) + "\" y1=\"" + y(loss) + "\" y2=\"" +
-            y(loss) + "\" stroke=\"#8884\"/>\n  <text x=\"" + fixed(left - 8, 0) + "\" y=\"" + y(loss) +
+    grid += "  <line x1=\"" + fixed(left, 0) + "\" x2=\"" + fixed(width - right, 0) + "\" y1=\"" + y(loss) +
+            "\" y2=\"" + y(loss) + "\" stroke=\"#8884\"/>\n  <text x=\"" + fixed(left - 8, 0) + "\" y=\"" + y(loss) +
             "\" text-anchor=\"end\">" + fixed(loss) + "</text>\n";
   }
   std::ofstream out(file);

@@ -6,8 +6,8 @@
 namespace shard {
 
 struct LossCurve {
-  std::vector<double> training;                          // one a step
-  std::vector<std::pair<int64_t, double>> validation;    // (step, loss)
+  std::vector<double> training;                        // one a step
+  std::vector<std::pair<int64_t, double>> validation;  // (step, loss)
 
   /// A plot of `columns` × `rows` characters, axes labelled.
   std::string drawn(int columns = 70, int rows = 14) const;

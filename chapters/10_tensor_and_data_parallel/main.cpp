@@ -43,7 +43,8 @@ void add_options(Options& options, Settings& s) {
   options.number("--validation-fraction", s.validation_fraction, "part of the text kept for validation", 0, 0.9);
   options.size("--eval-every", s.eval_every, "steps between validations; 0: only at the end", 0);
   options.size("--sample", s.sample, "characters to write at the end", 0, 1 << 20);
-  options.size("--check-steps", s.check_steps, "steps compared with an unsplit model before training; 0: none", 0, 1000);
+  options.size("--check-steps", s.check_steps, "steps compared with an unsplit model before training; 0: none", 0,
+               1000);
   options.flag("--layouts", s.layouts, "train a few steps in every layout that fits, and compare the losses");
   options.text("--curve", s.curve, "file for the loss curve (SVG)");
 }
@@ -63,7 +64,8 @@ void complete(Settings& s, int ranks) {
   const auto width = static_cast<double>(s.sizes.width), layers = static_cast<double>(s.sizes.layers);
   const auto tokens = static_cast<double>(s.training.batch * s.sizes.context) / static_cast<double>(s.dp);
   const double weights = 16.0 * 12.0 * layers * width * width / static_cast<double>(s.tp);
-  const double activations = 4.0 * tokens * layers * (16 * width + 3.0 * static_cast<double>(s.sizes.heads * s.sizes.context));
+  const double activations =
+      4.0 * tokens * layers * (16 * width + 3.0 * static_cast<double>(s.sizes.heads * s.sizes.context));
   require_memory(weights + activations, text("--layers ", s.sizes.layers, " × --width ", s.sizes.width, " × --batch ",
                                              s.training.batch, " × --context ", s.sizes.context));
 }
@@ -77,7 +79,8 @@ void describe(Report& report, const Settings& s, Gpt& model, const TextData& dat
 }
 
 /// The first steps beside an unsplit model on every rank: losses, gradient norms and the gradients of the last of them.
-void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, const Settings& s, const TextData& data) {
+void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, const Settings& s,
+                           const TextData& data) {
   report.heading(text("The first ", s.check_steps, " steps beside an unsplit model"));
   const Init init{s.training.seed, 0.02f, 0.0f};
   const auto alone = runtime.alone();
@@ -86,7 +89,9 @@ void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, 
   Trainer split_trainer(grid, split, s.training), whole_trainer(single, whole, s.training);
   double loss_error = 0, norm_error = 0;
   for (int64_t step = 0; step < s.check_steps; ++step) {
-    const auto batch = [&](Range range) { return training_batch(runtime.backend(), data, s.training.seed, step, range); };
+    const auto batch = [&](Range range) {
+      return training_batch(runtime.backend(), data, s.training.seed, step, range);
+    };
     const Trainer::Step got = split_trainer.step(step, batch), expected = whole_trainer.step(step, batch);
     loss_error = reference::larger(loss_error, std::abs(got.loss / expected.loss - 1));
     norm_error = reference::larger(norm_error, std::abs(got.gradient_norm / expected.gradient_norm - 1));
@@ -124,8 +129,9 @@ void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t
       changed[parameter->name] = point;
       return reference_loss(changed, sizes, tokens, targets, batch);
     };
-    worst = reference::larger(worst, finite_difference_error(loss, weights[parameter->name], parameter->gradient.to_host(),
-                                                             {seed, stream_of("entries")}, 3));
+    worst =
+        reference::larger(worst, finite_difference_error(loss, weights[parameter->name], parameter->gradient.to_host(),
+                                                         {seed, stream_of("entries")}, 3));
   }
   report.check("gradients of all parameters", worst, 1e-3);
 }
@@ -178,7 +184,8 @@ int main(int argc, char** argv) {
     s.training.seed = options.seed;
     complete(s, runtime.world().size());
     report.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
-    const auto characters = code_points(read_text(s.data), s.data.empty() ? "the repository's text" : "--data " + s.data);
+    const auto characters =
+        code_points(read_text(s.data), s.data.empty() ? "the repository's text" : "--data " + s.data);
     const CharacterTokenizer tokenizer(characters);
     s.sizes.vocabulary = tokenizer.vocabulary();
     const TextData data(tokenizer.encode(characters), s.validation_fraction, s.sizes.context);

@@ -17,9 +17,10 @@ std::string Progress::line(double loss) const {
   for (int64_t i = 0; i < width; ++i) bar += i < done_ * width / steps_ ? "#" : ".";
   const double each = seconds_ / static_cast<double>(done_);
   const std::string number = std::to_string(done_);
-  return text("  [", bar, "] step ", std::string(std::to_string(steps_).size() - number.size(), ' '), number, "/", steps_,
-              "  loss ", fixed(loss, 4), validation_, "  ", fixed(static_cast<double>(tokens_per_step_) / each, 0),
-              " tokens/s  ", fixed(each * static_cast<double>(steps_ - done_), 0), " s left");
+  return text("  [", bar, "] step ", std::string(std::to_string(steps_).size() - number.size(), ' '), number, "/",
+              steps_, "  loss ", fixed(loss, 4), validation_, "  ",
+              fixed(static_cast<double>(tokens_per_step_) / each, 0), " tokens/s  ",
+              fixed(each * static_cast<double>(steps_ - done_), 0), " s left");
 }
 
 void Progress::step(double loss, double seconds) {

@@ -29,7 +29,7 @@ std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> p
     const std::span<const int32_t> last(text.end() - seen, text.end());
     const Tensor logits = model.logits(Tensor::from(tp.backend(), {seen}, last), 1);  // [seen × ⌈vocabulary/t⌉]
     const Tensor next = logits.slice({seen - 1, seen}).reshape({logits.columns()});
-    const std::vector<float> all = tp.all_gather(next).to_host();                     // [vocabulary and padding]
+    const std::vector<float> all = tp.all_gather(next).to_host();  // [vocabulary and padding]
     text.push_back(draw(all, model.sizes().vocabulary, temperature, random.uniform(static_cast<uint64_t>(i))));
   }
   return text;

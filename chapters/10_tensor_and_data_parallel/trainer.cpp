@@ -28,7 +28,8 @@ Trainer::Trainer(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings
                 " has too few sequences for --dp ", grid.dp().size(), " × --accumulate ", settings.accumulate);
   for (const Parameter* parameter : parameters_) {
     Backend& backend = parameter->value.backend();
-    moments_.push_back({Tensor::zeros(backend, parameter->value.shape()), Tensor::zeros(backend, parameter->value.shape())});
+    moments_.push_back(
+        {Tensor::zeros(backend, parameter->value.shape()), Tensor::zeros(backend, parameter->value.shape())});
   }
 }
 
@@ -73,8 +74,12 @@ Tensor Trainer::sum_of_squared_gradients() {
 }
 
 void Trainer::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
-  AdamW hyper{static_cast<float>(learning_rate), static_cast<float>(settings_.beta1),
-              static_cast<float>(settings_.beta2), static_cast<float>(settings_.epsilon), 0.0f, step + 1};
+  AdamW hyper{static_cast<float>(learning_rate),
+              static_cast<float>(settings_.beta1),
+              static_cast<float>(settings_.beta2),
+              static_cast<float>(settings_.epsilon),
+              0.0f,
+              step + 1};
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& parameter = *parameters_[i];
     hyper.weight_decay = parameter.is_matrix() ? static_cast<float>(settings_.weight_decay) : 0.0f;

@@ -8,13 +8,13 @@
 namespace shard {
 
 struct TrainingSettings {
-  int64_t batch = 12;       // sequences a step, of all ranks together
-  int64_t accumulate = 1;   // micro-batches that the batch is cut into
+  int64_t batch = 12;      // sequences a step, of all ranks together
+  int64_t accumulate = 1;  // micro-batches that the batch is cut into
   int64_t steps = 200;
   double learning_rate = 1e-3, min_learning_rate = 1e-4;
-  int64_t warmup = 20;      // steps
+  int64_t warmup = 20;  // steps
   double beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8, weight_decay = 0.1;
-  double clip = 1.0;        // limit of the gradient norm; 0: none
+  double clip = 1.0;  // limit of the gradient norm; 0: none
   double dropout = 0;
   uint64_t seed = 0;
 };

@@ -44,8 +44,8 @@ TrainingRun train(ProcessGrid& grid, Gpt& model, const TextData& data, const Tra
   for (int64_t step = 0; step < settings.steps; ++step) {
     const int64_t allocations = backend.allocations();
     const double start = now();
-    const Trainer::Step result = trainer.step(
-        step, [&](Range range) { return training_batch(backend, data, settings.seed, step, range); });
+    const Trainer::Step result =
+        trainer.step(step, [&](Range range) { return training_batch(backend, data, settings.seed, step, range); });
     run.seconds.push_back(now() - start);
     require(std::isfinite(result.loss), "the loss is ", result.loss, " at step ", step + 1, ", no longer a number");
     run.curve.training.push_back(result.loss);

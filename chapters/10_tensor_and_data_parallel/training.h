@@ -10,9 +10,9 @@ namespace shard {
 struct TrainingRun {
   LossCurve curve;
   std::vector<double> gradient_norms;
-  std::vector<double> seconds;     // of each step
-  double validation_loss = 0;      // at the end; NaN without a validation text
-  int64_t new_allocations = 0;     // blocks of device memory that steps after the tenth had to take: 0 in a steady state
+  std::vector<double> seconds;  // of each step
+  double validation_loss = 0;   // at the end; NaN without a validation text
+  int64_t new_allocations = 0;  // blocks of device memory that steps after the tenth had to take: 0 in a steady state
 };
 
 /// Sequences `range` of training batch `step` as tensors.

@@ -1,4 +1,4 @@
-#include "chapters/04_column_parallel_gemm/timing.h"
+#include "common/timing.h"
 
 #include <algorithm>
 
