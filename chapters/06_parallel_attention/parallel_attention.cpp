@@ -65,8 +65,8 @@ Tensor ParallelAttention::backward(const Tensor& dz) {
 
 Tensor ParallelAttention::with_dropout(const Tensor& x) const {
   if (dropout_.probability == 0.0f) return x;
-  const int64_t per_head =
-      x.shape()[1] * x.shape()[2];  // of the whole [global batch × heads·context²], this rank has …
+  // The mask is one for [global batch × heads·context²]; this rank has its heads' columns of the batch's rows.
+  const int64_t per_head = x.shape()[1] * x.shape()[2];
   const Block block{dropout_.first_sequence, group_.rank() * local_heads_ * per_head, heads_ * per_head};
   const Tensor rows = x.reshape({batch_, local_heads_ * per_head});
   return dropout(rows, dropout_.probability, dropout_.random, block).reshape(x.shape());

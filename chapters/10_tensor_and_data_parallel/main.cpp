@@ -163,7 +163,7 @@ void report_results(Runtime& runtime, Report& report, const Settings& s, const T
   report.result("validation_loss", run.validation_loss);
   report.result("peak_resident_bytes", memory);
   report.result("allocations_after_step_10", static_cast<double>(run.new_allocations));
-  report.check("no memory was allocated after step 10", run.new_allocations == 0);
+  if (losses.size() > 10) report.check("no memory was allocated after step 10", run.new_allocations == 0);
   if (losses.size() >= 20) report.check("the loss fell", median({losses.end() - 10, losses.end()}) < losses.front());
 }
 

@@ -85,7 +85,7 @@ void CpuBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns, in
 void CpuBackend::cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max, const Tensor& picked) {
   const float *sum = sums.data<float>(), *largest = max.data<float>(), *target = picked.data<float>();
   float* out = losses.data<float>();
-  for (int64_t row = 0; row < losses.elements(); ++row) out[row] = std::log(sum[row]) + largest[row] - target[row];
+  for (int64_t row = 0; row < losses.elements(); ++row) out[row] = std::log(sum[row]) + (largest[row] - target[row]);
 }
 
 void CpuBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets, int64_t first_column,

@@ -1,7 +1,6 @@
 #include "common/mpi/mpi_communicator.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <numeric>
 
@@ -27,7 +26,7 @@ struct Pieces {
   }
 };
 
-/// One or two requests under way, and the counts that MPI still reads.
+/// A request under way, and the counts that MPI still reads.
 class RequestWork : public Work {
  public:
   explicit RequestWork(MpiGroup& group) : group_(group) {}
@@ -36,7 +35,7 @@ class RequestWork : public Work {
   void wait() override {
     group_.wait([&] {
       int done = 0;
-      check_mpi(MPI_Testall(2, requests.data(), &done, MPI_STATUSES_IGNORE), "MPI_Testall");
+      check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
       return done != 0;
     });
   }
@@ -46,7 +45,53 @@ class RequestWork : public Work {
 
  public:
   Pieces pieces{{}};
-  std::array<MPI_Request, 2> requests{MPI_REQUEST_NULL, MPI_REQUEST_NULL};
+  MPI_Request request = MPI_REQUEST_NULL;
+};
+
+/// One message in and one out. MPI itself takes a message that is shorter than its receiver expects without a word.
+class ExchangeWork : public Work {
+ public:
+  ExchangeWork(MpiGroup& group, const Tensor& in, int from) : group_(group), in_(in), from_(from) {}
+
+  void wait() override {
+    group_.wait([&] { return received() && sent(); });
+    require(error_class() != MPI_ERR_TRUNCATE, "send_receive: rank ", from_, " sent more than the ", in_.elements(),
+            " elements that rank ", group_.rank(), " expects");
+    check_mpi(result_, "MPI_Test");
+    int count = 0;
+    check_mpi(MPI_Get_count(&status_, mpi_type(in_.type()), &count), "MPI_Get_count");
+    require(count == in_.elements(), "send_receive: rank ", from_, " sent ", count, " of the ", in_.elements(),
+            " elements that rank ", group_.rank(), " expects");
+  }
+
+  MPI_Request incoming = MPI_REQUEST_NULL, outgoing = MPI_REQUEST_NULL;
+
+ private:
+  bool received() {
+    int done = 0;
+    if (!received_) result_ = MPI_Test(&incoming, &done, &status_);
+    received_ = received_ || done != 0 || result_ != MPI_SUCCESS;
+    return received_;
+  }
+
+  bool sent() {
+    int done = 0;
+    check_mpi(MPI_Test(&outgoing, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    return done != 0;
+  }
+
+  int error_class() const {
+    int kind = MPI_SUCCESS;
+    MPI_Error_class(result_, &kind);
+    return kind;
+  }
+
+  MpiGroup& group_;
+  Tensor in_;
+  int from_;
+  bool received_ = false;
+  int result_ = MPI_SUCCESS;
+  MPI_Status status_{};
 };
 
 /// An all-reduce in place, cut into pieces that follow one another: a piece stays in the cache while it is copied and
@@ -113,7 +158,7 @@ std::unique_ptr<Work> MpiCommunicator::start_gather(Tensor& all, const Tensor& p
   const MPI_Datatype type = mpi_type(piece.type());
   check_mpi(MPI_Iallgatherv(piece.address(), mpi_count(piece.elements()), type, all.address(),
                             work->pieces.counts.data(), work->pieces.offsets.data(), type, group_.comm(),
-                            work->requests.data()),
+                            &work->request),
             "MPI_Iallgatherv");
   return work;
 }
@@ -122,34 +167,33 @@ std::unique_ptr<Work> MpiCommunicator::start_scatter(Tensor& part, const Tensor&
                                                      std::span<const int64_t> counts) {
   auto work = std::make_unique<RequestWork>(group_, counts);
   check_mpi(MPI_Ireduce_scatter(term.address(), part.address(), work->pieces.counts.data(), mpi_type(term.type()),
-                                MPI_SUM, group_.comm(), work->requests.data()),
+                                MPI_SUM, group_.comm(), &work->request),
             "MPI_Ireduce_scatter");
   return work;
 }
 
 std::unique_ptr<Work> MpiCommunicator::start_broadcast(Tensor& x, int root) {
   auto work = std::make_unique<RequestWork>(group_);
-  check_mpi(MPI_Ibcast(x.address(), mpi_count(x.elements()), mpi_type(x.type()), root, group_.comm(),
-                       work->requests.data()),
+  check_mpi(MPI_Ibcast(x.address(), mpi_count(x.elements()), mpi_type(x.type()), root, group_.comm(), &work->request),
             "MPI_Ibcast");
   return work;
 }
 
 std::unique_ptr<Work> MpiCommunicator::start_exchange(const Tensor& out, int to, Tensor& in, int from) {
   constexpr int tag = 1;
-  auto work = std::make_unique<RequestWork>(group_);
+  auto work = std::make_unique<ExchangeWork>(group_, in, from);
   check_mpi(MPI_Irecv(in.address(), mpi_count(in.elements()), mpi_type(in.type()), from, tag, group_.comm(),
-                      &work->requests[0]),
+                      &work->incoming),
             "MPI_Irecv");
   check_mpi(MPI_Isend(out.address(), mpi_count(out.elements()), mpi_type(out.type()), to, tag, group_.comm(),
-                      &work->requests[1]),
+                      &work->outgoing),
             "MPI_Isend");
   return work;
 }
 
 std::unique_ptr<Work> MpiCommunicator::start_barrier() {
   auto work = std::make_unique<RequestWork>(group_);
-  check_mpi(MPI_Ibarrier(group_.comm(), work->requests.data()), "MPI_Ibarrier");
+  check_mpi(MPI_Ibarrier(group_.comm(), &work->request), "MPI_Ibarrier");
   return work;
 }
 

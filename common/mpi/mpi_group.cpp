@@ -41,7 +41,9 @@ MPI_Comm MpiGroup::split(int color) const {
 
 void MpiGroup::announce(const Call& call) {
   board_.waits(call, name_);
-  if (settings_.check_collectives) compare(call);
+  if (!settings_.check_collectives) return;
+  compare(call);
+  board_.waits(call, name_);  // comparing has taken it off the board
 }
 
 void MpiGroup::compare(const Call& mine) const {
