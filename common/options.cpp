@@ -1,6 +1,7 @@
 #include "common/options.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cmath>
 
 namespace shard {

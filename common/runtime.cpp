@@ -51,8 +51,8 @@ int run(Options& options, int argc, char** argv, const std::function<void(Runtim
   try {
     return run_in(session, options, argc, argv, body);
   } catch (const UsageError& error) {
-    // Bad usage is the same on every rank, so rank 0 speaks for all.
-    if (session.rank() == 0) std::cerr << options.name() << ": " << error.what() << std::endl;
+    // Bad usage is the same on every rank, and rank 0 speaks for all; a rank that is alone with it speaks itself.
+    if (session.rank() == 0 || !session.rank_0_leaves_too()) std::cerr << options.name() << ": " << error.what() << std::endl;
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "rank " << session.rank() << ": " << error.what() << std::endl;

@@ -83,6 +83,12 @@ std::unique_ptr<Communicator> MpiSession::alone(Backend& backend, Ledger& ledger
   return std::make_unique<MpiCommunicator>(backend, ledger, self, "alone", *board_, settings_);
 }
 
+bool MpiSession::rank_0_leaves_too() {
+  board_->leaves();
+  for (int tries = 0; tries < 1000 && board_->first_that_left({0}) < 0; ++tries) usleep(1000);
+  return board_->first_that_left({0}) == 0;
+}
+
 void MpiSession::abort(int status) {
   constexpr int until_mpirun_has_printed = 100000;  // microseconds: MPI_Abort may overtake what this rank has said
   usleep(until_mpirun_has_printed);

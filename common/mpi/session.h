@@ -34,6 +34,8 @@ class MpiSession {
   std::unique_ptr<Communicator> world(Backend& backend, Ledger& ledger);
   /// This rank alone as a group.
   std::unique_ptr<Communicator> alone(Backend& backend, Ledger& ledger);
+  /// Marks this rank as leaving, and waits a moment for rank 0 to do so, too. False if it does not.
+  bool rank_0_leaves_too();
   /// Ends all ranks now, with this exit status.
   [[noreturn]] void abort(int status);
 
