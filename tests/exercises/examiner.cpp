@@ -16,11 +16,12 @@ double norm(const std::vector<double>& values) {
   return std::sqrt(sum);
 }
 
-/// ‖a - b‖ within `tolerance` of the size of both.
+/// ‖a - b‖ within `tolerance` of the size of both. NaN and infinity are like nothing.
 bool alike(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
   std::vector<double> difference;
   for (size_t i = 0; i < a.size(); ++i) difference.push_back(a[i] - b[i]);
-  return norm(difference) <= tolerance * std::max(norm(a), norm(b));
+  const double gap = norm(difference);
+  return std::isfinite(gap) && gap <= tolerance * std::max(norm(a), norm(b));
 }
 
 /// The c for which c·term comes nearest to `values` (least squares); 0 if the term is zero.
@@ -45,10 +46,15 @@ struct Comparison {
   double tolerance;
 
   std::string matches(const Suspect& suspect) const {
-    if (suspect.matrix.values.size() != got.size()) return "";
+    if (got.empty() || suspect.matrix.values.size() != got.size()) return "";
     if (suspect.term_name.empty()) {
-      return alike(got, suspect.matrix.values, tolerance) ? text("your ", name, " is ", suspect.diagnosis) : "";
+      std::vector<double> seen = got, wrong = suspect.matrix.values;
+      for (size_t i = 0; i < seen.size(); ++i) {
+        if (std::isnan(seen[i]) && std::isnan(wrong[i])) seen[i] = wrong[i] = 0;  // not written, as suspected
+      }
+      return alike(seen, wrong, tolerance) ? text("your ", name, " is ", suspect.diagnosis) : "";
     }
+    if (got.size() != expected.values.size()) return "";
     std::vector<double> difference(got.size()), rest(got.size());
     for (size_t i = 0; i < got.size(); ++i) difference[i] = got[i] - expected.values[i];
     const double c = coefficient(difference, suspect.matrix.values);
@@ -81,13 +87,21 @@ struct Comparison {
   }
 };
 
+/// The first suspect that is found in `got`, or nothing.
+std::string known_mistake(const std::string& name, const std::vector<double>& got, const Matrix& expected,
+                          const std::vector<Suspect>& suspects, double tolerance) {
+  for (const Suspect& suspect : suspects) {
+    std::string found = Comparison{name, got, expected, tolerance}.matches(suspect);
+    if (!found.empty()) return found;
+  }
+  return "";
+}
+
 std::string diagnose(const std::string& name, const std::vector<double>& got, const Matrix& expected,
                      const std::vector<Suspect>& suspects, double tolerance) {
   if (alike(got, expected.values, tolerance)) return "";
+  if (std::string found = known_mistake(name, got, expected, suspects, tolerance); !found.empty()) return found;
   const Comparison comparison{name, got, expected, tolerance};
-  for (const Suspect& suspect : suspects) {
-    if (std::string found = comparison.matches(suspect); !found.empty()) return found;
-  }
   if (std::string found = comparison.factor(); !found.empty()) return found;
   return comparison.first_difference();
 }
@@ -117,9 +131,15 @@ Tensor Examiner::vector(const Matrix& row) { return tensor(row).reshape({row.col
 void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& expected,
                       const std::vector<Suspect>& suspects, double tolerance) {
   if (!got || got.elements() != std::ssize(expected.values)) {
+    std::string diagnosis;
+    if (got) {
+      const std::vector<float> values = got.to_host();
+      diagnosis = known_mistake(name, {values.begin(), values.end()}, expected, suspects, tolerance);
+    }
     const std::string shape = got ? "has shape " + to_string(got.shape()) : "is an empty tensor";
-    findings_.push_back({name, text("your ", name, " ", shape, " where [", expected.rows, " × ", expected.columns,
-                                    "] belongs")});
+    const std::string wanted = text("[", expected.rows, " × ", expected.columns, "]");
+    if (diagnosis.empty()) diagnosis = text("your ", name, " ", shape, " where ", wanted, " belongs");
+    findings_.push_back({name, diagnosis});
     return;
   }
   const std::vector<float> values = got.to_host();
@@ -163,14 +183,13 @@ void Examiner::expect(const std::string& name, bool holds, const std::string& di
 }
 
 bool Examiner::verdict() {
-  bool all_hold = true;
   for (const Finding& finding : findings_) {
     std::map<std::string, std::vector<int>> ranks_by_diagnosis;
     const std::vector<std::string> all = world_.gather_text(finding.diagnosis);
     for (size_t rank = 0; rank < all.size(); ++rank) {
       if (!all[rank].empty()) ranks_by_diagnosis[all[rank]].push_back(static_cast<int>(rank));
     }
-    all_hold = all_hold && ranks_by_diagnosis.empty();
+    all_hold_ = all_hold_ && ranks_by_diagnosis.empty();
     if (world_.rank() != 0) continue;
     if (ranks_by_diagnosis.empty()) std::cout << "  ok    " << finding.name << "\n";
     for (const auto& [diagnosis, ranks] : ranks_by_diagnosis) {
@@ -180,7 +199,8 @@ bool Examiner::verdict() {
     }
   }
   std::cout << std::flush;
-  return all_hold;
+  findings_.clear();
+  return all_hold_;
 }
 
 }  // namespace shard

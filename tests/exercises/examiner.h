@@ -15,7 +15,8 @@ using reference::Matrix;
 
 /// A mistake that the test knows by name.
 struct Suspect {
-  /// The result is `wrong`, to rounding. Said as: "your Y is " + diagnosis.
+  /// The result is `wrong`, to rounding; this may have another shape than the right one, and NaN for elements that
+  /// were not written. Said as: "your Y is " + diagnosis.
   static Suspect result(std::string diagnosis, Matrix wrong) { return {std::move(diagnosis), "", std::move(wrong)}; }
   /// The result is the right one plus c × `term`, for some number c. Said as: "your Y is the right Y plus 3 × bias: " +
   /// diagnosis. `when` narrows c down, if given.
@@ -64,7 +65,8 @@ class Examiner {
   /// `holds` on this rank; otherwise `diagnosis` is said.
   void expect(const std::string& name, bool holds, const std::string& diagnosis);
 
-  /// Collective: tells all verdicts (rank 0 prints), each diagnosis once. Returns true if all hold on every rank.
+  /// Collective: tells the verdicts since the last call (rank 0 prints), each diagnosis once. Returns true if all so
+  /// far hold on every rank. examine() may call it where what follows makes sense only for those who came so far.
   bool verdict();
 
  private:
@@ -74,6 +76,7 @@ class Examiner {
   Communicator& world_;
   Communicator& alone_;
   std::vector<Finding> findings_;
+  bool all_hold_ = true;
 };
 
 /// The test of an exercise: calls the learner's functions on every rank and says what it expects of them.

@@ -1,0 +1,202 @@
+#include "exercises/01_gemm/1_blocked_gemm.h"
+
+#include <cmath>
+
+#include "tests/exercises/support.h"
+
+namespace shard {
+namespace {
+
+/// A row-major matrix inside a larger one: with `stride` floats from row to row, and more memory behind it than the
+/// tiles of a wrong answer reach.
+struct Part {
+  int64_t rows, columns, stride;
+  std::vector<float> memory;
+
+  Part(const Examiner& examiner, int64_t row_count, int64_t column_count, int64_t padding, const std::string& name)
+      : rows(row_count), columns(column_count), stride(column_count + padding) {
+    memory = examiner.random(rows + 64, stride + 64, text(name, " of ", row_count)).floats();
+  }
+  double operator()(int64_t i, int64_t j) const { return memory[static_cast<size_t>(i * stride + j)]; }
+  double dense(int64_t i, int64_t j) const { return memory[static_cast<size_t>(i * columns + j)]; }
+};
+
+struct Problem {
+  Part x, a, y;  // y as it is before
+};
+
+int64_t down_to(int64_t size, int64_t step) { return size / step * step; }
+int64_t up_to(int64_t size, int64_t step) { return (size + step - 1) / step * step; }
+
+/// Y with element (i, j) = Σ over k < depth of term(i, j, k).
+template <class Term>
+Matrix summed(const Problem& p, int64_t depth, Term term) {
+  Matrix y(p.y.rows, p.y.columns);
+  for (int64_t i = 0; i < y.rows; ++i) {
+    for (int64_t j = 0; j < y.columns; ++j) {
+      for (int64_t k = 0; k < depth; ++k) y(i, j) += term(i, j, k);
+    }
+  }
+  return y;
+}
+
+Matrix right_answer(const Problem& p) {
+  return summed(p, p.a.rows, [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a(k, j); });
+}
+
+/// The right answer where `written` holds; elsewhere what was there before.
+template <class Where>
+Matrix written_where(const Problem& p, Where written) {
+  Matrix y = right_answer(p);
+  for (int64_t i = 0; i < y.rows; ++i) {
+    for (int64_t j = 0; j < y.columns; ++j) y(i, j) = written(i, j) ? y(i, j) : p.y(i, j);
+  }
+  return y;
+}
+
+/// Y as it is found in its memory when the right elements were put there with another stride.
+Matrix misplaced(const Problem& p, int64_t stride) {
+  const Matrix y = right_answer(p);
+  Part after = p.y;
+  for (int64_t i = 0; i < y.rows; ++i) {
+    for (int64_t j = 0; j < y.columns; ++j)
+      after.memory[static_cast<size_t>(i * stride + j)] = static_cast<float>(y(i, j));
+  }
+  return summed(p, 1, [&](int64_t i, int64_t j, int64_t) { return after(i, j); });
+}
+
+/// Mistakes in the loops over tiles.
+void add_tile_suspects(const Problem& p, std::vector<Suspect>& all) {
+  const int64_t in = p.a.rows, rows = down_to(p.y.rows, tile_rows), columns = down_to(p.y.columns, tile_columns);
+  const auto product = [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a(k, j); };
+  const auto add = [&](const std::string& diagnosis, const Matrix& wrong) {
+    all.push_back(Suspect::result(diagnosis, wrong));
+  };
+  const std::string rest = " is no multiple of the tile's and the remainder was left out";
+  add("not written in the last rows: their number" + rest,
+      written_where(p, [&](int64_t i, int64_t) { return i < rows; }));
+  add("not written in the last columns: their number" + rest,
+      written_where(p, [&](int64_t, int64_t j) { return j < columns; }));
+  add("not written in the last rows and columns: their numbers are no multiples of the tile's and the remainder was "
+      "left "
+      "out",
+      written_where(p, [&](int64_t i, int64_t j) { return i < rows && j < columns; }));
+  add("the sum without its last terms: in" + rest, summed(p, down_to(in, tile_depth), product));
+  add("the sum of too many terms: the last block goes on past in, into memory that is not the matrices'",
+      summed(p, up_to(in, tile_depth), product));
+  add("written in every second tile of rows only: the loop over rows takes steps of tile_columns",
+      written_where(p, [&](int64_t i, int64_t) { return i % tile_columns < tile_rows; }));
+}
+
+/// Mistakes with the blocks of the sum.
+void add_block_suspects(const Problem& p, std::vector<Suspect>& all) {
+  const int64_t in = p.a.rows, blocks = up_to(in, tile_depth) / tile_depth, last = (blocks - 1) * tile_depth;
+  const auto add = [&](const std::string& diagnosis, const auto& term) {
+    all.push_back(Suspect::result(diagnosis, summed(p, in, term)));
+  };
+  add("the sum over the last block alone: each block was written over the one before, not added to it",
+      [&](int64_t i, int64_t j, int64_t k) { return k < last ? 0 : p.x(i, k) * p.a(k, j); });
+  add("the sum over the first block alone",
+      [&](int64_t i, int64_t j, int64_t k) { return k < tile_depth ? p.x(i, k) * p.a(k, j) : 0; });
+  add("a sum in which earlier blocks count more than once: the tile of sums was not set to 0 for each block, and added "
+      "to "
+      "Y after each",
+      [&](int64_t i, int64_t j, int64_t k) {
+        return static_cast<double>(blocks - k / tile_depth) * p.x(i, k) * p.a(k, j);
+      });
+  add("made with the first block of X every time: k lacks the block's beginning there",
+      [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k % tile_depth) * p.a(k, j); });
+  add("made with the first block of A every time: k lacks the block's beginning there",
+      [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a(k % tile_depth, j); });
+  add("made as if X's rows lay one directly behind the other: x_stride was left out",
+      [&](int64_t i, int64_t j, int64_t k) { return p.x.dense(i, k) * p.a(k, j); });
+  add("made as if A's rows lay one directly behind the other: a_stride was left out",
+      [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a.dense(k, j); });
+}
+
+std::vector<Suspect> suspects(const Problem& p) {
+  Matrix before(p.y.rows, p.y.columns);
+  for (int64_t i = 0; i < before.rows; ++i) {
+    for (int64_t j = 0; j < before.columns; ++j) before(i, j) = p.y(i, j);
+  }
+  std::vector<Suspect> all{
+      Suspect::extra("what it held before", before, "Y has to start from 0", [](double c) { return c > 0; }),
+      Suspect::result("written as if its rows lay one directly behind the other: y_stride was left out",
+                      misplaced(p, p.y.columns))};
+  add_tile_suspects(p, all);
+  add_block_suspects(p, all);
+  return all;
+}
+
+/// What was changed that is not Y, if anything was.
+std::string change_around(const Problem& p, const std::vector<float>& after) {
+  for (size_t place = 0; place < after.size(); ++place) {
+    const int64_t row = static_cast<int64_t>(place) / p.y.stride, column = static_cast<int64_t>(place) % p.y.stride;
+    if ((row < p.y.rows && column < p.y.columns) || after[place] == p.y.memory[place]) continue;
+    if (row >= p.y.rows) return "you wrote behind the last row of Y: a tile there may have fewer rows than tile_rows";
+    return text("you wrote between the rows of Y, at row ", row, ", column ", column, " where Y has ", p.y.columns,
+                " columns: a tile at the edge may have fewer columns than tile_columns");
+  }
+  return "";
+}
+
+bool examine_sizes(Examiner& examiner, const std::string& name, int64_t tokens, int64_t in, int64_t out,
+                   int64_t padding) {
+  const Problem p{Part(examiner, tokens, in, padding, "x"), Part(examiner, in, out, 2 * padding, "a"),
+                  Part(examiner, tokens, out, 3 * padding, "y")};
+  std::vector<float> after = p.y.memory;
+  tiled_gemm(tokens, in, out, p.x.memory.data(), p.x.stride, p.a.memory.data(), p.a.stride, after.data(), p.y.stride);
+  std::vector<float> y;
+  for (int64_t i = 0; i < tokens; ++i) {
+    y.insert(y.end(), after.begin() + i * p.y.stride, after.begin() + i * p.y.stride + out);
+  }
+  const Tensor got = Tensor::from(examiner.backend(), {tokens, out}, std::span<const float>(y));
+  examiner.expect(text("Y (", name, ")"), got, right_answer(p), suspects(p), 1e-5);
+  if (!examiner.verdict()) return false;
+  const std::string change = change_around(p, after);
+  examiner.expect(text("the memory around Y (", name, ")"), change.empty(), change);
+  return examiner.verdict();
+}
+
+/// Terms 2²⁶, ones or so, and -2²⁶: added one by one, the small ones are lost on the large one. In blocks they are
+/// added to each other first, and the sum is exact.
+bool examine_rounding(Examiner& examiner) {
+  constexpr int64_t tokens = 11, out = 21, small = 2 * tile_depth + 8, in = tile_depth + small + 1;
+  constexpr float large = 1 << 26;
+  std::vector<float> x(tokens * in), a(in * out), y(tokens * out);
+  Matrix expected(tokens, out);
+  for (int64_t i = 0; i < tokens; ++i) {
+    const float sign = i % 3 == 0 ? -1.0f : 1.0f;
+    for (int64_t k = tile_depth; k < in; ++k) x[static_cast<size_t>(i * in + k)] = sign;
+    x[static_cast<size_t>(i * in)] = sign * large;
+    x[static_cast<size_t>(i * in + in - 1)] = -sign * large;
+    for (int64_t j = 0; j < out; ++j)
+      expected(i, j) = static_cast<double>(sign) * small * static_cast<double>(1 + j % 3);
+  }
+  for (int64_t k = 0; k < in; ++k) {
+    for (int64_t j = 0; j < out; ++j)
+      a[static_cast<size_t>(k * out + j)] = k == 0 || k == in - 1 ? 1.0f : 1.0f + static_cast<float>(j % 3);
+  }
+  tiled_gemm(tokens, in, out, x.data(), in, a.data(), out, y.data(), out);
+  const Tensor got = Tensor::from(examiner.backend(), {tokens, out}, std::span<const float>(y));
+  examiner.expect(
+      "Y (large and small terms)", got, expected,
+      {Suspect::result("0 where the sum in blocks is ±72, ±144 or ±216: every term was added to one sum that "
+                       "goes on from the first to the last, and the small terms were lost on the large one. "
+                       "Let each block's sum start from 0 and add it to Y when it is done",
+                       Matrix(tokens, out))},
+      0);
+  return examiner.verdict();
+}
+
+}  // namespace
+
+void examine(Examiner& examiner) {
+  if (!examine_sizes(examiner, "whole tiles", 2 * tile_rows, 2 * tile_depth, 3 * tile_columns, 0)) return;
+  if (!examine_sizes(examiner, "inside a larger matrix", 3 * tile_rows, tile_depth, 2 * tile_columns, 2)) return;
+  if (!examine_sizes(examiner, "tiles at the edges", 37, 75, 53, 4)) return;
+  if (!examine_sizes(examiner, "smaller than a tile", 3, 5, 7, 3)) return;
+  examine_rounding(examiner);
+}
+
+}  // namespace shard

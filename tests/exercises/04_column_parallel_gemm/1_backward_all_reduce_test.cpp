@@ -1,0 +1,86 @@
+#include "exercises/04_column_parallel_gemm/1_backward_all_reduce.h"
+
+#include <cmath>
+
+#include "tests/exercises/support.h"
+
+namespace shard {
+namespace {
+
+constexpr int64_t tokens = 11, in = 9;
+
+/// One of the two layers: split, and what is expected of it, from the whole matrices in double.
+struct Side {
+  std::string name;  // "Q", "K"
+  Range mine;        // this rank's columns
+  ColumnParallelLinear layer;
+  Matrix dy, weight;            // whole
+  Matrix da_before, db_before;  // of this rank
+  Matrix dx, own_dx;            // [tokens × in]: from all ranks, and from this one
+
+  Side(Examiner& examiner, const std::string& letter, int64_t out)
+      : name(letter),
+        mine(part_of(out, examiner.world().size(), examiner.world().rank())),
+        layer(examiner.world(), name, in, out, {20, 0.3f, 0.5f}),
+        dy(examiner.random(tokens, out, "d" + name)),
+        weight(ColumnParallelLinear(examiner.alone(), name, in, out, {20, 0.3f, 0.5f}).weight.value),
+        da_before(columns_of(examiner.random(in, out, "da " + name), mine)),
+        db_before(columns_of(examiner.random(1, out, "db " + name), mine)),
+        dx(matmul(dy, transpose(weight))),
+        own_dx(matmul(own_dy(), transpose(columns_of(weight, mine)))) {
+    layer.weight.gradient = examiner.tensor(da_before);  // as left by an earlier micro-batch
+    layer.bias.gradient = examiner.vector(db_before);
+  }
+
+  Matrix own_dy() const { return columns_of(dy, mine); }
+
+  void expect_gradients(Examiner& examiner, const Matrix& x) const {
+    const Matrix da = matmul(transpose(x), own_dy()), db = column_sums(own_dy());
+    const auto missing = [](double c) { return std::abs(c + 1) < 0.01; };
+    examiner.expect("dA of " + name, layer.weight.gradient, add(da_before, da),
+                    {overwritten(da_before), Suspect::extra("xᵀ·d" + name, da, "it was never added", missing),
+                     Suspect::extra("xᵀ·d" + name, da, "it was added more than once")});
+    examiner.expect("db of " + name, layer.bias.gradient, add(db_before, db),
+                    {overwritten(db_before), Suspect::extra("Σ d" + name, db, "it was never added", missing),
+                     Suspect::extra("Σ d" + name, db, "it was added more than once")});
+  }
+};
+
+}  // namespace
+
+void examine(Examiner& examiner) {
+  Communicator& world = examiner.world();
+  const double ranks = world.size();
+  const Matrix x = examiner.random(tokens, in, "x");
+  Side query(examiner, "Q", 16), key(examiner, "K", 10);
+  const Tensor input = examiner.tensor(x);
+  query.layer.forward(input);
+  key.layer.forward(input);
+
+  const Ledger before = examiner.ledger();
+  const Tensor dx = shared_input_backward(world, input, examiner.tensor(query.own_dy()), examiner.tensor(key.own_dy()),
+                                          query.layer, key.layer);
+  const auto again = [=](double c) { return ranks > 1 && std::abs(c - (ranks - 1)) < 0.01; };
+  examiner.expect(
+      "dX", dx, add(query.dx, key.dx),
+      {Suspect::result("what comes through Q alone: the term of K is missing", query.dx),
+       Suspect::result("what comes through K alone: the term of Q is missing", key.dx),
+       Suspect::result("this rank's own term: the terms of the other ranks were never added",
+                       add(query.own_dx, key.own_dx)),
+       Suspect::result(
+           "the sum over the ranks for Q, but this rank's own term for K: it was added after the all-reduce",
+           add(query.dx, key.own_dx)),
+       Suspect::result(
+           "the sum over the ranks for K, but this rank's own term for Q: it was added after the all-reduce",
+           add(query.own_dx, key.dx)),
+       Suspect::extra("dQ·A_qᵀ", query.dx, "Q's sum over the ranks went through a second all-reduce", again),
+       Suspect::extra("dK·A_kᵀ", key.dx, "K's sum over the ranks went through a second all-reduce", again),
+       Suspect::extra("dX", add(query.dx, key.dx), "it was summed over the ranks twice", again),
+       Suspect::extra("dX", add(query.dx, key.dx), "it is the mean over the ranks, where the sum belongs",
+                      [=](double c) { return std::abs(c - (1 / ranks - 1)) < 0.01; })});
+  query.expect_gradients(examiner, x);
+  key.expect_gradients(examiner, x);
+  examiner.expect_ledger("one all_reduce of tokens × in", before, {{Collective::all_reduce, 1, tokens * in * 4}});
+}
+
+}  // namespace shard

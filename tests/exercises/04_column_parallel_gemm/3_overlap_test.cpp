@@ -1,0 +1,156 @@
+#include "exercises/04_column_parallel_gemm/3_overlap.h"
+
+#include <cmath>
+
+#include "tests/exercises/support.h"
+#include "tests/exercises/watched_group.h"
+
+namespace shard {
+namespace {
+
+constexpr int64_t in = 9, out = 14;
+
+Matrix stacked(Matrix top, const Matrix& bottom) {
+  top.rows += bottom.rows;
+  top.values.insert(top.values.end(), bottom.values.begin(), bottom.values.end());
+  return top;
+}
+
+/// One micro-batch, and what it adds to this rank's gradients.
+struct Batch {
+  std::string name;
+  Range first, second;  // the halves
+  Matrix x, dy, own_dy;
+  Matrix da, db;
+
+  Batch(const Examiner& examiner, const std::string& the_name, int64_t tokens, Range columns)
+      : name(the_name),
+        first(part_of(tokens, 2, 0)),
+        second(part_of(tokens, 2, 1)),
+        x(examiner.random(tokens, in, "x" + name)),
+        dy(examiner.random(tokens, out, "dy" + name)),
+        own_dy(columns_of(dy, columns)),
+        da(matmul(transpose(x), own_dy)),
+        db(column_sums(own_dy)) {}
+
+  Matrix da_of(Range half) const { return matmul(transpose(rows_of(x, half)), rows_of(own_dy, half)); }
+  Matrix db_of(Range half) const { return column_sums(rows_of(own_dy, half)); }
+};
+
+/// The learner's gradients, and what they held when a sum was started or waited for.
+struct Gradients {
+  struct Moment {
+    WatchedGroup::Event event;
+    std::vector<float> values;
+  };
+  Tensor da, db;
+  std::vector<Moment> moments;
+
+  std::vector<float> values() const {
+    std::vector<float> all = da.to_host();
+    const std::vector<float> more = db.to_host();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  void watch(const WatchedGroup::Event& event) { moments.push_back({event, values()}); }
+};
+
+/// What is wrong with the order of steps; empty if nothing is. `before` and `after`: the gradients around the call.
+std::string order_diagnosis(const std::vector<Gradients::Moment>& moments, const std::vector<float>& before,
+                            const std::vector<float>& after) {
+  if (before == after) return "";  // nothing was computed, which is said elsewhere
+  for (const auto& [event, values] : moments) {
+    const std::string verb = text(event.is_start ? "you start" : "you wait for", " sum ", event.sum);
+    if (event.is_start && values == after) {
+      return verb + " when da and db are complete: nothing is left to compute while it is under way";
+    }
+    if (event.is_start && values != before) return verb + " when da or db has been added to: start both sums first";
+    if (!event.is_start && values == before) return verb + " before da and db are computed: nothing overlaps with it";
+    if (!event.is_start && values != after) {
+      return verb + " before da and db are complete: what is computed after the wait does not overlap with it";
+    }
+  }
+  return "";
+}
+
+/// Two sums of half the tokens each, and nothing under way touched.
+void examine_sums(Examiner& examiner, const Batch& batch, const std::vector<Gradients::Moment>& moments) {
+  std::vector<int64_t> sizes;
+  bool touched = false;
+  for (const auto& [event, values] : moments) {
+    if (event.is_start) sizes.push_back(event.elements / in);
+    touched = touched || event.touched;
+  }
+  const std::vector<int64_t> halves{batch.first.size(), batch.second.size()};
+  if (sizes.size() == 2) {  // the ledger says if not
+    examiner.expect(batch.name + ": two sums of half the tokens each", sizes == halves,
+                    text("your sums are of ", sizes[0], " and ", sizes[1], " tokens: the halves of ", batch.x.rows,
+                         " are ", halves[0], " and ", halves[1]));
+  }
+  examiner.expect(batch.name + ": nothing under way is touched", !touched,
+                  "you change the tensor of a sum between start and wait: while it is under way it belongs to the "
+                  "collective, and what comes out is a matter of luck");
+}
+
+/// One call of the learner's function: dX, the sums, the order of steps, and the ledger.
+void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range columns, Gradients& gradients) {
+  Communicator& world = examiner.world();
+  const double ranks = world.size();
+  gradients.moments.clear();
+  WatchedGroup group(world, [&](const WatchedGroup::Event& event) { gradients.watch(event); });
+  const std::vector<float> values_before = gradients.values();
+  const Ledger before = examiner.ledger();
+  const Tensor dx = backward_in_halves(group, examiner.tensor(batch.x), examiner.tensor(batch.own_dy),
+                                       examiner.tensor(columns_of(a, columns)), gradients.da, gradients.db);
+
+  const Matrix right = matmul(batch.dy, transpose(a)), own = matmul(batch.own_dy, transpose(columns_of(a, columns)));
+  const Matrix top = rows_of(right, batch.first), bottom = rows_of(right, batch.second);
+  examiner.expect("dX of " + batch.name, dx, right,
+                  {Suspect::result("this rank's own term: read before its sums were waited for, or never summed", own),
+                   Suspect::result("summed in the first half of the tokens, and this rank's own term in the second",
+                                   stacked(top, rows_of(own, batch.second))),
+                   Suspect::result("summed in the second half of the tokens, and this rank's own term in the first",
+                                   stacked(rows_of(own, batch.first), bottom)),
+                   Suspect::result("right but for the order of its halves", stacked(bottom, top)),
+                   Suspect::extra("dX", right, "it was summed over the ranks twice",
+                                  [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; })});
+  examine_sums(examiner, batch, gradients.moments);
+  const std::string wrong = order_diagnosis(gradients.moments, values_before, gradients.values());
+  examiner.expect(batch.name + ": the order of steps", wrong.empty(), wrong);
+  examiner.expect_ledger(batch.name + ": two all_reduces, tokens × in together", before,
+                         {{Collective::all_reduce, 2, batch.x.rows * in * 4}});
+}
+
+/// What may be wrong with a gradient that held `before`, after two calls that add `one` and `two`, of which the first
+/// halves of the tokens add `first` and the second halves `second`.
+std::vector<Suspect> suspects(const Matrix& before, const Matrix& one, const Matrix& two, const Matrix& first,
+                              const Matrix& second) {
+  const auto is = [](double wanted) { return [=](double c) { return std::abs(c - wanted) < 0.01; }; };
+  return {overwritten(add(before, one)),
+          Suspect::result("made from the first half of the tokens alone", add(before, first)),
+          Suspect::result("made from the second half of the tokens alone", add(before, second)),
+          Suspect::extra("what both calls should add", add(one, two), "it was never added", is(-1)),
+          Suspect::extra("what both calls should add", add(one, two), "each half added what all tokens add", is(1))};
+}
+
+}  // namespace
+
+void examine(Examiner& examiner) {
+  const Range columns = part_of(out, examiner.world().size(), examiner.world().rank());
+  const Matrix a = examiner.random(in, out, "a");
+  const Matrix da = columns_of(examiner.random(in, out, "da"), columns);
+  const Matrix db = columns_of(examiner.random(1, out, "db"), columns);
+  const Batch one(examiner, "micro-batch 1", 11, columns), two(examiner, "micro-batch 2", 6, columns);
+
+  Gradients gradients{examiner.tensor(da), examiner.vector(db), {}};
+  examine_call(examiner, one, a, columns, gradients);
+  examine_call(examiner, two, a, columns, gradients);
+  examiner.expect("dA after two calls", gradients.da, add(da, add(one.da, two.da)),
+                  suspects(da, one.da, two.da, add(one.da_of(one.first), two.da_of(two.first)),
+                           add(one.da_of(one.second), two.da_of(two.second))));
+  examiner.expect("db after two calls", gradients.db, add(db, add(one.db, two.db)),
+                  suspects(db, one.db, two.db, add(one.db_of(one.first), two.db_of(two.first)),
+                           add(one.db_of(one.second), two.db_of(two.second))));
+}
+
+}  // namespace shard

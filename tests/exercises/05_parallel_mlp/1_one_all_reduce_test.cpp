@@ -1,0 +1,164 @@
+// Two batches are under way at once: 1 and 2 go forward, then 2 and 1 backward.
+#include "exercises/05_parallel_mlp/1_one_all_reduce.h"
+
+#include <cmath>
+
+#include "tests/exercises/support.h"
+
+namespace shard {
+namespace {
+
+constexpr int64_t width = 6, hidden = 13;
+
+/// The parameters of Z = GeLU(X·A + b)·B + c, or their gradients, in whole.
+struct Whole {
+  Matrix a, a_bias, b, b_bias;
+
+  Whole(Examiner& examiner, const std::string& name)
+      : a(examiner.random(width, hidden, name + "a")),
+        a_bias(examiner.random(1, hidden, name + "a_bias")),
+        b(examiner.random(hidden, width, name + "b")),
+        b_bias(examiner.random(1, width, name + "b_bias")) {}
+  MlpPart part(Examiner& examiner, Range mine) const {
+    return {examiner.tensor(columns_of(a, mine)), examiner.vector(columns_of(a_bias, mine)),
+            examiner.tensor(rows_of(b, mine)), examiner.vector(b_bias)};
+  }
+};
+
+/// One batch, forward and backward, in double precision.
+struct Batch {
+  std::string number;
+  Matrix x, dz;                                  // [tokens × width]
+  Matrix before_gelu, after_gelu, z;             // [tokens × hidden], the same, [tokens × width]
+  Matrix d_after, d_before, d_before_wrong, dx;  // their gradients (wrong: GeLU's derivative at its output), and X's
+
+  Batch(Examiner& examiner, int64_t tokens, const std::string& the_number, const Whole& mlp)
+      : number(the_number),
+        x(examiner.random(tokens, width, "x" + number)),
+        dz(examiner.random(tokens, width, "dz" + number)) {
+    before_gelu = add_bias(matmul(x, mlp.a), mlp.a_bias);
+    after_gelu = gelu(before_gelu);
+    z = add_bias(matmul(after_gelu, mlp.b), mlp.b_bias);
+    d_after = matmul(dz, transpose(mlp.b));
+    d_before = product_of_elements(d_after, gelu_derivative(before_gelu));
+    d_before_wrong = product_of_elements(d_after, gelu_derivative(after_gelu));
+    dx = matmul(d_before, transpose(mlp.a));
+  }
+};
+
+/// The right one plus or minus a bias.
+std::vector<Suspect> bias_suspects(const std::string& bias_name, const Matrix& bias, int64_t rows,
+                                   const std::string& too_often, const std::string& missing) {
+  const Matrix in_all_rows = add_bias(Matrix(rows, bias.columns), bias);
+  return {Suspect::extra(bias_name, in_all_rows, too_often, [](double c) { return c > 0; }),
+          Suspect::extra(bias_name, in_all_rows, missing, [](double c) { return c < 0; })};
+}
+
+void check_forward(Examiner& examiner, const Tensor& z, const Tensor& before_gelu, const Batch& batch, const Whole& mlp,
+                   Range mine) {
+  std::vector<Suspect> suspects = bias_suspects("b", columns_of(mlp.a_bias, mine), batch.x.rows,
+                                                "the first bias was added too often", "the first bias is missing");
+  suspects.push_back(Suspect::result("GeLU's output: its input is to be kept", columns_of(batch.after_gelu, mine)));
+  examiner.expect("before_gelu" + batch.number, before_gelu, columns_of(batch.before_gelu, mine), suspects);
+
+  suspects = bias_suspects("c", mlp.b_bias, batch.x.rows, "the second bias was added on every rank, before the sum",
+                           "the second bias is missing");
+  const Matrix own = matmul(columns_of(batch.after_gelu, mine), rows_of(mlp.b, mine));
+  const auto known = [&](const std::string& diagnosis, const Matrix& product) {
+    suspects.push_back(Suspect::result(diagnosis, add_bias(product, mlp.b_bias)));
+  };
+  known("this rank's own term, plus c: the terms of the other ranks were never added", own);
+  known("(X·A + b)·B + c: GeLU is missing", matmul(batch.before_gelu, mlp.b));
+  known("GeLU(X·A)·B + c: the first bias is missing", matmul(gelu(matmul(batch.x, mlp.a)), mlp.b));
+  examiner.expect("Z" + batch.number, z, batch.z, suspects);
+}
+
+Suspect counted_by_all(const std::string& term_name, const Matrix& term, int ranks, const std::string& diagnosis) {
+  return Suspect::extra(term_name, term, diagnosis, [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; });
+}
+
+void check_dx(Examiner& examiner, const Tensor& dx, const Batch& batch, const Whole& mlp, Range mine) {
+  const Matrix a_transposed = transpose(mlp.a);
+  const std::string name = "dX" + batch.number;
+  examiner.expect(name, dx, batch.dx,
+                  {Suspect::result("this rank's own term of dX: the terms of the other ranks were never added",
+                                   matmul(columns_of(batch.d_before, mine), rows_of(a_transposed, mine))),
+                   Suspect::result("dZ·Bᵀ·Aᵀ: GeLU's derivative is missing", matmul(batch.d_after, a_transposed)),
+                   Suspect::result("made with GeLU's derivative at GeLU's output, not at its input",
+                                   matmul(batch.d_before_wrong, a_transposed)),
+                   counted_by_all(name, batch.dx, examiner.world().size(),
+                                  "something that is the same on every rank was summed over the ranks")});
+}
+
+using OfBatch = std::function<Matrix(const Batch&)>;
+
+/// A gradient to which both batches add what `right` says; `before` stood there. `known`: likewise, wrong ones.
+void check_gradient(Examiner& examiner, const std::string& name, const Tensor& got, const Matrix& before,
+                    const std::vector<Batch>& batches, const OfBatch& right,
+                    const std::vector<std::pair<std::string, OfBatch>>& known) {
+  const Matrix added = add(right(batches[0]), right(batches[1]));
+  std::vector<Suspect> suspects{overwritten(add(before, right(batches[1])))};
+  for (const auto& [diagnosis, wrong] : known) {
+    suspects.push_back(Suspect::result(diagnosis, add(before, add(wrong(batches[0]), wrong(batches[1])))));
+  }
+  suspects.push_back(counted_by_all("what the two batches add", added, examiner.world().size(),
+                                    "it was summed over the ranks, but each rank has the whole sum already"));
+  examiner.expect(name, got, add(before, added), suspects);
+}
+
+void check_gradients(Examiner& examiner, const MlpPart& got, const Whole& before, const std::vector<Batch>& batches,
+                     Range mine) {
+  const auto of_a = [mine](Matrix Batch::*d) -> OfBatch {
+    return [=](const Batch& batch) { return matmul(transpose(batch.x), columns_of(batch.*d, mine)); };
+  };
+  const auto of_a_bias = [mine](Matrix Batch::*d) -> OfBatch {
+    return [=](const Batch& batch) { return column_sums(columns_of(batch.*d, mine)); };
+  };
+  const auto of_b = [mine](Matrix Batch::*layer) -> OfBatch {
+    return [=](const Batch& batch) { return matmul(transpose(columns_of(batch.*layer, mine)), batch.dz); };
+  };
+  const std::string without = "made without GeLU's derivative",
+                    at_output = "made with GeLU's derivative at GeLU's output, not at its input";
+  check_gradient(examiner, "gradients.a", got.a, columns_of(before.a, mine), batches, of_a(&Batch::d_before),
+                 {{without, of_a(&Batch::d_after)}, {at_output, of_a(&Batch::d_before_wrong)}});
+  check_gradient(examiner, "gradients.a_bias", got.a_bias, columns_of(before.a_bias, mine), batches,
+                 of_a_bias(&Batch::d_before),
+                 {{without, of_a_bias(&Batch::d_after)}, {at_output, of_a_bias(&Batch::d_before_wrong)}});
+  check_gradient(examiner, "gradients.b", got.b, rows_of(before.b, mine), batches, of_b(&Batch::after_gelu),
+                 {{"made from GeLU's input, where its output belongs", of_b(&Batch::before_gelu)}});
+  check_gradient(examiner, "gradients.b_bias", got.b_bias, before.b_bias, batches,
+                 [](const Batch& batch) { return column_sums(batch.dz); }, {});
+}
+
+}  // namespace
+
+void examine(Examiner& examiner) {
+  Communicator& world = examiner.world();
+  const Whole mlp(examiner, ""), before(examiner, "gradient of ");
+  const std::vector<Batch> batches{{examiner, 11, "1", mlp}, {examiner, 7, "2", mlp}};
+  const Range mine = part_of(hidden, world.size(), world.rank());
+  const MlpPart part = mlp.part(examiner, mine);
+  MlpPart gradients = before.part(examiner, mine);
+  for (const Batch& batch : batches) {
+    const Tensor x = examiner.tensor(batch.x);
+    Tensor before_gelu;
+    const Ledger start = examiner.ledger();
+    const Tensor z = mlp_forward(world, x, part, before_gelu);
+    examiner.expect_ledger(text("forward ", batch.number, ": one all_reduce of tokens × width"), start,
+                           {{Collective::all_reduce, 1, x.bytes()}});
+    check_forward(examiner, z, before_gelu, batch, mlp, mine);
+  }
+  for (size_t i : {1, 0}) {
+    const Batch& batch = batches[i];
+    const Tensor x = examiner.tensor(batch.x), dz = examiner.tensor(batch.dz);
+    const Tensor before_gelu = examiner.tensor(columns_of(batch.before_gelu, mine));
+    const Ledger start = examiner.ledger();
+    const Tensor dx = mlp_backward(world, x, part, before_gelu, dz, gradients);
+    examiner.expect_ledger(text("backward ", batch.number, ": one all_reduce of tokens × width"), start,
+                           {{Collective::all_reduce, 1, x.bytes()}});
+    check_dx(examiner, dx, batch, mlp, mine);
+  }
+  check_gradients(examiner, gradients, before, batches, mine);
+}
+
+}  // namespace shard

@@ -1,0 +1,15 @@
+// expect: your y of project, W [8 × 3] is this rank's own term xᵢ·W
+#include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
+
+namespace shard {
+
+Place earliest_place(Operation operation) { return right::earliest_place(operation); }
+
+PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor, const Tensor& bias,
+                           const Tensor& residual) {
+  return right::scaled_residual(group, x, factor, bias, residual);
+}
+
+Tensor project(Communicator& group, const PartialSum& x, const Tensor& w) { return matmul(x.unreduced(), w); }
+
+}  // namespace shard

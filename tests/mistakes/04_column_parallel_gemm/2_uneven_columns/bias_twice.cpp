@@ -1,0 +1,17 @@
+// expect: plus 1 × bias: it was added more than once
+#include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
+
+namespace shard {
+
+Range columns_of_rank(int64_t out, int64_t block, int ranks, int rank) {
+  return right::columns_of_rank(out, block, ranks, rank);
+}
+
+Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias,
+                                int64_t block) {
+  Tensor y = right::gathered(group, right::own_columns(group, x, a, bias, block), a.columns(), block);
+  add_bias(y, bias);
+  return y;
+}
+
+}  // namespace shard

@@ -1,0 +1,27 @@
+// expect: you change the tensor of a sum between start and wait
+#include "common/ops.h"
+#include "exercises/04_column_parallel_gemm/3_overlap.h"
+
+namespace shard {
+
+Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a, Tensor& da,
+                          Tensor& db) {
+  Tensor dx = Tensor::zeros(group.backend(), x.shape());
+  Tensor buffer(group.backend(), {part_of(x.rows(), 2, 0).size(), x.columns()});
+  std::vector<PendingSum> sums;
+  for (int half = 0; half < 2; ++half) {
+    const Range rows = part_of(x.rows(), 2, half);
+    Tensor term = buffer.slice({0, rows.size()});
+    copy(term, matmul(dy.slice(rows), transposed(a)));
+    sums.push_back(group.start_all_reduce(PartialSum(term)));
+  }
+  add_matmul(da, transposed(x), dy);
+  add_column_sums(db, dy);
+  for (int half = 0; half < 2; ++half) {
+    Tensor dx_rows = dx.slice(part_of(x.rows(), 2, half));
+    copy(dx_rows, sums[half].wait());
+  }
+  return dx;
+}
+
+}  // namespace shard
