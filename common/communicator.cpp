@@ -12,7 +12,7 @@
 namespace shard {
 
 std::string to_string(const Call& call) {
-  if (call.op == Collective::barrier || call.op == Collective::gather_text) {
+  if (call.op == Collective::barrier || call.op == Collective::gather_text || call.op == Collective::split) {
     return text(to_string(call.op), " (#", call.number, ")");
   }
   return text(to_string(call.op), " of ", call.count, " ", to_string(call.type), " (#", call.number, ")");
@@ -132,6 +132,12 @@ void Communicator::send_receive(const Tensor& out, int to, Tensor& in, int from)
 
 void Communicator::barrier() {
   run({Collective::barrier}, [&] { return start_barrier(); });
+}
+
+std::unique_ptr<Communicator> Communicator::split(int color, const std::string& name) {
+  announce({Collective::split, 0, DataType::f32, ++calls_});
+  start_barrier()->wait();  // making a group waits without a time limit: wait here until all have come
+  return make_part(color, name);
 }
 
 std::vector<std::string> Communicator::gather_text(const std::string& mine) {

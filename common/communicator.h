@@ -75,7 +75,7 @@ class Communicator {
   void barrier();
 
   /// The ranks that name the same color, in the order of their ranks here, as a group of their own. Collective.
-  virtual std::unique_ptr<Communicator> split(int color, const std::string& name) = 0;
+  std::unique_ptr<Communicator> split(int color, const std::string& name);
   /// Every rank's text, in rank order, on every rank. For verdicts and reports: host only, not in the ledger.
   std::vector<std::string> gather_text(const std::string& mine);
   /// Maximum and sum over the ranks of a host number, the same way. NaN on one rank is NaN on all.
@@ -93,6 +93,7 @@ class Communicator {
   virtual std::unique_ptr<Work> start_broadcast(Tensor& x, int root) = 0;
   virtual std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) = 0;
   virtual std::unique_ptr<Work> start_barrier() = 0;
+  virtual std::unique_ptr<Communicator> make_part(int color, const std::string& name) = 0;
   virtual std::vector<std::string> exchange_text(const std::string& mine) = 0;
   /// Tells the others what this rank is about to do and, with --check-collectives, that they do the same.
   virtual void announce(const Call& call) = 0;

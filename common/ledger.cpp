@@ -12,6 +12,7 @@ std::string to_string(Collective op) {
     case Collective::send_receive: return "send_receive";
     case Collective::barrier: return "barrier";
     case Collective::gather_text: return "gather_text";
+    case Collective::split: return "split";
   }
   return "unknown";
 }

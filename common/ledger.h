@@ -7,16 +7,26 @@
 
 namespace shard {
 
-enum class Collective { all_reduce, all_reduce_max, all_gather, reduce_scatter, broadcast, send_receive, barrier, gather_text };
+enum class Collective {
+  all_reduce,
+  all_reduce_max,
+  all_gather,
+  reduce_scatter,
+  broadcast,
+  send_receive,
+  barrier,
+  gather_text,  // this and split concern the host only: they are not in the ledger
+  split,
+};
 
 std::string to_string(Collective op);
 
 struct LedgerRow {
   Collective op;
-  std::string group;    // the communicator's name: "tp", "dp", …
+  std::string group;  // the communicator's name: "tp", "dp", …
   int64_t calls = 0;
-  int64_t bytes = 0;    // of the tensor that was given to the collective, on this rank
-  double seconds = 0;   // that this rank spent starting it and waiting for it
+  int64_t bytes = 0;   // of the tensor that was given to the collective, on this rank
+  double seconds = 0;  // that this rank spent starting it and waiting for it
 };
 
 class Ledger {

@@ -6,7 +6,11 @@ packages=(g++ cmake make libdnnl-dev openmpi-bin libopenmpi-dev librandom123-dev
   doctest-dev)
 
 # set_up TARGET…: after it, the targets are built.
-set_up() {
+set_up() { attempt "$@" || show_errors 'the build failed'; }
+
+# attempt TARGET…: the same, but false where they do not compile; $log says why.
+attempt() {
+  local rc=0
   mkdir -p "$results" 2>/dev/null || true
   [[ -w $build && -w $results ]] || fail "cannot write in $(shown "$build"): does it belong to another user?"
   lock_build
@@ -14,8 +18,9 @@ set_up() {
   install_packages
   forget_moved_build
   configure
-  compile "$@"
+  compile "$@" || rc=$?
   exec {lock}>&-
+  return $rc
 }
 
 # Two builds in one folder would spoil each other.
@@ -98,12 +103,13 @@ configure() {
   touch "$build/.configured"
 }
 
+# compile TARGET… [-- OPTIONS OF MAKE]
 compile() {
   local rc=0
   (cd "$root" && cmake --build --preset release --parallel "$(jobs_that_fit)" --target "$@") 2>&1 </dev/null |
     tee -a "$log" | show_percentage || rc=$?
   clear_progress
-  [[ $rc == 0 ]] || show_errors 'the build failed'
+  return $rc
 }
 
 # As many compilers at once as there are cores, with 2 GB of memory for each.

@@ -32,6 +32,8 @@ struct TestWorld {
 
 TestWorld* here = nullptr;
 
+std::string counted(double number, const char* what) { return text(number, " ", what, number == 1 ? "" : "s"); }
+
 bool is_sigterm(const doctest::TestCaseException& exception) {
   return exception.is_crash && std::string(exception.error_string.c_str()).starts_with("SIGTERM");
 }
@@ -85,9 +87,9 @@ class RankReporter : public doctest::IReporter {
     const unsigned tests = run.numTestCasesPassingFilters;
     here->passed = failed == 0 && tests > 0 && assertions > 0;
     announce(tests == 0 ? "FAILED: no test matches"
-                        : text(here->passed ? "passed: " : "FAILED: ", tests, tests == 1 ? " test on " : " tests on ",
-                               here->world->size(), here->world->size() == 1 ? " rank, " : " ranks, ", assertions,
-                               " assertions, ", failed, " of them failed"));
+                        : text(here->passed ? "passed: " : "FAILED: ", counted(tests, "test"), " on ",
+                               counted(here->world->size(), "rank"), ", ", counted(assertions, "assertion"), ", ",
+                               failed, " of them failed"));
   }
 
   void report_query(const doctest::QueryData& query) override {
@@ -152,6 +154,7 @@ Communicator& world() { return *here->world; }
 Communicator& alone() { return *here->alone; }
 Backend& backend() { return *here->backend; }
 Ledger& ledger() { return here->ledger; }
+MpiSession& session() { return here->session; }
 
 void require_ranks(int least) {
   if (world().size() < least) FAIL("needs ", least, " ranks, but runs on ", world().size());

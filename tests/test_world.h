@@ -6,10 +6,13 @@
 
 namespace shard {
 
+class MpiSession;
+
 Communicator& world();  // all ranks; every collective is compared across its group, and waits at most 20 s
 Communicator& alone();  // this rank as a group of its own
 Backend& backend();     // its tensors are full of NaN until they are written
 Ledger& ledger();
+MpiSession& session();
 
 /// The test fails, and is not skipped, when it is started on fewer ranks.
 void require_ranks(int least);

@@ -143,7 +143,7 @@ MpiCommunicator::MpiCommunicator(Backend& backend, Ledger& ledger, MPI_Comm comm
                    [&] { int s = 1; MPI_Comm_size(comm, &s); return s; }(), name),
       group_(comm, name, board, settings) {}
 
-std::unique_ptr<Communicator> MpiCommunicator::split(int color, const std::string& name) {
+std::unique_ptr<Communicator> MpiCommunicator::make_part(int color, const std::string& name) {
   return std::make_unique<MpiCommunicator>(backend(), ledger(), group_.split(color), name, group_.board(),
                                            group_.settings());
 }

@@ -9,8 +9,6 @@ class MpiCommunicator : public Communicator {
   MpiCommunicator(Backend& backend, Ledger& ledger, MPI_Comm comm, const std::string& name, StatusBoard& board,
                   const MpiSettings& settings);
 
-  std::unique_ptr<Communicator> split(int color, const std::string& name) override;
-
  protected:
   std::unique_ptr<Work> start_sum(Tensor& x) override;
   std::unique_ptr<Work> start_max(Tensor& x) override;
@@ -19,6 +17,7 @@ class MpiCommunicator : public Communicator {
   std::unique_ptr<Work> start_broadcast(Tensor& x, int root) override;
   std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) override;
   std::unique_ptr<Work> start_barrier() override;
+  std::unique_ptr<Communicator> make_part(int color, const std::string& name) override;
   std::vector<std::string> exchange_text(const std::string& mine) override { return group_.gather_text(mine); }
   void announce(const Call& call) override { group_.announce(call); }
 

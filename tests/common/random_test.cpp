@@ -19,6 +19,13 @@ TEST_CASE("random: the known answers of Philox4x32-10 (Random123, kat_vectors)")
   CHECK(pi.words(0x85a308d3243f6a88) == Words{{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}});
 }
 
+TEST_CASE("random: block b of four words serves the indices 4b … 4b+3, whatever is asked for first") {
+  const RandomStream random{7, stream_of("x")};
+  for (uint64_t index : {9, 0, 3, 4, 7, 1000003}) {
+    CHECK(random.uniform(index) == RandomStream::uniform_of(random.words(index / 4)[index % 4]));
+  }
+}
+
 TEST_CASE("random: uniform numbers are in [0, 1) and fill it evenly") {
   CHECK(RandomStream::uniform_of(0) == 0.0f);
   CHECK(RandomStream::uniform_of(~uint32_t{0}) == 1.0f - 0x1p-24f);

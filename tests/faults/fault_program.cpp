@@ -14,6 +14,7 @@ static void misbehave(Runtime& runtime, const std::string& fault) {
   Communicator& world = runtime.world();
   const std::vector<int32_t> integers(128);
   if (fault == "throws") throw Error("the disk is full");
+  if (fault == "refuses-alone") throw UsageError("--fault refuses-alone: rank 1 cannot read its file");
   if (fault == "leaves") return;
   if (fault == "other-collective") world.all_gather(Tensor::zeros(runtime.backend(), {64}));
   if (fault == "other-count") all_reduce(runtime, 64);
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
   options.text("--fault", fault, "what rank 1 does wrong");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     all_reduce(runtime, 128);  // #1 is well
+    require_usage(fault != "refuses", "--fault ", fault, " is the same on every rank");
     if (fault == "failed-check") report.check("a check that holds on rank 1 only", runtime.world().rank() == 1);
     if (runtime.world().rank() == 1 && fault != "none" && fault != "failed-check") return misbehave(runtime, fault);
     all_reduce(runtime, 128);  // #2

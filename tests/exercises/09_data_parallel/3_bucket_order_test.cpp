@@ -45,12 +45,8 @@ std::string wrong_order(const Buckets& buckets, size_t parameters) {
   for (const auto& bucket : buckets) order.insert(order.end(), bucket.begin(), bucket.end());
   if (std::is_sorted(order.rbegin(), order.rend())) return "";
   if (std::is_sorted(order.begin(), order.end())) {
-    return text(
-        "your buckets begin with parameter 0: they are filled in the order of the forward pass, but the backward "
-        "pass finishes parameter ",
-        parameters - 1,
-        " first. No bucket could start before nearly all gradients "
-        "are ready");
+    return text("your buckets begin with parameter 0: they are filled in the order of the forward pass, but the ",
+                "backward pass finishes parameter ", parameters - 1, " first, and the first bucket last");
   }
   for (size_t b = 0; b < buckets.size(); ++b) {
     if (!std::is_sorted(buckets[b].rbegin(), buckets[b].rend())) {
@@ -60,11 +56,8 @@ std::string wrong_order(const Buckets& buckets, size_t parameters) {
     const auto found = std::find_if(buckets.begin() + static_cast<ptrdiff_t>(b) + 1, buckets.end(), later);
     if (found != buckets.end()) {
       return text("your bucket ", b, " is ", shown(buckets[b]), ", but parameter ", found->front(),
-                  " is in a bucket "
-                  "behind it: parameter ",
-                  buckets[b].back(),
-                  " went into a bucket before the current one, which must "
-                  "now wait for a gradient that comes late");
+                  " is in a bucket behind it: parameter ", buckets[b].back(),
+                  " went into a bucket before the current one, which must now wait for a gradient that comes late");
     }
   }
   return "your buckets are not in the order in which they were opened";
@@ -113,7 +106,7 @@ void expect_buckets(Examiner& examiner, const std::vector<Sizes>& lists) {
   examiner.expect("assign_buckets", diagnosis.empty(), diagnosis);
 }
 
-// ---- When buckets start ----------------------------------------------------------------------------------------------
+// ---- When buckets start --------------------------------------------------------------------------------------------
 
 enum class Rule { right, any_order, only_its_own, one_at_a_time, first_gradient, at_the_end };
 
@@ -177,13 +170,10 @@ void expect_moments(Examiner& examiner, const Buckets& buckets, const std::vecto
   for (const std::vector<int>& ready : orders) got.push_back(buckets_started(buckets, ready));
   expect_answer<std::vector<Moments>>(
       examiner, "buckets_started", got, by(Rule::right),
-      {{"right for a rank alone: a bucket starts when it is complete, though one before it has not started. Ranks "
-        "whose "
-        "gradients become ready in another order start their buckets in another order, and their all-reduces do not "
-        "match",
+      {{"right for a rank alone: a bucket starts when it is complete, though one before it has not started. Where "
+        "gradients become ready in another order, another bucket starts, and the ranks' all-reduces do not match",
         by(Rule::any_order)},
-       {"without the buckets that were complete before their turn came: when one has started, look at the next one, "
-        "too",
+       {"without the buckets that were complete before their turn: when one has started, look at the next one, too",
         by(Rule::only_its_own)},
        {"too slow: one gradient may release several buckets, all of which start at that moment",
         by(Rule::one_at_a_time)},

@@ -92,16 +92,15 @@ void expect_ranks(Examiner& examiner) {
         all([=](Coordinates c) { return c.dp + (c.cp + c.tp * cp) * dp; })},
        {"tp + (dp + cp · sizes.dp) · sizes.tp: the second dimension to count is cp",
         all([=](Coordinates c) { return c.tp + (c.dp + c.cp * dp) * tp; })},
-       {"tp + cp · sizes.tp + dp · sizes.cp: from one dp to the next it is sizes.tp · sizes.cp ranks; as it is, "
-        "several "
-        "coordinates share a rank",
+       {"tp + cp · sizes.tp + dp · sizes.cp: from one dp to the next it is sizes.tp · sizes.cp ranks; else "
+        "several coordinates share a rank",
         all([=](Coordinates c) { return c.tp + c.cp * tp + c.dp * cp; })},
        {"tp + cp · sizes.cp + dp · sizes.cp · sizes.tp: from one cp to the next it is sizes.tp ranks",
         all([=](Coordinates c) { return c.tp + c.cp * cp + c.dp * cp * tp; })}},
       difference);
 }
 
-// ---- Groups ----------------------------------------------------------------------------------------------------------
+// ---- Groups --------------------------------------------------------------------------------------------------------
 
 using Group = std::vector<int>;
 
@@ -161,12 +160,10 @@ void expect_groups_of_24(Examiner& examiner) {
   expect_answer<std::vector<Group>>(
       examiner, "ranks_along", got, expected,
       {{"turned round: you list the ranks that agree in the dimensions of `along` and differ in the others. The "
-        "members "
-        "of a tp group, for one, differ in tp",
+        "members of a tp group, for one, differ in tp",
         all([](const Case& c) { return right_group(c.rank, others(c.along), c.sizes); })},
        {"right for one dimension; of two, only the first counts. Ranks along cp and dp may differ in both at once: "
-        "else "
-        "the gradients from some tokens are left out of the sum",
+        "else the gradients from some tokens are left out of the sum",
         all([](const Case& c) { return right_group(c.rank, first_of(c.along), c.sizes); })},
        {"right for one dimension; of two, only the last counts. Ranks along cp and dp may differ in both at once: else "
         "the gradients from some tokens are left out of the sum",

@@ -84,8 +84,7 @@ std::vector<Suspect> summed_wrongly(const GridOfTest& grid) {
               norm(all_of_it)),
       suspect("the sum of the ranks' norms: take the root once, of the sum of all squares", norms),
       suspect(
-          "too small: dp rank 0 alone counts, and where dp splits a gradient the parts of the other dp ranks are left "
-          "out",
+          "too small: dp rank 0 alone counts, and where dp splits a gradient the other dp ranks' parts are left out",
           norm([](const WholeGradient& g, GridPosition at) { return at.dp_rank == 0 && once_over_tp(g, at); })),
       suspect(
           "too small: what is not split over both counts on rank 0 of the world alone, but where tp or dp splits it, "

@@ -76,7 +76,7 @@ Layout right_layout(const SavedTensor& t) {
   return [=](int, int) { return Held{all_rows, all_columns}; };
 }
 
-// ---- Wrong answers ---------------------------------------------------------------------------------------------------
+// ---- Wrong answers -------------------------------------------------------------------------------------------------
 
 /// The old parts' elements, all in a row, cut into parts of these sizes (or as many as there are).
 Parts appended(const SavedTensor& t, const Parts& like) {

@@ -1,0 +1,19 @@
+#pragma once
+#include <vector>
+
+#include "common/process_grid.h"
+#include "common/tensor.h"
+
+namespace shard {
+
+/// What this rank holds of the summed gradient of one parameter.
+struct HeldGradient {
+  Tensor part;
+  bool split_over_tp = false;  // the tp ranks hold different parts of it; otherwise they all hold the same
+  bool split_over_dp = false;  // likewise the dp ranks
+};
+
+/// ‖g‖ = √Σ g² over the gradients of the whole model, the same on every rank.
+double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradients);
+
+}  // namespace shard

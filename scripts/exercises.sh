@@ -1,0 +1,318 @@
+# exercises.sh: the learner's commands: list, check, hint, solution, reset. ../learn sources this file.
+# .learn/ remembers: solved/NN.K the checksum of the file that passed, hints/NN.K how many hints were shown,
+# stubs/NN.K.cpp the exercise as it came where git cannot give it back, backup/ what reset took away.
+# shellcheck shell=bash disable=SC2154
+
+state=$root/.learn
+exercise_limit=${SHARD_EXERCISE_LIMIT:-10}   # seconds that one run may take
+watching=false
+
+# ---- Which exercises there are --------------------------------------------------------------------------------------
+
+# exercises [NN]: the numbers NN.K of all, or of a chapter.
+exercises() {
+  (cd "$root/exercises" && printf '%s\n' [0-9][0-9]_*/[0-9]_*.hints.md) |
+    sed -nE "s|^(${1:-[0-9]{2\}})_.*/([0-9])_.*|\1.\2|p"
+}
+
+# exercise_named TEXT: 3.1 and 03.1 both mean 03.1.
+exercise_named() {
+  local id
+  for id in $(exercises); do
+    if [[ $1 == "$id" || 0$1 == "$id" ]]; then echo "$id"; return; fi
+  done
+  bad_usage "there is no exercise '$1'; ./learn list shows them all"
+}
+
+stem_of() { (cd "$root/exercises" && printf '%s\n' "${1%.*}"_*/"${1#*.}"_*.hints.md) | sed 's/\.hints\.md$//'; }
+answer_of() { echo "$root/exercises/$(stem_of "$1").cpp"; }   # the learner's file
+title_of_exercise() {
+  local title
+  title=$(sed -nE "1s|^// Exercise $1: *||p" "$(answer_of "$1")" 2>/dev/null | sed 's/\.$//')
+  echo "${title:-$(basename "$(stem_of "$1")" | sed 's/^._//; s/_/ /g')}"
+}
+
+# ---- What is remembered ---------------------------------------------------------------------------------------------
+
+# remember solved/03.1 TEXT
+remember() {
+  { mkdir -p "$state/${1%/*}" && echo "$2" >"$state/$1"; } 2>/dev/null || fail "cannot write in $(shown "$state")"
+}
+remembered() { cat "$state/$1" 2>/dev/null || echo "${2:-}"; }   # remembered hints/03.1 OTHERWISE
+checksum() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+# open, solved, or edited: it was solved, and its file has changed since.
+state_of() {
+  local passed
+  passed=$(remembered "solved/$1")
+  if [[ -z $passed ]]; then echo open
+  elif [[ $(checksum "$(answer_of "$1")" 2>/dev/null) == "$passed" ]]; then echo solved
+  else echo edited; fi
+}
+
+# unsolved [NN.K]: the first exercise that is not solved, of those after NN.K first.
+unsolved() {
+  local id later='' earlier=''
+  for id in $(exercises); do
+    [[ $id != "${1:-}" && $(state_of "$id") != solved ]] || continue
+    if [[ $id > ${1:-} ]]; then later=${later:-$id}; else earlier=${earlier:-$id}; fi
+  done
+  echo "${later:-$earlier}"
+}
+
+# The newest version in git that is still a stub: the learner may have committed answers.
+stub_in_git() {
+  local path commit
+  path=./exercises/$(stem_of "$1").cpp
+  for commit in $(git -C "$root" log --format=%h -- "$path" 2>/dev/null); do
+    if git -C "$root" show "$commit:$path" 2>/dev/null | grep -F 'todo("' >/dev/null; then
+      git -C "$root" show "$commit:$path"
+      return
+    fi
+  done
+  return 1
+}
+
+# At every start: without git, a copy of each stub before it is edited.
+keep_stubs() {
+  local id
+  ! git -C "$root" cat-file -e HEAD:./exercises/CMakeLists.txt 2>/dev/null || return 0
+  for id in $(exercises); do
+    [[ ! -e $state/stubs/$id.cpp ]] || continue
+    if grep -qF 'todo("' "$(answer_of "$id")"; then
+      mkdir -p "$state/stubs" && cp "$(answer_of "$id")" "$state/stubs/$id.cpp"
+    fi
+  done 2>/dev/null
+}
+
+# ---- ./learn list ---------------------------------------------------------------------------------------------------
+
+list() {
+  local name id
+  for name in $(chapters); do
+    [[ -n $(exercises "${name%%_*}") ]] || continue
+    echo "$bold${name%%_*}  $(title_of "$name")$plain  $(shown "$root/exercises/$name/")"
+    for id in $(exercises "${name%%_*}"); do
+      printf '  %s %s  %s  %s\n' "$(mark_of "$id")" "$id" "$(pad "$(title_of_exercise "$id")" 70)" \
+        "$(basename "$(answer_of "$id")")"
+    done
+  done
+  printf '\n%d of %d solved (%s✓%s; ~ was solved and has been edited since)\n' "$(exercises | count_solved)" \
+    "$(exercises | wc -l)" "$green" "$plain"
+}
+
+mark_of() {
+  case $(state_of "$1") in
+    solved) echo "$green✓$plain" ;;
+    edited) echo '~' ;;
+    *) echo '·' ;;
+  esac
+}
+
+count_solved() { local id; while read -r id; do state_of "$id"; done | grep -c solved || true; }   # of those it reads
+
+# ---- ./learn check --------------------------------------------------------------------------------------------------
+
+check() {
+  local id ids wrong=()
+  (($# <= 1)) || bad_usage 'check takes one exercise, as 03.1, or one chapter, as 03'
+  case ${1:-} in
+    '') ids=$(unsolved) ;;
+    *.*) ids=$(exercise_named "$1") ;;
+    *)
+      id=$(chapter_named "$1")
+      ids=$(exercises "${id%%_*}")
+      [[ -n $ids ]] || bad_usage "chapter $1 has no exercises"
+      ;;
+  esac
+  [[ -n $ids ]] || all_solved
+  for id in $ids; do check_one "$id" || wrong+=("$id"); done
+  [[ $ids != *$'\n'* || -z ${wrong[*]} ]] || printf '\n%sNot right yet: %s%s\n' "$bold" "${wrong[*]}" "$plain"
+  exit $((${#wrong[@]} > 0))
+}
+
+all_solved() { echo 'Every exercise is solved. ./learn list shows them.'; exit 0; }
+
+# check_one NN.K: builds it, tries it, and says what comes next; false if it is not right.
+check_one() {
+  local file sum started
+  file=$(answer_of "$1") started=$(microseconds)
+  printf '\n%s%s  %s%s\n      %s\n\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" "$(shown "$file")"
+  [[ -f $file ]] || { echo "The file is missing: ./learn reset $1 brings the stub back."; return 1; }
+  sum=$(checksum "$file")
+  build_exercise "$1" "$sum" || { explain_build "$1"; what_now "$1"; return 1; }
+  if first_message warning "$file"; then echo; fi
+  try "$1" || { what_now "$1"; return 1; }
+  remember "solved/$1" "$sum"
+  what_now "$1"
+}
+
+# build_exercise NN.K CHECKSUM: make looks at dates only, and would pass over another text with an older date.
+build_exercise() {
+  local target=exercise_${1/./_} built=$build/exercises/$1.built
+  [[ $(cat "$built" 2>/dev/null) == "$2" ]] ||
+    find "$build/exercises/CMakeFiles/$target.dir" -name '*.o' -delete 2>/dev/null || true
+  attempt "$target" && echo "$2" >"$built"
+}
+
+# try NN.K: runs its test on each number of ranks, up to the first on which it fails.
+try() {
+  local ranks all rc=0 passed=() output=$build/exercises/$1.txt
+  all=$(sed -nE "s/^$1 .* ([0-9,]+)$/\1/p" "$build/exercises.txt" | tr ',' ' ')
+  [[ -n $all ]] || fail "exercise $1 is not in $(shown "$build/exercises.txt")"
+  for ranks in $all; do
+    ! $on_terminal || progress "trying it on $(ranks_text "$ranks")"
+    run_exercise "$1" "$ranks" >"$output" || rc=$?
+    clear_progress
+    [[ $rc == 0 ]] || break
+    passed+=("$ranks")
+  done
+  if [[ $rc == 0 ]]; then
+    show_output "$output"
+    printf '\n%s✓ Right on %s.%s (%s)\n' "$green" "$(on_ranks "${passed[@]}")" "$plain" "$(since "$started")"
+  else
+    echo "${bold}On $(ranks_text "$ranks")$plain${passed[*]:+ (it is right on $(on_ranks "${passed[@]}"))}:"
+    show_output "$output"
+    ending $rc
+    return 1
+  fi
+}
+
+run_exercise() {
+  mpi_environment "$2"
+  OMP_NUM_THREADS=1 timeout --foreground --kill-after=2 "$exercise_limit" "${mpirun[@]}" -q -n "$2" \
+    "$build/exercises/exercise_${1/./_}" </dev/null 2>&1
+}
+
+on_ranks() { ranks_text "$*" | sed -E 's/ ([0-9])/, \1/g; s/, ([0-9]+ ranks)/ and \1/'; }   # "1, 2 and 3 ranks"
+
+# The verdicts as the test printed them, without Open MPI's list of addresses after a crash.
+show_output() {
+  local lines=40
+  grep -vE '^\[[^]]+:[0-9]+\] ' "$1" | head -n $lines | wrapped |
+    sed -E "s/^  ok /  ${green}ok$plain /; s/^  WRONG/  ${red}WRONG$plain/" || true
+  (($(wc -l <"$1") <= lines)) || echo "  … the whole output: $(shown "$1")"
+}
+
+wrapped() { if $on_terminal; then fold -s -w "${COLUMNS:-80}"; else cat; fi; }   # between words
+
+# What the test cannot say itself: how a program ended that did not end well.
+ending() {
+  case $1 in
+    1) [[ -s $output ]] || echo '  The program ended early and said nothing: does the file call exit?' ;;
+    3) ;;   # not written yet, and it has said so
+    124 | 137) echo "  Stopped after $exercise_limit s: is there a loop without an end?" ;;
+    132 | 133 | 134 | 135 | 136 | 139)
+      echo "  It crashed ($(kill -l $(($1 - 128)))): a return that is missing, or an index outside of its array?" ;;
+    *) echo "  It ended with exit status $1." ;;
+  esac
+}
+
+# ---- What the compiler says -----------------------------------------------------------------------------------------
+
+# first_message error|warning FILE: the compiler's first in FILE, with its line of code and the caret; false: none.
+first_message() {
+  awk -v kind=" $1: " -v file="$2:" -v folder="$PWD/" '
+    found && !/^ *[0-9]* \|/ { exit }
+    found { print; next }
+    index($0, file) == 1 && index($0, kind) {
+      found = 1
+      print index($0, folder) == 1 ? substr($0, length(folder) + 1) : $0
+    }
+    END { exit !found }' "$log" | sed "1s/ $1: / $red$1:$plain /"
+}
+
+# Why it could not be built: the first error in the learner's file, or one that it causes elsewhere.
+explain_build() {
+  local file missing errors
+  file=$(answer_of "$1")
+  missing=$(sed -nE "s/.*undefined reference to \`(.*)'.*/\1/p" "$log" | sort | head -n 1)
+  if first_message error "$file"; then :
+  elif [[ -n $missing ]]; then
+    printf 'The file compiles, but a function is missing: %s\nIs it that of %s, by name and parameters?\n' \
+      "$missing" "$(shown "${file%.cpp}.h")"
+  elif grep -qF "$file:" "$log"; then   # in a template that it uses
+    grep -m 1 -A 2 -E ' error: ' "$log"
+    { grep -F "$file:" "$log" | grep -m 1 'required from' || true; } | sed "s|^.*/exercises/|exercises/|"
+  else
+    show_errors 'the exercise could not be built, and not because of its file'
+  fi
+  errors=$(grep -c ' error: ' "$log" || true)
+  if ((errors > 1)); then printf '\nThe first of %d errors; all: %s\n' "$errors" "$(shown "$log")"
+  else printf '\nThe whole log: %s\n' "$(shown "$log")"; fi
+}
+
+# ---- What to do next ------------------------------------------------------------------------------------------------
+
+what_now() {
+  local next
+  ! $watching || return 0
+  if [[ $(state_of "$1") == solved ]]; then
+    next=$(unsolved "$1")
+    printf '\nOne way to write it: ./learn solution %s\n' "$1"
+    echo "${next:+Next: $next, $(title_of_exercise "$next"); $(shown "$(answer_of "$next")")}"
+  else
+    printf '\nWhen you have changed it: ./learn check %s. %s\n' "$1" "$(hint_offer "$1")"
+  fi
+}
+
+hints_of() { echo "$root/exercises/$(stem_of "$1").hints.md"; }
+hint_count() { grep -c '^## ' "$(hints_of "$1")" || true; }
+
+hint_offer() {
+  local shown_yet all
+  shown_yet=$(remembered "hints/$1" 0) all=$(hint_count "$1")
+  if ((shown_yet < all)); then echo "Stuck? ./learn hint $1 shows hint $((shown_yet + 1)) of $all."
+  else echo "All hints are shown; ./learn solution $1 --anyway shows a solution."; fi
+}
+
+# ---- ./learn hint, solution and reset -------------------------------------------------------------------------------
+
+# Each call shows one level more; those before are shown again.
+hint() {
+  local id level all n
+  (($# <= 1)) || bad_usage 'hint takes one exercise, as in ./learn hint 03.1'
+  id=$(if (($#)); then exercise_named "$1"; else unsolved; fi)
+  [[ -n $id ]] || all_solved
+  all=$(hint_count "$id") level=$(($(remembered "hints/$id" 0) + 1))
+  for ((n = 1; n <= (level < all ? level : all); ++n)); do
+    printf '%s%s hint %d of %d%s\n' "$bold" "$id" $n "$all" "$plain"
+    awk -v n=$n '/^## / { ++section; next } section == n && NF' "$(hints_of "$id")" | wrapped
+  done
+  if ((level > all)); then echo "There is no more. ./learn solution $id --anyway shows a solution."
+  else remember "hints/$id" $level; fi
+}
+
+solution() {
+  local id anyway=false arguments=() yours theirs colour=never
+  for id in "$@"; do if [[ $id == --anyway ]]; then anyway=true; else arguments+=("$id"); fi; done
+  ((${#arguments[@]} == 1)) || bad_usage 'solution takes one exercise, as in ./learn solution 03.1 [--anyway]'
+  id=$(exercise_named "${arguments[0]}")
+  yours=$(answer_of "$id") theirs=$root/solutions/$(stem_of "$id").cpp
+  [[ $(state_of "$id") != open ]] || $anyway ||
+    fail "$id is not solved yet. $(hint_offer "$id") ./learn solution $id --anyway shows the solution nevertheless."
+  [[ -z $green ]] || colour=always
+  # All lines in one hunk, without the task in the opening comment.
+  diff -U 999 --color=$colour --label "yours: $(shown "$yours")" --label "solution: $(shown "$theirs")" \
+    <(code_of "$yours") <(code_of "$theirs") | sed '/^[^ ]*@@ /d' || true
+}
+
+code_of() { awk '!/^\/\// { code = 1 } code' "$1" 2>/dev/null || true; }
+
+reset() {
+  local id file backup stub=$state/stub
+  (($# == 1)) || bad_usage 'reset takes one exercise, as in ./learn reset 03.1'
+  id=$(exercise_named "$1")
+  file=$(answer_of "$id")
+  backup=$state/backup/$id-$(date +%Y-%m-%d-%H%M%S).cpp
+  mkdir -p "$state/backup" || fail "cannot write in $(shown "$state")"
+  stub_in_git "$id" >"$stub" || cp "$state/stubs/$id.cpp" "$stub" 2>/dev/null ||
+    fail "neither git nor .learn/stubs has the stub of $id; nothing was changed"
+  if cmp -s "$stub" "$file"; then rm "$stub"; echo "$(shown "$file") is the stub already."; return; fi
+  if [[ -e $file ]]; then
+    cp --backup=numbered "$file" "$backup" || fail 'your text could not be kept, so nothing was changed'
+    echo "Your text is kept in $(shown "$backup")."
+  fi
+  cp "$stub" "$file" && rm -f "$stub" "$state/solved/$id" "$state/hints/$id"
+  echo "$(shown "$file") is the stub again."
+}

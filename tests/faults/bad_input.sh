@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# bad_input.sh BIN: every chapter's program refuses bad input with exit status 2 and one sentence, said once by rank 0,
+# that names the option and the numbers.
+# shellcheck source-path=SCRIPTDIR source=expect.sh
+source "$(dirname "$0")/expect.sh"
+
+# refuses PHRASE RANKS PROGRAM ARGS…
+refuses() {
+  attempt "${@:2}"
+  [[ $status == 2 ]] || wrong "${*:3}: exit status 2 was expected"
+  [[ $(wc -l <"$work/err") == 1 && $(<"$work/err") == "$3: "* ]] || wrong "${*:3}: one sentence by $3 was expected"
+  grep -qF -- "$1" "$work/err" || wrong "${*:3}: the sentence does not say \"$1\""
+}
+
+# options_of PROGRAM TYPE: its options with values of this type (INT, FLOAT), from its --help.
+options_of() { "$here/../mpirun.sh" 1 "$bin/$1" --help | sed -nE "s/^ +(--[a-z0-9-]+) $2=.*/\\1/p"; }
+
+# ---- What every program must refuse, for each of its options --------------------------------------------------------
+
+for chapter in "$here"/../../chapters/[0-9][0-9]_*/; do
+  program=$(basename "$chapter")
+  refuses 'unknown option --widht; --help lists the options' 2 "$program" --widht 5
+  mapfile -t sizes < <(options_of "$program" INT)
+  for size in "${sizes[@]}"; do refuses "$size: must be from" 1 "$program" "$size" -5; done
+  refuses "${sizes[0]}: \"many\" is not a whole number" 1 "$program" "${sizes[0]}" many
+  refuses "${sizes[0]}: must be from" 1 "$program" "${sizes[0]}" 99999999999999999999
+  for number in $(options_of "$program" FLOAT); do
+    refuses "$number: \"nan\" is not a finite number" 1 "$program" "$number" nan
+  done
+done
+
+# ---- What does not fit together, or not into this machine: both numbers are named -----------------------------------
+
+huge=1073741824
+: >"$work/empty.txt"
+echo 'too short' >"$work/short.txt"
+printf 'not UTF-8: \xff' >"$work/latin.txt"
+
+refuses "--size $huge" 1 01_gemm --size $huge
+refuses '--in 1 cannot be cut into 2 parts' 2 03_row_parallel_gemm --in 1
+refuses "--tokens 24 × --in $huge × --out $huge needs about" 1 03_row_parallel_gemm --in $huge --out $huge
+refuses '--out 1 cannot be cut into 2 parts' 2 04_column_parallel_gemm --out 1
+refuses '--hidden 1 cannot be cut into 2 parts' 2 05_parallel_mlp --hidden 1
+refuses "--tokens $huge × --width 256" 1 05_parallel_mlp --tokens $huge
+refuses '--heads 4 cannot be shared out evenly over 3 ranks' 3 06_parallel_attention --heads 4
+refuses '--width 60 cannot be divided into --heads 7' 1 06_parallel_attention --heads 7
+refuses '--heads 9 cannot be shared out evenly over 2 ranks' 2 07_transformer_block --heads 9
+refuses '--width 37 cannot be divided into --heads 12' 1 07_transformer_block --width 37
+refuses "--vocabulary $huge" 1 08_vocab_parallel --vocabulary $huge
+refuses '--batch 2 cannot be cut into 3 ranks × --accumulate 4 micro-batches' 3 09_data_parallel --batch 2
+refuses '--tp 2 × --dp 2 is a grid of 4 ranks, but the program runs on 3' 3 10_tensor_and_data_parallel --tp 2 --dp 2
+refuses '--width 130 is not divisible by --heads 4' 1 10_tensor_and_data_parallel --width 130
+refuses '--heads 5' 2 10_tensor_and_data_parallel --tp 2 --heads 5 --width 120
+refuses '--batch 1 has too few sequences for --dp 2' 2 10_tensor_and_data_parallel --dp 2 --batch 1
+refuses '--steps: must be from 1' 1 10_tensor_and_data_parallel --steps 0
+refuses '--data /no/such/file: ' 2 10_tensor_and_data_parallel --data /no/such/file
+refuses "--data $work/empty.txt: " 1 10_tensor_and_data_parallel --data "$work/empty.txt"
+refuses '--context 64 ' 1 10_tensor_and_data_parallel --data "$work/short.txt"
+refuses "--data $work/latin.txt: " 1 10_tensor_and_data_parallel --data "$work/latin.txt"
+finish

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# faults_test.sh BIN: ranks that do not fit together end within 5 s, and the user reads what each rank was doing.
+# shellcheck source-path=SCRIPTDIR source=expect.sh
+source "$(dirname "$0")/expect.sh"
+
+# fault NAME STATUS ARGS… -- PHRASE…: fault_program on 3 ranks; each phrase must stand in what it says. A STATUS of !0
+# is any but 0.
+fault() {
+  local name=$1 wanted=$2 args=() phrase
+  shift 2
+  while [[ $1 != -- ]]; do args+=("$1"); shift; done
+  shift
+  attempt 3 fault_program --fault "$name" "${args[@]}"
+  [[ $status == "$wanted" || ($wanted == '!0' && $status != 0) ]] || wrong "$name ${args[*]}: exit status $wanted was expected"
+  ((seconds <= 5)) || wrong "$name ${args[*]} took too long"
+  for phrase; do
+    cat "$work/out" "$work/err" | grep -qF -- "$phrase" || wrong "$name ${args[*]}: nothing says \"$phrase\""
+  done
+}
+
+fault none 0 -- '0 of 0 checks hold'
+fault none 0 --check-collectives -- '0 of 0 checks hold'
+fault late 0 -- '0 of 0 checks hold'
+fault failed-check 1 -- '  WRONG a check that holds on rank 1 only' '0 of 1 checks hold'
+fault throws 1 -- 'rank 1: the disk is full'
+fault throws 1 --check-collectives -- 'rank 1: the disk is full'
+fault refuses 2 -- 'fault_program: --fault refuses is the same on every rank'
+fault refuses-alone '!0' -- 'fault_program: --fault refuses-alone: rank 1 cannot read its file'
+fault leaves 1 -- 'rank 1 left while others of world wait for it: rank 0 waits in all_reduce of 128 f32 (#2) on world' \
+  'rank 1 has left the program' 'rank 2 waits in all_reduce of 128 f32 (#2) on world'
+fault leaves 1 --check-collectives -- 'rank 1 left while others of world wait for it: rank 0 waits in all_reduce of'
+fault dies '!0' --
+fault sleeps 1 --timeout 2 -- 'gave up after 2 s (--timeout): rank 0 waits in all_reduce of 128 f32 (#2) on world for 2' \
+  'rank 1 is in no collective for 2' 'its last was all_reduce of 128 f32 (#1) on world' 'rank 2 waits in'
+fault sleeps 1 --timeout 2 --check-collectives -- 'gave up after 2 s' 'rank 1 is in no collective'
+
+told='the ranks of world call different collectives: '
+fault other-collective 1 --check-collectives -- "$told" 'rank 1: all_gather of 64 f32 (#2)' 'all_reduce of 128 f32 (#2)'
+fault other-count 1 --check-collectives -- "$told" 'rank 1: all_reduce of 64 f32 (#2)' ': all_reduce of 128 f32 (#2)'
+fault other-type 1 --check-collectives -- "$told" 'rank 1: all_reduce of 128 i32 (#2)' ': all_reduce of 128 f32 (#2)'
+fault host-numbers 1 --check-collectives -- "$told" 'rank 1: gather_text (#2)' ': all_reduce of 128 f32 (#2)'
+finish

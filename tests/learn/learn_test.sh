@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# learn_test.sh BUILD: the learner's loop of ./learn, from a stub to its reset, in a copy of the checkout that holds one
+# exercise and links the library of BUILD.
+set -euo pipefail
+
+source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+folder=$(mktemp -d)
+copy="$folder/a checkout"   # paths may contain spaces
+exercise=03_row_parallel_gemm/1_bias_once
+answer="$copy/exercises/$exercise.cpp"
+export SHARD_BUILD=$1 SHARD_SKIP_PACKAGES=1 GIT_CEILING_DIRECTORIES=$folder
+unset NO_COLOR SHARD_EXERCISE_LIMIT
+trap 'rm -rf "$folder"' EXIT
+
+make_copy() {
+  local part
+  mkdir -p "$copy/exercises"
+  for part in learn scripts common chapters tests/exercises solutions CMakePresets.json exercises/CMakeLists.txt \
+    exercises/todo.h "exercises/${exercise%/*}"; do
+    mkdir -p "$copy/$(dirname "$part")"
+    cp -r "$source/$part" "$copy/$part"
+  done
+  cp "$source/tests/learn/small_project.cmake" "$copy/CMakeLists.txt"
+  find "$copy/exercises/${exercise%/*}" -type f ! -name '1_bias_once*' -delete
+  echo "add_exercise(${exercise/\// } RANKS 1 2 3 4)" >"$copy/exercises/${exercise%/*}/exercises.cmake"
+}
+
+# write LINE…: the exercise with these lines; their first are a stub's, whatever the learner's own file holds by now.
+write() {
+  {
+    printf '// Exercise 03.1: the test of learn.\n#include "exercises/%s.h"\n' $exercise
+    printf '#include "common/ops.h"\n#include "exercises/todo.h"\n\nnamespace shard {\n\n'
+    echo 'Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias) {'
+    printf '  %s\n' "$@"
+    printf '}\n\n}  // namespace shard\n'
+  } >"$answer"
+}
+
+output=''
+failed() { printf 'FAILED: %s\n%s\n' "$1" "$output"; exit 1; }
+
+# learn STATUS ARGUMENTS…: ./learn with these arguments ends with this status.
+learn() {
+  local wanted=$1 status=0
+  shift
+  output=$(cd "$copy" && timeout 120 ./learn "$@" 2>&1 </dev/null) || status=$?
+  [[ $status == "$wanted" ]] || failed "./learn $* ended with $status, not $wanted"
+  [[ $output != *$'\e'* ]] || failed "./learn $* coloured what is no terminal"
+  printf 'ok  ./learn %s\n' "$*"
+}
+
+says() { local text; for text in "$@"; do [[ $output == *"$text"* ]] || failed "it does not say: $text"; done; }
+count() { grep -cF -- "$1" <<<"$output" || true; }
+
+make_copy
+stub='todo("row_parallel_scattered");'
+right=('Tensor y = group.reduce_scatter(PartialSum(matmul(x, a)));' 'add_bias(y, bias);' 'return y;')
+write "$stub"
+cp "$answer" "$folder/stub.cpp"
+
+# ---- Words that make no sense ----
+for arguments in 'check 09.9' 'check 99' 'hint 09.9' 'reset' 'reset 09.9' 'solution' 'check 03.1 03.1' 'watch 03.1'; do
+  # shellcheck disable=SC2086
+  learn 2 $arguments
+done
+
+# ---- Not written, and the hints ----
+learn 0
+says '0 of 1 exercises solved'
+learn 0 list
+says '· 03.1  the test of learn' '1_bias_once.cpp' '0 of 1 solved'
+learn 1 check
+says 'On 1 rank:' 'not written yet: row_parallel_scattered' './learn hint 03.1 shows hint 1 of 3'
+for level in 1 2 3; do
+  learn 0 hint 3.1
+  [[ $(count '03.1 hint') == "$level" ]] || failed "hint $level is not the last one shown"
+done
+learn 0 hint
+says 'There is no more'
+learn 1 solution 3.1
+says 'not solved yet' '--anyway'
+learn 0 solution 3.1 --anyway
+says "-  $stub" '+  return y;'
+
+# ---- Wrong answers ----
+write 'return group.reduce_scatter(PartialSum(matmul(x, a)));'
+learn 1 check 03.1
+says 'On 1 rank:' 'WRONG' 'the bias is missing'
+write 'Tensor y = matmul(x, a);' 'add_bias(y, bias);' 'return group.reduce_scatter(PartialSum(y));'
+learn 1 check 3
+says 'On 2 ranks (it is right on 1 rank):' 'plus 1 × bias: the bias was added on every rank'
+write 'Tensor y = mat_mul(x, a);' 'y.nothing();' 'return 3;'
+learn 1 check 03.1
+[[ $(count 'error:') == 1 ]] || failed 'not one compile error'
+says "exercises/$exercise.cpp:9:14: error:" 'Tensor y = mat_mul(x, a);' '^~~'
+says 'The first of 3 errors; all: build/setup.log'
+write "while (group.rank() >= 0) {" '}' "$stub"
+SHARD_EXERCISE_LIMIT=2 learn 1 check 03.1
+says 'Stopped after 2 s'
+
+# ---- The right one ----
+write "${right[@]}"
+learn 0 check 03.1
+says '✓ Right on 1, 2, 3 and 4 ranks.' './learn solution 03.1'
+learn 0 list
+says '✓ 03.1' '1 of 1 solved'
+learn 0 check
+says 'Every exercise is solved'
+learn 0 solution 03.1
+echo '// a remark' >>"$answer"
+learn 0 list
+says '~ 03.1' '0 of 1 solved'
+learn 0 solution 03.1
+write 'return matmul(x, a);'
+touch -d '2001-01-01' "$answer"   # as after mv or cp -p of an old text
+learn 1 check
+
+# ---- Back to the stub, without and with git ----
+back_to_the_stub() {
+  local backup
+  cp "$answer" "$folder/mine.cpp"
+  learn 0 reset 3.1
+  backup=$(sed -n 's/^Your text is kept in \(.*\)\.$/\1/p' <<<"$output")
+  cmp "$copy/$backup" "$folder/mine.cpp" || failed 'the backup is another text'
+  cmp "$answer" "$folder/stub.cpp" || failed 'the file is not the stub'
+  learn 0 reset 3.1
+  says 'is the stub already'
+  learn 0 list
+  says '· 03.1'
+}
+back_to_the_stub
+if command -v git >/dev/null; then
+  git=(git -C "$copy" -c user.name=learner -c user.email=learner@localhost -c commit.gpgsign=false)
+  { "${git[@]}" init && "${git[@]}" add exercises && "${git[@]}" commit -m stub; } >/dev/null 2>&1
+  write "${right[@]}"
+  "${git[@]}" commit -am 'my answer' >/dev/null
+  rm -r "$copy/.learn/stubs"
+  back_to_the_stub
+fi
+
+# ---- watch: checks at once, again after a save, and ends with q ----
+if command -v script >/dev/null; then
+  (
+    until grep -q 'not written yet' "$folder/watched"; do sleep 0.2; done
+    write "${right[@]}"
+    until grep -q 'Right on' "$folder/watched"; do sleep 0.2; done
+    printf q
+    sleep 5   # script ends its session early when its input ends
+  ) 2>/dev/null |
+    (cd "$copy" && TERM=xterm timeout 60 script -qefc './learn watch 03.1' "$folder/watched" >/dev/null) ||
+    { output=$(cat "$folder/watched") && failed 'watch did not end well'; }
+  echo 'ok  ./learn watch 03.1'
+fi

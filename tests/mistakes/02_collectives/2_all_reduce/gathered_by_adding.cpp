@@ -1,0 +1,16 @@
+// expect: 1 all_reduce on world where none was asked for; 0 all_gathers where 1 was asked for
+#include "common/ops.h"
+#include "exercises/02_collectives/2_all_reduce.h"
+
+namespace shard {
+
+Tensor all_reduce_in_halves(Communicator& group, const PartialSum& sum) {
+  const Tensor& term = sum.unreduced();
+  const Tensor part = group.reduce_scatter(PartialSum(term.reshape({term.elements()})));
+  Tensor whole = Tensor::zeros(group.backend(), {term.elements()});
+  Tensor mine = whole.slice(part_of(term.elements(), group.size(), group.rank()));
+  copy(mine, part);
+  return group.all_reduce(PartialSum(whole)).reshape(term.shape());
+}
+
+}  // namespace shard

@@ -1,0 +1,12 @@
+// expect: not the term's shape [13 × 7]: it has [91]
+#include "exercises/02_collectives/2_all_reduce.h"
+
+namespace shard {
+
+Tensor all_reduce_in_halves(Communicator& group, const PartialSum& sum) {
+  const Tensor& term = sum.unreduced();
+  const Tensor part = group.reduce_scatter(PartialSum(term.reshape({term.elements()})));
+  return group.all_gather(part, part_sizes(term.elements(), group.size()));
+}
+
+}  // namespace shard

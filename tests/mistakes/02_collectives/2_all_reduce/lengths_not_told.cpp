@@ -1,0 +1,12 @@
+// expect: rank 0: all_gather of 31 f32 (#2), rank 1: all_gather of 30 f32 (#2)
+#include "exercises/02_collectives/2_all_reduce.h"
+
+namespace shard {
+
+Tensor all_reduce_in_halves(Communicator& group, const PartialSum& sum) {
+  const Tensor& term = sum.unreduced();
+  const Tensor part = group.reduce_scatter(PartialSum(term.reshape({term.elements()})));
+  return group.all_gather(part).reshape(term.shape());
+}
+
+}  // namespace shard

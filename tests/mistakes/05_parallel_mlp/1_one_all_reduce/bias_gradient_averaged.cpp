@@ -1,0 +1,28 @@
+// expect: you communicate otherwise than asked: 2 all_reduces where 1 was asked for
+#include "common/ops.h"
+#include "exercises/05_parallel_mlp/1_one_all_reduce.h"
+
+namespace shard {
+
+Tensor mlp_forward(Communicator& group, const Tensor& x, const MlpPart& mlp, Tensor& before_gelu) {
+  before_gelu = matmul(x, mlp.a);
+  add_bias(before_gelu, mlp.a_bias);
+  Tensor z = group.all_reduce(PartialSum(matmul(gelu(before_gelu), mlp.b)));
+  add_bias(z, mlp.b_bias);
+  return z;
+}
+
+Tensor mlp_backward(Communicator& group, const Tensor& x, const MlpPart& mlp, const Tensor& before_gelu,
+                    const Tensor& dz, MlpPart& gradients) {
+  add_matmul(gradients.b, transposed(gelu(before_gelu)), dz);
+  Tensor sums = Tensor::zeros(dz.backend(), gradients.b_bias.shape());
+  add_column_sums(sums, dz);
+  sums = group.all_reduce(PartialSum(sums));
+  accumulate(gradients.b_bias, sums, 1.0f / static_cast<float>(group.size()));
+  const Tensor d = gelu_backward(before_gelu, matmul(dz, transposed(mlp.b)));
+  add_matmul(gradients.a, transposed(x), d);
+  add_column_sums(gradients.a_bias, d);
+  return group.all_reduce(PartialSum(matmul(d, transposed(mlp.a))));
+}
+
+}  // namespace shard

@@ -1,0 +1,27 @@
+// expect: ranks 1, 2: your dropout(X) is masked by random numbers of this rank's own
+#include "common/ops.h"
+#include "exercises/07_transformer_block/1_dropout_masks.h"
+
+namespace shard {
+
+static RandomStream of_rank(const DropoutPlan& plan, const Communicator& group) {
+  return {plan.random.seed + static_cast<uint64_t>(group.rank()), plan.random.stream};
+}
+
+Tensor gelu_dropout(Communicator& group, const Tensor& h, int64_t hidden, const DropoutPlan& plan) {
+  return dropout(gelu(h), plan.probability, of_rank(plan, group),
+                 {plan.first_token, part_of(hidden, group.size(), group.rank()).begin, hidden});
+}
+
+Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor& dy, int64_t hidden,
+                             const DropoutPlan& plan) {
+  return gelu_backward(h, dropout(dy, plan.probability, of_rank(plan, group),
+                                  {plan.first_token, part_of(hidden, group.size(), group.rank()).begin, hidden}));
+}
+
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
+  return dropout(x, plan.probability, of_rank(plan, group),
+                 {plan.first_token + part_of(tokens, group.size(), group.rank()).begin, 0, x.columns()});
+}
+
+}  // namespace shard

@@ -1,0 +1,26 @@
+// expect: your db is the sum of the micro-batches' means
+#include "exercises/09_data_parallel/2_accumulate.h"
+
+namespace shard {
+
+Gradients accumulated_gradients(Communicator& group, const Tensor& a, const Tensor& bias,
+                                const std::vector<MicroBatch>& micro_batches) {
+  const int64_t in_out = a.elements(), out = bias.elements(), numbers = in_out + out;
+  Tensor bucket = Tensor::zeros(group.backend(), {numbers + 2});
+  Gradients sums{bucket.slice({0, in_out}).reshape(a.shape()), bucket.slice({in_out, numbers}),
+                 bucket.slice({numbers, numbers + 1})};
+  Tensor count = bucket.slice({numbers + 1, numbers + 2});
+  for (const MicroBatch& micro_batch : micro_batches) {
+    Gradients pass{Tensor::zeros(group.backend(), a.shape()), Tensor::zeros(group.backend(), bias.shape()),
+                   Tensor::zeros(group.backend(), {1})};
+    add_pass(pass, a, bias, micro_batch);
+    const float share = 1.0f / static_cast<float>(micro_batch.x.rows());
+    accumulate(sums.a, pass.a, share);
+    accumulate(sums.bias, pass.bias, share);
+    accumulate(sums.loss, pass.loss, share);
+  }
+  group.all_reduce(PartialSum(bucket));
+  return sums;
+}
+
+}  // namespace shard

@@ -1,0 +1,16 @@
+// expect: your norm on tp 2 × dp 2 is too large: every rank counted all it holds, what all tp ranks hold 2 times, what all dp ranks hold 2 times
+// ranks: 4
+#include <cmath>
+
+#include "common/ops.h"
+#include "exercises/10_tensor_and_data_parallel/2_gradient_norm.h"
+
+namespace shard {
+
+double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradients) {
+  Tensor squares = Tensor::zeros(grid.world().backend(), {1});
+  for (const HeldGradient& gradient : gradients) add_sum_of_squares(squares, gradient.part);
+  return std::sqrt(grid.world().all_reduce(PartialSum(squares)).to_host()[0]);
+}
+
+}  // namespace shard

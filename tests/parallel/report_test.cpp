@@ -1,0 +1,158 @@
+// What a run reports: one verdict for all ranks, the output of rank 0 alone, and the files for --json and --trace.
+#include "common/report.h"
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "common/mpi/session.h"
+#include "common/runtime.h"
+#include "common/trace.h"
+#include "tests/test_support.h"
+
+using namespace shard;
+
+namespace {
+
+/// A run of a program whose output is kept.
+struct Run {
+  Options options{"05_parallel_mlp", "a program"};
+  std::ostringstream said;
+  std::streambuf* console = std::cout.rdbuf(said.rdbuf());
+  Runtime runtime{options, session()};
+  Report report{runtime};
+  ~Run() { std::cout.rdbuf(console); }
+};
+
+/// Rank 0's name for a file that does not exist yet, on every rank.
+std::string new_file() {
+  const std::string mine = std::filesystem::temp_directory_path() / text("shard_report_test_", getpid(), ".json");
+  return world().gather_text(mine)[0];
+}
+
+nlohmann::json content_of(const std::string& file) {
+  world().barrier();
+  std::ifstream stream(file);
+  nlohmann::json content = nlohmann::json::parse(stream);
+  world().barrier();
+  if (world().rank() == 0) std::filesystem::remove(file);
+  return content;
+}
+
+int last_rank() { return world().size() - 1; }
+double on_last_rank(double value) { return world().rank() == last_rank() ? value : 0.0; }
+
+}  // namespace
+
+TEST_CASE("report: a check holds only if it holds on every rank, and NaN never does") {
+  {
+    Run run;
+    run.report.check("small on all", 1e-7, 1e-6);
+    run.report.check("yes", true);
+    CHECK(run.report.finish() == 0);
+    const std::string expected =
+        "  ok    small on all: error 1.0e-07, allowed 1.0e-06\n"
+        "  ok    yes\n"
+        "\n2 of 2 checks hold; largest error 1.0e-07 of 1.0e-06 allowed (small on all)\n";
+    CHECK(run.said.str() == (world().rank() == 0 ? expected : ""));
+  }
+  for (double bad : {1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    Run run;
+    run.report.check("fine", 0.0, 1e-6);
+    run.report.check("large on one rank", on_last_rank(bad), 1e-6);
+    CHECK(run.report.finish() == 1);
+    if (world().rank() == 0) {
+      CHECK(contains(run.said.str(), "  WRONG large on one rank: error " + scientific(bad)));
+      CHECK(contains(run.said.str(), "1 of 2 checks hold; largest error " + scientific(bad)));
+    }
+  }
+  Run run;
+  run.report.check("no on one rank", world().rank() != last_rank());
+  CHECK(run.report.finish() == 1);
+}
+
+TEST_CASE("report: a run without checks ends well") {
+  Run run;
+  CHECK(run.report.finish() == 0);
+  if (world().rank() == 0) CHECK(run.said.str() == "\n0 of 0 checks hold\n");
+}
+
+TEST_CASE("report: the JSON file") {
+  Run run;
+  run.options.json = new_file();
+  run.report.layout(world().size(), 1);
+  run.report.check("good", 1e-7, 1e-6);
+  run.report.check("broken", on_last_rank(NAN), 1e-6);
+  run.report.result("speed", 2.5);
+  run.report.result("losses", std::vector<double>{4, 3.5});
+  const Ledger before = run.runtime.ledger();
+  run.runtime.world().all_reduce(PartialSum(Tensor::zeros(run.runtime.backend(), {5})));
+  run.report.ledger(run.runtime.ledger().since(before));
+  CHECK(run.report.finish() == 1);
+
+  const nlohmann::json content = content_of(run.options.json);
+  CHECK(content["chapter"] == "05_parallel_mlp");
+  CHECK(contains(content["device"], "CPU ("));
+  CHECK(content["ranks"] == world().size());
+  CHECK(content["tp"] == world().size());
+  CHECK(content["dp"] == 1);
+  REQUIRE(content["checks"].size() == 2);
+  CHECK(content["checks"][0] == nlohmann::json{{"name", "good"}, {"error", 1e-7}, {"tolerance", 1e-6}, {"pass", true}});
+  CHECK(content["checks"][1]["error"].is_null());  // JSON has no NaN
+  CHECK(content["checks"][1]["pass"] == false);
+  REQUIRE(content["ledger"].size() == 1);
+  CHECK(content["ledger"][0]["op"] == "all_reduce");
+  CHECK(content["ledger"][0]["group"] == "world");
+  CHECK(content["ledger"][0]["calls"] == 1);
+  CHECK(content["ledger"][0]["bytes"] == 20);
+  CHECK(content["ledger"][0]["seconds"] >= 0.0);
+  CHECK(content["results"] == nlohmann::json{{"speed", 2.5}, {"losses", {4, 3.5}}});
+}
+
+TEST_CASE("report: files that cannot be written are refused by name") {
+  Run run;
+  run.options.json = "/no/such/folder/file";
+  const std::string message = message_of<UsageError>([&] { run.report.finish(); });
+  if (world().rank() == 0) CHECK(message == "--json /no/such/folder/file: the file cannot be written");
+  world().barrier();
+}
+
+TEST_CASE("trace: the bars of all ranks, with their names") {
+  const std::string file = new_file();
+  start_trace();
+  { const TraceRange range(TraceRow::compute, "forward", "layer 3"); }
+  world().barrier();
+  write_trace(world(), file);
+  const nlohmann::json events = content_of(file)["traceEvents"];
+  for (int rank = 0; rank < world().size(); ++rank) {
+    int forward = 0, barriers = 0;
+    for (const nlohmann::json& event : events) {
+      if (event["ph"] != "X" || event["pid"] != rank) continue;
+      CHECK(event["dur"] >= 0.0);
+      forward += event["name"] == "forward" && event["args"]["detail"] == "layer 3";
+      barriers += event["name"] == "barrier";
+    }
+    CHECK(forward == 1);
+    CHECK(barriers == 1);
+  }
+}
+
+TEST_CASE("runtime: the first line says program, ranks and device; alone is a group of one with a ledger of its own") {
+  Run run;
+  const std::string line = run.runtime.description();
+  CHECK(contains(line, text("05_parallel_mlp: ", world().size(),
+                            world().size() == 1 ? " rank on CPU (" : " ranks on CPU (")));
+  CHECK(contains(line, "; collectives by Open MPI "));
+  const std::unique_ptr<Communicator> group = run.runtime.alone();
+  group->all_reduce(PartialSum(Tensor::zeros(run.runtime.backend(), {5})));
+  CHECK(group->size() == 1);
+  CHECK(run.runtime.ledger().calls() == 0);
+}
+
+TEST_CASE("runtime: --device cuda is refused where there is none") {
+  Options options("05_parallel_mlp", "a program");
+  options.device = "cuda";
+  CHECK(contains(message_of<UsageError>([&] { Runtime(options, session()); }), "--device cuda: "));
+}

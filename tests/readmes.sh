@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# readmes.sh update|check [NN…]: the outputs that the READMEs show (of all chapters and the front page, or of chapters NN
+# only) are those of the programs. A README says where one belongs:
+#     <!-- run: PROGRAM --ranks N ARGS -->
+#     ```text
+#     ```
+# update runs PROGRAM and pastes its output between the fences. check runs it and compares: what depends on the machine
+# or the moment (see normalised) may differ. SHARD_BUILD names the build folder (build).
+set -euo pipefail
+export LC_ALL=C.UTF-8
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+bin=${SHARD_BUILD:-$root/build}/bin
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() { printf 'readmes: %s\n' "$*" >&2; exit 1; }
+
+# run RANKS PROGRAM ARGS…: its output.
+run() {
+  local status=0
+  [[ -x $bin/$2 ]] || fail "there is no program $bin/$2"
+  (cd "$work" && timeout 300 "$here/mpirun.sh" "$1" "$bin/$2" "${@:3}" 2>"$work/errors") || status=$?
+  ((status == 0)) || fail "$2 ${*:3} on $1 ranks ended with exit status $status: $(<"$work/errors")"
+}
+
+# Numbers and their units become #, runs of spaces one space. Left out: what stands after "on" in the first line (the
+# device), the name of the worst check, the points of a curve, and the text that a model writes.
+normalised() {
+  awk '/^ *[0-9.]* *[|+]/ { next }
+       /^What the model writes/ { writes = 1; print; next }
+       writes && !/checks hold/ { next }
+       { writes = 0; print }' |
+    sed -E -e 's/^([0-9]{2}_[a-z_]+: [0-9]+ ranks?) on .*/\1 on …/' -e 's/( allowed) \(.*\)$/\1/' \
+      -e 's/-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/#/g' -e 's/# (µs|ms|s|B|KB|MB|GB)([^A-Za-z]|$)/#\2/g' \
+      -e 's/\[[#.]+\]/[…]/' -e 's/ +/ /g' -e 's/ $//'
+}
+
+# blocks README: copies it to standard output with the blocks replaced by fresh output; keeps each block as it was and
+# as it would be in $work/old and $work/new, with a line that names it.
+blocks() {
+  local line program ranks args
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    [[ $line == '<!-- run:'* ]] || continue
+    [[ $line =~ ^'<!-- run: '([a-z0-9_]+)' --ranks '([0-9]+)(.*)' -->'$ ]] || fail "$1: what is $line?"
+    program=${BASH_REMATCH[1]} ranks=${BASH_REMATCH[2]}
+    read -ra args <<<"${BASH_REMATCH[3]}"
+    IFS= read -r line || true
+    [[ $line == '```text' ]] || fail "$1: \`\`\`text must follow $program's marker"
+    echo "== $program --ranks $ranks ${args[*]}" | tee -a "$work/old" >>"$work/new"
+    while IFS= read -r line && [[ $line != '```' ]]; do printf '%s\n' "$line"; done >>"$work/old"
+    [[ $line == '```' ]] || fail "$1: the block of $program does not end"
+    run "$ranks" "$program" "${args[@]}" >"$work/fresh"
+    cat "$work/fresh" >>"$work/new"
+    printf '%s\n' '```text' "$(<"$work/fresh")" '```'
+  done <"$1"
+}
+
+command=${1:-}
+[[ $command == update || $command == check ]] || fail 'usage: readmes.sh update|check [NN…]'
+shift
+readmes=()
+for number; do readmes+=("$root"/chapters/"$number"_*/README.md); done
+(($#)) || readmes=("$root"/README.md "$root"/chapters/*/README.md)
+
+shown=0 stale=0
+for readme in "${readmes[@]}"; do
+  [[ -f $readme ]] || fail "there is no $readme"
+  : >"$work/old"
+  : >"$work/new"
+  blocks "$readme" >"$work/updated"
+  shown=$((shown + $(grep -c '^== ' "$work/new" || true)))
+  if [[ $command == update ]]; then
+    cmp -s "$work/updated" "$readme" || cp "$work/updated" "$readme"
+  elif ! diff -U 2 --label "${readme#"$root/"}" --label 'a fresh run' \
+    <(normalised <"$work/old") <(normalised <"$work/new"); then
+    stale=$((stale + 1))
+  fi
+done
+echo "$shown outputs in ${#readmes[@]} READMEs, $stale READMEs differ"
+((shown > 0 && stale == 0)) || fail "the READMEs are not what the programs say: tests/readmes.sh update mends them"
