@@ -133,7 +133,7 @@ void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t
         reference::larger(worst, finite_difference_error(loss, weights[parameter->name], parameter->gradient.to_host(),
                                                          {seed, stream_of("entries")}, 3));
   }
-  report.check("gradients of all parameters", worst, 1e-3);
+  report.check("gradients of all parameters", worst, 1e-4);
 }
 
 double median(std::vector<double> values) {
