@@ -30,6 +30,9 @@ inline Tensor indices(const std::vector<int32_t>& values) {
   return Tensor::from(backend(), {std::ssize(values)}, std::span<const int32_t>(values));
 }
 
+/// Element i of the data of rank `rank`: small whole numbers, whose sums are exact.
+inline float element(int64_t rank, int64_t i) { return static_cast<float>((rank * 31 + i * 7) % 97 - 48); }
+
 /// The message of the Exception that `run` throws.
 template <class Exception = Error, class Run>
 std::string message_of(Run run) {

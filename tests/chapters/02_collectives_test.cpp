@@ -4,10 +4,8 @@
 
 using namespace shard;
 
-static float element(int rank, int64_t i) { return static_cast<float>((rank * 31 + i * 7) % 97 - 48); }
-
 TEST_CASE("ring all-reduce: sums of whole numbers are exact, for vectors shorter than the ring too") {
-  const int size = world().size();
+  const int64_t size = world().size();
   for (int64_t count : {0, 1, 2, 3, 5, 1000, 100'003}) {
     std::vector<float> mine, sum;
     for (int64_t i = 0; i < count; ++i) {

@@ -5,12 +5,6 @@
 using namespace shard;
 using reference::relative_error;
 
-static Matrix linear(const Matrix& x, const std::vector<Matrix>& parameters) {
-  return reference::add_bias(reference::matmul(x, parameters[0]), parameters[1]);
-}
-
-static Range my_part(int64_t whole) { return part_of(whole, world().size(), world().rank()); }
-
 static void check_layer(int64_t tokens, int64_t in, int64_t out) {
   INFO(tokens, " tokens, ", in, " → ", out);
   ColumnParallelLinear split(world(), "column", in, out, block_init), unsplit(alone(), "column", in, out, block_init);

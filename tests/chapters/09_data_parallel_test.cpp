@@ -82,7 +82,7 @@ TEST_CASE("data parallel: buckets hold every parameter once, from the last to th
     }
     CHECK(names == expected);
     CHECK(waiting == 0);
-    CHECK(elements == layers * (2 * 2 * width * width + 3 * width));
+    CHECK(elements == layers * (4 * width + 3) * width);
   }
 }
 

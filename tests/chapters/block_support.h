@@ -15,6 +15,14 @@ constexpr Init block_init{77, 0.3f, 0.5f};
 /// The block's forward pass in double precision. Parameters in the order of the block's parameters().
 using Forward = std::function<Matrix(const Matrix& x, const std::vector<Matrix>& parameters)>;
 
+/// X·A + b.
+inline Matrix linear(const Matrix& x, const std::vector<Matrix>& parameters) {
+  return reference::add_bias(reference::matmul(x, parameters[0]), parameters[1]);
+}
+
+/// This rank's part of `whole` rows or columns.
+inline Range my_part(int64_t whole) { return part_of(whole, world().size(), world().rank()); }
+
 inline std::vector<Matrix> values_of(const Parameters& parameters) {
   std::vector<Matrix> values;
   for (const Parameter* parameter : parameters) values.emplace_back(parameter->value);

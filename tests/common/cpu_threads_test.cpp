@@ -11,7 +11,7 @@ static std::vector<float> results(int threads) {
     return reference::to_tensor(*device, random_matrix(rows, columns, name));
   };
   const Tensor x = on_device(130, 96, "x"), a = on_device(96, 128, "a"), gain = on_device(1, 128, "gain");
-  Tensor dgain = on_device(1, 128, "dgain"), dbias = dgain.clone(), scores = on_device(130 * 2, 130, "scores");
+  Tensor dgain = on_device(1, 128, "dgain"), dbias = dgain.clone(), scores = on_device(260, 130, "scores");
   const Tensor h = gelu(matmul(x, a));
   const LayerNorm norm = layer_norm(h, gain, gain);
   const Tensor dropped = dropout(norm.y, 0.2f, {1, 2}, {0, 0, 128});

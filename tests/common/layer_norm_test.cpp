@@ -53,8 +53,8 @@ TEST_CASE("layer_norm: backward against finite differences, and gradients add up
   const auto difference = [&](const auto& loss, const Matrix& point, const Tensor& gradient) {
     return reference::finite_difference_error(loss, point, gradient.to_host(), {1, 2}, 40);
   };
-  const auto loss = [&](const Matrix& x_, const Matrix& gain_, const Matrix& bias_) {
-    return dot(reference::layer_norm(x_, gain_, bias_), c.dy);
+  const auto loss = [&](const Matrix& new_x, const Matrix& new_gain, const Matrix& new_bias) {
+    return dot(reference::layer_norm(new_x, new_gain, new_bias), c.dy);
   };
   CHECK(difference([&](const Matrix& point) { return loss(point, c.gain, c.bias); }, c.x, dx) < 1e-5);
   CHECK(difference([&](const Matrix& point) { return loss(c.x, point, c.bias); }, c.gain, dgain) < 1e-5);

@@ -6,56 +6,75 @@ using reference::relative_error;
 using reference::transpose;
 
 constexpr double tolerance = 1e-6;  // f32 sums of at most some hundred products
+constexpr std::pair<bool, bool> transpositions[] = {{false, false}, {false, true}, {true, false}, {true, true}};
 
-static Operand stored(const Tensor& matrix, bool as_transposed) { return {matrix, as_transposed}; }
+namespace {
 
-/// The matrix that, used transposed or not, is `factor`.
-static Tensor as_stored(const Matrix& factor, bool transposed) {
-  return tensor(transposed ? transpose(factor) : factor);
-}
-
-struct Product {
-  int64_t m, n, k;
+/// A factor that is stored as it is, or transposed: the product must be the same.
+struct Factor {
+  Tensor stored;
+  bool transposed;
+  Factor(const Matrix& matrix, bool as_transposed)
+      : stored(tensor(as_transposed ? transpose(matrix) : matrix)), transposed(as_transposed) {}
+  Operand operand() const { return {stored, transposed}; }
 };
 
-TEST_CASE("matmul: all four combinations of transposed factors, of all kinds of sizes") {
-  for (const Product& p :
-       {Product{7, 5, 3}, {1, 9, 13}, {9, 1, 13}, {13, 9, 1}, {1, 1, 17}, {31, 33, 65}, {64, 48, 96}, {127, 3, 130}}) {
-    const Matrix a = random_matrix(p.m, p.k, "a"), b = random_matrix(p.k, p.n, "b"), c = random_matrix(p.m, p.n, "c");
-    const Matrix product = reference::matmul(a, b), sum = reference::add(product, c);
-    for (bool a_transposed : {false, true}) {
-      for (bool b_transposed : {false, true}) {
-        INFO(p.m, " × ", p.n, " × ", p.k, ", transposed: ", a_transposed, " ", b_transposed);
-        const Tensor a_stored = as_stored(a, a_transposed), b_stored = as_stored(b, b_transposed);
-        CHECK(relative_error(matmul(stored(a_stored, a_transposed), stored(b_stored, b_transposed)), product) <
-              tolerance);
-        Tensor accumulated = tensor(c);
-        add_matmul(accumulated, stored(a_stored, a_transposed), stored(b_stored, b_transposed));
-        CHECK(relative_error(accumulated, sum) < tolerance);
-      }
+/// A batch of random matrices [rows × columns], stored as they are or transposed.
+struct BatchOfFactors {
+  std::vector<Matrix> matrices;
+  Tensor stored;
+  bool transposed;
+  BatchOfFactors(int64_t batch, int64_t rows, int64_t columns, const std::string& name, bool as_transposed)
+      : transposed(as_transposed) {
+    std::vector<float> all;
+    for (int64_t i = 0; i < batch; ++i) {
+      matrices.push_back(random_matrix(rows, columns, text(name, i)));
+      const std::vector<float> values = (transposed ? transpose(matrices.back()) : matrices.back()).floats();
+      all.insert(all.end(), values.begin(), values.end());
     }
+    stored = tensor(transposed ? Shape{batch, columns, rows} : Shape{batch, rows, columns}, all);
   }
+  Operand operand() const { return {stored, transposed}; }
+};
+
+void check_products(int64_t m, int64_t n, int64_t k) {
+  const Matrix a = random_matrix(m, k, "a"), b = random_matrix(k, n, "b"), c = random_matrix(m, n, "c");
+  const Matrix product = reference::matmul(a, b), sum = reference::add(product, c);
+  for (const auto& transposed : transpositions) {
+    INFO(m, " × ", n, " × ", k, ", transposed: ", transposed.first, " ", transposed.second);
+    const Factor left(a, transposed.first), right(b, transposed.second);
+    CHECK(relative_error(matmul(left.operand(), right.operand()), product) < tolerance);
+    Tensor accumulated = tensor(c);
+    add_matmul(accumulated, left.operand(), right.operand());
+    CHECK(relative_error(accumulated, sum) < tolerance);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("matmul: all four combinations of transposed factors, of all kinds of sizes") {
+  check_products(7, 5, 3);
+  check_products(1, 9, 13);
+  check_products(9, 1, 13);
+  check_products(13, 9, 1);
+  check_products(1, 1, 17);
+  check_products(31, 33, 65);
+  check_products(64, 48, 96);
+  check_products(127, 3, 130);
 }
 
 TEST_CASE("matmul: a batch is as many products") {
   const int64_t batch = 5, m = 9, n = 6, k = 11;
-  for (bool a_transposed : {false, true}) {
-    for (bool b_transposed : {false, true}) {
-      INFO("transposed: ", a_transposed, " ", b_transposed);
-      const Matrix a = random_matrix(batch, m * k, "a"), b = random_matrix(batch, k * n, "b");
-      const Tensor a_stored = tensor(a_transposed ? Shape{batch, k, m} : Shape{batch, m, k}, a);
-      const Tensor b_stored = tensor(b_transposed ? Shape{batch, n, k} : Shape{batch, k, n}, b);
-      const Tensor c = matmul(stored(a_stored, a_transposed), stored(b_stored, b_transposed));
-      REQUIRE(c.shape() == Shape{batch, m, n});
-      for (int64_t i = 0; i < batch; ++i) {
-        const Matrix a_i(
-            a_stored.reshape({batch, m * k}).slice({i, i + 1}).reshape({a_transposed ? k : m, a_transposed ? m : k}));
-        const Matrix b_i(
-            b_stored.reshape({batch, k * n}).slice({i, i + 1}).reshape({b_transposed ? n : k, b_transposed ? k : n}));
-        const Matrix expected =
-            reference::matmul(a_transposed ? transpose(a_i) : a_i, b_transposed ? transpose(b_i) : b_i);
-        CHECK(relative_error(c.reshape({batch, m * n}).slice({i, i + 1}), expected) < tolerance);
-      }
+  for (const auto& transposed : transpositions) {
+    INFO("transposed: ", transposed.first, " ", transposed.second);
+    const BatchOfFactors a(batch, m, k, "a", transposed.first), b(batch, k, n, "b", transposed.second);
+    Tensor c = matmul(a.operand(), b.operand());
+    REQUIRE(c.shape() == Shape{batch, m, n});
+    add_matmul(c, a.operand(), b.operand());  // twice the product
+    for (int64_t i = 0; i < batch; ++i) {
+      Matrix expected = reference::matmul(a.matrices[i], b.matrices[i]);
+      for (double& value : expected.values) value *= 2;
+      CHECK(relative_error(c.reshape({batch * m, n}).slice({i * m, (i + 1) * m}), expected) < tolerance);
     }
   }
 }

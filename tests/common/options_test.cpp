@@ -101,8 +101,11 @@ TEST_CASE("options: each kind of bad input has its sentence") {
 }
 
 TEST_CASE("options: a missing or repeated value is refused in one line that names the option") {
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--tokens"}, {"--tokens", "1", "--tokens", "2"}, {"--tokens="}, {"--data"}, {"--layouts=maybe"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--tokens"},
+                                                    {"--tokens", "1", "--tokens", "2"},
+                                                    {"--tokens="},
+                                                    {"--data"},
+                                                    {"--layouts=maybe"}}) {
     const std::string sentence = refusal(arguments);
     INFO(sentence);
     CHECK(contains(sentence, arguments[0].substr(0, arguments[0].find('='))));

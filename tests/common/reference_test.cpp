@@ -73,7 +73,7 @@ TEST_CASE("reference: products, transposition and bias on numbers that one can c
 }
 
 TEST_CASE("reference: attention of one position returns its value; a mask of zeros returns zero") {
-  const Matrix qkv = random_matrix(3, 3 * 8, "qkv");  // three sequences of one position
+  const Matrix qkv = random_matrix(3, 24, "qkv");  // three sequences of one position
   const Matrix out = reference::attention(qkv, 3, 2);
   for (int64_t i = 0; i < 3; ++i) {
     for (int64_t j = 0; j < 8; ++j) CHECK(out(i, j) == doctest::Approx(qkv(i, 16 + j)));
@@ -83,7 +83,7 @@ TEST_CASE("reference: attention of one position returns its value; a mask of zer
 }
 
 TEST_CASE("reference: the first positions of attention do not see the last") {
-  Matrix qkv = random_matrix(6, 3 * 8, "qkv");
+  Matrix qkv = random_matrix(6, 24, "qkv");
   const Matrix before = reference::attention(qkv, 1, 2);
   for (int64_t j = 0; j < 24; ++j) qkv(5, j) += 1;
   const Matrix after = reference::attention(qkv, 1, 2);

@@ -10,10 +10,7 @@ using reference::relative_error;
 
 namespace {
 
-/// Element i of rank `rank`'s data.
-float element(int rank, int64_t i) { return static_cast<float>((rank * 31 + i * 7) % 97 - 48); }
-
-std::vector<float> data_of(int rank, int64_t count) {
+std::vector<float> data_of(int64_t rank, int64_t count) {
   std::vector<float> values(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) values[static_cast<size_t>(i)] = element(rank, i);
   return values;
@@ -86,9 +83,10 @@ TEST_CASE("all_reduce_max: elementwise, of negative numbers too") {
 }
 
 TEST_CASE("all_gather: equal pieces one after the other") {
+  const int64_t size = world().size();
   const Tensor all = world().all_gather(my_data({3, 5}));
-  REQUIRE(all.shape() == Shape{3 * world().size(), 5});
-  for (int rank = 0; rank < world().size(); ++rank) {
+  REQUIRE(all.shape() == Shape{3 * size, 5});
+  for (int64_t rank = 0; rank < size; ++rank) {
     CHECK(all.slice({3 * rank, 3 * rank + 3}).to_host() == data_of(rank, 15));
   }
   const std::vector<int32_t> ids = world().all_gather(indices({world().rank(), 7})).to_host_int();
