@@ -18,7 +18,7 @@ struct Call {
   Collective op;
   int64_t count = 0;  // elements of the tensor given to it, on this rank
   DataType type = DataType::f32;
-  int64_t number = 0;  // of the calls on this communicator, from 1
+  int64_t number = 0;   // of the calls on this communicator, from 1
   bool uneven = false;  // the count may differ between ranks
 };
 std::string to_string(const Call& call);  // "all_reduce of 128 f32 (#37)"

@@ -26,8 +26,7 @@ SHARD_HOST_DEVICE inline T gelu(T x) {
 template <class T>
 SHARD_HOST_DEVICE inline T gelu_derivative(T x) {
   const T h = std::tanh(T(sqrt_2_over_pi) * (x + T(gelu_cubic) * x * x * x));
-  return T(0.5) * (T(1) + h) +
-         T(0.5) * x * (T(1) - h * h) * T(sqrt_2_over_pi) * (T(1) + T(3 * gelu_cubic) * x * x);
+  return T(0.5) * (T(1) + h) + T(0.5) * x * (T(1) - h * h) * T(sqrt_2_over_pi) * (T(1) + T(3 * gelu_cubic) * x * x);
 }
 
 /// Hyper-parameters of AdamW, and the step's number, from 1.

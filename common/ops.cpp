@@ -175,8 +175,8 @@ Tensor split_heads(const Tensor& x, int64_t first_column, int64_t batch, int64_t
 
 void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) {
   const Shape& shape = heads.shape();  // [batch·heads × context × head_width]
-  require(shape.rank() == 3 && x.rows() % shape[1] == 0 && shape[0] % (x.rows() / shape[1]) == 0, "merge_heads: ",
-          to_string(shape), " into ", to_string(x.shape()));
+  require(shape.rank() == 3 && x.rows() % shape[1] == 0 && shape[0] % (x.rows() / shape[1]) == 0,
+          "merge_heads: ", to_string(shape), " into ", to_string(x.shape()));
   columns_fit("merge_heads", x, first_column, heads.elements() / x.rows());
   backend_of("merge_heads", x, heads).merge_heads(x, first_column, heads);
 }
@@ -277,8 +277,7 @@ void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient, const T
   same_shape("adamw", weight, m);
   same_shape("adamw", weight, v);
   has("adamw", "the gradient's factor", gradient_factor, 1);
-  backend_of("adamw", weight, m, v, gradient, gradient_factor)
-      .adamw(weight, m, v, gradient, gradient_factor, hyper);
+  backend_of("adamw", weight, m, v, gradient, gradient_factor).adamw(weight, m, v, gradient, gradient_factor, hyper);
 }
 
 }  // namespace shard

@@ -19,9 +19,7 @@ Parameter::Parameter(Backend& backend, std::string the_name, Shard the_shard, ui
   value = Tensor::from(backend, shard.local(), std::span<const float>(values));
 }
 
-void Parameter::assign_whole(std::span<const float> whole) {
-  value.assign(std::span<const float>(shard.cut(whole)));
-}
+void Parameter::assign_whole(std::span<const float> whole) { value.assign(std::span<const float>(shard.cut(whole))); }
 
 void append(Parameters& list, const Parameters& more) { list.insert(list.end(), more.begin(), more.end()); }
 

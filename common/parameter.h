@@ -19,10 +19,10 @@ struct Init {
 };
 
 struct Parameter {
-  std::string name;    // GPT-2's name: "h.0.mlp.c_fc.weight"
-  Shard shard;         // this rank's part
-  Tensor value;        // [shard.local()]
-  Tensor gradient;     // the same shape; layers add to it
+  std::string name;                         // GPT-2's name: "h.0.mlp.c_fc.weight"
+  Shard shard;                              // this rank's part
+  Tensor value;                             // [shard.local()]
+  Tensor gradient;                          // the same shape; layers add to it
   std::function<void()> on_gradient_ready;  // see gradient_is_ready
 
   Parameter(Backend& backend, std::string name, Shard shard, uint64_t seed, float deviation, float mean = 0.0f);

@@ -32,9 +32,7 @@ static int64_t total(const std::vector<Range>& ranges) {
   return sum;
 }
 
-Shape Shard::local() const {
-  return whole.rank() == 1 ? Shape{total(columns)} : Shape{total(rows), total(columns)};
-}
+Shape Shard::local() const { return whole.rank() == 1 ? Shape{total(columns)} : Shape{total(rows), total(columns)}; }
 
 bool Shard::is_everything() const { return *this == all(whole); }
 
@@ -64,8 +62,8 @@ std::vector<float> Shard::cut(std::span<const float> whole_values) const {
 
 void Shard::paste(std::span<const float> local_values, std::span<float> whole_values) const {
   require(std::ssize(local_values) == local().elements() && std::ssize(whole_values) == whole.elements(),
-          "a part of shape ", to_string(local()), " of a whole ", to_string(whole), " was given ",
-          local_values.size(), " and ", whole_values.size(), " values");
+          "a part of shape ", to_string(local()), " of a whole ", to_string(whole), " was given ", local_values.size(),
+          " and ", whole_values.size(), " values");
   for_each_run([&](int64_t local_begin, int64_t whole_begin, int64_t length) {
     std::copy_n(local_values.begin() + local_begin, length, whole_values.begin() + whole_begin);
   });

@@ -91,8 +91,11 @@ void Report::ledger(const Ledger& ledger) {
   for (const LedgerRow& row : ledger.rows()) {
     rows.row({to_string(row.op), row.group, std::to_string(row.calls), bytes_text(static_cast<double>(row.bytes)),
               seconds_text(row.seconds)});
-    json_->ledger.push_back({{"op", to_string(row.op)}, {"group", row.group}, {"calls", row.calls}, {"bytes", row.bytes},
-                       {"seconds", row.seconds}});
+    json_->ledger.push_back({{"op", to_string(row.op)},
+                             {"group", row.group},
+                             {"calls", row.calls},
+                             {"bytes", row.bytes},
+                             {"seconds", row.seconds}});
   }
   if (ledger.rows().empty()) {
     line("  no communication");
@@ -124,8 +127,8 @@ int Report::finish() {
   if (worst == nullptr) {
     line("\n0 of 0 checks hold");
   } else {
-    line(text("\n", held, " of ", checks_.size(), " checks hold; largest error ", scientific(worst->error), " of ",
-              scientific(worst->tolerance), " allowed (", worst->name, ")"));
+    line(text("\n", held, " of ", checks_.size(), " checks hold; nearest to its limit: ", scientific(worst->error),
+              " of ", scientific(worst->tolerance), " allowed (", worst->name, ")"));
   }
   if (!runtime_.options().json.empty() && runtime_.world().rank() == 0) write_json();
   return held == checks_.size() ? 0 : 1;
@@ -134,14 +137,20 @@ int Report::finish() {
 void Report::write_json() const {
   nlohmann::json checks = nlohmann::json::array();
   for (const Check& check : checks_) {
-    checks.push_back({{"name", check.name}, {"error", check.error}, {"tolerance", check.tolerance},
-                      {"pass", check.pass}});
+    checks.push_back(
+        {{"name", check.name}, {"error", check.error}, {"tolerance", check.tolerance}, {"pass", check.pass}});
   }
   const std::string& file = runtime_.options().json;
   std::ofstream out(file);
-  out << nlohmann::json{{"chapter", runtime_.options().name()}, {"device", runtime_.backend().description()},
-                        {"ranks", runtime_.world().size()}, {"tp", tp_}, {"dp", dp_}, {"checks", checks},
-                        {"ledger", json_->ledger}, {"results", json_->results}}.dump(2)
+  out << nlohmann::json{{"chapter", runtime_.options().name()},
+                        {"device", runtime_.backend().description()},
+                        {"ranks", runtime_.world().size()},
+                        {"tp", tp_},
+                        {"dp", dp_},
+                        {"checks", checks},
+                        {"ledger", json_->ledger},
+                        {"results", json_->results}}
+             .dump(2)
       << "\n";
   require_usage(out.good(), "--json ", file, ": the file cannot be written");
 }

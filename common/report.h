@@ -26,10 +26,10 @@ class Table {
 size_t width_of(const std::string& text);
 
 // How numbers are written.
-std::string fixed(double value, int digits = 2);     // "3.14"
-std::string scientific(double value);                // "3.1e-06"
-std::string bytes_text(double bytes);                // "1.5 MB", in powers of 1000
-std::string seconds_text(double seconds);            // "1.50 ms"
+std::string fixed(double value, int digits = 2);  // "3.14"
+std::string scientific(double value);             // "3.1e-06"
+std::string bytes_text(double bytes);             // "1.5 MB", in powers of 1000
+std::string seconds_text(double seconds);         // "1.50 ms"
 
 class Report {
  public:

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "common/files.h"
 #include "common/mpi/session.h"
 #include "common/trace.h"
 
@@ -22,6 +23,8 @@ int run_in(MpiSession& session, Options& options, int argc, char** argv,
   session.configure(options.timeout, options.check_collectives);
   Runtime runtime(options, session);
   Report report(runtime);
+  require_writable(runtime.world(), "--json", options.json);
+  require_writable(runtime.world(), "--trace", options.trace);
   report.line(runtime.description());
   if (!options.trace.empty()) start_trace();
   body(runtime, report);
@@ -52,7 +55,8 @@ int run(Options& options, int argc, char** argv, const std::function<void(Runtim
     return run_in(session, options, argc, argv, body);
   } catch (const UsageError& error) {
     // Bad usage is the same on every rank, and rank 0 speaks for all; a rank that is alone with it speaks itself.
-    if (session.rank() == 0 || !session.rank_0_leaves_too()) std::cerr << options.name() << ": " << error.what() << std::endl;
+    if (session.rank() == 0 || !session.rank_0_leaves_too())
+      std::cerr << options.name() << ": " << error.what() << std::endl;
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "rank " << session.rank() << ": " << error.what() << std::endl;

@@ -32,9 +32,10 @@ std::string printable(const std::string& name) {
 // ---- The header. The functions here throw Error; the reader's constructor puts the file's name before the message.
 
 int64_t bytes_of_type(const std::string& type) {
-  static const std::map<std::string, int64_t> bytes = {
-      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"U16", 2}, {"I16", 2}, {"F16", 2},
-      {"BF16", 2}, {"U32", 4}, {"I32", 4}, {"F32", 4},     {"U64", 8},     {"I64", 8}, {"F64", 8}};
+  static const std::map<std::string, int64_t> bytes = {{"BOOL", 1},    {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1},
+                                                       {"F8_E5M2", 1}, {"U16", 2}, {"I16", 2}, {"F16", 2},
+                                                       {"BF16", 2},    {"U32", 4}, {"I32", 4}, {"F32", 4},
+                                                       {"U64", 8},     {"I64", 8}, {"F64", 8}};
   const auto found = bytes.find(type);
   require(found != bytes.end(), "its dtype ", printable(type), " is unknown");
   return found->second;
@@ -61,16 +62,11 @@ std::vector<int64_t> whole_numbers(const json& object, const char* key) {
 
 Shape shape_of(const std::vector<int64_t>& sizes) {
   switch (sizes.size()) {
-    case 0:
-      return {};
-    case 1:
-      return {sizes[0]};
-    case 2:
-      return {sizes[0], sizes[1]};
-    case 3:
-      return {sizes[0], sizes[1], sizes[2]};
-    case 4:
-      return {sizes[0], sizes[1], sizes[2], sizes[3]};
+    case 0: return {};
+    case 1: return {sizes[0]};
+    case 2: return {sizes[0], sizes[1]};
+    case 3: return {sizes[0], sizes[1], sizes[2]};
+    case 4: return {sizes[0], sizes[1], sizes[2], sizes[3]};
   }
   throw Error(text("its shape has ", sizes.size(), " sizes, more than the ", Shape::max_rank, " supported"));
 }
@@ -157,7 +153,8 @@ struct HeaderParser {
   void check_that_data_is_covered() const {
     std::vector<std::pair<std::pair<int64_t, int64_t>, const std::string*>> ranges;
     for (const auto& [entry_name, entry] : entries) ranges.push_back({{entry.begin, entry.end}, &entry_name});
-    std::ranges::stable_sort(ranges, {}, [](const auto& entry) { return entry.first; });  // equal ones stay in name order
+    std::ranges::stable_sort(ranges, {},
+                             [](const auto& entry) { return entry.first; });  // equal ones stay in name order
     int64_t covered = data_begin;
     for (const auto& [range, range_name] : ranges) {
       require(range.first >= covered, "the data of tensor ", printable(*range_name), " overlap another tensor's");

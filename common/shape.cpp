@@ -8,8 +8,8 @@ Shape::Shape(std::initializer_list<int64_t> sizes) : rank_(static_cast<int>(size
   int axis = 0;
   for (int64_t size : sizes) {
     require(size >= 0, "size ", axis, " of a shape is negative: ", size);
-    require(!__builtin_mul_overflow(product, size, &product),
-            "a shape's number of elements overflows 64 bits at size ", axis, " = ", size);
+    require(!__builtin_mul_overflow(product, size, &product), "a shape's number of elements overflows 64 bits at size ",
+            axis, " = ", size);
     sizes_[axis++] = size;
   }
 }

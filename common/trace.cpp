@@ -37,12 +37,19 @@ void write_trace(Communicator& world, const std::string& file) {
   tracing = false;
   nlohmann::json mine = nlohmann::json::array();
   for (TraceRow row : {TraceRow::compute, TraceRow::communication}) {
-    mine.push_back({{"ph", "M"}, {"name", "thread_name"}, {"pid", world.rank()}, {"tid", static_cast<int>(row)},
+    mine.push_back({{"ph", "M"},
+                    {"name", "thread_name"},
+                    {"pid", world.rank()},
+                    {"tid", static_cast<int>(row)},
                     {"args", {{"name", row == TraceRow::compute ? "compute" : "communication"}}}});
   }
   for (const Bar& bar : bars) {
-    mine.push_back({{"ph", "X"}, {"name", bar.name}, {"pid", world.rank()}, {"tid", static_cast<int>(bar.row)},
-                    {"ts", bar.begin * 1e6}, {"dur", (bar.end - bar.begin) * 1e6},
+    mine.push_back({{"ph", "X"},
+                    {"name", bar.name},
+                    {"pid", world.rank()},
+                    {"tid", static_cast<int>(bar.row)},
+                    {"ts", bar.begin * 1e6},
+                    {"dur", (bar.end - bar.begin) * 1e6},
                     {"args", {{"detail", bar.detail}}}});
   }
   nlohmann::json events = nlohmann::json::array();

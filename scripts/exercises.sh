@@ -290,7 +290,7 @@ solution() {
   id=$(exercise_named "${arguments[0]}")
   yours=$(answer_of "$id") theirs=$root/solutions/$(stem_of "$id").cpp
   [[ $(state_of "$id") != open ]] || $anyway ||
-    fail "$id is not solved yet. $(hint_offer "$id") ./learn solution $id --anyway shows the solution nevertheless."
+    fail "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the solution nevertheless."
   [[ -z $green ]] || colour=always
   # All lines in one hunk, without the task in the opening comment.
   diff -U 999 --color=$colour --label "yours: $(shown "$yours")" --label "solution: $(shown "$theirs")" \

@@ -24,16 +24,20 @@ run() {
   ((status == 0)) || fail "$2 ${*:3} on $1 ranks ended with exit status $status: $(<"$work/errors")"
 }
 
-# Numbers and their units become #, runs of spaces one space. Left out: what stands after "on" in the first line (the
-# device), the name of the worst check, the points of a curve, and the text that a model writes.
+# What may differ from run to run: times, rates, percentages, errors and losses (all that has a decimal point or an
+# exponent, but sizes in KB and MB), the device, the name of the check nearest its limit, the points of a curve, the text
+# that a model writes, and what depends on the length of the repository's own text. Counts, shapes, bytes, whole-number
+# matrices and words must be the same. Runs of spaces count as one.
 normalised() {
   awk '/^ *[0-9.]* *[|+]/ { next }
        /^What the model writes/ { writes = 1; print; next }
        writes && !/checks hold/ { next }
+       /^  (grid|data): |^ *all_reduce +dp |^  (the library|peak: )/ { gsub(/[0-9]+/, "#") }
        { writes = 0; print }' |
     sed -E -e 's/^([0-9]{2}_[a-z_]+: [0-9]+ ranks?) on .*/\1 on …/' -e 's/( allowed) \(.*\)$/\1/' \
-      -e 's/-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/#/g' -e 's/# (µs|ms|s|B|KB|MB|GB)([^A-Za-z]|$)/#\2/g' \
-      -e 's/\[[#.]+\]/[…]/' -e 's/ +/ /g' -e 's/ $//'
+      -e 's/-?[0-9]+(\.[0-9]+)?e[-+]?[0-9]+/#/g' -e 's/[0-9.]+ (MB resident|tokens\/s|%)/# \1/g' \
+      -e 's/[0-9]+(\.[0-9]+)? (µs|ms|s)([^A-Za-z]|$)/#\3/g' -e 's/([0-9])\.([0-9]+ [KM]B)/\1,\2/g' \
+      -e 's/-?[0-9]+\.[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
 }
 
 # blocks README: copies it to standard output with the blocks replaced by fresh output; keeps each block as it was and

@@ -20,9 +20,9 @@ void show_worked_example(Runtime& runtime, Report& report) {
   Communicator& world = runtime.world();
   const WorkedExample example = worked_example();
   const Range part = part_of(4, world.size(), world.rank());
-  const Tensor x = columns_of(to_tensor(runtime.backend(), example.x), part);     // [4 × 4/t]
-  const Tensor a = to_tensor(runtime.backend(), example.a).slice(part);           // [4/t × 4]
-  const Tensor term = matmul(x, a);                                               // [4 × 4]
+  const Tensor x = columns_of(to_tensor(runtime.backend(), example.x), part);  // [4 × 4/t]
+  const Tensor a = to_tensor(runtime.backend(), example.a).slice(part);        // [4/t × 4]
+  const Tensor term = matmul(x, a);                                            // [4 × 4]
   const std::string mine = side_by_side({{text("X", world.rank(), " ="), drawn(Matrix(x))},
                                          {text("A", world.rank(), " ="), drawn(Matrix(a))},
                                          {text("X", world.rank(), "·A", world.rank(), " ="), drawn(Matrix(term))}});
@@ -124,8 +124,8 @@ int main(int argc, char** argv) {
   options.size("--out", sizes.out, "columns of A and Y");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     report.layout(runtime.world().size(), 1);
-    require_usage(sizes.in >= runtime.world().size(), "--in ", sizes.in, " cannot be cut into ",
-                  runtime.world().size(), " parts: one for each rank");
+    require_usage(sizes.in >= runtime.world().size(), "--in ", sizes.in, " cannot be cut into ", runtime.world().size(),
+                  " parts: one for each rank");
     const auto elements = 1.0 * sizes.tokens * (sizes.in + sizes.out) + 1.0 * sizes.in * sizes.out;
     require_memory(50 * elements * runtime.world().size(),
                    text("--tokens ", sizes.tokens, " × --in ", sizes.in, " × --out ", sizes.out));

@@ -3,11 +3,11 @@
 
 #include "chapters/01_gemm/worked_example.h"
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
-#include "common/timing.h"
 #include "common/compare.h"
 #include "common/ops.h"
 #include "common/reference.h"
 #include "common/runtime.h"
+#include "common/timing.h"
 
 using namespace shard;
 using namespace shard::reference;

@@ -1,10 +1,10 @@
 // What chapter 05 asks of a design of the MLP: its numbers at a small size, its communication and its time at a large
 // one. A design is a class like ParallelMlp: same constructor, forward, backward and parameters.
 #pragma once
-#include "common/timing.h"
 #include "common/compare.h"
 #include "common/reference.h"
 #include "common/runtime.h"
+#include "common/timing.h"
 
 namespace shard {
 

@@ -4,8 +4,8 @@
 
 namespace shard {
 
-ParallelMlp::ParallelMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
-                         const Init& init, float projection)
+ParallelMlp::ParallelMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden, const Init& init,
+                         float projection)
     : up_(group, name + ".c_fc", width, hidden, init),
       down_(group, name + ".c_proj", hidden, width, init.with_weight(projection)) {}
 
@@ -15,9 +15,9 @@ Tensor ParallelMlp::forward(const Tensor& x) {  // x: [tokens × width], the sam
   return down_.forward(gelu(up_output_));       // … so GeLU needs no communication; one all-reduce inside, bias once
 }
 
-Tensor ParallelMlp::backward(const Tensor& dz) {           // dz: [tokens × width], the same on every rank
-  const Tensor dh = down_.backward(dz);                    // [tokens × hidden/t], no communication
-  return up_.backward(gelu_backward(up_output_, dh));      // [tokens × width], one all-reduce inside
+Tensor ParallelMlp::backward(const Tensor& dz) {       // dz: [tokens × width], the same on every rank
+  const Tensor dh = down_.backward(dz);                // [tokens × hidden/t], no communication
+  return up_.backward(gelu_backward(up_output_, dh));  // [tokens × width], one all-reduce inside
 }
 //! [05-mlp]
 

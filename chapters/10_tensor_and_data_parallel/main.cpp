@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "chapters/10_tensor_and_data_parallel/gpt_reference.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "chapters/10_tensor_and_data_parallel/self_checks.h"
 #include "chapters/10_tensor_and_data_parallel/training.h"
-#include "common/compare.h"
+#include "common/files.h"
 #include "common/runtime.h"
 
 using namespace shard;
@@ -19,7 +19,7 @@ struct Settings {
   double validation_fraction = 0.1;
   int64_t eval_every = 0, sample = 200, check_steps = 3;
   bool layouts = false;
-  std::string curve = SHARD_BINARY_DIR "/loss.svg";
+  std::string curve;
 };
 
 void add_options(Options& options, Settings& s) {
@@ -46,11 +46,12 @@ void add_options(Options& options, Settings& s) {
   options.size("--check-steps", s.check_steps, "steps compared with an unsplit model before training; 0: none", 0,
                1000);
   options.flag("--layouts", s.layouts, "train a few steps in every layout that fits, and compare the losses");
-  options.text("--curve", s.curve, "file for the loss curve (SVG)");
+  options.text("--curve", s.curve, "file for the loss curve (SVG); without it, loss.svg in the build folder");
 }
 
 /// Fills in the sizes of the grid that were not given, and refuses what cannot be: a sentence names the options.
 void complete(Settings& s, int ranks) {
+  if (s.curve.empty()) s.curve = SHARD_BINARY_DIR "/loss.svg";
   if (s.tp == 0 && s.dp == 0) s.dp = 1;
   if (s.tp == 0) s.tp = std::max<int64_t>(1, ranks / s.dp);
   if (s.dp == 0) s.dp = std::max<int64_t>(1, ranks / s.tp);
@@ -63,7 +64,9 @@ void complete(Settings& s, int ranks) {
                 " has too few sequences for --dp ", s.dp, " × --accumulate ", s.training.accumulate);
   const auto width = static_cast<double>(s.sizes.width), layers = static_cast<double>(s.sizes.layers);
   const auto tokens = static_cast<double>(s.training.batch * s.sizes.context) / static_cast<double>(s.dp);
-  const double weights = 16.0 * 12.0 * layers * width * width / static_cast<double>(s.tp);
+  const double models =
+      (s.check_steps > 0 ? 1.0 : 0.0) + 1.0 / static_cast<double>(s.tp);  // an unsplit one, and a part
+  const double weights = 16.0 * 12.0 * layers * width * width * models;
   const double activations =
       4.0 * tokens * layers * (16 * width + 3.0 * static_cast<double>(s.sizes.heads * s.sizes.context));
   require_memory(weights + activations, text("--layers ", s.sizes.layers, " × --width ", s.sizes.width, " × --batch ",
@@ -76,64 +79,6 @@ void describe(Report& report, const Settings& s, Gpt& model, const TextData& dat
                    ", ", model.parameter_count(), " parameters"));
   report.line(text("  data: ", data.training_tokens(), " characters to learn from, ", data.validation_tokens(),
                    " to validate on; ", s.training.batch, " sequences a step"));
-}
-
-/// The first steps beside an unsplit model on every rank: losses, gradient norms and the gradients of the last of them.
-void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, const Settings& s,
-                           const TextData& data) {
-  report.heading(text("The first ", s.check_steps, " steps beside an unsplit model"));
-  const Init init{s.training.seed, 0.02f, 0.0f};
-  const auto alone = runtime.alone();
-  ProcessGrid single(*alone, 1, 1);
-  Gpt split(grid.tp(), s.sizes, init), whole(single.tp(), s.sizes, init);
-  Trainer split_trainer(grid, split, s.training), whole_trainer(single, whole, s.training);
-  double loss_error = 0, norm_error = 0;
-  for (int64_t step = 0; step < s.check_steps; ++step) {
-    const auto batch = [&](Range range) {
-      return training_batch(runtime.backend(), data, s.training.seed, step, range);
-    };
-    const Trainer::Step got = split_trainer.step(step, batch), expected = whole_trainer.step(step, batch);
-    loss_error = reference::larger(loss_error, std::abs(got.loss / expected.loss - 1));
-    norm_error = reference::larger(norm_error, std::abs(got.gradient_norm / expected.gradient_norm - 1));
-  }
-  double gradients = 0;
-  for (size_t i = 0; i < split.parameters().size(); ++i) {
-    gradients = reference::larger(gradients, gradient_error(*split.parameters()[i], *whole.parameters()[i]));
-  }
-  report.check("losses", loss_error, 1e-5);
-  report.check("gradient norms", norm_error, 1e-4);
-  report.check("gradients of every parameter", gradients, 1e-3);  // after updates from slightly different weights
-}
-
-/// A tiny model's gradients against central differences of the same model in double precision.
-void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t seed) {
-  report.heading("A tiny GPT's gradients against finite differences in double precision");
-  const GptSizes sizes{11, 7, 12, 3, 2};
-  constexpr int64_t batch = 2;
-  const auto alone = runtime.alone();
-  Gpt model(*alone, sizes, {seed, 0.3f, 0.3f});
-  std::vector<int32_t> tokens, targets;
-  for (int64_t i = 0; i < batch * sizes.context; ++i) {
-    tokens.push_back(static_cast<int32_t>(RandomStream{seed, 1}.below(11, static_cast<uint64_t>(i))));
-    targets.push_back(static_cast<int32_t>(RandomStream{seed, 2}.below(11, static_cast<uint64_t>(i))));
-  }
-  const Shape shape{batch * sizes.context};
-  model.forward(Tensor::from(runtime.backend(), shape, std::span<const int32_t>(tokens)),
-                Tensor::from(runtime.backend(), shape, std::span<const int32_t>(targets)), batch);
-  model.backward(1.0f / static_cast<float>(shape.elements()));
-  ReferenceWeights weights = weights_of(model);
-  double worst = 0;
-  for (const Parameter* parameter : model.parameters()) {
-    const auto loss = [&](const reference::Matrix& point) {
-      ReferenceWeights changed = weights;
-      changed[parameter->name] = point;
-      return reference_loss(changed, sizes, tokens, targets, batch);
-    };
-    worst =
-        reference::larger(worst, finite_difference_error(loss, weights[parameter->name], parameter->gradient.to_host(),
-                                                         {seed, stream_of("entries")}, 3));
-  }
-  report.check("gradients of all parameters", worst, 1e-4);
 }
 
 double median(std::vector<double> values) {
@@ -183,6 +128,7 @@ int main(int argc, char** argv) {
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     s.training.seed = options.seed;
     complete(s, runtime.world().size());
+    require_writable(runtime.world(), "--curve", s.curve);
     report.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
     const auto characters =
         code_points(read_text(s.data), s.data.empty() ? "the repository's text" : "--data " + s.data);
@@ -196,7 +142,7 @@ int main(int argc, char** argv) {
     describe(report, s, model, data);
     if (s.check_steps > 0) {
       check_against_finite_differences(runtime, report, s.training.seed);
-      check_against_unsplit(runtime, report, grid, s, data);
+      check_against_unsplit(runtime, report, grid, s.sizes, s.training, data, s.check_steps);
     }
     report.heading("Training");
     const Ledger before = runtime.ledger();

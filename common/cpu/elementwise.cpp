@@ -10,7 +10,8 @@ namespace shard {
 void CpuBackend::copy(Tensor& to, const Tensor& from) {
   const float* source = from.data<float>();
   float* target = to.data<float>();
-  parallel_for(to.elements(), 1, [=](int64_t begin, int64_t end) { std::copy(source + begin, source + end, target + begin); });
+  parallel_for(to.elements(), 1,
+               [=](int64_t begin, int64_t end) { std::copy(source + begin, source + end, target + begin); });
 }
 
 void CpuBackend::fill(Tensor& x, float value) {

@@ -9,9 +9,8 @@ namespace shard {
 /// C [m × n] ← A·B + beta·C for one pair of matrices.
 static void product(float* c, const float* a, bool a_transposed, const float* b, bool b_transposed, int64_t m,
                     int64_t n, int64_t k, float beta) {
-  const dnnl_status_t status =
-      dnnl_sgemm(a_transposed ? 'T' : 'N', b_transposed ? 'T' : 'N', m, n, k, 1.0f, a, a_transposed ? m : k, b,
-                 b_transposed ? k : n, beta, c, n);
+  const dnnl_status_t status = dnnl_sgemm(a_transposed ? 'T' : 'N', b_transposed ? 'T' : 'N', m, n, k, 1.0f, a,
+                                          a_transposed ? m : k, b, b_transposed ? k : n, beta, c, n);
   require(status == dnnl_success, "dnnl_sgemm of ", m, " × ", n, " × ", k, " failed with status ", int{status});
 }
 

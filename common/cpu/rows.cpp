@@ -87,18 +87,16 @@ void CpuBackend::split_heads(Tensor& heads, const Tensor& x, int64_t first_colum
   float* out = heads.data<float>();
   const float* in = x.data<float>();
   const int64_t head_width = heads.columns();
-  for_each_head_vector(heads, x, first_column, [=](int64_t token, int64_t head) {
-    std::copy_n(in + token, head_width, out + head);
-  });
+  for_each_head_vector(heads, x, first_column,
+                       [=](int64_t token, int64_t head) { std::copy_n(in + token, head_width, out + head); });
 }
 
 void CpuBackend::merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) {
   float* out = x.data<float>();
   const float* in = heads.data<float>();
   const int64_t head_width = heads.columns();
-  for_each_head_vector(heads, x, first_column, [=](int64_t token, int64_t head) {
-    std::copy_n(in + head, head_width, out + token);
-  });
+  for_each_head_vector(heads, x, first_column,
+                       [=](int64_t token, int64_t head) { std::copy_n(in + head, head_width, out + token); });
 }
 
 void CpuBackend::causal_softmax(Tensor& scores, float scale) {

@@ -9,8 +9,7 @@
 namespace shard {
 
 /// Throws Error with the call's name, MPI's own message, file and line.
-inline void check_mpi(int result, const char* call,
-                      std::source_location where = std::source_location::current()) {
+inline void check_mpi(int result, const char* call, std::source_location where = std::source_location::current()) {
   if (result == MPI_SUCCESS) return;
   char message[MPI_MAX_ERROR_STRING] = "";
   int length = 0;

@@ -137,11 +137,21 @@ class ReduceWork : public Work {
 
 }  // namespace
 
+static int rank_in(MPI_Comm comm) {
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(comm, &rank), "MPI_Comm_rank");
+  return rank;
+}
+
+static int size_of_group(MPI_Comm comm) {
+  int size = 1;
+  check_mpi(MPI_Comm_size(comm, &size), "MPI_Comm_size");
+  return size;
+}
+
 MpiCommunicator::MpiCommunicator(Backend& backend, Ledger& ledger, MPI_Comm comm, const std::string& name,
                                  StatusBoard& board, const MpiSettings& settings)
-    : Communicator(backend, ledger, [&] { int r = 0; MPI_Comm_rank(comm, &r); return r; }(),
-                   [&] { int s = 1; MPI_Comm_size(comm, &s); return s; }(), name),
-      group_(comm, name, board, settings) {}
+    : Communicator(backend, ledger, rank_in(comm), size_of_group(comm), name), group_(comm, name, board, settings) {}
 
 std::unique_ptr<Communicator> MpiCommunicator::make_part(int color, const std::string& name) {
   return std::make_unique<MpiCommunicator>(backend(), ledger(), group_.split(color), name, group_.board(),
@@ -152,8 +162,7 @@ std::unique_ptr<Work> MpiCommunicator::start_sum(Tensor& x) { return std::make_u
 
 std::unique_ptr<Work> MpiCommunicator::start_max(Tensor& x) { return std::make_unique<ReduceWork>(group_, x, MPI_MAX); }
 
-std::unique_ptr<Work> MpiCommunicator::start_gather(Tensor& all, const Tensor& piece,
-                                                    std::span<const int64_t> counts) {
+std::unique_ptr<Work> MpiCommunicator::start_gather(Tensor& all, const Tensor& piece, std::span<const int64_t> counts) {
   auto work = std::make_unique<RequestWork>(group_, counts);
   const MPI_Datatype type = mpi_type(piece.type());
   check_mpi(MPI_Iallgatherv(piece.address(), mpi_count(piece.elements()), type, all.address(),

@@ -75,10 +75,10 @@ void MpiGroup::wait(const std::function<bool()>& done) const {
     next_look = now() + patience;
     const int left = board_.first_that_left(world_ranks_);
     if (left >= 0) left_since = std::min(left_since, now());
-    require(now() - left_since < grace, "rank ", left, " left while others of ", name_, " wait for it: ",
-            board_.describe(world_ranks_));
-    require(now() - start < settings_.timeout, "gave up after ", settings_.timeout, " s (--timeout): ",
-            board_.describe(world_ranks_));
+    require(now() - left_since < grace, "rank ", left, " left while others of ", name_,
+            " wait for it: ", board_.describe(world_ranks_));
+    require(now() - start < settings_.timeout, "gave up after ", settings_.timeout,
+            " s (--timeout): ", board_.describe(world_ranks_));
   }
   board_.computes();
 }

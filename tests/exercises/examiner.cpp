@@ -118,8 +118,8 @@ Matrix Examiner::random_integers(int64_t rows, int64_t columns, std::string_view
   Matrix matrix(rows, columns);
   const RandomStream random{20, stream_of(name)};
   for (size_t i = 0; i < matrix.values.size(); ++i) {
-    matrix.values[i] = static_cast<double>(random.below(static_cast<uint64_t>(2 * largest + 1), i)) -
-                       static_cast<double>(largest);
+    matrix.values[i] =
+        static_cast<double>(random.below(static_cast<uint64_t>(2 * largest + 1), i)) - static_cast<double>(largest);
   }
   return matrix;
 }

@@ -24,7 +24,9 @@ class WatchedGroup : public Communicator {
         group_(group),
         listener_(std::move(listener)) {}
 
-  std::unique_ptr<Communicator> make_part(int color, const std::string& name) override { return group_.split(color, name); }
+  std::unique_ptr<Communicator> make_part(int color, const std::string& name) override {
+    return group_.split(color, name);
+  }
 
  protected:
   /// The sum is taken at once, in a copy: until the wait, the tensor holds this rank's term, always.

@@ -57,4 +57,8 @@ refuses '--data /no/such/file: ' 2 10_tensor_and_data_parallel --data /no/such/f
 refuses "--data $work/empty.txt: " 1 10_tensor_and_data_parallel --data "$work/empty.txt"
 refuses '--context 64 ' 1 10_tensor_and_data_parallel --data "$work/short.txt"
 refuses "--data $work/latin.txt: " 1 10_tensor_and_data_parallel --data "$work/latin.txt"
+for option in --json --trace; do
+  refuses "$option /no/such/folder/file: the file cannot be written" 2 03_row_parallel_gemm "$option" /no/such/folder/file
+done
+refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel --curve /no/such/folder/file
 finish

@@ -23,12 +23,12 @@ void examine(Examiner& examiner) {
 
   const Ledger before = examiner.ledger();
   const Tensor y = row_parallel_scattered(world, my_x, my_a, examiner.vector(bias));
-  examiner.expect("Y", y, expected,
-                  {Suspect::extra("bias", bias_rows, "the bias was added on every rank, before the sum",
-                                  [](double c) { return c > 0; }),
-                   Suspect::extra("bias", bias_rows, "the bias is missing", [](double c) { return c < 0; }),
-                   Suspect::result("this rank's own term, plus bias: the terms of the other ranks were never added",
-                                   own_term)});
+  examiner.expect(
+      "Y", y, expected,
+      {Suspect::extra("bias", bias_rows, "the bias was added on every rank, before the sum",
+                      [](double c) { return c > 0; }),
+       Suspect::extra("bias", bias_rows, "the bias is missing", [](double c) { return c < 0; }),
+       Suspect::result("this rank's own term, plus bias: the terms of the other ranks were never added", own_term)});
   examiner.expect_ledger("one reduce_scatter of tokens × out", before, {{Collective::reduce_scatter, 1, 13 * 7 * 4}});
 }
 

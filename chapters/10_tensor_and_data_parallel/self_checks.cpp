@@ -1,0 +1,65 @@
+#include "chapters/10_tensor_and_data_parallel/self_checks.h"
+
+#include <cmath>
+
+#include "chapters/10_tensor_and_data_parallel/gpt_reference.h"
+#include "chapters/10_tensor_and_data_parallel/training.h"
+#include "common/compare.h"
+
+namespace shard {
+
+void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, const GptSizes& sizes,
+                           const TrainingSettings& settings, const TextData& data, int64_t steps) {
+  report.heading(text("The first ", steps, " steps beside an unsplit model"));
+  const Init init{settings.seed, 0.02f, 0.0f};
+  const auto alone = runtime.alone();
+  ProcessGrid single(*alone, 1, 1);
+  Gpt split(grid.tp(), sizes, init), whole(single.tp(), sizes, init);
+  Trainer split_trainer(grid, split, settings), whole_trainer(single, whole, settings);
+  double loss_error = 0, norm_error = 0;
+  for (int64_t step = 0; step < steps; ++step) {
+    const auto batch = [&](Range range) { return training_batch(runtime.backend(), data, settings.seed, step, range); };
+    const Trainer::Step got = split_trainer.step(step, batch), expected = whole_trainer.step(step, batch);
+    loss_error = reference::larger(loss_error, std::abs(got.loss / expected.loss - 1));
+    norm_error = reference::larger(norm_error, std::abs(got.gradient_norm / expected.gradient_norm - 1));
+  }
+  double gradients = 0;
+  for (size_t i = 0; i < split.parameters().size(); ++i) {
+    gradients = reference::larger(gradients, gradient_error(*split.parameters()[i], *whole.parameters()[i]));
+  }
+  report.check("losses", loss_error, 1e-5);
+  report.check("gradient norms", norm_error, 1e-4);
+  report.check("gradients of every parameter", gradients, 1e-3);  // after updates from slightly different weights
+}
+
+void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t seed) {
+  report.heading("A tiny GPT's gradients against finite differences in double precision");
+  const GptSizes sizes{11, 7, 12, 3, 2};
+  constexpr int64_t batch = 2;
+  const auto alone = runtime.alone();
+  Gpt model(*alone, sizes, {seed, 0.3f, 0.3f});
+  std::vector<int32_t> tokens, targets;
+  for (int64_t i = 0; i < batch * sizes.context; ++i) {
+    tokens.push_back(static_cast<int32_t>(RandomStream{seed, 1}.below(11, static_cast<uint64_t>(i))));
+    targets.push_back(static_cast<int32_t>(RandomStream{seed, 2}.below(11, static_cast<uint64_t>(i))));
+  }
+  const Shape shape{batch * sizes.context};
+  model.forward(Tensor::from(runtime.backend(), shape, std::span<const int32_t>(tokens)),
+                Tensor::from(runtime.backend(), shape, std::span<const int32_t>(targets)), batch);
+  model.backward(1.0f / static_cast<float>(shape.elements()));
+  ReferenceWeights weights = weights_of(model);
+  double worst = 0;
+  for (const Parameter* parameter : model.parameters()) {
+    const auto loss = [&](const reference::Matrix& point) {
+      ReferenceWeights changed = weights;
+      changed[parameter->name] = point;
+      return reference_loss(changed, sizes, tokens, targets, batch);
+    };
+    worst =
+        reference::larger(worst, finite_difference_error(loss, weights[parameter->name], parameter->gradient.to_host(),
+                                                         {seed, stream_of("entries")}, 3));
+  }
+  report.check("gradients of all parameters", worst, 1e-4);
+}
+
+}  // namespace shard
