@@ -275,7 +275,7 @@ TEST_CASE("ledger: every collective is entered once, with the bytes of this rank
   }
   CHECK(ledger().since(before).calls() == 8);
   CHECK(ledger().since(before).bytes() == 7 * 80);
-  CHECK(ledger().since(before).seconds() >= 0);
+  CHECK(ledger().since(before).seconds() > 0);  // eight calls take some time, if only nanoseconds
 }
 
 TEST_CASE("ledger: the groups have rows of their own") {
