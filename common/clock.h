@@ -4,6 +4,7 @@
 
 namespace shard {
 
+/// Seconds, from a clock that never goes back.
 inline double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }

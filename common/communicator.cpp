@@ -3,7 +3,6 @@
 #include <cmath>
 #include <exception>
 #include <iostream>
-#include <new>
 
 #include "common/backend.h"
 #include "common/clock.h"
@@ -12,10 +11,17 @@
 namespace shard {
 
 std::string to_string(const Call& call) {
-  if (call.op == Collective::barrier || call.op == Collective::gather_text || call.op == Collective::split) {
+  if (call.op == Collective::barrier || call.op >= Collective::gather_text) {  // these move no tensor
     return text(to_string(call.op), " (#", call.number, ")");
   }
   return text(to_string(call.op), " of ", call.count, " ", to_string(call.type), " (#", call.number, ")");
+}
+
+void require_fit(int from, int64_t sent, int to, int64_t expected) {
+  require(sent <= expected, "send_receive: rank ", from, " sent more than the ", expected, " elements that rank ", to,
+          " expects");
+  require(sent == expected, "send_receive: rank ", from, " sent ", sent, " of the ", expected, " elements that rank ",
+          to, " expects");
 }
 
 PendingSum::PendingSum(Communicator& group, const PartialSum& term, std::unique_ptr<Work> work)
@@ -28,19 +34,21 @@ PendingSum::~PendingSum() {
   } catch (const std::exception& error) {
     std::cerr << "a pending all_reduce on " << group_->name() << " failed: " << error.what() << std::endl;
   }
-  // Still not done: the program is ending, and the collective may go on writing. Its memory stays, on purpose.
-  if (work_) static_cast<void>(new (std::nothrow) Tensor(term_));
+  // Still not done: the program is ending, and the collective may go on writing. It and its memory stay, on purpose.
+  static_cast<void>(work_.release());
 }
 
 Tensor PendingSum::wait() {
   require(work_ != nullptr, "wait() was called twice on one pending sum");
   const double start = now();
   {
-    TraceRange range(TraceRow::communication, "wait for all_reduce", group_->name());
+    const bool has_clock = work_->time() != nullptr;
+    TraceRange range(TraceRow::communication, has_clock ? "all_reduce" : "wait for all_reduce", group_->name());
     work_->wait();
+    range.measured_by(work_->time());
   }
+  group_->enter(Collective::all_reduce, 0, 0, now() - start, work_->time());
   work_.reset();
-  group_->ledger().add(Collective::all_reduce, group_->name(), 0, 0, now() - start);
   return std::move(term_);
 }
 
@@ -57,8 +65,19 @@ void Communicator::run(Call call, Start start) {
   TraceRange range(TraceRow::communication, to_string(call.op), name_);
   call.number = ++calls_;
   announce(call);
-  start()->wait();
-  ledger_.add(call.op, name_, 1, call.count * size_of(call.type), now() - begin);
+  const std::unique_ptr<Work> work = start();
+  work->wait();
+  range.measured_by(work->time());
+  enter(call.op, 1, call.count * size_of(call.type), now() - begin, work->time());
+}
+
+void Communicator::enter(Collective op, int64_t calls, int64_t bytes, double host_seconds,
+                         std::shared_ptr<const DeviceTime> time) {
+  if (time == nullptr) {
+    ledger_.add(op, name_, calls, bytes, host_seconds);
+  } else {
+    ledger_.add(op, name_, calls, bytes, std::move(time));
+  }
 }
 
 Tensor Communicator::all_reduce(const PartialSum& term) {
@@ -75,7 +94,8 @@ PendingSum Communicator::start_all_reduce(const PartialSum& term) {
   Call call{Collective::all_reduce, x.elements(), x.type(), ++calls_};
   announce(call);
   std::unique_ptr<Work> work = start_sum(x);
-  ledger_.add(call.op, name_, 1, x.bytes(), now() - begin);
+  const bool has_clock = work->time() != nullptr;  // then wait() enters the seconds
+  ledger_.add(call.op, name_, 1, x.bytes(), has_clock ? 0.0 : now() - begin);
   return {*this, term, std::move(work)};
 }
 
@@ -131,6 +151,7 @@ void Communicator::send_receive(const Tensor& out, int to, Tensor& in, int from)
 }
 
 void Communicator::barrier() {
+  backend_.synchronize();
   run({Collective::barrier}, [&] { return start_barrier(); });
 }
 

@@ -13,29 +13,53 @@ std::string to_string(Collective op) {
     case Collective::barrier: return "barrier";
     case Collective::gather_text: return "gather_text";
     case Collective::split: return "split";
+    case Collective::connect: return "connect";
   }
   return "unknown";
 }
 
-void Ledger::add(Collective op, std::string_view group, int64_t calls, int64_t bytes, double seconds) {
+LedgerRow& Ledger::row_of(Collective op, std::string_view group) const {
   for (LedgerRow& row : rows_) {
-    if (row.op == op && row.group == group) {
-      row.calls += calls;
-      row.bytes += bytes;
-      row.seconds += seconds;
-      return;
-    }
+    if (row.op == op && row.group == group) return row;
   }
-  rows_.push_back({op, std::string(group), calls, bytes, seconds});
+  return rows_.emplace_back(LedgerRow{op, std::string(group)});
+}
+
+void Ledger::add(Collective op, std::string_view group, int64_t calls, int64_t bytes, double seconds) {
+  LedgerRow& row = row_of(op, group);
+  row.calls += calls;
+  row.bytes += bytes;
+  row.seconds += seconds;
+}
+
+void Ledger::add(Collective op, std::string_view group, int64_t calls, int64_t bytes,
+                 std::shared_ptr<const DeviceTime> time) {
+  constexpr size_t most = 64;  // asking the device costs more than keeping a few
+  add(op, group, calls, bytes, 0.0);
+  pending_.push_back({op, std::string(group), std::move(time), 1});
+  while (pending_.size() > most && pending_.front().time->is_known()) settle_oldest();
+}
+
+void Ledger::settle_oldest() const {
+  const Pending& oldest = pending_.front();
+  row_of(oldest.op, oldest.group).seconds += oldest.sign * oldest.time->seconds();
+  pending_.pop_front();
+}
+
+const std::vector<LedgerRow>& Ledger::rows() const {
+  while (!pending_.empty()) settle_oldest();
+  return rows_;
 }
 
 Ledger Ledger::since(const Ledger& earlier) const {
-  Ledger all = *this;
-  for (const LedgerRow& row : earlier.rows_) all.add(row.op, row.group, -row.calls, -row.bytes, -row.seconds);
-  Ledger difference;
-  for (const LedgerRow& row : all.rows_) {
-    if (row.calls != 0) difference.rows_.push_back(row);
+  Ledger difference = *this;
+  for (const LedgerRow& row : earlier.rows_) difference.add(row.op, row.group, -row.calls, -row.bytes, -row.seconds);
+  for (Pending pending : earlier.pending_) {  // whether it has been settled here or not: it cancels out
+    pending.sign = -pending.sign;
+    difference.pending_.push_front(pending);
   }
+  std::erase_if(difference.pending_, [&](const Pending& time) { return difference.calls(time.op, time.group) == 0; });
+  std::erase_if(difference.rows_, [](const LedgerRow& row) { return row.calls == 0; });
   return difference;
 }
 
@@ -61,7 +85,7 @@ int64_t Ledger::bytes() const {
 
 double Ledger::seconds() const {
   double sum = 0;
-  for (const LedgerRow& row : rows_) sum += row.seconds;
+  for (const LedgerRow& row : rows()) sum += row.seconds;
   return sum;
 }
 

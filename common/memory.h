@@ -5,7 +5,7 @@
 
 namespace shard {
 
-/// Throws UsageError when `bytes`, needed because of `why` ("--tokens 64 × --width 96"), exceed this machine's memory.
+/// Throws UsageError when `bytes`, needed because of `why` (options and their values), exceed this machine's memory.
 void require_memory(double bytes, const std::string& why);
 
 /// The most memory that this process has had resident so far.

@@ -1,6 +1,9 @@
 // Ops: what layers compute with, on whatever device their tensors live. Each checks shapes, types and devices, throws
 // Error with both sides of a mismatch, and then asks the tensor's backend. [rows × columns] of a tensor of more than
 // two sizes: all but the last size make the rows. Unless an op says "in place" or "adds", its result is a new tensor.
+// Tensors are f32 or, where the device computes in it, bf16: then values and gradients of activations, weights and
+// logits are, while statistics of rows, losses and what gradients of weights are added to stay f32, as do all sums on
+// the way (Micikevicius et al., "Mixed precision training", arXiv:1710.03740).
 #pragma once
 #include "common/backend.h"
 #include "common/tensor.h"
@@ -9,10 +12,12 @@ namespace shard {
 
 // ---- Copying and adding ---------------------------------------------------------------------------------------------
 
-/// to ← from, of as many elements.
+/// to ← from, of as many elements; from f32 to bf16 (rounded to the nearest) and back, too.
 void copy(Tensor& to, const Tensor& from);
 /// x ← value.
 void fill(Tensor& x, float value);
+/// x in another type, as a new tensor.
+Tensor cast(const Tensor& x, DataType type);
 /// y ← y + factor · x, of the same shape.
 void accumulate(Tensor& y, const Tensor& x, float factor = 1.0f);
 /// a + b, of the same shape.
@@ -46,9 +51,10 @@ Tensor gelu_backward(const Tensor& x, const Tensor& dy);
 
 /// y = gain · (x - mean) / √(variance + ε) + bias, for each row of x [rows × width] (Ba et al., arXiv:1607.06450).
 struct LayerNorm {
-  Tensor y;                        // [rows × width]
+  Tensor y;                        // [rows × width]: the result
   Tensor mean, inverse_deviation;  // [rows]: what the backward pass needs
 };
+/// x [rows × width], gain and bias [width].
 LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, float epsilon = 1e-5f);
 /// dX for dY, and adds to dgain and dbias [width]. With n = (x - mean)·inverse_deviation and g = dy·gain:
 /// dx = inverse_deviation · (g - mean(g) - n·mean(g·n)), means over the row.
@@ -67,9 +73,10 @@ Tensor dropout(const Tensor& x, float probability, RandomStream random, Block bl
 Tensor split_heads(const Tensor& x, int64_t first_column, int64_t batch, int64_t heads, int64_t head_width);
 /// The way back: writes heads [batch·heads × context × head_width] to those columns of x.
 void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads);
-/// softmax over columns 0 … i of scale·scores in row i, zero after: in place. scores [batch × context × context].
+/// softmax over what a position may see, zero after it: in place. scores [batch × queries × context], queries ≤ context:
+/// the queries are the last positions of the context, so row i sees columns 0 … context - queries + i of scale·scores.
 void causal_softmax(Tensor& scores, float scale);
-/// In place, from d(probabilities) to d(scores): scale · p · (dp - Σ p·dp), sums over the row.
+/// In place, from d(probabilities) to d(scores): scale · p · (dp - Σ p·dp), sums over the row. [batch × context × context].
 void causal_softmax_backward(Tensor& dprobabilities, const Tensor& probabilities, float scale);
 
 // ---- Vocabulary (all for rows or columns first … first+n-1 of the whole vocabulary: this rank's part) ---------------
@@ -92,13 +99,15 @@ void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targ
 
 // ---- Training -------------------------------------------------------------------------------------------------------
 
-/// total[0] += Σ x and total[0] += Σ x²: on the device, so that nothing waits for the host. total [1].
+/// total[0] += Σ x, on the device, so that nothing waits for the host. total [1].
 void add_sum(Tensor& total, const Tensor& x);
+/// total[0] += Σ x², likewise.
 void add_sum_of_squares(Tensor& total, const Tensor& x);
 /// min(1, limit / (√sum_of_squares + 1e-6)): what gradients are multiplied by to keep their norm within limit; [1].
-/// A limit of 0 means no clipping: 1.
+/// A limit of 0 means no clipping: 1. NaN where the sum is infinite or NaN.
 Tensor clip_factor(const Tensor& sum_of_squares, float limit);
-/// One AdamW step (formulas.h) with gradient_factor[0] · gradient, in place on weight, m and v.
+/// One AdamW step (formulas.h) with gradient_factor[0] · gradient, in place on weight, m and v. Does nothing where the
+/// factor is infinite or NaN: so the weights before a bad step can still be looked at.
 void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient, const Tensor& gradient_factor,
            const AdamW& hyper);
 

@@ -25,12 +25,18 @@ Options::Options(std::string name, const std::string& description)
       ->capture_default_str()
       ->check(whole_number(0, std::numeric_limits<int64_t>::max()));
   text("--json", json, "write checks, ledger and results to this file");
-  text("--trace", trace, "write a timeline of all ranks to this file (open it at ui.perfetto.dev)");
+  text("--trace", trace,
+       "write a timeline of all ranks to this file (for ui.perfetto.dev); FILE.svg draws its last step");
   flag("--check-collectives", check_collectives, "compare every collective across its group before it runs");
   number("--timeout", timeout, "seconds that a rank waits for the others before it gives up", 0.001);
 }
 
 Options::~Options() = default;
+
+bool Options::given(const std::string& option) const {
+  const CLI::Option* found = app_->get_option_no_throw(option);
+  return found != nullptr && found->count() > 0;
+}
 
 std::string Options::help() const { return app_->help(); }
 
@@ -58,6 +64,10 @@ void Options::flag(const std::string& option, bool& value, const std::string& he
   app_->add_flag(option, value, help);
 }
 
+void Options::offer_picture(const std::string& what) {
+  text("--picture", picture, "draw into this file (SVG): " + what);
+}
+
 bool Options::parse(int argc, char** argv) {
   try {
     app_->parse(argc, argv);
@@ -68,6 +78,8 @@ bool Options::parse(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }
+  require_usage(picture.empty() || picture.ends_with(".svg"), "--picture ", picture,
+                ": a picture is written as SVG, so the name must end in .svg");
   require_usage(device == "auto" || device == "cpu" || device == "cuda", "--device is auto, cpu or cuda, not ", device);
   return true;
 }

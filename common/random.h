@@ -11,8 +11,8 @@ namespace shard {
 
 /// One independent sequence of random numbers. Usable on host and device.
 struct RandomStream {
-  uint64_t seed = 0;
-  uint64_t stream = 0;
+  uint64_t seed = 0;    // of the run: --seed
+  uint64_t stream = 0;  // of the tensor, mask or batch: stream_of its name
 
   /// The four 32-bit words of block `block`: block b serves the indices 4b … 4b+3.
   R123_CUDA_DEVICE r123::Philox4x32::ctr_type words(uint64_t block) const {
@@ -22,6 +22,7 @@ struct RandomStream {
 
   /// Number `index` of the sequence, uniform in [0, 1): a multiple of 2^-24.
   R123_CUDA_DEVICE float uniform(uint64_t index) const { return uniform_of(words(index / 4)[index % 4]); }
+  /// The same from one of the words.
   R123_CUDA_DEVICE static float uniform_of(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
   /// Number `index` of the sequence, standard normal: Box and Muller's √(-2 ln u)·cos(2πv), with u in (0, 1].

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/runtime.h"
+#include "common/svg.h"
 
 namespace shard {
 namespace {
@@ -44,6 +45,12 @@ std::string Table::str() const {
 }
 
 std::string fixed(double value, int digits) { return printed("%.*f", value, digits); }
+
+std::string short_number(double value) {
+  std::string number = fixed(value, 2);
+  if (number.ends_with(".00")) number.resize(number.size() - 3);
+  return number == "-0" ? "0" : number;
+}
 
 std::string scientific(double value) { return printed("%.*e", value, 1); }
 
@@ -102,6 +109,11 @@ void Report::ledger(const Ledger& ledger) {
   } else {
     table(rows);
   }
+}
+
+void Report::picture(const Svg& picture) {
+  if (runtime_.world().rank() == 0) picture.write("--picture", runtime_.options().picture);
+  line("\n  the picture: " + runtime_.options().picture);
 }
 
 void Report::check(const std::string& name, double error, double tolerance) {

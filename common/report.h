@@ -10,13 +10,14 @@
 namespace shard {
 
 class Runtime;
+class Svg;
 
 /// Rows of text, printed in aligned columns: the first column to the left, the others to the right.
 class Table {
  public:
-  explicit Table(std::vector<std::string> heading) : rows_{std::move(heading)} {}
-  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  std::string str() const;
+  explicit Table(std::vector<std::string> heading) : rows_{std::move(heading)} {}  // the names of the columns
+  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }  // as many cells as the heading
+  std::string str() const;                                                         // lines, as they are printed
 
  private:
   std::vector<std::vector<std::string>> rows_;
@@ -26,32 +27,39 @@ class Table {
 size_t width_of(const std::string& text);
 
 // How numbers are written.
-std::string fixed(double value, int digits = 2);  // "3.14"
-std::string scientific(double value);             // "3.1e-06"
-std::string bytes_text(double bytes);             // "1.5 MB", in powers of 1000
-std::string seconds_text(double seconds);         // "1.50 ms"
+std::string fixed(double value, int digits = 2);  // as in "3.14"
+std::string short_number(double value);           // as in "28" or "-0.16": at most two digits after the point
+std::string scientific(double value);             // as in "3.1e-06"
+std::string bytes_text(double bytes);             // as in "1.5 MB", in powers of 1000
+std::string seconds_text(double seconds);         // as in "1.50 ms"
 
+/// What rank 0 prints, and what all ranks agree on.
 class Report {
  public:
-  explicit Report(Runtime& runtime);
+  explicit Report(Runtime& runtime);  // must not outlive it
   ~Report();
 
   // Printed by rank 0, ignored by the others.
-  void heading(const std::string& title);
-  void line(const std::string& line = "");
-  void update(const std::string& line);  // over the line before it, on a terminal
-  void table(const Table& table);
+  void heading(const std::string& title);   // an empty line, then the title
+  void line(const std::string& line = "");  // one line
+  void update(const std::string& line);     // over the line before it, on a terminal
+  void table(const Table& table);           // indented by two
   /// This rank's ledger (rank 0's is printed); also goes to the JSON file.
   void ledger(const Ledger& ledger);
 
+  /// Writes rank 0's picture to the file of --picture.
+  void picture(const Svg& picture);
+
   /// Collective: holds if `error` ≤ `tolerance` on every rank; NaN never holds. Prints one line.
   void check(const std::string& name, double error, double tolerance);
+  /// The same where there is nothing to measure.
   void check(const std::string& name, bool holds) { check(name, holds ? 0.0 : 1.0, 0.0); }
 
-  /// A number or a list of numbers for the "results" of the JSON file.
+  /// A number for the "results" of the JSON file.
   void result(const std::string& name, double value);
+  /// A list of numbers, likewise.
   void result(const std::string& name, const std::vector<double>& values);
-  void layout(int tp, int dp) { tp_ = tp, dp_ = dp; }
+  void layout(int tp, int dp) { tp_ = tp, dp_ = dp; }  // the grid, for the JSON file
 
   /// Prints the last line and writes the JSON file. The exit status: 0 if all checks hold, else 1.
   int finish();

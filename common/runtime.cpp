@@ -3,16 +3,10 @@
 #include <iostream>
 
 #include "common/files.h"
-#include "common/mpi/session.h"
-#include "common/trace.h"
+#include "common/trace_picture.h"
 
 namespace shard {
 namespace {
-
-std::unique_ptr<Backend> choose_backend(const Options& options, const MpiSession& session) {
-  require_usage(options.device != "cuda", "--device cuda: this build has no CUDA");
-  return make_cpu_backend(session.threads_per_rank());
-}
 
 int run_in(MpiSession& session, Options& options, int argc, char** argv,
            const std::function<void(Runtime&, Report&)>& body) {
@@ -25,28 +19,33 @@ int run_in(MpiSession& session, Options& options, int argc, char** argv,
   Report report(runtime);
   require_writable(runtime.world(), "--json", options.json);
   require_writable(runtime.world(), "--trace", options.trace);
+  require_writable(runtime.world(), "--picture", options.picture);
   report.line(runtime.description());
   if (!options.trace.empty()) start_trace();
   body(runtime, report);
-  if (!options.trace.empty()) write_trace(runtime.world(), options.trace);
-  return report.finish();
+  runtime.backend().synchronize();  // what a GPU still has to do may fail
+  if (options.trace.ends_with(".svg")) {
+    draw_trace(runtime.world(), report, options.trace);
+  } else if (!options.trace.empty()) {
+    write_trace(runtime.world(), options.trace);
+  }
+  const int status = report.finish();
+  session.leaves();
+  return status;
 }
 
 }  // namespace
 
 Runtime::Runtime(const Options& options, MpiSession& session)
-    : options_(options),
-      session_(session),
-      backend_(choose_backend(options, session)),
-      world_(session.world(*backend_, ledger_)) {}
+    : options_(options), machine_(session, options.device), world_(machine_.world(ledger_)) {}
 
 Runtime::~Runtime() = default;
 
-std::unique_ptr<Communicator> Runtime::alone() { return session_.alone(*backend_, ledger_of_alone_); }
+std::unique_ptr<Communicator> Runtime::alone() { return machine_.alone(ledger_of_alone_); }
 
 std::string Runtime::description() const {
   return text(options_.name(), ": ", world_->size(), world_->size() == 1 ? " rank on " : " ranks on ",
-              backend_->description(), "; collectives by ", MpiSession::library());
+              machine_.description());
 }
 
 int run(Options& options, int argc, char** argv, const std::function<void(Runtime&, Report&)>& body) {

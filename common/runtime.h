@@ -3,24 +3,23 @@
 #include <functional>
 #include <memory>
 
-#include "common/backend.h"
-#include "common/communicator.h"
+#include "common/machine.h"
 #include "common/options.h"
 #include "common/report.h"
 
 namespace shard {
 
-class MpiSession;
-
+/// What run() hands to a program: valid until its body returns.
 class Runtime {
  public:
+  /// Finds the device and joins the ranks. Throws UsageError where --device asks for what is not there. Collective.
   Runtime(const Options& options, MpiSession& session);
   ~Runtime();
 
-  const Options& options() const { return options_; }
-  Backend& backend() { return *backend_; }
-  Communicator& world() { return *world_; }
-  Ledger& ledger() { return ledger_; }
+  const Options& options() const { return options_; }  // as they were parsed
+  Backend& backend() { return machine_.backend(); }    // this rank's device
+  Communicator& world() { return *world_; }            // all ranks
+  Ledger& ledger() { return ledger_; }                 // of world and of the groups that it is split into
   /// A group of this rank alone: with it, every layer is its own unsplit reference. It has a ledger of its own.
   std::unique_ptr<Communicator> alone();
   /// The first output line: program, ranks, and where the numbers are made.
@@ -28,9 +27,8 @@ class Runtime {
 
  private:
   const Options& options_;
-  MpiSession& session_;
+  Machine machine_;
   Ledger ledger_, ledger_of_alone_;
-  std::unique_ptr<Backend> backend_;
   std::unique_ptr<Communicator> world_;
 };
 

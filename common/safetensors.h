@@ -1,7 +1,8 @@
-// Reads and writes safetensors files, the format of GPT-2's checkpoints and of ours:
-//   8 bytes: length of the header, little-endian | header: JSON, may end in spaces | data: the tensors' bytes,
-//   little-endian header: {"__metadata__": {key: text, …}, name: {"dtype": "F32", "shape": [2,3], "data_offsets":
-//   [0,24]}, …}
+// Reads safetensors files, the format of GPT-2's checkpoints and of ours:
+//   8 bytes   length of the header, little-endian
+//   header    JSON, may end in spaces:
+//             {"__metadata__": {key: text, …}, name: {"dtype": "F32", "shape": [2,3], "data_offsets": [0,24]}, …}
+//   data      the tensors' bytes, little-endian
 // Offsets count from the end of the header; the tensors cover the data exactly, without a hole or an overlap.
 #pragma once
 #include <cstdint>
@@ -9,9 +10,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "common/shape.h"
@@ -20,21 +19,23 @@ namespace shard {
 
 /// What the header says of one tensor, checked.
 struct SafetensorsEntry {
-  std::string type;  // as in the file: "F32", "I32", …
-  Shape shape;
+  std::string type;            // as in the file: "F32", "I32", …
+  Shape shape;                 // its sizes
   int64_t begin = 0, end = 0;  // bytes, from the beginning of the file
 };
 
-/// Trusts nothing in the file. All errors are UsageErrors of one sentence that names the file.
+/// A file's header, and its tensors on demand. Trusts nothing in the file. All errors are UsageErrors of one sentence
+/// that names the file.
 class SafetensorsReader {
  public:
   /// Reads and checks the header; the tensors stay on disk until they are asked for.
   /// Tensors of more than Shape::max_rank sizes are refused, asked for or not.
   explicit SafetensorsReader(const std::filesystem::path& file);
 
+  /// What the file says of itself: texts by name.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  std::vector<std::string> names() const;  // in alphabetical order
-  bool has(const std::string& name) const { return entries_.contains(name); }
+  std::vector<std::string> names() const;                                      // of all tensors, in alphabetical order
+  bool has(const std::string& name) const { return entries_.contains(name); }  // whether there is such a tensor
   /// Throws UsageError when there is no such tensor; so do floats and integers.
   const SafetensorsEntry& entry(const std::string& name) const;
 
@@ -53,18 +54,5 @@ class SafetensorsReader {
   std::map<std::string, std::string> metadata_;
   std::map<std::string, SafetensorsEntry> entries_;
 };
-
-/// A tensor to be written, as F32 or I32. The values belong to the caller.
-struct SafetensorsTensor {
-  std::string name;
-  Shape shape;
-  std::variant<std::span<const float>, std::span<const int32_t>> values;
-};
-
-/// Writes `file` under the temporary name `file`.partial, then renames it: a reader sees the old file or the whole new
-/// one. Throws UsageError when it cannot be created, Error when the disk fails, a name stands twice, a text is not
-/// UTF-8, or a tensor has more or fewer values than its shape.
-void write_safetensors(const std::filesystem::path& file, std::span<const SafetensorsTensor> tensors,
-                       const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace shard

@@ -3,12 +3,20 @@
 #include <algorithm>
 
 #include "common/backend.h"
+#include "common/bfloat16.h"
 
 namespace shard {
 
-std::string to_string(DataType type) { return type == DataType::f32 ? "f32" : "i32"; }
+std::string to_string(DataType type) {
+  switch (type) {
+    case DataType::f32: return "f32";
+    case DataType::i32: return "i32";
+    case DataType::bf16: return "bf16";
+  }
+  return "?";
+}
 
-int64_t size_of(DataType) { return 4; }
+int64_t size_of(DataType type) { return type == DataType::bf16 ? 2 : 4; }
 
 /// One block of device memory. Its owner is the last Tensor that refers to it.
 struct Tensor::Storage {
@@ -22,6 +30,8 @@ struct Tensor::Storage {
 
 Tensor::Tensor(Backend& backend, Shape shape, DataType type) : shape_(shape), type_(type) {
   int64_t bytes = 0;
+  require(backend.computes_in(type), to_string(type),
+          " was asked for on a device that does not compute in it: ", backend.description());
   require(!__builtin_mul_overflow(shape.elements(), size_of(type), &bytes), "the bytes of a tensor of shape ",
           to_string(shape), " overflow 64 bits");
   storage_ = std::make_shared<Storage>(backend, static_cast<size_t>(bytes));
@@ -92,7 +102,11 @@ static std::vector<T> copy_to_host(const Tensor& tensor, DataType wanted) {
   return host;
 }
 
-std::vector<float> Tensor::to_host() const { return copy_to_host<float>(*this, DataType::f32); }
+std::vector<float> Tensor::to_host() const {
+  if (type_ != DataType::bf16) return copy_to_host<float>(*this, DataType::f32);
+  const std::vector<BFloat16> rounded = copy_to_host<BFloat16>(*this, DataType::bf16);
+  return {rounded.begin(), rounded.end()};
+}
 
 std::vector<int32_t> Tensor::to_host_int() const { return copy_to_host<int32_t>(*this, DataType::i32); }
 
@@ -104,7 +118,11 @@ static void copy_from_host(Tensor& tensor, std::span<const T> values, DataType g
   tensor.backend().copy_from_host(tensor.address(), values.data(), static_cast<size_t>(tensor.bytes()));
 }
 
-void Tensor::assign(std::span<const float> values) { copy_from_host(*this, values, DataType::f32); }
+void Tensor::assign(std::span<const float> values) {
+  if (type_ != DataType::bf16) return copy_from_host(*this, values, DataType::f32);
+  const std::vector<BFloat16> rounded(values.begin(), values.end());
+  copy_from_host(*this, std::span<const BFloat16>(rounded), DataType::bf16);
+}
 
 void Tensor::assign(std::span<const int32_t> values) { copy_from_host(*this, values, DataType::i32); }
 

@@ -1,8 +1,10 @@
 #include "common/timing.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "common/clock.h"
+#include "common/trace.h"
 
 namespace shard {
 
@@ -16,8 +18,11 @@ static Timing time_once(Runtime& runtime, const std::function<void()>& step) {
   Communicator& world = runtime.world();
   world.barrier();
   const double before = runtime.ledger().seconds(), start = now();
-  step();
-  runtime.backend().synchronize();
+  {
+    TraceRange range(TraceRow::compute, "step");
+    step();
+    runtime.backend().synchronize();
+  }
   const double mine = now() - start, communication = runtime.ledger().seconds() - before;
   const double slowest = world.max_of(mine), mean = world.sum_of(communication) / world.size();
   return {slowest, mean, mean / slowest};
@@ -42,6 +47,23 @@ std::vector<Timing> time_in_turns(Runtime& runtime, const std::vector<std::funct
     medians.push_back({median_of(&Timing::seconds), median_of(&Timing::communication), median_of(&Timing::share)});
   }
   return medians;
+}
+
+double best_seconds(Backend& backend, double seconds, const std::function<void()>& step) {
+  constexpr double long_enough = 1e-3;
+  double best = std::numeric_limits<double>::infinity();
+  int64_t at_a_time = 1;
+  backend.synchronize();
+  const double end = now() + seconds;
+  for (int runs = 0; runs < 2 || now() < end; ++runs) {
+    const double start = now();
+    for (int64_t i = 0; i < at_a_time; ++i) step();
+    backend.synchronize();
+    const double each = (now() - start) / static_cast<double>(at_a_time);
+    best = std::min(best, each);
+    at_a_time = static_cast<int64_t>(std::clamp(long_enough / each, 1.0, 1000.0));
+  }
+  return best;
 }
 
 }  // namespace shard

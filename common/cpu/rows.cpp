@@ -101,11 +101,11 @@ void CpuBackend::merge_heads(Tensor& x, int64_t first_column, const Tensor& head
 
 void CpuBackend::causal_softmax(Tensor& scores, float scale) {
   float* all = scores.data<float>();
-  const int64_t context = scores.columns();
+  const int64_t context = scores.columns(), queries = scores.shape()[1];
   parallel_for(scores.rows(), 8 * context, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       float* p = all + row * context;
-      const int64_t seen = row % context + 1;  // position i attends to 0 … i
+      const int64_t seen = context - queries + row % queries + 1;  // position i attends to 0 … i
       float max = p[0], sum = 0;
       for (int64_t i = 1; i < seen; ++i) max = std::max(max, p[i]);
       for (int64_t i = 0; i < seen; ++i) p[i] = std::exp(scale * (p[i] - max));

@@ -39,8 +39,13 @@ void CpuBackend::add_sum_of_squares(Tensor& total, const Tensor& x) {
 }
 
 void CpuBackend::clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) {
-  const float norm = std::sqrt(*sum_of_squares.data<float>());
-  *factor.data<float>() = limit == 0.0f ? 1.0f : std::min(1.0f, limit / (norm + 1e-6f));
+  const float sum = *sum_of_squares.data<float>();
+  float& out = *factor.data<float>();
+  if (!is_finite(sum)) {
+    out = NAN;
+  } else {
+    out = limit == 0.0f ? 1.0f : std::min(1.0f, limit / (std::sqrt(sum) + 1e-6f));
+  }
 }
 
 void CpuBackend::adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient, const Tensor& gradient_factor,
@@ -48,6 +53,7 @@ void CpuBackend::adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradi
   float *w = weight.data<float>(), *first = m.data<float>(), *second = v.data<float>();
   const float* g = gradient.data<float>();
   const float factor = *gradient_factor.data<float>();
+  if (!is_finite(factor)) return;
   const auto step = static_cast<double>(hyper.step);
   const auto c1 = static_cast<float>(1.0 - std::pow(double{hyper.beta1}, step));
   const auto c2 = static_cast<float>(1.0 - std::pow(double{hyper.beta2}, step));

@@ -17,4 +17,10 @@ inline void check_mpi(int result, const char* call, std::source_location where =
   throw Error(text(call, ": ", message, " (", where.file_name(), ":", where.line(), ")"));
 }
 
+inline bool is_done(MPI_Request& request, std::source_location where = std::source_location::current()) {
+  int done = 0;
+  check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test", where);
+  return done != 0;
+}
+
 }  // namespace shard

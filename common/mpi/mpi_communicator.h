@@ -6,8 +6,7 @@ namespace shard {
 
 class MpiCommunicator : public Communicator {
  public:
-  MpiCommunicator(Backend& backend, Ledger& ledger, MPI_Comm comm, const std::string& name, StatusBoard& board,
-                  const MpiSettings& settings);
+  MpiCommunicator(Backend& backend, Ledger& ledger, std::unique_ptr<MpiGroup> group);
 
  protected:
   std::unique_ptr<Work> start_sum(Tensor& x) override;
@@ -16,13 +15,13 @@ class MpiCommunicator : public Communicator {
   std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term, std::span<const int64_t> counts) override;
   std::unique_ptr<Work> start_broadcast(Tensor& x, int root) override;
   std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) override;
-  std::unique_ptr<Work> start_barrier() override;
+  std::unique_ptr<Work> start_barrier() override { return group_->start_barrier(); }
   std::unique_ptr<Communicator> make_part(int color, const std::string& name) override;
-  std::vector<std::string> exchange_text(const std::string& mine) override { return group_.gather_text(mine); }
-  void announce(const Call& call) override { group_.announce(call); }
+  std::vector<std::string> exchange_text(const std::string& mine) override { return group_->gather_text(mine); }
+  void announce(const Call& call) override { group_->announce(call); }
 
  private:
-  MpiGroup group_;
+  std::unique_ptr<MpiGroup> group_;
 };
 
 }  // namespace shard

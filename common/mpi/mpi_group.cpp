@@ -1,6 +1,7 @@
 #include "common/mpi/mpi_group.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -33,10 +34,10 @@ MpiGroup::~MpiGroup() {
   if (std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
 }
 
-MPI_Comm MpiGroup::split(int color) const {
+std::unique_ptr<MpiGroup> MpiGroup::split(int color, const std::string& name) const {
   MPI_Comm part = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split(comm_, color, rank_, &part), "MPI_Comm_split");
-  return part;
+  return std::make_unique<MpiGroup>(part, name, board_, settings_);
 }
 
 void MpiGroup::announce(const Call& call) {
@@ -63,32 +64,78 @@ void MpiGroup::compare(const Call& mine) const {
   require(same, "the ranks of ", name_, " call different collectives: ", all);
 }
 
-void MpiGroup::wait(const std::function<bool()>& done) const {
-  constexpr double patience = 0.05;  // seconds before the board is asked whether somebody has left
+MpiGroup::Watch::Watch(const MpiGroup& group) : group_(group), start_(now()), left_since_(INFINITY) {}
+
+void MpiGroup::Watch::look() {
   constexpr double grace = 1;  // seconds: a rank may do its part and leave before this one has seen the call completed
-  const double start = now();
-  double next_look = start + patience, left_since = INFINITY;
+  StatusBoard& board = group_.board_;
+  if (const int died = board.first_that_died(); died >= 0) {
+    constexpr double until_told = 3;  // seconds: another rank has the word, and then ends all
+    for (const double start = now(); !board.may_tell() && now() - start < until_told;) usleep(1000);
+    throw Error(text("rank ", died, " has died: ", board.describe(group_.world_ranks_)));
+  }
+  const int left = board.first_that_left(group_.world_ranks_);
+  if (left >= 0) left_since_ = std::min(left_since_, now());
+  require(now() - left_since_ < grace, "rank ", left, " left while others of ", group_.name_,
+          " wait for it: ", board.describe(group_.world_ranks_));
+  require(now() - start_ < group_.settings_.timeout, "gave up after ", group_.settings_.timeout,
+          " s (--timeout): ", board.describe(group_.world_ranks_));
+}
+
+void MpiGroup::wait(const std::function<bool()>& done) const {
+  constexpr double patience = 0.05;  // seconds between two looks
+  Watch watch(*this);
+  double next_look = now() + patience;
   for (int64_t tries = 1; !done(); ++tries) {
     if (tries % 16 != 0) continue;
     sched_yield();  // ranks may outnumber cores
     if (now() < next_look) continue;
     next_look = now() + patience;
-    const int left = board_.first_that_left(world_ranks_);
-    if (left >= 0) left_since = std::min(left_since, now());
-    require(now() - left_since < grace, "rank ", left, " left while others of ", name_,
-            " wait for it: ", board_.describe(world_ranks_));
-    require(now() - start < settings_.timeout, "gave up after ", settings_.timeout,
-            " s (--timeout): ", board_.describe(world_ranks_));
+    watch.look();
   }
   board_.computes();
 }
 
-void MpiGroup::wait(MPI_Request& request) const {
-  wait([&] {
-    int done = 0;
-    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
-    return done != 0;
+bool MpiGroup::wait_at_end(const std::function<bool()>& done) const {
+  for (const double start = now(); !done();) {
+    if (now() - start > settings_.timeout) return false;
+    sched_yield();
+  }
+  return true;
+}
+
+/// By messages: an MPI collective would meet those in which the others may be.
+bool MpiGroup::meet_at_end() const {
+  constexpr int tag = 2;
+  std::vector<MPI_Request> requests;
+  for (int other = 0; other < size_; ++other) {
+    check_mpi(MPI_Irecv(nullptr, 0, MPI_BYTE, other, tag, comm_, &requests.emplace_back()), "MPI_Irecv");
+    check_mpi(MPI_Isend(nullptr, 0, MPI_BYTE, other, tag, comm_, &requests.emplace_back()), "MPI_Isend");
+  }
+  return wait_at_end([&] {
+    return std::all_of(requests.begin(), requests.end(), [](MPI_Request& request) { return is_done(request); });
   });
+}
+
+namespace {
+
+struct BarrierWork : Work {
+  const MpiGroup& group;
+  MPI_Request request = MPI_REQUEST_NULL;
+  explicit BarrierWork(const MpiGroup& of) : group(of) {
+    check_mpi(MPI_Ibarrier(group.comm(), &request), "MPI_Ibarrier");
+  }
+  void wait() override {
+    group.wait([this] { return is_done(request); });
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Work> MpiGroup::start_barrier() { return std::make_unique<BarrierWork>(*this); }
+
+void MpiGroup::wait(MPI_Request& request) const {
+  wait([&] { return is_done(request); });
 }
 
 std::vector<std::string> MpiGroup::gather_text(const std::string& text) const {

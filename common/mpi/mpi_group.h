@@ -4,6 +4,7 @@
 #include <mpi.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,15 +25,38 @@ class MpiGroup {
   int rank() const { return rank_; }
   int size() const { return size_; }
 
-  MPI_Comm split(int color) const;
-  StatusBoard& board() const { return board_; }
+  const std::string& name() const { return name_; }
   const MpiSettings& settings() const { return settings_; }
+  /// The ranks that name the same color, as a group of their own. Collective.
+  std::unique_ptr<MpiGroup> split(int color, const std::string& name) const;
 
   /// Puts the call on the board; with check_collectives, compares it across the group and throws Error on a mismatch.
   void announce(const Call& call);
   /// Asks done() until it says true. Throws Error after the time limit, or when a rank of the group has left.
   void wait(const std::function<bool()>& done) const;
   std::vector<std::string> gather_text(const std::string& text) const;
+  std::unique_ptr<Work> start_barrier();
+
+  // For those who wait by other means than wait(): what the board says of this rank, and the same patience.
+  void show_waiting(const Call& call) const { board_.waits(call, name_); }
+  void show_computing() const { board_.computes(); }
+  class Watch {
+   public:
+    /// Begins to wait for ranks of `group`.
+    explicit Watch(const MpiGroup& group);
+    /// Throws Error after the time limit, or when a rank of the group has left. To be called from time to time.
+    void look();
+
+   private:
+    const MpiGroup& group_;
+    double start_, left_since_;
+  };
+
+  /// Waits until all ranks are here, in order to end something together, whatever the board says. False after the
+  /// time limit.
+  bool meet_at_end() const;
+  /// Asks done() until it says true, in the same way.
+  bool wait_at_end(const std::function<bool()>& done) const;
 
  private:
   void compare(const Call& mine) const;

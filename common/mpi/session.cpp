@@ -7,9 +7,12 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <numeric>
+#include <vector>
 
+#include "common/clock.h"
 #include "common/mpi/check.h"
-#include "common/mpi/mpi_communicator.h"
+#include "common/mpi/mpi_group.h"
 #include "common/mpi/status_board.h"
 
 namespace shard {
@@ -26,6 +29,7 @@ MpiSession::MpiSession() {
   MPI_Comm node = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
             "MPI_Comm_split_type");
+  check_mpi(MPI_Comm_rank(node, &rank_on_node_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(node, &ranks_on_node_), "MPI_Comm_size");
   board_ = std::make_unique<StatusBoard>(node);
   MPI_Comm_free(&node);
@@ -33,7 +37,7 @@ MpiSession::MpiSession() {
 
 MpiSession::~MpiSession() {
   if (std::uncaught_exceptions() > 0) abort(1);
-  board_->leaves();
+  leaves();
   MPI_Request request;
   int done = 0;
   MPI_Ibarrier(MPI_COMM_WORLD, &request);
@@ -48,6 +52,8 @@ MpiSession::~MpiSession() {
   board_.reset();
   MPI_Finalize();
 }
+
+bool MpiSession::is_under_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr; }
 
 int MpiSession::threads_per_rank() const {
   const char* wanted = std::getenv("OMP_NUM_THREADS");
@@ -71,21 +77,39 @@ std::string MpiSession::library() {
   return name;
 }
 
-std::unique_ptr<Communicator> MpiSession::world(Backend& backend, Ledger& ledger) {
-  MPI_Comm all = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &all), "MPI_Comm_dup");
-  return std::make_unique<MpiCommunicator>(backend, ledger, all, "world", *board_, settings_);
+void MpiSession::wait(const std::function<bool()>& done) const {
+  std::vector<int> ranks(static_cast<size_t>(size_));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  board_->waits({Collective::connect, 0, DataType::f32, 1}, "world");
+  for (const double start = now(); !done(); sched_yield()) {
+    require(now() - start < settings_.timeout, "gave up after ", settings_.timeout,
+            " s (--timeout): ", board_->describe(ranks));
+  }
+  board_->computes();
 }
 
-std::unique_ptr<Communicator> MpiSession::alone(Backend& backend, Ledger& ledger) {
-  MPI_Comm self = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_dup(MPI_COMM_SELF, &self), "MPI_Comm_dup");
-  return std::make_unique<MpiCommunicator>(backend, ledger, self, "alone", *board_, settings_);
+bool MpiSession::all_agree(bool mine) const {
+  int all = mine ? 1 : 0;
+  MPI_Request request;
+  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &request), "MPI_Iallreduce");
+  wait([&] { return is_done(request); });
+  return all != 0;
 }
+
+std::unique_ptr<MpiGroup> MpiSession::world_group() {
+  MPI_Comm all = MPI_COMM_NULL;
+  MPI_Request request;
+  check_mpi(MPI_Comm_idup(MPI_COMM_WORLD, &all, &request), "MPI_Comm_idup");
+  wait([&] { return is_done(request); });
+  return std::make_unique<MpiGroup>(all, "world", *board_, settings_);
+}
+
+void MpiSession::leaves() { board_->leaves(); }
 
 bool MpiSession::rank_0_leaves_too() {
-  board_->leaves();
-  for (int tries = 0; tries < 1000 && board_->first_that_left({0}) < 0; ++tries) usleep(1000);
+  constexpr int patience = 500;  // milliseconds: less than the others take to end all ranks because this one has left
+  leaves();
+  for (int tries = 0; tries < patience && board_->first_that_left({0}) < 0; ++tries) usleep(1000);
   return board_->first_that_left({0}) == 0;
 }
 

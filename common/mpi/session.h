@@ -1,12 +1,12 @@
 // MpiSession: MPI from its start to its end. One object, made first in run() and destroyed last.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
-#include "common/communicator.h"
-
 namespace shard {
 
+class MpiGroup;
 class StatusBoard;
 
 /// How long a rank waits for others, and whether every collective is compared across its group first.
@@ -25,22 +25,31 @@ class MpiSession {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  int rank_on_node() const { return rank_on_node_; }
+  int ranks_on_node() const { return ranks_on_node_; }
   /// OMP_NUM_THREADS if it is set, else this rank's share of its node's cores, at least 1.
   int threads_per_rank() const;
+  /// Whether mpirun has started this process; otherwise it is a rank of its own.
+  static bool is_under_mpirun();
   static std::string library();  // "Open MPI 4.1.4"
 
   void configure(double timeout, bool check_collectives) { settings_ = {timeout, check_collectives}; }
+  /// Whether all ranks say true. Collective.
+  bool all_agree(bool mine) const;
   /// All ranks as a group. The session must outlive it.
-  std::unique_ptr<Communicator> world(Backend& backend, Ledger& ledger);
-  /// This rank alone as a group.
-  std::unique_ptr<Communicator> alone(Backend& backend, Ledger& ledger);
-  /// Marks this rank as leaving, and waits a moment for rank 0 to do so, too. False if it does not.
+  std::unique_ptr<MpiGroup> world_group();
+  /// Tells the others that this rank takes part in no collective any more.
+  void leaves();
+  /// Says so, and waits a moment for rank 0 to do it, too. False if it does not.
   bool rank_0_leaves_too();
   /// Ends all ranks now, with this exit status.
   [[noreturn]] void abort(int status);
 
  private:
-  int rank_ = 0, size_ = 1, ranks_on_node_ = 1;
+  /// Asks done() until it says true. Throws Error after the time limit.
+  void wait(const std::function<bool()>& done) const;
+
+  int rank_ = 0, size_ = 1, rank_on_node_ = 0, ranks_on_node_ = 1;
   MpiSettings settings_;
   std::unique_ptr<StatusBoard> board_;
 };

@@ -1,8 +1,13 @@
 #include "common/mpi/status_board.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "common/clock.h"
 #include "common/mpi/check.h"
@@ -13,6 +18,8 @@ enum class Phase : int { computing, waiting, left };
 
 /// Written by its own rank, read by the others: only for messages, so the fields need not agree to the last moment.
 struct StatusBoard::Slot {
+  std::atomic<pid_t> process;
+  std::atomic<bool> told;  // on the first slot only
   std::atomic<Phase> phase;
   std::atomic<Collective> op;
   std::atomic<DataType> type;
@@ -38,8 +45,10 @@ StatusBoard::StatusBoard(MPI_Comm node) {
     check_mpi(MPI_Win_shared_query(window_, rank, &bytes, &unit, &memory), "MPI_Win_shared_query");
     slots_.push_back(static_cast<Slot*>(memory));
   }
+  mine_->process = getpid();
   computes();
   check_mpi(MPI_Barrier(node), "MPI_Barrier");
+  sees_processes_ = first_gone() < 0;
 }
 
 StatusBoard::~StatusBoard() { MPI_Win_free(&window_); }
@@ -51,6 +60,7 @@ const StatusBoard::Slot* StatusBoard::slot_of(int world_rank) const {
 
 void StatusBoard::waits(const Call& call, std::string_view group) {
   Slot& mine = *mine_;
+  if (mine.phase == Phase::left) return;
   mine.op = call.op;
   mine.type = call.type;
   mine.count = call.count;
@@ -64,6 +74,7 @@ void StatusBoard::waits(const Call& call, std::string_view group) {
 
 void StatusBoard::computes() {
   Slot& mine = *mine_;
+  if (mine.phase == Phase::left) return;
   mine.since = now();
   mine.phase = Phase::computing;
 }
@@ -78,6 +89,26 @@ int StatusBoard::first_that_left(const std::vector<int>& ranks) const {
   return -1;
 }
 
+int StatusBoard::first_that_died() const { return sees_processes_ ? first_gone() : -1; }
+
+int StatusBoard::first_gone() const {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const bool gone = kill(slots_[i]->process, 0) != 0 && errno == ESRCH;
+    if (gone && slots_[i]->phase != Phase::left) return world_ranks_[i];
+  }
+  return -1;
+}
+
+bool StatusBoard::may_tell() { return !slots_.front()->told.exchange(true); }
+
+/// Whether a signal or a debugger has stopped the process: "PID (NAME) T …" in Linux's list.
+static bool is_stopped(pid_t process) {
+  std::string line;
+  std::getline(std::ifstream(text("/proc/", process, "/stat")), line);
+  const size_t state = line.rfind(") ");
+  return state != std::string::npos && (line[state + 2] == 'T' || line[state + 2] == 't');
+}
+
 std::string StatusBoard::describe(const std::vector<int>& ranks) const {
   std::string all;
   for (int rank : ranks) {
@@ -90,6 +121,7 @@ std::string StatusBoard::describe(const std::vector<int>& ranks) const {
     const std::string last = text(to_string(Call{other->op, other->count, other->type, other->number}), " on ",
                                   other->number > 0 ? other->group : "no group");
     const std::string since = text(" for ", static_cast<int64_t>((now() - other->since) * 10) / 10.0, " s");
+    if (is_stopped(other->process)) all += "is stopped by a signal, and ";
     switch (other->phase.load()) {
       case Phase::left: all += "has left the program"; break;
       case Phase::waiting: all += "waits in " + last + since; break;

@@ -19,21 +19,27 @@ class StatusBoard {
 
   void waits(const Call& call, std::string_view group);  // this rank has entered a collective
   void computes();                                       // this rank has left it
-  void leaves();                                         // this rank ends
+  void leaves();                                         // this rank ends: what follows is not shown
 
   /// A rank of the world other than this one that has left; -1 if none of `ranks` has (or none is on this node).
   int first_that_left(const std::vector<int>& ranks) const;
+  /// A rank of this node whose process has ended without leaving; -1 if there is none.
+  int first_that_died() const;
+  /// True for the first rank of the node that asks: one is enough to tell the user.
+  bool may_tell();
   /// "rank 0 waits in all_reduce of 128 f32 (#37) on tp for 60.0 s; rank 1 computes since …", for `ranks` of the world.
   std::string describe(const std::vector<int>& ranks) const;
 
  private:
   struct Slot;
   const Slot* slot_of(int world_rank) const;
+  int first_gone() const;
 
   Slot* mine_ = nullptr;
   std::vector<Slot*> slots_;      // of the node's ranks
   std::vector<int> world_ranks_;  // of the same
   MPI_Win window_ = MPI_WIN_NULL;
+  bool sees_processes_ = false;  // of the other ranks: not where each is in a container of its own
 };
 
 }  // namespace shard

@@ -1,0 +1,133 @@
+// The GPU's memory, its name, and how the host waits for it.
+#include "common/cuda/cuda_backend.h"
+
+#include <sched.h>
+
+#include "common/clock.h"
+
+namespace shard {
+
+static cudaDeviceProp properties_of_this_device() {
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  return properties;
+}
+
+/// Selects the device before the first stream is made.
+static Stream::Priority normal_priority_on(int device) {
+  check_cuda(cudaSetDevice(device), "cudaSetDevice");
+  return Stream::Priority::normal;
+}
+
+CudaBackend::CudaBackend(int device)
+    : compute_(normal_priority_on(device)),
+      communication_(Stream::Priority::high),
+      trace_(compute_),
+      transfer_(compute_, communication_) {
+  multiprocessors_ = properties_of_this_device().multiProcessorCount;
+  check_cublas(cublasCreate(&cublas_), "cublasCreate");
+  check_cublas(cublasSetStream(cublas_, compute_), "cublasSetStream");
+  // What is freed stays with the process, and the next allocation costs no call to the driver.
+  cudaMemPool_t pool = nullptr;
+  uint64_t keep_all = UINT64_MAX;
+  check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
+  check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
+}
+
+CudaBackend::~CudaBackend() {
+  give_back_all();
+  cudaStreamSynchronize(compute_);
+  cublasDestroy(cublas_);
+}
+
+static std::string version_text(int version, int major_unit, int minor_unit) {
+  return text(version / major_unit, ".", version % major_unit / minor_unit);
+}
+
+std::string CudaBackend::description() const {
+  const cudaDeviceProp properties = properties_of_this_device();
+  int runtime = 0, cublas = 0;
+  check_cuda(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
+  check_cublas(cublasGetVersion(cublas_, &cublas), "cublasGetVersion");
+  return text(properties.name, " (", multiprocessors_, " multiprocessors, ", properties.totalGlobalMem >> 30,
+              " GiB, CUDA ", version_text(runtime, 1000, 10), ", cuBLAS ", version_text(cublas, 10000, 100), ")");
+}
+
+// ---- Memory ---------------------------------------------------------------------------------------------------------
+
+void* CudaBackend::take_block(size_t bytes) {
+  void* block = nullptr;
+  if (bytes == 0) return block;
+  cudaError_t result = cudaMallocAsync(&block, bytes, compute_);
+  if (result == cudaErrorMemoryAllocation) {  // released blocks of other sizes may be large enough together
+    cudaGetLastError();
+    give_back_all();
+    synchronize();
+    result = cudaMallocAsync(&block, bytes, compute_);
+  }
+  if (result == cudaErrorMemoryAllocation) {
+    size_t free = 0, total = 0;
+    cudaGetLastError();
+    cudaMemGetInfo(&free, &total);
+    throw Error(text("out of memory on ", properties_of_this_device().name, ": ", bytes, " bytes for a tensor; ", free,
+                     " of ", total, " bytes are free"));
+  }
+  check_cuda(result, "cudaMallocAsync");
+  return block;
+}
+
+void CudaBackend::give_back_block(void* block, size_t) noexcept {
+  if (block != nullptr) cudaFreeAsync(block, compute_);
+}
+
+void CudaBackend::fill_with_nan(void* block, size_t bytes) {
+  if (bytes > 0) check_cuda(cudaMemsetAsync(block, 0xFF, bytes, compute_), "cudaMemsetAsync");
+}
+
+void CudaBackend::copy_to_host(void* host, const void* device, size_t bytes) {
+  synchronize();
+  if (bytes == 0) return;
+  check_cuda(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, compute_), "cudaMemcpyAsync");
+  check_cuda(cudaStreamSynchronize(compute_), "cudaStreamSynchronize");
+}
+
+/// The host's memory may change as soon as this returns: CUDA has copied it, then, from where pages can move.
+void CudaBackend::copy_from_host(void* device, const void* host, size_t bytes) {
+  constexpr size_t at_once = 64 << 10;  // with more, CUDA waits for the stream, however long it takes: wait watchfully
+  if (bytes == 0) return;
+  if (bytes > at_once) synchronize();
+  check_cuda(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, compute_), "cudaMemcpyAsync");
+}
+
+// ---- Waiting --------------------------------------------------------------------------------------------------------
+
+void CudaBackend::synchronize() {
+  wait_until([this] {
+    const cudaError_t state = cudaStreamQuery(compute_);
+    if (state != cudaErrorNotReady) check_cuda(state, "cudaStreamQuery");
+    return state == cudaSuccess;
+  });
+}
+
+void CudaBackend::wait_until(const std::function<bool()>& done) {
+  constexpr double patience = 0.05;  // seconds
+  const double start = now();
+  double next_look = start + patience;
+  while (!done()) {
+    sched_yield();  // ranks may outnumber cores
+    if (now() < next_look) continue;
+    next_look = now() + patience;
+    for (const auto& [number, watcher] : watchers_) watcher(true);
+  }
+  if (next_look == start + patience) return;
+  for (const auto& [number, watcher] : watchers_) watcher(false);
+}
+
+int CudaBackend::watch(std::function<void(bool)> watcher) {
+  watchers_.emplace(++last_watcher_, std::move(watcher));
+  return last_watcher_;
+}
+
+}  // namespace shard

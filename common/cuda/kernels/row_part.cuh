@@ -1,0 +1,88 @@
+// A thread's part of a row that several threads hold together: those of a block that share threadIdx.y.
+#pragma once
+#include "common/cuda/kernels/reduce.cuh"
+
+namespace shard::kernels {
+
+constexpr int most_row_threads = 512;  // so that each may use 128 registers
+
+/// A block's rows, blockDim.y at a time. A thread whose row is past the end still takes part in the block's sums.
+inline __device__ int64_t first_block_row() { return int64_t{blockIdx.x} * blockDim.y; }
+inline __device__ int64_t block_row_step() { return int64_t{gridDim.x} * blockDim.y; }
+
+/// The first column of a thread's pack k: its packs alternate with those of the other threads. Columns have 32 bits
+/// here, and elements 64: it saves registers.
+template <int n>
+__device__ unsigned column_of(unsigned k) {
+  return n * (k * blockDim.x + threadIdx.x);
+}
+
+/// The first `kept` elements are in registers, from the start; what a longer row has besides is loaded again in each
+/// pass over it.
+template <int n, int kept, class T>
+class RowPart {
+ public:
+  static constexpr int packs = kept / n;
+
+  __device__ RowPart(const T* row, unsigned columns) : row_(row), columns_(columns) {
+    Pack<n, T> loaded[packs] = {};
+#pragma unroll
+    for (int k = 0; k < packs; ++k) {  // all loads first, so that they are under way together
+      if (column_of<n>(k) < columns) loaded[k] = load<n>(row + column_of<n>(k));
+    }
+#pragma unroll
+    for (int k = 0; k < packs; ++k) kept_[k] = floats_of(loaded[k]);
+  }
+
+  /// Calls body(k, column, values) for packs k < packs, in registers.
+  template <class Body>
+  __device__ void for_each_kept(const Body& body) const {
+#pragma unroll
+    for (int k = 0; k < packs; ++k) {
+      if (column_of<n>(k) < columns_) body(k, column_of<n>(k), kept_[k]);
+    }
+  }
+
+  /// Calls body(k, column, values) for the packs beyond.
+  template <class Body>
+  __device__ void for_each_other(const Body& body) const {
+    for (unsigned k = packs; column_of<n>(k) < columns_; ++k) body(k, column_of<n>(k), again(k));
+  }
+
+  /// Calls body(column, values) for all packs.
+  template <class Body>
+  __device__ void for_each(const Body& body) const {
+    const auto without_k = [&](unsigned, unsigned column, const Floats<n>& values) { body(column, values); };
+    for_each_kept(without_k);
+    for_each_other(without_k);
+  }
+
+  /// Calls body(column, values, second's values) for all packs of two rows.
+  template <class Body>
+  __device__ void for_each(const RowPart& second, const Body& body) const {
+    for_each_kept([&](unsigned k, unsigned column, const Floats<n>& values) { body(column, values, second.kept_[k]); });
+    for_each_other(
+        [&](unsigned k, unsigned column, const Floats<n>& values) { body(column, values, second.again(k)); });
+  }
+
+  /// The sum of term(value) over this thread's elements.
+  template <class Term>
+  __device__ float sum(const Term& term) const {
+    float total = 0;
+    for_each([&](unsigned, const Floats<n>& values) {
+#pragma unroll
+      for (int e = 0; e < n; ++e) total += term(values.at[e]);
+    });
+    return total;
+  }
+
+  __device__ const Floats<n>& in_registers(unsigned k) const { return kept_[k]; }
+  __device__ Floats<n> again(unsigned k) const { return load_floats<n>(row_ + column_of<n>(k)); }
+
+ private:
+  const T* row_;
+  unsigned columns_;
+  Floats<n> kept_[packs];
+};
+
+}  // namespace shard::kernels

@@ -1,0 +1,142 @@
+// Kernels over rows of logits, each by one block, since a vocabulary is wide; and the gradient of an embedding's rows.
+#pragma once
+#include <type_traits>
+
+#include "common/cuda/kernels/reduce.cuh"
+
+namespace shard::kernels {
+
+/// Calls body(i, value) for each element of a row, by all threads of the block, and writes what it changes unless T is
+/// const. A vocabulary may be odd, and then each row begins at another place: packs of 16 bytes go from the first
+/// address that they can, single elements before and after.
+template <class T, class Body>
+__device__ void for_each_in_row(T* row, int64_t columns, const Body& body) {
+  constexpr int n = 16 / sizeof(T);
+  const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(row) / sizeof(T) % n);
+  const int64_t head = min((n - past) % n, columns), packs = (columns - head) / n;
+#pragma unroll 4
+  for (int64_t p = threadIdx.x; p < packs; p += blockDim.x) {
+    const int64_t first = head + p * n;
+    Floats<n> values = load_floats<n>(row + first);
+#pragma unroll
+    for (int e = 0; e < n; ++e) body(first + e, values.at[e]);
+    if constexpr (!std::is_const_v<T>) store_each<n>(row + first, [&](int e) { return values.at[e]; });
+  }
+  const auto one = [&](int64_t i) {
+    float value = row[i];
+    body(i, value);
+    if constexpr (!std::is_const_v<T>) row[i] = value;
+  };
+  if (threadIdx.x < head) one(threadIdx.x);
+  if (const int64_t i = head + packs * n + threadIdx.x; i < columns) one(i);
+}
+
+template <class T>
+__global__ void row_max(float* max, const T* x, int64_t rows, int64_t columns, int64_t valid_columns) {
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    float largest = -std::numeric_limits<float>::max();
+    for_each_in_row(x + row * columns, valid_columns, [&](int64_t, float value) { largest = Max{}(largest, value); });
+    largest = block_max(largest);
+    if (threadIdx.x == 0) max[row] = largest;
+  }
+}
+
+template <class T>
+__global__ void exp_and_row_sum(T* x, float* sums, const float* max, int64_t rows, int64_t columns,
+                                int64_t valid_columns) {
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    const float largest = max[row];
+    float sum = 0;
+    for_each_in_row(x + row * columns, columns, [&](int64_t i, float& value) {
+      value = i < valid_columns ? std::exp(value - largest) : 0.0f;
+      sum += value;
+    });
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) sums[row] = sum;
+  }
+}
+
+/// exps ← factor · (exps / sum - [column is the target]).
+template <class T>
+__global__ void cross_entropy_backward(T* exps, const float* sums, const int32_t* targets, int64_t rows,
+                                       int64_t columns, int64_t first_column, float factor) {
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    const float scale = factor / sums[row];
+    const int64_t target = targets[row] - first_column;
+    for_each_in_row(exps + row * columns, columns,
+                    [&](int64_t i, float& value) { value = scale * value - (i == target ? factor : 0.0f); });
+  }
+}
+
+/// A thread for each row.
+template <class T>
+__global__ void pick(float* picked, const T* x, const int32_t* columns, int64_t rows, int64_t width,
+                     int64_t first_column) {
+  for (int64_t row = thread_in_grid(); row < rows; row += threads_in_grid()) {
+    const int64_t column = columns[row] - first_column;
+    picked[row] = column >= 0 && column < width ? static_cast<float>(x[row * width + column]) : 0.0f;
+  }
+}
+
+struct CrossEntropy {
+  __device__ float operator()(float sum, float max, float picked) const { return std::log(sum) + (max - picked); }
+};
+
+// ---- The gradient of an embedding -----------------------------------------------------------------------------------
+
+/// The places where an id stands, in order: `count` entries of the list `order` from `begin` on. Only its first token
+/// has them; for the others, count is 0.
+struct Occurrences {
+  int32_t begin, count;
+};
+
+/// Sorts the tokens by id, stably: each thread counts how many come before its own. That is (number of tokens)² of the
+/// shortest steps, and takes less time than reading the gradients, for the numbers of tokens that fit a GPU.
+template <int threads>
+__global__ void sort_ids(int32_t* order, Occurrences* occurrences, const int32_t* ids, int64_t tokens) {
+  __shared__ int32_t tile[threads];
+  for (int64_t first = int64_t{blockIdx.x} * threads; first < tokens; first += threads_in_grid()) {
+    const int64_t token = first + threadIdx.x;
+    const int32_t mine = token < tokens ? ids[token] : 0;
+    int32_t smaller = 0, equal = 0, equal_before = 0;
+    for (int64_t begin = 0; begin < tokens; begin += threads) {
+      const auto here = static_cast<unsigned>(min(int64_t{threads}, tokens - begin));
+      __syncthreads();
+      if (threadIdx.x < here) tile[threadIdx.x] = ids[begin + threadIdx.x];
+      __syncthreads();
+      for (unsigned i = 0; i < here; ++i) {
+        smaller += tile[i] < mine;
+        equal += tile[i] == mine;
+        equal_before += tile[i] == mine && begin + i < token;
+      }
+    }
+    if (token >= tokens) continue;
+    order[smaller + equal_before] = static_cast<int32_t>(token);
+    occurrences[token] = {smaller, equal_before == 0 ? equal : 0};
+  }
+}
+
+/// dtable[id] += Σ dy over the id's tokens, in their order: all by the threads of its first token.
+template <int n, class T>
+__global__ void add_to_rows(float* dtable, const T* dy, const int32_t* ids, const int32_t* order,
+                            const Occurrences* occurrences, int64_t tokens, int64_t table_rows, int64_t width,
+                            int64_t first_id) {
+  const int64_t column = n * thread_in_grid();
+  if (column >= width) return;
+  for (int64_t token = first_row(); token < tokens; token += row_step()) {
+    const Occurrences mine = occurrences[token];
+    const int64_t row = ids[token] - first_id;
+    if (mine.count == 0 || row < 0 || row >= table_rows) continue;
+    Floats<n> sum{};
+#pragma unroll 4
+    for (int32_t i = 0; i < mine.count; ++i) {
+      const Floats<n> term = load_floats<n>(dy + order[mine.begin + i] * width + column);
+#pragma unroll
+      for (int e = 0; e < n; ++e) sum.at[e] += term.at[e];
+    }
+    const Floats<n> before = load<n>(dtable + row * width + column);
+    store_each<n>(dtable + row * width + column, [&](int e) { return before.at[e] + sum.at[e]; });
+  }
+}
+
+}  // namespace shard::kernels

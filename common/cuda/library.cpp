@@ -1,0 +1,32 @@
+// What the shared library gives the programs.
+#include "common/cuda/cuda_backend.h"
+#include "common/gpu.h"
+#include "common/nccl/nccl_communicator.h"
+
+namespace shard {
+namespace {
+
+class CudaLibrary : public GpuLibrary {
+ public:
+  int devices() const override {
+    int count = 0;
+    if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
+    cudaGetLastError();  // no driver, or one that is too old: no GPU
+    return 0;
+  }
+  std::string collectives() const override { return nccl_name(); }
+  bool ranks_may_share_a_device() const override { return nccl_takes_ranks_that_share_a_device(); }
+  std::unique_ptr<Backend> make_backend(int device) override { return std::make_unique<CudaBackend>(device); }
+  std::unique_ptr<Communicator> make_communicator(Backend& backend, Ledger& ledger,
+                                                  std::unique_ptr<MpiGroup> group) override {
+    return std::make_unique<NcclCommunicator>(dynamic_cast<CudaBackend&>(backend), ledger, std::move(group));
+  }
+};
+
+}  // namespace
+}  // namespace shard
+
+extern "C" shard::GpuLibrary* shard_gpu_library() {
+  static shard::CudaLibrary library;
+  return &library;
+}

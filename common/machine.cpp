@@ -1,0 +1,43 @@
+#include "common/machine.h"
+
+#include "common/group_of_one.h"
+#include "common/mpi/mpi_communicator.h"
+
+namespace shard {
+
+Machine::Machine(MpiSession& session, const std::string& device) : session_(session) {
+  std::string reason;
+  if (device != "cpu") gpus_ = find_gpu_library(reason);
+  if (!session.all_agree(gpus_ != nullptr)) {
+    if (gpus_ != nullptr) reason = "another rank has none";
+    require_usage(device != "cuda", "--device cuda: ", reason);
+    gpus_ = nullptr;
+    backend_ = make_cpu_backend(session.threads_per_rank());
+    return;
+  }
+  const int devices = gpus_->devices();
+  nccl_ = session.all_agree(session.ranks_on_node() <= devices || gpus_->ranks_may_share_a_device());
+  backend_ = gpus_->make_backend(session.rank_on_node() % devices);
+}
+
+std::unique_ptr<Communicator> Machine::world(Ledger& ledger) {
+  if (session_.size() == 1) return std::make_unique<GroupOfOne>(*backend_, ledger, "world");
+  auto group = session_.world_group();
+  if (nccl_) return gpus_->make_communicator(*backend_, ledger, std::move(group));
+  return std::make_unique<MpiCommunicator>(*backend_, ledger, std::move(group));
+}
+
+std::unique_ptr<Communicator> Machine::alone(Ledger& ledger) {
+  return std::make_unique<GroupOfOne>(*backend_, ledger, "alone");
+}
+
+std::string Machine::description() const {
+  std::string by = nccl_ ? gpus_->collectives() : MpiSession::library();
+  if (gpus_ != nullptr && !nccl_) {
+    by += text(", staged through host memory: ", session_.ranks_on_node(), " ranks share ", gpus_->devices(),
+               gpus_->devices() == 1 ? " GPU" : " GPUs");
+  }
+  return backend_->description() + "; collectives by " + by;
+}
+
+}  // namespace shard
