@@ -6,7 +6,7 @@
 
 #include <iostream>
 
-#include "common/mpi/session.h"
+#include "common/machine.h"
 #include "tests/test_world.h"
 
 namespace shard {
@@ -14,23 +14,29 @@ namespace {
 
 struct TestWorld {
   MpiSession& session;
+  Machine machine;
   Ledger ledger;
-  std::unique_ptr<Backend> backend;
   std::unique_ptr<Communicator> world, alone;
   bool passed = false;
 
-  explicit TestWorld(MpiSession& the_session)
+  TestWorld(MpiSession& the_session, const std::string& device)
       : session(the_session),
-        backend(make_cpu_backend(session.threads_per_rank())),
-        world(session.world(*backend, ledger)),
-        alone(session.alone(*backend, ledger)) {
-    backend->poison(true);
+        machine(session, device),
+        world(machine.world(ledger)),
+        alone(machine.alone(ledger)) {
+    machine.backend().poison(true);
   }
 
   [[noreturn]] void end_all_ranks() { session.abort(1); }
 };
 
 TestWorld* here = nullptr;
+
+/// " of an emulated GPU (…)" where it is not the CPU.
+std::string of_device() {
+  const Backend& device = here->machine.backend();
+  return device.device() == Device::cpu ? "" : text(" of ", device.description());
+}
 
 std::string counted(double number, const char* what) { return text(number, " ", what, number == 1 ? "" : "s"); }
 
@@ -88,7 +94,7 @@ class RankReporter : public doctest::IReporter {
     here->passed = failed == 0 && tests > 0 && assertions > 0;
     announce(tests == 0 ? "FAILED: no test matches"
                         : text(here->passed ? "passed: " : "FAILED: ", counted(tests, "test"), " on ",
-                               counted(here->world->size(), "rank"), ", ", counted(assertions, "assertion"), ", ",
+                               counted(here->world->size(), "rank"), of_device(), ", ", counted(assertions, "assertion"), ", ",
                                failed, " of them failed"));
   }
 
@@ -100,6 +106,7 @@ class RankReporter : public doctest::IReporter {
     if (options_.help) {
       announce(
           "--test-suite=NAMES --test-case=NAMES --source-file=NAMES: only these tests (with * and commas)\n"
+          "--device=cuda: on the GPU\n"
           "--list-test-suites --list-test-cases: their names; the other options are doctest's");
     }
   }
@@ -137,8 +144,17 @@ class RankReporter : public doctest::IReporter {
 
 REGISTER_REPORTER("ranks", 1, RankReporter);
 
+/// What follows "--device=" on the command line: cpu unless said otherwise.
+std::string device_of(int argc, char** argv) {
+  constexpr std::string_view option = "--device=";
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]).starts_with(option)) return argv[i] + option.size();
+  }
+  return "cpu";
+}
+
 bool all_pass(MpiSession& session, int argc, char** argv) {
-  TestWorld test_world(session);
+  TestWorld test_world(session, device_of(argc, argv));
   here = &test_world;
   doctest::Context context;
   context.setOption("reporters", "ranks");
@@ -152,7 +168,7 @@ bool all_pass(MpiSession& session, int argc, char** argv) {
 
 Communicator& world() { return *here->world; }
 Communicator& alone() { return *here->alone; }
-Backend& backend() { return *here->backend; }
+Backend& backend() { return here->machine.backend(); }
 Ledger& ledger() { return here->ledger; }
 MpiSession& session() { return here->session; }
 

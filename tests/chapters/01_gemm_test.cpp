@@ -1,6 +1,8 @@
-// The ladder of chapter 01: every rung computes the same product, whatever the sizes.
+// The ladders of chapter 01: every rung computes the same product, whatever the sizes.
 #include "chapters/01_gemm/column_major.h"
 #include "chapters/01_gemm/gemm_ladder.h"
+#include "chapters/01_gemm/gpu_ladder.h"
+#include "common/gpu.h"
 #include "tests/chapters/block_support.h"
 
 using namespace shard;
@@ -30,4 +32,40 @@ TEST_CASE("gemm ladder: every rung, and the row-major product by a column-major 
   check_ladder(65, 1, 129);
   check_ladder(130, 257, 67);
   check_ladder(64, 64, 64);
+}
+
+/// `values`, at an address that is no multiple of 16 bytes.
+static Tensor off_by_one(const Matrix& matrix) {
+  std::vector<float> values{NAN};
+  values.insert(values.end(), matrix.values.begin(), matrix.values.end());
+  const int64_t size = std::ssize(values);
+  return tensor({size}, values).slice({1, size}).reshape({matrix.rows, matrix.columns});
+}
+
+static void check_gpu_ladder(int64_t tokens, int64_t in, int64_t out) {
+  INFO(tokens, " × ", in, " × ", out);
+  const Matrix x = random_matrix(tokens, in, "x"), a = random_matrix(in, out, "a");
+  const Matrix expected = reference::matmul(x, a);
+  for (const GpuRung& rung : gpu_ladder()) {
+    INFO(rung.name);
+    const auto gemm = gpu_function<GpuGemm>(rung.function);
+    Tensor y(backend(), {tokens, out});
+    gemm(tensor(x), tensor(a), y);
+    CHECK(reference::relative_error(y, expected) < tolerance);
+    fill(y, NAN);
+    gemm(off_by_one(x), tensor(a), y);
+    CHECK(reference::relative_error(y, expected) < tolerance);
+  }
+}
+
+TEST_CASE("the GPU's gemm ladder: every kernel, with sizes of whole vectors and tiles, and with others") {
+  if (backend().device() == Device::cpu) return;
+  check_gpu_ladder(1, 1, 1);
+  check_gpu_ladder(7, 13, 5);
+  check_gpu_ladder(1, 300, 17);
+  check_gpu_ladder(65, 1, 129);
+  check_gpu_ladder(130, 257, 67);
+  check_gpu_ladder(132, 20, 68);
+  check_gpu_ladder(128, 8, 128);
+  check_gpu_ladder(256, 24, 128);
 }

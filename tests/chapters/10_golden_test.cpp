@@ -115,6 +115,18 @@ void check_training(const Golden& golden, Trainer& trainer, Gpt& model) {
   }
 }
 
+/// The same training with weights and activations in bf16, whose 8 bits of precision leave about two digits.
+void check_bf16_training(const Golden& golden, Trainer& trainer) {
+  const std::vector<float> losses = golden.file.floats("losses"), norms = golden.file.floats("gradient_norms");
+  for (int64_t step = 0; step < golden.settings.steps; ++step) {
+    CAPTURE(step);
+    const Trainer::Step got = trainer.step(
+        step, [&](Range range) { return golden.batch(step, range); }, golden.settings.learning_rate);
+    CHECK(std::abs(got.loss - losses[static_cast<size_t>(step)]) <= 2e-2);
+    CHECK(std::abs(got.gradient_norm / norms[static_cast<size_t>(step)] - 1) <= 5e-2);
+  }
+}
+
 }  // namespace
 
 TEST_SUITE("10_golden") {
@@ -137,6 +149,22 @@ TEST_SUITE("10_golden") {
     CHECK(layouts > 0);
     if (std::getenv("SHARD_GOLDEN") == nullptr) {  // 12 heads, 6 sequences: every grid of as many ranks fits
       CHECK(layouts == (world().size() == 1 ? 1 : world().size() == 4 ? 3 : world().size() == 6 ? 4 : 2));
+    }
+  }
+
+  TEST_CASE("in bf16, losses and gradient norms stay near PyTorch's") {
+    if (!backend().computes_in(DataType::bf16)) return;
+    const Golden golden;
+    for (int tp : {1, world().size()}) {
+      CAPTURE(tp);
+      ProcessGrid grid(world(), tp, world().size() / tp);
+      Gpt model(grid.tp(), golden.sizes, {1, 0.02f, 0.0f});
+      golden.load(model);
+      TrainingSettings settings = golden.settings;
+      settings.precision = settings.reduce_in = DataType::bf16;
+      Trainer trainer(grid, model, settings);
+      CHECK(model.parameters()[0]->value.type() == DataType::bf16);
+      check_bf16_training(golden, trainer);
     }
   }
 }

@@ -29,7 +29,7 @@ TEST_CASE("tokens are the text's different characters in order, and lead back to
   CHECK(tokenizer.vocabulary() == 11);  // ␣ , b e n o r t — 日 本
   CHECK(tokens[2] == 0);                // the space is the smallest code point
   CHECK(tokenizer.decode(tokens) == text);
-  CHECK(contains(message_of([&] { tokenizer.encode({U'x'}); }), "U+78"));
+  CHECK(contains(message_of([&] { tokenizer.encode("x"); }), "U+78"));
 }
 
 TEST_CASE("a batch is a function of seed, step and sequence, and targets follow their tokens") {

@@ -60,6 +60,25 @@ TEST_CASE("causal_softmax: against double precision, and the future counts nothi
   }
 }
 
+TEST_CASE("causal_softmax: queries that are the last positions of a longer context see what they see in the whole") {
+  const int64_t batch = 3, context = 21;
+  const Matrix scores = random_matrix(batch * context, context, "scores"),
+               whole = causal_softmax_reference(scores, 0.3f);
+  for (const int64_t queries : {1, 4, 21}) {
+    Matrix last(batch * queries, context), expected = last;
+    for (int64_t row = 0; row < last.rows; ++row) {
+      const int64_t in_whole = row / queries * context + context - queries + row % queries;
+      for (int64_t i = 0; i < context; ++i) {
+        last(row, i) = scores(in_whole, i);
+        expected(row, i) = whole(in_whole, i);
+      }
+    }
+    Tensor p = tensor({batch, queries, context}, last);
+    causal_softmax(p, 0.3f);
+    CHECK(relative_error(p, expected) < 3e-6);
+  }
+}
+
 TEST_CASE("causal_softmax: neither large scores nor what stands in the future do harm") {
   Matrix scores = random_matrix(6, 6, "scores");
   for (double& value : scores.values) value = 1e4 + 10 * value;
@@ -88,10 +107,11 @@ TEST_CASE("causal_softmax: backward against finite differences") {
 
 TEST_CASE("attention ops: shapes that do not fit are refused") {
   const Tensor x(backend(), {6, 8});
-  Tensor tokens(backend(), {6, 8}), scores(backend(), {2, 3, 4}), square(backend(), {2, 3, 3});
+  Tensor tokens(backend(), {6, 8}), scores(backend(), {2, 4, 3}), square(backend(), {2, 3, 3});
   CHECK(contains(message_of([&] { split_heads(x, 2, 2, 2, 4); }), "split_heads: columns 2 to 10 of shape [6 × 8]"));
   CHECK(contains(message_of([&] { split_heads(x, 0, 4, 2, 4); }), "split_heads: "));  // 6 rows are no 4 sequences
   CHECK(contains(message_of([&] { merge_heads(tokens, 0, Tensor(backend(), {4, 4, 4})); }), "merge_heads: "));
-  CHECK(contains(message_of([&] { causal_softmax(scores, 1.0f); }), "[2 × 3 × 4]"));
+  CHECK(contains(message_of([&] { causal_softmax(scores, 1.0f); }), "[2 × 4 × 3]"));
+  CHECK(contains(message_of([&] { causal_softmax_backward(scores, scores, 1.0f); }), "[2 × 4 × 3]"));
   CHECK(contains(message_of([&] { causal_softmax_backward(square, Tensor(backend(), {3, 3, 3}), 1.0f); }), "differ"));
 }

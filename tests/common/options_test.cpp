@@ -113,6 +113,20 @@ TEST_CASE("options: a missing or repeated value is refused in one line that name
   }
 }
 
+TEST_CASE("options: --picture only where it is offered, and only as SVG") {
+  CHECK(refusal({"--picture", "a.svg"}) == "unknown option --picture; --help lists the options");
+  Program program;
+  program.options.offer_picture("the grid");
+  CHECK(program.parse({"--picture", "a.svg"}));
+  CHECK(program.options.picture == "a.svg");
+  CHECK(contains(program.options.help(), "the grid"));
+  CHECK(message_of<UsageError>([] {
+          Program other;
+          other.options.offer_picture("the grid");
+          other.parse({"--picture", "a.png"});
+        }) == "--picture a.png: a picture is written as SVG, so the name must end in .svg");
+}
+
 TEST_CASE("options: a size that overflowed once does not spoil the next") {
   CHECK(refusal({"--tokens", "99999999999999999999"}) != "");
   errno = ERANGE;

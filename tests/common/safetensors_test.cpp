@@ -9,6 +9,8 @@
 #include <iterator>
 #include <limits>
 
+#include "common/safetensors_writer.h"
+
 using namespace shard;
 
 namespace {

@@ -75,7 +75,9 @@ TEST_CASE("tensor: misuse is refused, and both sides are named") {
   CHECK(message_of([] { static_cast<void>(Tensor().backend()); }) == "an empty tensor was used");
   CHECK(message_of([] { Tensor(backend(), {int64_t{1} << 61}); }) ==
         "the bytes of a tensor of shape [2305843009213693952] overflow 64 bits");
-  CHECK(contains(message_of([] { Tensor(backend(), {int64_t{1} << 50}); }), "out of memory: 4503599627370496 bytes"));
+  const std::string too_large = message_of([] { Tensor(backend(), {int64_t{1} << 50}); });
+  CHECK(contains(too_large, "out of memory"));
+  CHECK(contains(too_large, ": 4503599627370496 bytes"));
 }
 
 TEST_CASE("backend: poison fills new memory with NaN, used before or not") {

@@ -2,7 +2,7 @@
 // Exit status: 0 right, 1 wrong, 3 not written yet.
 #include <iostream>
 
-#include "common/mpi/session.h"
+#include "common/machine.h"
 #include "exercises/todo.h"
 #include "tests/exercises/examiner.h"
 
@@ -12,10 +12,10 @@ static int check(MpiSession& session) {
   constexpr double timeout = 6;  // seconds: a deadlock should be told of within ten
   session.configure(timeout, true);
   Ledger ledger, ledger_of_alone;
-  const auto backend = make_cpu_backend(session.threads_per_rank());
-  backend->poison(true);
-  const auto world = session.world(*backend, ledger);
-  const auto alone = session.alone(*backend, ledger_of_alone);
+  Machine machine(session, "cpu");
+  machine.backend().poison(true);
+  const auto world = machine.world(ledger);
+  const auto alone = machine.alone(ledger_of_alone);
   Examiner examiner(*world, *alone);
   examine(examiner);
   return examiner.verdict() ? 0 : 1;

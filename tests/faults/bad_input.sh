@@ -20,6 +20,13 @@ options_of() { "$here/../mpirun.sh" 1 "$bin/$1" --help | sed -nE "s/^ +(--[a-z0-
 for chapter in "$here"/../../chapters/[0-9][0-9]_*/; do
   program=$(basename "$chapter")
   refuses 'unknown option --widht; --help lists the options' 2 "$program" --widht 5
+  if [[ $program == 07_* ]]; then
+    refuses 'unknown option --picture; --help lists the options' 2 "$program" --picture picture.svg
+  else
+    refuses '--picture picture.png: a picture is written as SVG' 2 "$program" --picture picture.png
+    refuses '--picture /no/such/folder/a.svg: the file cannot be written' 2 "$program" --picture /no/such/folder/a.svg
+    [[ ! -s $work/out ]] || wrong "$program: works before it has tried to write the picture"
+  fi
   mapfile -t sizes < <(options_of "$program" INT)
   for size in "${sizes[@]}"; do refuses "$size: must be from" 1 "$program" "$size" -5; done
   refuses "${sizes[0]}: \"many\" is not a whole number" 1 "$program" "${sizes[0]}" many
@@ -60,5 +67,8 @@ refuses "--data $work/latin.txt: " 1 10_tensor_and_data_parallel --data "$work/l
 for option in --json --trace; do
   refuses "$option /no/such/folder/file: the file cannot be written" 2 03_row_parallel_gemm "$option" /no/such/folder/file
 done
+refuses '--picture draws a ring of at most 8 ranks, not of 9' 9 02_collectives --picture "$work/ring.svg"
+refuses '--picture draws a training, which --weights does not do' 1 10_tensor_and_data_parallel --picture "$work/a.svg" \
+  --weights "$work/none"
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel --curve /no/such/folder/file
 finish

@@ -1,6 +1,8 @@
 // A program whose ranks do not fit together, in the way that --fault names: faults_test.sh shows what users then read.
 #include <unistd.h>
 
+#include <csignal>
+
 #include "common/runtime.h"
 
 using namespace shard;
@@ -28,6 +30,15 @@ static void misbehave(Runtime& runtime, const std::string& fault) {
     all_reduce(runtime, 128);
   }
   if (fault == "dies") _exit(3);
+  if (fault == "stops") raise(SIGSTOP);
+  if (fault == "fills-memory") {
+    std::vector<Tensor> tensors;
+    while (true) tensors.push_back(Tensor::zeros(runtime.backend(), {2'000'000}));
+  }
+  if (fault == "wrong-address") {
+    float number = 0;
+    runtime.backend().copy_to_host(&number, &number, sizeof number);  // the host's memory is not the GPU's
+  }
 }
 
 int main(int argc, char** argv) {
@@ -36,6 +47,7 @@ int main(int argc, char** argv) {
   options.text("--fault", fault, "what rank 1 does wrong");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     all_reduce(runtime, 128);  // #1 is well
+    runtime.backend().synchronize();
     require_usage(fault != "refuses", "--fault ", fault, " is the same on every rank");
     if (fault == "failed-check") report.check("a check that holds on rank 1 only", runtime.world().rank() == 1);
     if (runtime.world().rank() == 1 && fault != "none" && fault != "failed-check") return misbehave(runtime, fault);

@@ -1,7 +1,14 @@
 #!/usr/bin/env bash
-# faults_test.sh BIN: ranks that do not fit together end within 5 s, and the user reads what each rank was doing.
+# faults_test.sh BIN [cpu|staged|nccl]: ranks that do not fit together end within 5 s, and the user reads what each rank
+# was doing: on the CPU, on one emulated GPU that all ranks share, or on one for each.
 # shellcheck source-path=SCRIPTDIR source=expect.sh
 source "$(dirname "$0")/expect.sh"
+mode=${2:-cpu} device=(--device cuda)
+case $mode in
+  cpu) device=(--device cpu) ;;
+  staged) export SHARD_EMULATED_GPUS=1 ;;
+  nccl) export SHARD_EMULATED_GPUS=3 ;;
+esac
 
 # fault NAME STATUS ARGS… -- PHRASE…: fault_program on 3 ranks; each phrase must stand in what it says. A STATUS of !0
 # is any but 0.
@@ -10,7 +17,7 @@ fault() {
   shift 2
   while [[ $1 != -- ]]; do args+=("$1"); shift; done
   shift
-  attempt 3 fault_program --fault "$name" "${args[@]}"
+  attempt 3 fault_program "${device[@]}" --fault "$name" "${args[@]}"
   [[ $status == "$wanted" || ($wanted == '!0' && $status != 0) ]] || wrong "$name ${args[*]}: exit status $wanted was expected"
   ((seconds <= 5)) || wrong "$name ${args[*]} took too long"
   for phrase; do
@@ -33,10 +40,18 @@ fault dies '!0' --
 fault sleeps 1 --timeout 2 -- 'gave up after 2 s (--timeout): rank 0 waits in all_reduce of 128 f32 (#2) on world for 2' \
   'rank 1 is in no collective for 2' 'its last was all_reduce of 128 f32 (#1) on world' 'rank 2 waits in'
 fault sleeps 1 --timeout 2 --check-collectives -- 'gave up after 2 s' 'rank 1 is in no collective'
+fault stops 1 --timeout 2 -- 'gave up after 2 s (--timeout): rank 0 waits in all_reduce of 128 f32 (#2) on world for 2' \
+  'rank 1 is stopped by a signal'
 
 told='the ranks of world call different collectives: '
 fault other-collective 1 --check-collectives -- "$told" 'rank 1: all_gather of 64 f32 (#2)' 'all_reduce of 128 f32 (#2)'
 fault other-count 1 --check-collectives -- "$told" 'rank 1: all_reduce of 64 f32 (#2)' ': all_reduce of 128 f32 (#2)'
 fault other-type 1 --check-collectives -- "$told" 'rank 1: all_reduce of 128 i32 (#2)' ': all_reduce of 128 f32 (#2)'
 fault host-numbers 1 --check-collectives -- "$told" 'rank 1: gather_text (#2)' ': all_reduce of 128 f32 (#2)'
+
+if [[ $mode != cpu ]]; then
+  export SHARD_EMULATED_GPU_MEMORY=64000000
+  fault fills-memory 1 -- 'rank 1: out of memory on emulated GPU: 8000000 bytes for a tensor; ' ' of 64000000 bytes are free'
+  fault wrong-address 1 -- 'rank 1: cudaMemcpyAsync: invalid argument (' 'common/cuda/cuda_backend.cpp:'
+fi
 finish

@@ -1,39 +1,12 @@
-// Every collective against values that each rank computes by itself. Whole numbers, so that results are exact.
+// Every collective against values that each rank computes by itself.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "tests/test_support.h"
+#include "tests/parallel/collectives_support.h"
 
 using namespace shard;
 using reference::relative_error;
-
-namespace {
-
-std::vector<float> data_of(int64_t rank, int64_t count) {
-  std::vector<float> values(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) values[static_cast<size_t>(i)] = element(rank, i);
-  return values;
-}
-
-Tensor my_data(Shape shape) { return tensor(shape, data_of(world().rank(), shape.elements())); }
-
-std::vector<float> sum_of_all(int64_t count) {
-  std::vector<float> sum(static_cast<size_t>(count), 0.0f);
-  for (int rank = 0; rank < world().size(); ++rank) {
-    for (int64_t i = 0; i < count; ++i) sum[static_cast<size_t>(i)] += element(rank, i);
-  }
-  return sum;
-}
-
-/// Rows first, first + 1, … of a matrix with `columns` columns, of all values.
-std::vector<float> rows_of(const std::vector<float>& values, Range rows, int64_t columns) {
-  return {values.begin() + rows.begin * columns, values.begin() + rows.end * columns};
-}
-
-constexpr int64_t megabytes = 800'003;  // elements: 3.2 MB, no multiple of the pieces of 1 MB
-
-}  // namespace
 
 TEST_CASE("all_reduce: the exact sum of whole numbers, from nothing to several pieces") {
   for (int64_t count : {int64_t{0}, int64_t{1}, int64_t{5}, int64_t{1000}, megabytes}) {
@@ -174,33 +147,55 @@ TEST_CASE("send_receive: once around, every rank sees every rank's data") {
   CHECK(sum == sum_of_all(5));
 }
 
-TEST_CASE("start_all_reduce: the sum is there after wait, whatever is computed in between") {
-  const Matrix a = random_matrix(40, 40, "a");
-  for (int64_t count : {int64_t{1}, int64_t{1000}, megabytes}) {
-    PendingSum pending = world().start_all_reduce(PartialSum(my_data({count})));
-    CHECK(relative_error(matmul(tensor(a), tensor(a)), reference::matmul(a, a)) < 1e-6);
-    CHECK(pending.wait().to_host() == sum_of_all(count));
+TEST_CASE("bf16: every collective moves and adds it, where the device computes in it") {
+  if (!backend().computes_in(DataType::bf16)) {
+    CHECK(contains(message_of([] { Tensor(backend(), {3}, DataType::bf16); }), "bf16 was asked for on a device"));
+    return;
   }
+  const int size = world().size(), next = (world().rank() + 1) % size, previous = (world().rank() + size - 1) % size;
+  const auto mine = [](Shape shape) { return cast(my_data(shape), DataType::bf16); };
+  for (int64_t rows : {int64_t{1}, int64_t{11}, megabytes / 3}) {  // sums of whole numbers below 256 are exact
+    const int64_t count = rows * 3;
+    CHECK(world().all_reduce(PartialSum(mine({count}))).to_host() == sum_of_all(count));
+    CHECK(world().start_all_reduce(PartialSum(mine({count}))).wait().type() == DataType::bf16);
+    const Tensor part = world().reduce_scatter(PartialSum(mine({rows, 3})));
+    CHECK(part.to_host() == rows_of(sum_of_all(count), part_of(rows, size, world().rank()), 3));
+    const Tensor all = world().all_gather(part, part_sizes(rows, size));
+    CHECK(all.type() == DataType::bf16);
+    CHECK(all.to_host() == sum_of_all(count));
+    Tensor x = mine({count}), in(backend(), {count}, DataType::bf16);
+    world().broadcast(x, size - 1);
+    CHECK(x.to_host() == data_of(size - 1, count));
+    world().send_receive(mine({count}), next, in, previous);
+    CHECK(in.to_host() == data_of(previous, count));
+  }
+  Tensor x = Tensor::full(backend(), {3}, static_cast<float>(-1 - world().rank()));
+  Tensor rounded = cast(x, DataType::bf16);
+  world().all_reduce_max(rounded);
+  CHECK(rounded.to_host() == std::vector<float>(3, -1.0f));
 }
 
-TEST_CASE("start_all_reduce: several under way at once, waited for in another order, other collectives in between") {
-  std::vector<PendingSum> pending;
-  const std::vector<int64_t> counts = {megabytes, 3, 0, 1000, megabytes + 1};
-  for (int64_t count : counts) pending.push_back(world().start_all_reduce(PartialSum(my_data({count}))));
-  CHECK(world().all_reduce(PartialSum(my_data({5}))).to_host() == sum_of_all(5));
-  for (size_t i : {3, 0, 4, 2, 1}) CHECK(pending[i].wait().to_host() == sum_of_all(counts[i]));
-}
-
-TEST_CASE("start_all_reduce: a sum that nobody waits for is waited for at the end of its life") {
-  const Tensor term = my_data({megabytes});
-  { const PendingSum pending = world().start_all_reduce(PartialSum(term)); }
-  CHECK(term.to_host() == sum_of_all(megabytes));
-}
-
-TEST_CASE("start_all_reduce: wait can be called once") {
-  PendingSum pending = world().start_all_reduce(PartialSum(my_data({3})));
-  pending.wait();
-  CHECK(message_of([&] { pending.wait(); }) == "wait() was called twice on one pending sum");
+TEST_CASE("a group of one: sums are there already, the rest is a copy, and no memory is taken") {
+  Tensor x = my_data({4, 3}), in(backend(), {4, 3});
+  const std::vector<float> mine = data_of(world().rank(), 12);
+  const int64_t blocks = backend().allocations();
+  CHECK(alone().all_reduce(PartialSum(x)).address() == x.address());
+  CHECK(alone().start_all_reduce(PartialSum(x)).wait().address() == x.address());
+  alone().all_reduce_max(x);
+  alone().broadcast(x, 0);
+  alone().send_receive(x, 0, in, 0);
+  alone().barrier();
+  CHECK(backend().allocations() == blocks);
+  CHECK(x.to_host() == mine);
+  CHECK(in.to_host() == mine);
+  const Tensor all = alone().all_gather(x), part = alone().reduce_scatter(PartialSum(x));
+  fill(x, 0.0f);
+  CHECK(all.to_host() == mine);
+  CHECK(part.to_host() == mine);
+  CHECK(alone().split(3, "part")->gather_text("mine") == std::vector<std::string>{"mine"});
+  CHECK(message_of([&] {
+          alone().send_receive(x.slice({0, 3}), 0, in, 0);
+        }) == "send_receive: rank 0 sent 9 of the 12 elements that rank 0 expects");
 }
 
 TEST_CASE("barrier: nobody leaves before the last one comes") {

@@ -1,0 +1,101 @@
+// CheckpointFolder: one checkpoint at least is whole, whatever happens. Files and names only: what is in them is for
+// 10_checkpoint_test.cpp.
+#include "chapters/10_tensor_and_data_parallel/checkpoint_folder.h"
+#include "tests/support_files.h"
+#include "tests/test_support.h"
+
+using namespace shard;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A checkpoint of which only the file that makes it one is there.
+fs::path save(CheckpointFolder& folder, int64_t step, const std::string& content = "weights") {
+  write_file(folder.begin() / "model.safetensors", content);
+  return folder.finish(step);
+}
+
+std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("the newest checkpoints are kept, and latest names the last") {
+  const TemporaryFolder temporary;
+  const fs::path directory = temporary.path() / "made" / "on the way";
+  CheckpointFolder folder(directory, 2);
+  CHECK(contains(message_of<UsageError>([&] { find_checkpoint(directory); }), "there is no checkpoint in "));
+  for (int64_t step : {5, 10, 15}) {
+    const fs::path saved = save(folder, step);
+    CHECK(find_checkpoint(directory) == saved);
+  }
+  CHECK(names_in(directory) == Names{".lock", "latest", "step-00000010", "step-00000015"});
+  CHECK(content_of(directory / "latest") == "step-00000015\n");
+  CHECK(find_checkpoint(directory / "step-00000010") == directory / "step-00000010");
+}
+
+TEST_CASE("a checkpoint of the same step gives way; one of an earlier step becomes the latest and is kept") {
+  const TemporaryFolder temporary;
+  CheckpointFolder folder(temporary.path(), 1);
+  save(folder, 10, "old");
+  CHECK(content_of(save(folder, 10, "new") / "model.safetensors") == "new");
+  CHECK(names_in(temporary.path()) == Names{".lock", "latest", "step-00000010"});
+  save(folder, 7);
+  CHECK(find_checkpoint(temporary.path()).filename() == "step-00000007");
+}
+
+TEST_CASE("until a save is finished, and after one that failed, the checkpoint before is the latest") {
+  const TemporaryFolder temporary;
+  {
+    CheckpointFolder folder(temporary.path(), 1);
+    save(folder, 5);
+    write_file(folder.begin() / "model.safetensors", "half of it");
+    CHECK(find_checkpoint(temporary.path()).filename() == "step-00000005");
+    CHECK(fs::is_empty(folder.begin()));  // what is there from before is not mixed in
+  }
+  CHECK(names_in(temporary.path()) == Names{".lock", "latest", "step-00000005"});
+}
+
+TEST_CASE("wherever a run was killed while it saved, the next finds a whole checkpoint and cleans up") {
+  const TemporaryFolder temporary;
+  const fs::path& here = temporary.path();
+  {
+    CheckpointFolder folder(here, 1);
+    save(folder, 5, "old");
+  }
+  fs::create_directory(here / ".partial");
+  write_file(here / ".partial" / "model.safetensors", "half of it");
+  fs::rename(here / "step-00000005", here / "step-00000005-replaced");  // the moment before the new one has the name
+  CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "old");
+  CheckpointFolder folder(here, 1);
+  CHECK_FALSE(fs::exists(here / ".partial"));
+  save(folder, 5, "new");
+  CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "new");
+  CHECK(names_in(here) == Names{".lock", "latest", "step-00000005"});
+}
+
+TEST_CASE("a directory has one run that saves in it") {
+  const TemporaryFolder temporary;
+  {
+    const CheckpointFolder first(temporary.path(), 1);
+    CHECK(contains(message_of<UsageError>([&] { CheckpointFolder(temporary.path(), 1); }), "another run saves there"));
+  }
+  const CheckpointFolder later(temporary.path(), 1);
+  write_file(temporary.path() / "file", "");
+  CHECK(contains(message_of<UsageError>([&] { CheckpointFolder(temporary.path() / "file", 1); }), "--save "));
+}
+
+TEST_CASE("a file is replaced at once or not at all") {
+  const TemporaryFolder temporary;
+  const fs::path file = temporary.path() / "latest";
+  replace_file(file, "first");
+  fs::create_symlink("/dev/full", file.string() + ".partial");
+  CHECK(contains(message_of([&] { replace_file(file, "second"); }), "cannot write "));
+  CHECK(content_of(file) == "first");
+}

@@ -1,0 +1,170 @@
+// cuBLAS against double precision: all transpositions, gaps between columns and matrices, types and factors.
+#include <cmath>
+
+#include "common/bfloat16.h"
+#include "tests/emulated_gpu/device_array.h"
+
+using namespace shard;
+
+namespace {
+
+class Handle {
+ public:
+  Handle() {
+    check_cublas(cublasCreate(&handle_), "cublasCreate");
+    check_cublas(cublasSetStream(handle_, stream_), "cublasSetStream");
+  }
+  ~Handle() { cublasDestroy(handle_); }
+  operator cublasHandle_t() const { return handle_; }
+
+ private:
+  Stream stream_{Stream::Priority::normal};
+  cublasHandle_t handle_ = nullptr;
+};
+
+/// A batch of column-major matrices with gaps, which are NaN.
+template <class T>
+struct Batch {
+  int rows, columns, leading;
+  long long stride;
+  std::vector<T> values;
+
+  Batch(int rows_, int columns_, int gap, int batch, int seed)
+      : rows(rows_),
+        columns(columns_),
+        leading(rows_ + gap),
+        stride(static_cast<long long>(leading) * columns + 3 * gap) {
+    values.assign(static_cast<size_t>(stride) * static_cast<size_t>(batch), T(NAN));
+    for (int i = 0; i < batch; ++i) {
+      for (int column = 0; column < columns; ++column) {
+        for (int row = 0; row < rows; ++row) {
+          at(i, row, column) = T(std::sin(static_cast<float>(seed + 31 * i + 7 * row + 13 * column)));
+        }
+      }
+    }
+  }
+  T& at(int i, int row, int column) {
+    return values[static_cast<size_t>(i * stride + static_cast<long long>(column) * leading + row)];
+  }
+};
+
+template <class T>
+constexpr cudaDataType type_of = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
+
+cublasOperation_t operation(bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; }
+
+constexpr int m = 7, n = 5, k = 11, batch = 3;
+
+/// The largest error of alpha·A·B + beta·C. With beta = 0, C is NaN before.
+template <class In, class Out>
+double error_of_product(bool ta, bool tb, int gap, float alpha, float beta, cublasComputeType_t compute) {
+  Handle handle;
+  Batch<In> a(ta ? k : m, ta ? m : k, gap, batch, 1), b(tb ? n : k, tb ? k : n, gap, batch, 2);
+  Batch<Out> c(m, n, gap, batch, 3);
+  if (beta == 0.0f) c.values.assign(c.values.size(), Out(NAN));
+  const DeviceArray<In> device_a(a.values), device_b(b.values);
+  const DeviceArray<Out> device_c(c.values);
+  check_cublas(cublasGemmStridedBatchedEx(handle, operation(ta), operation(tb), m, n, k, &alpha, device_a.data(),
+                                          type_of<In>, a.leading, a.stride, device_b.data(), type_of<In>, b.leading,
+                                          b.stride, &beta, device_c.data(), type_of<Out>, c.leading, c.stride, batch,
+                                          compute, CUBLAS_GEMM_DEFAULT),
+               "cublasGemmStridedBatchedEx");
+  Batch<Out> result = c;
+  result.values = device_c.to_host();
+  double error = 0;
+  for (int i = 0; i < batch; ++i) {
+    for (int row = 0; row < m; ++row) {
+      for (int column = 0; column < n; ++column) {
+        double sum = 0;
+        for (int j = 0; j < k; ++j) {
+          sum += double(float(ta ? a.at(i, j, row) : a.at(i, row, j))) *
+                 double(float(tb ? b.at(i, column, j) : b.at(i, j, column)));
+        }
+        sum = double(alpha) * sum + (beta == 0.0f ? 0.0 : double(beta) * double(float(c.at(i, row, column))));
+        const double off = std::fabs(double(float(result.at(i, row, column))) - sum);
+        if (!(off <= error)) error = off;  // NaN, too
+      }
+      if (gap > 0) CHECK(std::isnan(float(result.at(i, m, 0))));  // gaps are left alone
+    }
+  }
+  return error;
+}
+
+}  // namespace
+
+TEST_CASE("products agree with double precision") {
+  for (bool ta : {false, true}) {
+    for (bool tb : {false, true}) {
+      for (int gap : {0, 4}) {
+        for (const auto& [alpha, beta] : {std::pair{1.0f, 0.0f}, {1.0f, 1.0f}, {-0.5f, 0.25f}}) {
+          CAPTURE(ta);
+          CAPTURE(tb);
+          CAPTURE(gap);
+          CAPTURE(beta);
+          CHECK(error_of_product<float, float>(ta, tb, gap, alpha, beta, CUBLAS_COMPUTE_32F) < 2e-6);
+          CHECK(error_of_product<BFloat16, float>(ta, tb, gap, alpha, beta, CUBLAS_COMPUTE_32F) < 2e-6);
+          CHECK(error_of_product<BFloat16, BFloat16>(ta, tb, gap, alpha, beta, CUBLAS_COMPUTE_32F) < 2e-2);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("TF32 rounds the factors, and nothing else does") {
+  const double rounded = error_of_product<float, float>(false, false, 0, 1.0f, 0.0f, CUBLAS_COMPUTE_32F_FAST_TF32);
+  CHECK((rounded > 1e-5 && rounded < 5e-3));
+  CHECK(error_of_product<BFloat16, float>(false, false, 0, 1.0f, 0.0f, CUBLAS_COMPUTE_32F_FAST_TF32) < 2e-6);
+}
+
+TEST_CASE("the other forms of the product") {
+  Handle handle;
+  const float one = 1.0f, zero = 0.0f, three = 3.0f;
+  const DeviceArray<float> a(std::vector<float>{1, 2, 3, 4}), b(std::vector<float>{5, 6, 7, 8}), c(4);
+  const std::vector<float> product{23, 34, 31, 46};  // of [1 3; 2 4] and [5 7; 6 8], column by column
+  check_cublas(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, a.data(), 2, b.data(), 2, &zero, c.data(),
+                           2),
+               "cublasSgemm");
+  CHECK(c.to_host() == product);
+  check_cublas(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, a.data(), CUDA_R_32F, 2, b.data(),
+                            CUDA_R_32F, 2, &one, c.data(), CUDA_R_32F, 2, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+               "cublasGemmEx");
+  CHECK(c.to_host() == std::vector<float>{46, 68, 62, 92});
+  check_cublas(  // nothing to add up
+      cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 0, &one, a.data(), 2, b.data(), 2, &three, c.data(), 2), "");
+  CHECK(c.to_host() == std::vector<float>{138, 204, 186, 276});
+}
+
+TEST_CASE("memory may be freed in the stream behind a product that uses it") {
+  Handle handle;
+  const float one = 1.0f, zero = 0.0f;
+  cudaStream_t stream = nullptr;
+  check_cublas(cublasGetStream(handle, &stream), "cublasGetStream");
+  float* x = nullptr;
+  check_cuda(cudaMallocAsync(&x, sizeof(float), stream), "cudaMallocAsync");
+  check_cuda(cudaMemcpyAsync(x, &one, sizeof(float), cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+  const DeviceArray<float> y(1);
+  check_cublas(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, x, 1, x, 1, &zero, y.data(), 1), "");
+  check_cuda(cudaFreeAsync(x, stream), "cudaFreeAsync");
+  CHECK(y.to_host() == std::vector<float>{1.0f});
+}
+
+TEST_CASE("arguments that cuBLAS refuses") {
+  Handle handle;
+  const float one = 1.0f;
+  const DeviceArray<float> x(100);
+  const auto result_of = [&](int rows, int columns, int depth, int lda, int ldb, int ldc, bool ta = false) {
+    return cublasSgemm(handle, operation(ta), CUBLAS_OP_N, rows, columns, depth, &one, x.data(), lda, x.data(), ldb,
+                       &one, x.data(), ldc);
+  };
+  CHECK(result_of(4, 3, 2, 3, 2, 4) == CUBLAS_STATUS_INVALID_VALUE);        // lda < m
+  CHECK(result_of(4, 3, 2, 1, 2, 4, true) == CUBLAS_STATUS_INVALID_VALUE);  // lda < k
+  CHECK(result_of(4, 3, 2, 4, 1, 4) == CUBLAS_STATUS_INVALID_VALUE);        // ldb < k
+  CHECK(result_of(4, 3, 2, 4, 2, 3) == CUBLAS_STATUS_INVALID_VALUE);        // ldc < m
+  CHECK(result_of(-1, 3, 2, 4, 2, 4) == CUBLAS_STATUS_INVALID_VALUE);
+  CHECK(result_of(0, 3, 2, 0, 2, 1) == CUBLAS_STATUS_INVALID_VALUE);
+  CHECK(result_of(0, 3, 2, 1, 2, 1) == CUBLAS_STATUS_SUCCESS);
+  CHECK(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, x.data(), CUDA_R_32F, 2, x.data(), CUDA_R_16BF, 2,
+                     &one, x.data(), CUDA_R_32F, 2, CUBLAS_COMPUTE_32F,
+                     CUBLAS_GEMM_DEFAULT) == CUBLAS_STATUS_NOT_SUPPORTED);
+  CHECK(cublasSetStream(nullptr, nullptr) == CUBLAS_STATUS_NOT_INITIALIZED);
+}

@@ -1,0 +1,204 @@
+// fault_kernels NAME: makes one mistake on the emulated GPU, which must find it. faults.sh knows what is said.
+#include <cublas_v2.h>
+
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+
+#include "common/cuda/device.cuh"
+#include "common/cuda/launch.h"
+
+using namespace shard;
+
+namespace {
+
+constexpr unsigned all_lanes = 0xFFFFFFFFu;
+
+// ---- Kernels with one mistake each ----------------------------------------------------------------------------------
+
+__global__ void correct_kernel(float* x) {
+  __syncthreads();
+  x[threadIdx.x] = __shfl_xor_sync(all_lanes, 1.0f, 1);
+}
+
+__global__ void leaves_before_barrier_kernel() {
+  if (threadIdx.x == 5 && blockIdx.x == 1) return;
+  __syncthreads();
+}
+
+__global__ void other_barrier_kernel() {
+  if (threadIdx.x < 63) {
+    __syncthreads();
+  } else {
+    __syncthreads();
+  }
+}
+
+__global__ void leaves_before_shuffle_kernel(float* x) {
+  if (threadIdx.x == 40) return;
+  x[threadIdx.x] = __shfl_xor_sync(all_lanes, 1.0f, 1);
+}
+
+__global__ void mask_without_itself_kernel() { __syncwarp(0xFFFFFFFEu); }
+
+__global__ void mask_of_too_many_kernel() { __ballot_sync(all_lanes, 1); }
+
+__global__ void reads_lane_without_value_kernel(float* x) {
+  if (threadIdx.x < 16) x[threadIdx.x] = __shfl_sync(0xFFFFu, 1.0f, 20);
+}
+
+__global__ void declared_shared_kernel(float* x, int offset) {
+  __shared__ float copies[32];
+  copies[threadIdx.x + static_cast<unsigned>(offset)] = 1.0f;
+  x[threadIdx.x] = copies[threadIdx.x];
+}
+
+__global__ void dynamic_shared_kernel(int index) { dynamic_shared<float>()[index] = 1.0f; }
+
+__global__ void write_kernel(float* x, int64_t index) {
+  if (threadIdx.x == 2) x[index] = 1.0f;
+}
+
+__global__ void read_kernel(const float* x, int64_t index, float* out) { *out = x[index]; }
+
+struct Hidden {
+  float* pointer;
+};
+__global__ void write_hidden_kernel(Hidden hidden) { *hidden.pointer = 1.0f; }
+
+__global__ void deep_kernel(float* x, int index) {
+  volatile float memory[20000];
+  for (int i = 0; i < 20000; ++i) memory[i] = 1.0f;
+  *x = memory[index];
+}
+
+template <class T>
+__global__ void template_kernel(T* x) {
+  x[100000] = T(1);
+}
+
+// ---- Mistakes -------------------------------------------------------------------------------------------------------
+
+float* allocate(size_t floats) {
+  float* x = nullptr;
+  check_cuda(cudaMalloc(&x, floats * sizeof(float)), "cudaMalloc");
+  return x;
+}
+
+void synchronize() { check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
+
+template <class... Parameters, class... Arguments>
+void run(void (*kernel)(Parameters...), dim3 grid, dim3 block, Arguments... arguments) {
+  launch(kernel, grid, block, 0, nullptr, arguments...);
+  synchronize();
+}
+
+void use_after_free() {
+  float *x = allocate(100), *out = allocate(1);
+  check_cuda(cudaFree(x), "cudaFree");
+  run(read_kernel, 1, 1, x, 3, out);
+}
+
+void write_behind_gap() {
+  float* x = allocate(10);
+  run(write_kernel, 1, 32, x, 12);
+  check_cuda(cudaFree(x), "cudaFree");
+}
+
+void write_before() {
+  float* x = allocate(10);
+  run(write_kernel, 1, 32, x, -1);
+  check_cuda(cudaFree(x), "cudaFree");
+}
+
+void read_before_page() {
+  float *out = allocate(1), *x = allocate(64);
+  run(read_kernel, 1, 1, x, -1024, out);
+}
+
+void multiply_too_much() {
+  cublasHandle_t handle = nullptr;
+  const float one = 1.0f, *x = allocate(15);
+  check_cublas(cublasCreate(&handle), "cublasCreate");
+  check_cublas(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 4, 4, 4, &one, x, 4, x, 4, &one, allocate(16), 4), "");
+  synchronize();
+}
+
+void leak() {
+  cudaStream_t stream = nullptr;
+  cudaEvent_t event = nullptr;
+  cublasHandle_t handle = nullptr;
+  void* pinned = nullptr;
+  allocate(10);
+  allocate(20);
+  check_cuda(cudaStreamCreate(&stream), "cudaStreamCreate");
+  check_cuda(cudaEventCreate(&event), "cudaEventCreate");
+  check_cuda(cudaMallocHost(&pinned, 100), "cudaMallocHost");
+  check_cublas(cublasCreate(&handle), "cublasCreate");
+}
+
+void nothing() {
+  float* x = allocate(64);
+  run(correct_kernel, 1, 64, x);
+  check_cuda(cudaFree(x), "cudaFree");
+}
+
+void shared(int index, size_t bytes) {
+  launch(dynamic_shared_kernel, 1, 1, bytes, nullptr, index);
+  synchronize();
+}
+
+void with_host_pointer() {
+  static float on_host = 0;
+  run(read_kernel, 1, 1, &on_host, 0, allocate(1));
+}
+
+const std::map<std::string, std::function<void()>> mistakes{
+    {"none", nothing},
+    {"leaves-before-barrier", [] { run(leaves_before_barrier_kernel, 2, 64); }},
+    {"other-barrier", [] { run(other_barrier_kernel, 1, 64); }},
+    {"leaves-before-shuffle", [] { run(leaves_before_shuffle_kernel, 1, 64, allocate(64)); }},
+    {"mask-without-itself", [] { run(mask_without_itself_kernel, 1, 32); }},
+    {"mask-of-too-many", [] { run(mask_of_too_many_kernel, 1, 48); }},
+    {"lane-without-value", [] { run(reads_lane_without_value_kernel, 1, 32, allocate(32)); }},
+    {"declared-shared", [] { run(declared_shared_kernel, 1, 32, allocate(32), 1); }},
+    {"declared-shared-before", [] { run(declared_shared_kernel, 1, 32, allocate(32), -1); }},
+    {"dynamic-shared", [] { shared(64, 256); }},
+    {"dynamic-shared-gap", [] { shared(33, 132); }},
+    {"write-behind", [] { run(write_kernel, dim3(3, 2), 32, allocate(64), 64); }},
+    {"write-behind-gap", write_behind_gap},
+    {"write-before", write_before},
+    {"read-before-page", read_before_page},
+    {"use-after-free", use_after_free},
+    {"host-pointer", with_host_pointer},
+    {"null", [] { run(write_kernel, 1, 32, nullptr, 0); }},
+    {"wild-pointer", [] { run(write_hidden_kernel, 1, 1, Hidden{reinterpret_cast<float*>(uintptr_t{1} << 40)}); }},
+    {"deep", [] { run(deep_kernel, 1, 1, allocate(1), 7); }},
+    {"template", [] { run(template_kernel<int>, 1, 1, reinterpret_cast<int*>(allocate(1))); }},
+    {"host-reads", [] { std::cout << *allocate(5) << std::endl; }},
+    {"host-reads-later",
+     [] {
+       float* x = allocate(64);
+       run(correct_kernel, 1, 64, x);
+       std::cout << x[1] << std::endl;
+     }},
+    {"multiply-too-much", multiply_too_much},
+    {"leak", leak},
+    {"leak-and-fail",
+     [] {
+       leak();
+       std::exit(3);
+     }},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto mistake = mistakes.find(argc == 2 ? argv[1] : "");
+  if (mistake == mistakes.end()) return 2;
+  check_cuda(cudaSetDevice(0), "cudaSetDevice");
+  mistake->second();
+  return 0;
+}

@@ -1,0 +1,24 @@
+// A kernel's grid: blocks one after the other, and the threads of a block one after the other as far as each of them
+// gets before it must wait for others.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <string>
+
+namespace emulated_gpu {
+
+constexpr int threads_of_block_at_most = 1024;
+constexpr int threads_of_multiprocessor = 2048;
+constexpr int shared_bytes_of_any_kernel = 48 << 10;
+constexpr int shared_bytes_at_most = 227 << 10;  // for kernels that have asked for it
+constexpr int shared_bytes_of_multiprocessor = 228 << 10;
+
+/// Runs all threads of the launch.
+void run_grid(const Launch& launch);
+/// The launch that is running, or nullptr.
+const Launch* running_launch();
+
+/// What is wrong with an access to `address`, if it is a page beside a block's dynamic shared memory or a thread's stack.
+std::string explain_block_memory(const char* address);
+
+}  // namespace emulated_gpu

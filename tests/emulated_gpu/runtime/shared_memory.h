@@ -1,0 +1,25 @@
+// A block's dynamic shared memory, between pages that nobody may touch.
+#pragma once
+#include <cstddef>
+#include <string>
+
+namespace emulated_gpu {
+
+class SharedMemory {
+ public:
+  SharedMemory();
+  /// For a launch with so many bytes for each block.
+  void resize(size_t bytes);
+  /// Filled with NaN, for a block that starts.
+  void poison();
+  /// The process ends if the bytes between the memory's end and the next page were written.
+  void check() const;
+  void* begin() const { return begin_; }
+  std::string explain(const char* address) const;
+
+ private:
+  char *base_, *end_, *begin_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace emulated_gpu

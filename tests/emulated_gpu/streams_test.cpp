@@ -1,0 +1,152 @@
+// Streams are lazy: what is not ordered by events goes wrong, always.
+#include <cmath>
+
+#include "tests/emulated_gpu/device_array.h"
+
+using namespace shard;
+
+namespace {
+
+__global__ void set_kernel(float* x, float value) { *x = value; }
+__global__ void add_kernel(float* sum, const float* a, const float* b) { *sum = *a + *b; }
+
+struct TwoStreams {
+  Stream first{Stream::Priority::normal}, second{Stream::Priority::high};
+  DeviceArray<float> a{1}, b{1}, sum{1};
+  /// a and b are set in the first stream, and added in the second one.
+  void run(bool ordered) {
+    launch(set_kernel, 1, 1, 0, first, a.data(), 3.0f);
+    launch(set_kernel, 1, 1, 0, first, b.data(), 4.0f);
+    Event both_set;
+    both_set.record(first);
+    if (ordered) both_set.order_before(second);
+    launch(add_kernel, 1, 1, 0, second, sum.data(), a.data(), b.data());
+    check_cuda(cudaStreamSynchronize(second), "cudaStreamSynchronize");
+  }
+};
+
+float value_at(const float* device) {
+  float value = 0;
+  check_cuda(cudaMemcpy(&value, device, sizeof value, cudaMemcpyDeviceToHost), "cudaMemcpy");
+  return value;
+}
+
+}  // namespace
+
+TEST_CASE("a forgotten dependency between streams shows") {
+  TwoStreams streams;
+  streams.run(false);
+  CHECK(std::isnan(value_at(streams.sum.data())));
+}
+
+TEST_CASE("an event orders two streams, as far as its mark and no further") {
+  TwoStreams streams;
+  streams.run(true);
+  CHECK(value_at(streams.sum.data()) == 7.0f);
+
+  Event early;
+  launch(set_kernel, 1, 1, 0, streams.first, streams.a.data(), 10.0f);
+  early.record(streams.first);
+  launch(set_kernel, 1, 1, 0, streams.first, streams.a.data(), 20.0f);
+  CHECK(early.has_happened());
+  CHECK(value_at(streams.a.data()) == 10.0f);
+  check_cuda(cudaStreamSynchronize(streams.first), "cudaStreamSynchronize");
+  CHECK(value_at(streams.a.data()) == 20.0f);
+}
+
+TEST_CASE("an event that is recorded anew leaves those alone who wait for its first mark") {
+  Stream first(Stream::Priority::normal), second(Stream::Priority::normal);
+  const DeviceArray<float> x(1), seen(1);
+  Event mark;
+  launch(set_kernel, 1, 1, 0, first, x.data(), 1.0f);
+  mark.record(first);
+  mark.order_before(second);
+  launch(set_kernel, 1, 1, 0, first, x.data(), 2.0f);
+  mark.record(first);
+  check_cuda(cudaMemcpyAsync(seen.data(), x.data(), sizeof(float), cudaMemcpyDeviceToDevice, second), "copy");
+  check_cuda(cudaStreamSynchronize(second), "cudaStreamSynchronize");
+  CHECK(value_at(seen.data()) == 1.0f);
+  CHECK(mark.has_happened());
+  CHECK(value_at(x.data()) == 2.0f);
+}
+
+TEST_CASE("the default stream and blocking streams are in order") {
+  cudaStream_t blocking = nullptr;
+  REQUIRE(cudaStreamCreate(&blocking) == cudaSuccess);
+  const DeviceArray<float> x(1);
+  launch(set_kernel, 1, 1, 0, blocking, x.data(), 1.0f);
+  CHECK(value_at(x.data()) == 1.0f);  // cudaMemcpy is in the default stream
+  check_cuda(cudaMemsetAsync(x.data(), 0, sizeof(float)), "cudaMemsetAsync");
+  const DeviceArray<float> sum(1);
+  launch(add_kernel, 1, 1, 0, blocking, sum.data(), x.data(), x.data());
+  check_cuda(cudaStreamSynchronize(blocking), "cudaStreamSynchronize");
+  CHECK(value_at(sum.data()) == 0.0f);
+  CHECK(cudaStreamDestroy(blocking) == cudaSuccess);
+}
+
+TEST_CASE("pageable memory is copied at once, page-locked memory when the stream gets there") {
+  Stream stream(Stream::Priority::normal);
+  const DeviceArray<float> x(1), y(1);
+  float pageable = 1.0f;
+  PinnedFloats pinned(2);
+  pinned[0] = 1.0f;
+  check_cuda(cudaMemcpyAsync(x.data(), &pageable, sizeof(float), cudaMemcpyHostToDevice, stream), "copy");
+  check_cuda(cudaMemcpyAsync(y.data(), pinned.data(), sizeof(float), cudaMemcpyHostToDevice, stream), "copy");
+  pageable = pinned[0] = 2.0f;
+  check_cuda(cudaMemcpyAsync(pinned.data() + 1, x.data(), sizeof(float), cudaMemcpyDeviceToHost, stream), "copy");
+  CHECK(std::isnan(pinned[1]));  // nobody has waited yet
+  check_cuda(cudaMemcpyAsync(&pageable, y.data(), sizeof(float), cudaMemcpyDeviceToHost, stream), "copy");
+  CHECK(pageable == 2.0f);  // from pinned[0], too late; and this copy has waited
+  CHECK(pinned[1] == 1.0f);
+}
+
+TEST_CASE("a two-dimensional copy moves rows") {
+  std::vector<float> x(6 * 5);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
+  const DeviceArray<float> from(x), to(std::vector<float>(6 * 3, -1.0f));
+  const size_t element = sizeof(float);
+  CHECK(cudaMemcpy2DAsync(to.data() + 1, 3 * element, from.data() + 2, 5 * element, 2 * element, 6,
+                          cudaMemcpyDeviceToDevice) == cudaSuccess);
+  const std::vector<float> got = to.to_host();
+  for (size_t row = 0; row < 6; ++row) {
+    CHECK(got[row * 3] == -1.0f);
+    CHECK(got[row * 3 + 1] == x[row * 5 + 2]);
+    CHECK(got[row * 3 + 2] == x[row * 5 + 3]);
+  }
+  CHECK(cudaMemcpy2DAsync(to.data(), element, from.data(), element, 2 * element, 2, cudaMemcpyDeviceToDevice) ==
+        cudaErrorInvalidPitchValue);
+  CHECK(cudaMemcpy2DAsync(to.data() + 2, 3 * element, from.data(), 5 * element, 2 * element, 6,
+                          cudaMemcpyDeviceToDevice) == cudaErrorInvalidValue);  // one element too far
+  cudaGetLastError();
+}
+
+TEST_CASE("elapsed time needs timed events that have happened") {
+  Stream stream(Stream::Priority::normal);
+  const DeviceArray<float> x(1);
+  Event begin(true), end(true), untimed;
+  float milliseconds = -1;
+  begin.record(stream);
+  for (int i = 0; i < 100; ++i) launch(set_kernel, 100, 100, 0, stream, x.data(), 1.0f);
+  end.record(stream);
+  untimed.record(stream);
+  CHECK_THROWS_AS(end.seconds_since(begin), Error);  // nobody has waited yet
+  check_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+  const double seconds = end.seconds_since(begin);
+  CHECK((seconds > 1e-5 && seconds < 10.0));
+  CHECK_THROWS_AS(untimed.seconds_since(begin), Error);
+  CHECK(cudaEventElapsedTime(&milliseconds, nullptr, nullptr) == cudaErrorInvalidResourceHandle);
+  cudaGetLastError();
+}
+
+TEST_CASE("handles that are none") {
+  const auto stream = reinterpret_cast<cudaStream_t>(uintptr_t{0x1234});
+  const auto event = reinterpret_cast<cudaEvent_t>(uintptr_t{0x1234});
+  CHECK(cudaStreamSynchronize(stream) == cudaErrorInvalidResourceHandle);
+  CHECK(cudaStreamQuery(stream) == cudaErrorInvalidResourceHandle);
+  CHECK(cudaStreamDestroy(stream) == cudaErrorInvalidResourceHandle);
+  CHECK(cudaEventRecord(event, nullptr) == cudaErrorInvalidResourceHandle);
+  CHECK(cudaEventQuery(event) == cudaErrorInvalidResourceHandle);
+  CHECK(cudaEventDestroy(event) == cudaErrorInvalidResourceHandle);
+  CHECK(emulated_gpu::launch(set_kernel, 1, 1, 0, stream, nullptr, 0.0f) == cudaErrorInvalidResourceHandle);
+  cudaGetLastError();
+}

@@ -1,0 +1,232 @@
+#!/usr/bin/env bash
+# gpu.sh [--smoke]: everything that needs a GPU, in one go of less than eight minutes: builds, runs all tests on the GPU,
+# looks for memory errors and races in the kernels, measures, and ends with the tables of docs/measurements.md.
+#   --smoke   on the emulated GPU, with tiny sizes: tries this script where there is no GPU
+# It takes nvcc, cmake, mpirun, compute-sanitizer and PyTorch from where the shell finds them; of the last three, what is
+# missing is skipped, counted and shown. SHARD_BUILD names the build folder (build-gpu); what each step said is kept in
+# its folder gpu/. Exit status: 0 all passed, 1 something failed, 2 there is no GPU or no nvcc.
+set -uo pipefail
+export LC_ALL=C.UTF-8 OMP_NUM_THREADS=2 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+unset SHARD_EMULATED_GPUS
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${SHARD_BUILD:-$root/build-gpu}
+bin=$build/bin
+out=$build/gpu
+cores=$(nproc)
+at_once=$((cores > 8 ? 4 : 1))   # steps beside each other, while nothing is measured
+deadline=$((SECONDS + 465))
+
+stop() { echo "gpu.sh: $1" >&2; exit "${2:-2}"; }
+have() { command -v "$1" >/dev/null; }
+
+smoke=false
+case ${1:-} in
+  '') ;;
+  --smoke) smoke=true ;;
+  *) stop "unknown option $1; there is --smoke" ;;
+esac
+if $smoke; then
+  export SHARD_EMULATED_GPUS=1
+else
+  nvidia-smi >/dev/null 2>&1 || stop 'there is no NVIDIA GPU here'
+  have nvcc || [[ -x /usr/local/cuda/bin/nvcc ]] || stop 'there is no nvcc here'
+fi
+mkdir -p "$out" && rm -f "$out"/*.{log,status,json} || exit 2
+
+# ---- Steps ----------------------------------------------------------------------------------------------------------
+
+passed=() failed=() skipped=() names=()
+
+# step NAME SECONDS COMMAND…: runs it for so long at most, and keeps what it says and how it ends.
+step() {
+  local name=$1 limit=$2 started=$SECONDS rc=0
+  shift 2
+  ((deadline - SECONDS >= limit)) || limit=$((deadline - SECONDS))
+  if ((limit > 0)); then
+    timeout --kill-after=5 "$limit" "$@" >"$out/$name.log" 2>&1 </dev/null || rc=$?
+  else
+    rc=124
+    echo 'no time was left for it' >"$out/$name.log"
+  fi
+  echo "$rc $((SECONDS - started))" >"$out/$name.status"
+}
+
+# beside NAME SECONDS COMMAND…: a step beside others; collect waits for all of them and says how they ended.
+beside() {
+  while (($(jobs -rp | wc -l) >= at_once)); do wait -n; done
+  names+=("$1")
+  step "$@" &
+}
+
+collect() {
+  local name rc seconds
+  wait
+  for name in "${names[@]}"; do
+    read -r rc seconds <"$out/$name.status" || rc=1
+    if ((rc == 0)); then
+      passed+=("$name")
+      printf '  ok      %-26s %4d s  %s\n' "$name" "$seconds" "$(own_words "$name")"
+    else
+      failed+=("$name")
+      printf '  FAILED  %-26s %4d s  %s\n' "$name" "$seconds" "$(reason "$rc")"
+      tail -n 15 "$out/$name.log" | cut -c 1-300 | sed 's/^/          | /'
+    fi
+  done
+  names=()
+}
+
+alone() { beside "$@"; collect; }
+skip() { skipped+=("$1"); printf '  skipped %-26s %s\n' "$1" "$2"; }
+reason() { case $1 in 124 | 137) echo 'stopped: out of time' ;; *) echo "exit status $1" ;; esac; }
+own_words() { grep -hoE '^(passed: .*|[0-9]+ of [0-9]+ checks hold|=+ (ERROR|RACECHECK) SUMMARY: .*)' "$out/$1.log" | tail -n 1; }
+
+# ---- Build ----------------------------------------------------------------------------------------------------------
+
+build_all() {
+  local targets=(programs unit_tests parallel_tests gpu_bench) cuda=ON
+  if $smoke; then
+    cuda=OFF
+    targets+=(shard_emulated_gpu solution_01_3)
+  else
+    targets+=(exercise_on_gpu)
+  fi
+  alone configure 60 cmake -S "$root" -B "$build" -DSHARD_CUDA=$cuda
+  alone build 300 cmake --build "$build" --target "${targets[@]}" --parallel "$cores"
+  ((${#failed[@]} == 0)) || stop 'it does not build, so nothing was tested' 1
+}
+
+# ---- Tests ----------------------------------------------------------------------------------------------------------
+
+# on RANKS NAME SECONDS PROGRAM ARGS…: a step on so many ranks, which share the GPU.
+on() {
+  if (($1 == 1)); then beside "${@:2}"; else beside "$2" "$3" "$root/tests/mpirun.sh" "$1" "${@:4}"; fi
+}
+
+sanitize() {   # the longest steps, so they begin first
+  local tool
+  for tool in memcheck racecheck; do
+    if $smoke || ! have compute-sanitizer; then
+      skip "$tool" 'there is no compute-sanitizer'
+      continue
+    fi
+    beside "${tool}_units" 180 compute-sanitizer --tool $tool --error-exitcode 9 "$bin/unit_tests" --device=cuda
+    beside "${tool}_01" 90 compute-sanitizer --tool $tool --error-exitcode 9 "$bin/parallel_tests" --device=cuda \
+      '--source-file=*/01_gemm_test.cpp'
+  done
+}
+
+test_all() {
+  local ranks rest most_ranks=4 golden=(--device=cuda '--source-file=*/10_golden_test.cpp')
+  ! $smoke || most_ranks=2
+  have mpirun || { most_ranks=1 && skip several_ranks 'there is no mpirun'; }
+  sanitize
+  beside unit_tests 120 "$bin/unit_tests" --device=cuda
+  beside golden_f32 90 "$bin/parallel_tests" "${golden[@]}" '--test-case-exclude=in bf16*'
+  beside golden_bf16 90 "$bin/parallel_tests" "${golden[@]}" '--test-case=in bf16*'
+  if $smoke; then beside exercise_01_3 30 "$build/exercises/solution_01_3"
+  else beside exercise_01_3 30 "$bin/exercise_on_gpu"; fi
+  for ((ranks = 1; ranks <= most_ranks; ++ranks)); do
+    rest=()
+    ((ranks > 1)) || rest=('--source-file-exclude=*/mismatched_collectives_test.cpp')   # takes two
+    on $ranks "parallel_tests_${ranks}_ranks" 150 "$bin/parallel_tests" --device=cuda "${rest[@]}"
+  done
+  run_chapters $most_ranks
+  collect
+}
+
+run_chapters() {   # on one rank, and on the most
+  local folder name ranks options small=(--layers 2 --heads 12 --width 48 --context 32 --validation-fraction 0.01)
+  if $smoke; then small+=(--steps 3 --check-steps 1 --sample 4); else small+=(--steps 24 --sample 20); fi
+  for ranks in $(printf '%s\n' 1 "$1" | uniq); do
+    for folder in "$root"/chapters/[0-9]*/; do
+      name=$(basename "$folder") options=()
+      [[ $name != 01_* || $ranks == 1 ]] || continue   # about one device
+      [[ $name != 10_* ]] || options=("${small[@]}" --curve "$out/curve_$ranks.svg")
+      on "$ranks" "${name:0:2}_$ranks" 90 "$bin/$name" --device cuda "${options[@]}"
+    done
+  done
+  on 1 10_bf16 90 "$bin/10_tensor_and_data_parallel" --device cuda "${small[@]}" --precision bf16 \
+    --curve "$out/curve_bf16.svg"
+}
+
+# ---- Measurements: one after the other ------------------------------------------------------------------------------
+
+layers=12 heads=12 width=768 context=1024 batch=32 vocabulary=50304 precision=bf16 size=()
+if $smoke; then layers=2 heads=4 width=32 context=16 batch=2 vocabulary=256 precision=f32 size=(--smoke); fi
+
+# To chapter 10, a text of so many different characters is one of so many words.
+write_text() {
+  local number code
+  for ((number = 0; number < vocabulary; ++number)); do
+    printf -v code '%08x' $((0x20000 + number))
+    printf '%b\n' "\\U$code"
+  done >"$out/characters.txt"
+  { cat "$out/characters.txt" && shuf -r -n $((200 * context)) "$out/characters.txt"; } | tr -d '\n' >"$out/text.txt"
+}
+
+measure_all() {
+  alone ladder 60 "$bin/01_gemm" --device cuda
+  alone bench 90 "$bin/gpu_bench" "${size[@]}" --json "$out/bench.json"
+  write_text
+  alone gpt2 120 "$bin/10_tensor_and_data_parallel" --device cuda --precision $precision --layers $layers \
+    --heads $heads --width $width --context $context --batch $batch --steps 15 --check-steps 0 --sample 0 \
+    --validation-fraction 0 --data "$out/text.txt" --curve "$out/gpt2.svg" --json "$out/gpt2.json"
+  if ! $smoke && timeout 60 python3 -c 'import torch; assert torch.cuda.is_available()' >/dev/null 2>&1; then
+    alone torch_eager 60 python3 "$root/tests/gpu_torch.py"
+    alone torch_compiled 90 python3 "$root/tests/gpu_torch.py" --compile
+  else
+    skip torch 'there is no PyTorch that finds a GPU'
+  fi
+}
+
+# ---- The tables -----------------------------------------------------------------------------------------------------
+
+# value FILE KEY: a number among the results of a run.
+value() { sed -n "s/^ *\"$2\": *\([-0-9.e+]*\),\{0,1\}\$/\1/p" "$out/$1.json" 2>/dev/null | head -n 1; }
+calc() { awk "BEGIN { printf \"$1\", $2 }"; }
+
+about() {
+  printf '| | |\n|---|---|\n| date | %s |\n' "$(date -u +%F)"
+  sed -nE 's/^02_[a-z]+: 1 rank on (.*); collectives by (.*)$/| device | \1 |\n| collectives | \2 |/p' "$out/02_1.log"
+  $smoke || nvidia-smi --query-gpu=driver_version,power.limit,clocks.max.sm --format=csv,noheader |
+    sed -nE '1s/(.*), (.*), (.*)/| driver | \1 |\n| power limit, highest clock | \2, \3 |/p'
+  [[ ! -e $out/torch_eager.log ]] || echo "| PyTorch | $(python3 -c 'import torch; print(torch.__version__)') |"
+  echo "| steps | ${#passed[@]} passed, ${#failed[@]} failed${failed[*]:+ (${failed[*]})}, ${#skipped[@]}" \
+    "skipped${skipped[*]:+ (${skipped[*]})} |"
+}
+
+ladder() {
+  sed -nE -e 's/^  \[([0-9]+) × .*/| chapter 01, \1³ | time | GFLOP\/s | % of peak | × the library |\n|---|---|---|---|---|/p' \
+    -e 's/^  (.*[^ ]) +[0-9]+ +([0-9.]+ (µs|ms|s)) +([0-9.]+) +([0-9.]+|-) +([0-9.]+)$/| \1 | \2 | \4 | \5 | \6 |/p' \
+    "$out/ladder.log"
+}
+
+# gpt2_row WHAT TOKENS_PER_SECOND: with the model's operations, 6 for a weight of a matrix and 12 · context · width a layer.
+gpt2_row() {
+  local operations
+  operations="(6 * ($layers * 12 * $width * $width + $vocabulary * $width) + $layers * 12 * $context * $width)"
+  [[ -n $2 ]] || { echo "| $1 | failed | | |"; return; }
+  echo "| $1 | $(calc '%.0f' "$2") | $(calc '%.2f' "$2 * $operations / 1e12") |" \
+    "$(calc '%.1f' "100 * $2 * $operations / 1e12 / $(value bench bf16_matmul_tflops)") |"
+}
+
+gpt2() {
+  echo "| training step, $layers layers of width $width, $batch × $context tokens, $precision | tokens/s |" \
+    'model TFLOP/s | % of matmul() in bf16 |'
+  echo '|---|---|---|---|'
+  gpt2_row 'chapter 10' "$(value gpt2 tokens_per_second)"
+  local way
+  for way in eager compiled; do
+    [[ ! -e $out/torch_$way.log ]] || gpt2_row "PyTorch, $way" "$(sed -n "s/^$way //p" "$out/torch_$way.log")"
+  done
+}
+
+echo "What each step says is kept in $out"
+build_all
+test_all
+measure_all
+for table in about ladder; do echo && $table; done
+sed -nE '/^(\||$)/p' "$out/bench.log" | cat -s
+gpt2
+((${#failed[@]} == 0))
