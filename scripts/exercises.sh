@@ -25,7 +25,12 @@ exercise_named() {
 }
 
 stem_of() { (cd "$root/exercises" && printf '%s\n' "${1%.*}"_*/"${1#*.}"_*.hints.md) | sed 's/\.hints\.md$//'; }
-answer_of() { echo "$root/exercises/$(stem_of "$1").cpp"; }   # the learner's file
+file_name_of() {   # NN_chapter/K_name.cpp, or .cu for CUDA
+  local stem
+  stem=$(stem_of "$1")
+  if [[ -e $root/solutions/$stem.cu ]]; then echo "$stem.cu"; else echo "$stem.cpp"; fi
+}
+answer_of() { echo "$root/exercises/$(file_name_of "$1")"; }   # the learner's file
 title_of_exercise() {
   local title
   title=$(sed -nE "1s|^// Exercise $1: *||p" "$(answer_of "$1")" 2>/dev/null | sed 's/\.$//')
@@ -63,7 +68,7 @@ unsolved() {
 # The newest version in git that is still a stub: the learner may have committed answers.
 stub_in_git() {
   local path commit
-  path=./exercises/$(stem_of "$1").cpp
+  path=./exercises/$(file_name_of "$1")
   for commit in $(git -C "$root" log --format=%h -- "$path" 2>/dev/null); do
     if git -C "$root" show "$commit:$path" 2>/dev/null | grep -F 'todo("' >/dev/null; then
       git -C "$root" show "$commit:$path"
@@ -230,7 +235,7 @@ explain_build() {
   if first_message error "$file"; then :
   elif [[ -n $missing ]]; then
     printf 'The file compiles, but a function is missing: %s\nIs it that of %s, by name and parameters?\n' \
-      "$missing" "$(shown "${file%.cpp}.h")"
+      "$missing" "$(shown "${file%.*}.h")"
   elif grep -qF "$file:" "$log"; then   # in a template that it uses
     grep -m 1 -A 2 -E ' error: ' "$log"
     { grep -F "$file:" "$log" | grep -m 1 'required from' || true; } | sed "s|^.*/exercises/|exercises/|"
@@ -288,7 +293,7 @@ solution() {
   for id in "$@"; do if [[ $id == --anyway ]]; then anyway=true; else arguments+=("$id"); fi; done
   ((${#arguments[@]} == 1)) || bad_usage 'solution takes one exercise, as in ./learn solution 03.1 [--anyway]'
   id=$(exercise_named "${arguments[0]}")
-  yours=$(answer_of "$id") theirs=$root/solutions/$(stem_of "$id").cpp
+  yours=$(answer_of "$id") theirs=$root/solutions/$(file_name_of "$id")
   [[ $(state_of "$id") != open ]] || $anyway ||
     fail "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the solution nevertheless."
   [[ -z $green ]] || colour=always
@@ -304,7 +309,7 @@ reset() {
   (($# == 1)) || bad_usage 'reset takes one exercise, as in ./learn reset 03.1'
   id=$(exercise_named "$1")
   file=$(answer_of "$id")
-  backup=$state/backup/$id-$(date +%Y-%m-%d-%H%M%S).cpp
+  backup=$state/backup/$id-$(date +%Y-%m-%d-%H%M%S).${file##*.}
   mkdir -p "$state/backup" || fail "cannot write in $(shown "$state")"
   stub_in_git "$id" >"$stub" || cp "$state/stubs/$id.cpp" "$stub" 2>/dev/null ||
     fail "neither git nor .learn/stubs has the stub of $id; nothing was changed"

@@ -1,13 +1,10 @@
 // Chapter 01: Y = X·A on one device: what the product is, its gradients, how it lies in memory, and how fast it can be.
-#include <algorithm>
 #include <cmath>
-#include <functional>
-#include <limits>
 
+#include "chapters/01_gemm/climb.h"
 #include "chapters/01_gemm/column_major.h"
-#include "chapters/01_gemm/gemm_ladder.h"
+#include "chapters/01_gemm/picture.h"
 #include "chapters/01_gemm/worked_example.h"
-#include "common/clock.h"
 #include "common/ops.h"
 #include "common/runtime.h"
 
@@ -86,99 +83,22 @@ void show_column_major(Report& report, const Data& data) {
   report.result("error_without_exchange", error);
 }
 
-/// The best of as many runs as fit into `seconds`, at least 2: what disturbs a run only makes it longer.
-double best_seconds(double seconds, const std::function<void()>& body) {
-  double best = std::numeric_limits<double>::infinity();
-  const double end = now() + seconds;
-  for (int runs = 0; runs < 2 || now() < end; ++runs) {
-    const double start = now();
-    body();
-    best = std::min(best, now() - start);
-  }
-  return best;
-}
-
-/// 300 inputs are more than one block's depth, and no size is a whole number of tiles: the edges are tried too.
-void check_ladder(Report& report, uint64_t seed) {
-  report.heading("The ladder: the same product, faster and faster");
-  const int64_t tokens = 131, in = 300, out = 71;
-  const Matrix x = random_matrix(tokens, in, {seed, stream_of("ladder x")});
-  const Matrix a = random_matrix(in, out, {seed, stream_of("ladder a")});
-  for (const Rung& rung : ladder()) {
-    std::vector<float> y(static_cast<size_t>(tokens * out), NAN);
-    rung.gemm(tokens, in, out, x.floats().data(), a.floats().data(), y.data());
-    report.check(rung.name + ", against double precision", relative_error(y, matmul(x, a).values), 1e-6);
-  }
-}
-
-struct LibraryRun {
-  Peak peak;
-  double seconds;
-  std::vector<float> y;
-};
-
-/// The peak is the best of several measurements around the library's run: what disturbs one only makes it lower.
-LibraryRun run_library(Backend& backend, int64_t size, const std::vector<float>& x, const std::vector<float>& a) {
-  const Tensor x_tensor = Tensor::from(backend, {size, size}, std::span(x));
-  const Tensor a_tensor = Tensor::from(backend, {size, size}, std::span(a));
-  Tensor y;
-  Peak peak = backend.measure_peak();
-  const double seconds = best_seconds(1.0, [&] {
-    y = matmul(x_tensor, a_tensor);
-    backend.synchronize();
-  });
-  for (int again = 0; again < 3; ++again) peak.flops = std::max(peak.flops, backend.measure_peak().flops);
-  return {peak, seconds, y.to_host()};
-}
-
-void climb_ladder(Runtime& runtime, Report& report, int64_t size) {
-  const std::vector<float> x = random_matrix(size, size, {runtime.options().seed, stream_of("x")}).floats();
-  const std::vector<float> a = random_matrix(size, size, {runtime.options().seed, stream_of("a")}).floats();
-  const auto [peak, library_seconds, expected] = run_library(runtime.backend(), size, x, a);
-
-  Table table({text("[", size, " × ", size, "] · [", size, " × ", size, "]"), "cores", "time", "GFLOP/s", "% of peak"});
-  const double operations = 2.0 * std::pow(static_cast<double>(size), 3);
-  const auto add_row = [&](const std::string& name, int cores, double seconds, double limit) {
-    const double flops = operations / seconds;
-    table.row({name, std::to_string(cores), seconds_text(seconds), fixed(flops / 1e9, 1),
-               limit > 0 ? fixed(100 * flops / limit, 1) : "-"});
-    return flops / 1e9;
-  };
-  // The written rungs are CPU code whatever the device is, and only the device's peak is known.
-  const double peak_of_a_core = runtime.backend().device() == Device::cpu ? peak.flops / peak.cores : 0;
-  double error = 0;
-  for (const Rung& rung : ladder()) {
-    if (size > rung.largest_size) continue;
-    std::vector<float> y(expected.size(), NAN);
-    const double seconds = best_seconds(0.3, [&] { rung.gemm(size, size, size, x.data(), a.data(), y.data()); });
-    report.result(rung.json_name, add_row(rung.name, 1, seconds, peak_of_a_core));
-    error = larger(error, relative_error(y, std::vector<double>(expected.begin(), expected.end())));
-  }
-  const double gflops = add_row("the library", peak.cores, library_seconds, peak.flops);
-  table.row({"peak: multiply-adds only", std::to_string(peak.cores), "", fixed(peak.flops / 1e9, 1), "100.0"});
-  report.line();
-  report.table(table);
-  report.line("  The peak is the device's, for as many cores; a rung on one core is compared with one core's.\n");
-  report.check("all rungs that ran agree with the library", error, 1e-5);
-  report.result("library_gflops", gflops);
-  report.result("peak_gflops", peak.flops / 1e9);
-  report.result("library_fraction_of_peak", gflops * 1e9 / peak.flops);
-  report.result("cores", peak.cores);
-}
-
 int main(int argc, char** argv) {
-  int64_t size = 512;
+  int64_t size = 0;
   Options options("01_gemm", "Y = X·A on one device");
-  options.size("--size", size, "rows and columns of the matrices that are timed");
+  options.size("--size", size,
+               "rows and columns of the matrices that are timed; 0: 512, or what a GPU needs to be busy", 0);
+  options.offer_picture("the worked example");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const int ranks = runtime.world().size();
     require_memory(50.0 * static_cast<double>(size * size) * ranks, text("--size ", size, " × ranks ", ranks));
     if (ranks > 1) report.line("One device is enough here: every rank does the same, rank 0 speaks.");
     const Data data(runtime.options().seed);
     show_worked_example(runtime, report);
+    if (!options.picture.empty()) draw_worked_example(runtime, report);
     check_forward_and_backward(runtime, report, data);
     show_column_major(report, data);
-    check_ladder(report, runtime.options().seed);
+    check_ladder(runtime, report);
     climb_ladder(runtime, report, size);
   });
 }

@@ -35,12 +35,14 @@ std::string dot_product(const WorkedExample& example, int64_t row, int64_t colum
 }
 
 std::string drawn(const reference::Matrix& matrix) {
+  size_t width = 4;
+  for (double value : matrix.values) width = std::max(width, short_number(value).size() + 1);
   std::string out;
   for (int64_t row = 0; row < matrix.rows; ++row) {
     out += "[";
     for (int64_t column = 0; column < matrix.columns; ++column) {
-      const std::string number = std::to_string(static_cast<int64_t>(matrix(row, column)));
-      out += std::string(std::max<size_t>(4, number.size() + 1) - number.size(), ' ') + number;
+      const std::string number = short_number(matrix(row, column));
+      out += std::string(width - number.size(), ' ') + number;
     }
     out += " ]\n";
   }

@@ -15,7 +15,7 @@ WorkedExample worked_example();
 /// One element of X·A, term by term: "Y[1][3] = X[1][0]·A[0][3] + … = 2·3 + … = 28".
 std::string dot_product(const WorkedExample& example, int64_t row, int64_t column);
 
-/// A matrix of whole numbers as lines of text, in brackets.
+/// A matrix as lines of text, in brackets.
 std::string drawn(const reference::Matrix& matrix);
 
 /// Blocks of lines put beside each other, each with its name above it: "X · A = Y" with matrices for letters.

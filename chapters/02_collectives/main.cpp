@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "chapters/02_collectives/picture.h"
 #include "chapters/02_collectives/ring_all_reduce.h"
 #include "chapters/02_collectives/speed.h"
 #include "chapters/02_collectives/test_vectors.h"
@@ -192,13 +193,17 @@ int main(int argc, char** argv) {
   int64_t max_bytes = int64_t{1} << 22;
   Options options("02_collectives", "what ranks can do together, and a ring all-reduce written by hand");
   options.size("--max-bytes", max_bytes, "largest vector that is timed; 67108864 for 64 MiB", 16384);
+  options.offer_picture(text("a ring all-reduce, of at most ", most_ranks_in_picture, " ranks"));
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     Communicator& world = runtime.world();
     require_memory(12.0 * static_cast<double>(max_bytes) * world.size(),
                    text("--max-bytes ", max_bytes, " × ranks ", world.size()));
+    require_usage(options.picture.empty() || world.size() <= most_ranks_in_picture,
+                  "--picture draws a ring of at most ", most_ranks_in_picture, " ranks, not of ", world.size());
     show_collectives(world, report);
     show_groups(world, report);
     show_ring(world, report);
+    if (!options.picture.empty()) draw_ring(runtime, report);
     check_ring(runtime, report);
     show_speed(runtime, report, max_bytes);
   });

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "chapters/01_gemm/worked_example.h"
+#include "chapters/03_row_parallel_gemm/picture.h"
 #include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
 #include "common/compare.h"
 #include "common/ops.h"
@@ -31,6 +32,7 @@ void show_worked_example(Runtime& runtime, Report& report) {
   const Tensor y = world.all_reduce(PartialSum(term));
   report.line("  the all-reduce adds the terms:\n" + side_by_side({{"Y =", drawn(Matrix(y))}}));
   report.check("Y of the worked example, exactly", largest_difference(y, matmul(example.x, example.a)), 0);
+  if (!runtime.options().picture.empty()) draw_row_parallel(runtime, report, part, x, a);
 }
 
 /// The layer, split over all ranks and unsplit on each, with the same numbers.
@@ -122,6 +124,7 @@ int main(int argc, char** argv) {
   options.size("--tokens", sizes.tokens, "rows of X");
   options.size("--in", sizes.in, "columns of X, rows of A: what is cut");
   options.size("--out", sizes.out, "columns of A and Y");
+  options.offer_picture("the worked example");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     report.layout(runtime.world().size(), 1);
     require_usage(sizes.in >= runtime.world().size(), "--in ", sizes.in, " cannot be cut into ", runtime.world().size(),

@@ -3,6 +3,7 @@
 
 #include "chapters/01_gemm/worked_example.h"
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
+#include "chapters/04_column_parallel_gemm/picture.h"
 #include "common/compare.h"
 #include "common/ops.h"
 #include "common/reference.h"
@@ -33,6 +34,7 @@ void show_worked_example(Runtime& runtime, Report& report) {
   const Tensor y = gather_columns(world, columns, 4);
   report.line("  side by side, they are Y; nothing is added:\n" + side_by_side({{"Y =", drawn(Matrix(y))}}));
   report.check("Y of the worked example, exactly", largest_difference(y, matmul(example.x, example.a)), 0);
+  if (!runtime.options().picture.empty()) draw_column_parallel(runtime, report, part, x, a, columns);
 }
 
 /// The layer, split over all ranks and unsplit on each, with the same numbers.
@@ -185,6 +187,7 @@ int main(int argc, char** argv) {
   options.size("--timing-tokens", sizes.timing_tokens, "rows of X where overlap is measured");
   options.size("--timing-width", sizes.timing_width, "columns of X there; A has 4 times as many columns");
   options.size("--repeat", sizes.repeat, "measurements of which the median is taken", 1, 1000);
+  options.offer_picture("the worked example");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     report.layout(runtime.world().size(), 1);
     check_sizes(sizes, runtime.world().size());

@@ -2,6 +2,7 @@
 #include "chapters/05_parallel_mlp/design_trial.h"
 #include "chapters/05_parallel_mlp/other_designs.h"
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
+#include "chapters/05_parallel_mlp/worked_mlp.h"
 
 using namespace shard;
 using namespace shard::reference;
@@ -123,11 +124,13 @@ int main(int argc, char** argv) {
   options.size("--width", sizes.width, "columns of X and Z there");
   options.size("--hidden", sizes.hidden, "columns of A there; 0 means 4 · width", 0);
   options.size("--repeat", repeat, "measurements of which the median is taken", 1, 1000);
+  options.offer_picture("a worked example of column → row");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const int ranks = runtime.world().size();
     report.layout(ranks, 1);
     if (sizes.hidden == 0) sizes.hidden = 4 * sizes.width;
     check_usage(sizes, check_sizes, ranks);
+    show_worked_example(runtime, report);
     const std::vector<Outcome> designs = try_designs(runtime, report, sizes, repeat);
     show_table(report, designs, sizes);
     check_ledgers(runtime.world(), report, designs, sizes);

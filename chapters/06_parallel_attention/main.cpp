@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "chapters/06_parallel_attention/parallel_attention.h"
+#include "chapters/06_parallel_attention/picture.h"
 #include "common/compare.h"
 #include "common/ops.h"
 #include "common/reference.h"
@@ -185,6 +186,7 @@ int main(int argc, char** argv) {
   options.size("--heads", sizes.heads, "heads: what is shared out");
   options.size("--width", sizes.width, "columns of X; each head has width/heads of them");
   options.number("--dropout", probability, "probability of dropping an attention probability", 0, 0.99);
+  options.offer_picture("the cut of the QKV matrix");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const auto [batch, context, heads, width] = sizes;
     const int ranks = runtime.world().size();
@@ -197,6 +199,7 @@ int main(int argc, char** argv) {
     const Init init{options.seed, 0.2f, 0.5f};
     show_cut(runtime, report, sizes);
     Trial trial(runtime, sizes, init);
+    if (!options.picture.empty()) draw_qkv_cut(runtime, report, trial.split, width);
     report.heading("Forward and backward against the unsplit layer");
     const Ledger ledger = check_forward_and_backward(runtime, report, trial, {});
     report.ledger(ledger);

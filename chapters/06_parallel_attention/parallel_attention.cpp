@@ -42,7 +42,7 @@ Tensor ParallelAttention::forward(const Tensor& x, int64_t batch, const Attentio
   probabilities_ = matmul(q_, transposed(k_));  // [batch·heads/t × context × context]
   causal_softmax(probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
   dropped_ = with_dropout(probabilities_);
-  Tensor heads(x.backend(), {x.rows(), part});  // [tokens × width/t]
+  Tensor heads(x.backend(), {x.rows(), part}, x.type());  // [tokens × width/t]
   merge_heads(heads, 0, matmul(dropped_, v_));
   return projection_.forward(heads);  // one all-reduce, bias once
 }
@@ -55,13 +55,48 @@ Tensor ParallelAttention::backward(const Tensor& dz) {
   const Tensor dheads = split_heads(projection_.backward(dz), 0, batch_, local_heads_, head_width_);
   Tensor dscores = with_dropout(matmul(dheads, transposed(v_)));  // d(probabilities): the same mask again
   causal_softmax_backward(dscores, probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
-  Tensor dqkv(dz.backend(), {dz.rows(), 3 * part});  // [tokens × 3·width/t]
+  Tensor dqkv(dz.backend(), {dz.rows(), 3 * part}, dz.type());  // [tokens × 3·width/t]
   merge_heads(dqkv, 0, matmul(dscores, k_));
   merge_heads(dqkv, part, matmul(transposed(dscores), q_));
   merge_heads(dqkv, 2 * part, matmul(transposed(dropped_), dheads));
   return qkv_.backward(dqkv);  // one all-reduce
 }
 //! [06-backward]
+
+KeyValueCache ParallelAttention::make_cache(int64_t context) const {
+  const Shape shape{local_heads_, context, head_width_};
+  const DataType type = qkv_.weight.value.type();
+  return {Tensor(group_.backend(), shape, type), Tensor(group_.backend(), shape, type), 0};
+}
+
+/// Writes the new rows [heads × new × head_width] behind the `seen` that are in `all` [heads × context × head_width],
+/// and returns all rows so far [heads × seen + new × head_width].
+static Tensor appended(const Tensor& all, int64_t seen, const Tensor& rows) {
+  const int64_t heads = rows.shape()[0], count = rows.shape()[1], width = rows.shape()[2];
+  Tensor by_head = all.reshape({heads, all.shape()[1] * width});
+  set_columns(by_head, seen * width, rows.reshape({heads, count * width}));
+  return columns_of(by_head, {0, (seen + count) * width}).reshape({heads, seen + count, width});
+}
+
+//! [06-cache]
+Tensor ParallelAttention::forward_next(const Tensor& x, KeyValueCache& cache) {
+  const int64_t part = local_heads_ * head_width_;
+  require(cache.seen + x.rows() <= cache.keys.shape()[1], "the cache has room for ", cache.keys.shape()[1],
+          " tokens, not for ", cache.seen + x.rows());
+  const Tensor qkv = qkv_.forward(x);                                  // [new × 3·width/t]
+  const Tensor q = split_heads(qkv, 0, 1, local_heads_, head_width_);  // [heads/t × new × head_width]
+  const Tensor k = split_heads(qkv, part, 1, local_heads_, head_width_);
+  const Tensor v = split_heads(qkv, 2 * part, 1, local_heads_, head_width_);
+  const Tensor keys = appended(cache.keys, cache.seen, k);  // [heads/t × seen × head_width]
+  const Tensor values = appended(cache.values, cache.seen, v);
+  cache.seen += x.rows();
+  Tensor probabilities = matmul(q, transposed(keys));  // [heads/t × new × seen]
+  causal_softmax(probabilities, 1.0f / std::sqrt(static_cast<float>(head_width_)));
+  Tensor heads(x.backend(), {x.rows(), part}, x.type());
+  merge_heads(heads, 0, matmul(probabilities, values));
+  return projection_.forward(heads);
+}
+//! [06-cache]
 
 Tensor ParallelAttention::with_dropout(const Tensor& x) const {
   if (dropout_.probability == 0.0f) return x;

@@ -3,8 +3,10 @@
 
 #include "chapters/07_transformer_block/transformer_block.h"
 #include "chapters/07_transformer_block/trial.h"
+#include "common/clock.h"
 #include "common/compare.h"
 #include "common/ops.h"
+#include "common/trace.h"
 
 using namespace shard;
 using namespace shard::reference;
@@ -44,10 +46,13 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
   zero_gradients(split);
   zero_gradients(unsplit);
   const Ledger before = runtime.ledger();
+  const double start = now();
   const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, moment);
   const Ledger middle = runtime.ledger();
   const Tensor dx = trial.split.backward(trial.dy);
   const Ledger after = runtime.ledger();
+  runtime.backend().synchronize();
+  trace_bar(TraceRow::compute, "step", "", start, now());  // what a timeline shows
   const Tensor y_unsplit = trial.unsplit.forward(trial.x, trial.sizes.batch, moment);
   const Tensor dx_unsplit = trial.unsplit.backward(trial.dy);
 

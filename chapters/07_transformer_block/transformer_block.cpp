@@ -64,6 +64,11 @@ Tensor TransformerBlock::backward(const Tensor& dy) {
 }
 //! [07-block]
 
+Tensor TransformerBlock::forward_next(const Tensor& x, KeyValueCache& cache) {
+  const Tensor u = add(x, attention_.forward_next(norm_1_.forward(x), cache));
+  return add(u, mlp_.forward(norm_2_.forward(u)));
+}
+
 Parameters TransformerBlock::parameters() {
   Parameters all = norm_1_.parameters();
   append(all, attention_.parameters());

@@ -44,6 +44,10 @@ class TransformerBlock {
   Tensor forward(const Tensor& x, int64_t batch, const DropoutMoment& moment = {});
   Tensor backward(const Tensor& dy);  // two all-reduces
 
+  /// x: [tokens × width], the next tokens of the sequence in `cache`. Two all-reduces. No dropout, no backward.
+  Tensor forward_next(const Tensor& x, KeyValueCache& cache);
+  KeyValueCache make_cache(int64_t context) const { return attention_.make_cache(context); }
+
   Parameters parameters();
 
  private:

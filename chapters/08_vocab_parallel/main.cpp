@@ -2,6 +2,7 @@
 // rank has in full.
 #include <cmath>
 
+#include "chapters/08_vocab_parallel/picture.h"
 #include "chapters/08_vocab_parallel/tied_model.h"
 #include "chapters/08_vocab_parallel/trial.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
@@ -198,6 +199,7 @@ int main(int argc, char** argv) {
   options.size("--vocabulary", sizes.vocabulary, "words", 2);
   options.size("--width", sizes.width, "columns of the embedding");
   options.size("--tokens", sizes.tokens, "tokens of the batch", 3);
+  options.offer_picture("the cut of the vocabulary");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const auto [vocabulary, width, tokens] = sizes;
     report.layout(runtime.world().size(), 1);
@@ -205,6 +207,7 @@ int main(int argc, char** argv) {
                    text("--vocabulary ", vocabulary, " × --width ", width, " with --tokens ", tokens));
     Trial trial(runtime, sizes);
     show_parts(report, trial);
+    if (!options.picture.empty()) draw_vocabulary_cut(report, trial);
     check_embedding(report, trial);
     check_loss(report, trial);
     show_stability(report, trial);

@@ -6,13 +6,13 @@
 namespace shard {
 
 //! [09-buckets]
-DataParallel::DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes)
-    : group_(group), parameters_(parameters) {
+DataParallel::DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes, DataType reduce_in)
+    : group_(group), reduce_in_(reduce_in), parameters_(parameters) {
   Parameters bucket;
   int64_t bytes = 0;
   for (size_t i = parameters.size(); i-- > 0;) {  // the backward pass finishes the last parameter first
     bucket.push_back(parameters[i]);
-    bytes += parameters[i]->value.bytes();
+    bytes += parameters[i]->gradient.bytes();
     if (bytes >= bucket_bytes || i == 0) {
       add_bucket(bucket);
       bucket.clear();
@@ -60,7 +60,8 @@ void DataParallel::on_ready(size_t index) {
   require(bucket.waiting_for > 0, "a parameter of ", bucket.parameters.front(), "'s bucket became ready twice");
   if (--bucket.waiting_for > 0) return;
   bucket.started = now();
-  pending_.push_back(group_.start_all_reduce(PartialSum(bucket.gradients)));  // goes on under the backward pass
+  PartialSum term(reduce_in_ == DataType::f32 ? bucket.gradients : cast(bucket.gradients, reduce_in_));
+  pending_.push_back(group_.start_all_reduce(term));  // goes on under the backward pass
   started_.push_back(index);
 }
 
@@ -70,8 +71,10 @@ void DataParallel::wait() {
             " gradients of the bucket of ", bucket.parameters.front());
   }
   for (size_t i = 0; i < pending_.size(); ++i) {
-    pending_[i].wait();
-    buckets_[started_[i]].finished = now();
+    Bucket& bucket = buckets_[started_[i]];
+    const Tensor sum = pending_[i].wait();
+    if (reduce_in_ != DataType::f32) copy(bucket.gradients, sum);
+    bucket.finished = now();
   }
   pending_.clear();
   started_.clear();

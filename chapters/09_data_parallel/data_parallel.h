@@ -15,7 +15,10 @@ class DataParallel {
  public:
   /// `parameters` in the order of the forward pass. Their gradients become views of this object's buckets, each of
   /// about `bucket_bytes`, filled from the last parameter to the first. The parameters must outlive this object.
-  DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes);
+  /// Gradients are sums in f32; reduced in bf16, where the device has it, they are rounded before they travel: half the
+  /// bytes.
+  DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
+               DataType reduce_in = DataType::f32);
   ~DataParallel();
   DataParallel(const DataParallel&) = delete;
 
@@ -39,6 +42,7 @@ class DataParallel {
   void on_ready(size_t index);
 
   Communicator& group_;
+  DataType reduce_in_;
   Parameters parameters_;
   std::vector<Bucket> buckets_;
   std::vector<PendingSum> pending_;  // in the order in which the buckets were started

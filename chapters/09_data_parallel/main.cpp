@@ -1,8 +1,10 @@
 // Chapter 09: data parallelism. Every rank trains the same model on its own part of each batch; one sum of gradients a
 // step keeps the replicas equal.
+#include "chapters/09_data_parallel/picture.h"
 #include "chapters/09_data_parallel/replica.h"
 #include "common/clock.h"
 #include "common/reference.h"
+#include "common/trace.h"
 
 using namespace shard;
 using namespace shard::reference;
@@ -87,6 +89,7 @@ void show_buckets(Runtime& runtime, Report& report, const Settings& settings) {
   report.heading("The buckets of one backward pass, in the order in which they are reduced (rank 0's clock)");
   Replica replica(runtime, runtime.world(), settings);
   replica.gradients(0, 1);  // the second pass finds memory and connections ready
+  const TraceRecording recording;
   const double start = now();
   replica.gradients(1, 1);
   Table table({"bucket", "from", "to", "bytes", "started", "finished"});
@@ -101,6 +104,7 @@ void show_buckets(Runtime& runtime, Report& report, const Settings& settings) {
     last_start = bucket.started;
   }
   report.table(table);
+  show_bucket_timeline(runtime, report, replica.data_parallel, start);
   const auto& buckets = replica.data_parallel.buckets();
   report.check("buckets start in reverse order of the layers", in_order);
   report.check("the first bucket starts before the backward pass is over",
@@ -143,6 +147,7 @@ int main(int argc, char** argv) {
   options.size("--accumulate", settings.accumulate, "micro-batches a step where accumulation is shown", 1, 1 << 20);
   options.size("--bucket-kilobytes", settings.bucket_kilobytes, "size of a gradient bucket", 1, 1 << 20);
   options.number("--learning-rate", settings.learning_rate, "step size of gradient descent");
+  options.offer_picture("a timeline of the buckets");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     settings.seed = options.seed;
     const int ranks = runtime.world().size();

@@ -1,6 +1,7 @@
 #include "chapters/09_data_parallel/small_model.h"
 
 #include "common/ops.h"
+#include "common/trace.h"
 
 namespace shard {
 
@@ -12,12 +13,14 @@ SmallModel::SmallModel(Communicator& group, int64_t layers, int64_t width, uint6
 }
 
 Tensor SmallModel::forward(const Tensor& x) {
+  TraceRange range(TraceRow::compute, "forward");
   Tensor y = x;
   for (auto& layer : layers_) y = add(y, layer->forward(y));
   return y;
 }
 
 Tensor SmallModel::backward(const Tensor& dy) {
+  TraceRange range(TraceRow::compute, "backward");
   Tensor dx = dy;
   for (size_t i = layers_.size(); i-- > 0;) dx = add(dx, layers_[i]->backward(dx));
   return dx;

@@ -45,10 +45,12 @@ Tensor Gpt::logits(const Tensor& tokens, int64_t batch, const DropoutMoment& mom
   batch_ = batch;
   Tensor x = token_embedding_.forward(tokens);  // [tokens × width], one all-reduce
   accumulate(x, gather_rows(position_embedding_.value, positions_, 0));
-  x = with_dropout(x, moment, batch);
-  for (auto& block : blocks_) x = block->forward(x, batch, moment);  // two all-reduces each
-  normed_ = final_norm_.forward(x);
-  return matmul(normed_, transposed(token_embedding_.weight.value));  // [tokens × ⌈vocabulary/t⌉]
+  x = with_dropout(shown("the embedding", x), moment, batch);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    x = shown(text("block h.", i), blocks_[i]->forward(x, batch, moment));  // two all-reduces each
+  }
+  normed_ = shown("the last norm, ln_f", final_norm_.forward(x));
+  return shown("the logits", matmul(normed_, transposed(token_embedding_.weight.value)));  // [tokens × ⌈vocabulary/t⌉]
 }
 
 Tensor Gpt::forward(const Tensor& tokens, const Tensor& targets, int64_t batch, const DropoutMoment& moment) {
@@ -69,6 +71,21 @@ void Gpt::backward(float factor) {
   token_embedding_.backward(dx);  // the table as embedding: now ready
 }
 //! [10-gpt]
+
+Tensor Gpt::next_logits(const Tensor& tokens, std::vector<KeyValueCache>& caches) {
+  const Range positions{caches[0].seen, caches[0].seen + tokens.elements()};
+  Tensor x = token_embedding_.forward(tokens);  // [new × width]
+  accumulate(x, position_embedding_.value.slice(positions));
+  for (size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->forward_next(x, caches[i]);
+  const Tensor last = x.slice({x.rows() - 1, x.rows()});
+  return matmul(final_norm_.forward(last), transposed(token_embedding_.weight.value));
+}
+
+std::vector<KeyValueCache> Gpt::make_caches() const {
+  std::vector<KeyValueCache> caches;
+  for (const auto& block : blocks_) caches.push_back(block->make_cache(sizes_.context));
+  return caches;
+}
 
 Parameters Gpt::parameters() {
   Parameters all{&token_embedding_.weight, &position_embedding_};

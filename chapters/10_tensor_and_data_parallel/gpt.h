@@ -2,6 +2,7 @@
 //     x = wte[tokens] + wpe[positions];  x = block_l(x) for every l;  logits = norm(x)·wteᵀ;  loss = cross entropy
 // Radford et al., "Language models are unsupervised multitask learners", 2019.
 #pragma once
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -29,13 +30,24 @@ class Gpt {
   /// Only the logits: [batch·context' × ⌈vocabulary/t⌉], this rank's columns.
   Tensor logits(const Tensor& tokens, int64_t batch, const DropoutMoment& moment = {});
 
+  /// The logits after the last of `tokens` [new], the next ones of the one sequence whose earlier tokens are in
+  /// `caches`, one for each block: [1 × ⌈vocabulary/t⌉], this rank's columns.
+  Tensor next_logits(const Tensor& tokens, std::vector<KeyValueCache>& caches);
+  std::vector<KeyValueCache> make_caches() const;  // empty, for one sequence of sizes().context tokens
+
   /// In the order of the forward pass.
   Parameters parameters();
   const GptSizes& sizes() const { return sizes_; }
+  /// If set, called in each forward pass with the name and the value of what a layer gives on.
+  std::function<void(const std::string& name, const Tensor& x)> on_activation;
   int64_t parameter_count();  // of the whole model
 
  private:
   Tensor positions(int64_t tokens, int64_t batch);
+  Tensor shown(const std::string& name, Tensor x) const {
+    if (on_activation) on_activation(name, x);
+    return x;
+  }
 
   Communicator& tp_;
   GptSizes sizes_;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "chapters/10_tensor_and_data_parallel/picture.h"
 #include "common/reference.h"
 
 namespace shard {
@@ -47,13 +48,19 @@ void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, co
   heading.push_back("largest difference");
   Table table(heading);
   const std::vector<double> expected = losses_of(runtime, {1, 1}, sizes, data, settings);  // on rank 0, which compares
+  constexpr double tolerance = 1e-4;
   double worst = 0;
+  std::vector<LayoutLosses> all;
   for (const Layout layout : layouts_of(runtime.world().size(), sizes.heads, settings)) {
     const std::vector<double> numbers = losses_of(runtime, layout, sizes, data, settings);
     std::vector<std::string> row{text(layout.tp, " × ", layout.dp)};
     double difference = 0;
+    LayoutLosses& of_layout = all.emplace_back(LayoutLosses{layout, {}});
     for (size_t i = 0; i < numbers.size(); ++i) {
-      if (i % 2 == 0) row.push_back(fixed(numbers[i], 6));
+      if (i % 2 == 0) {
+        row.push_back(fixed(numbers[i], 6));
+        of_layout.losses.push_back(numbers[i]);
+      }
       if (!expected.empty()) difference = reference::larger(difference, std::abs(numbers[i] / expected[i] - 1));
     }
     difference = runtime.world().max_of(difference);
@@ -62,7 +69,8 @@ void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, co
     table.row(row);
   }
   report.table(table);
-  report.check("losses and gradient norms are those of 1 × 1 in every layout", worst, 1e-4);
+  report.check("losses and gradient norms are those of 1 × 1 in every layout", worst, tolerance);
+  if (!runtime.options().picture.empty() && runtime.world().rank() == 0) draw_layouts(report, all, tolerance);
 }
 
 }  // namespace shard

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include "common/error.h"
+#include "common/plot.h"
 #include "common/report.h"
 
 namespace shard {
@@ -62,30 +62,19 @@ std::string LossCurve::drawn(int columns, int rows) const {
 }
 
 void LossCurve::write_svg(const std::string& file, const std::string& title) const {
-  constexpr double width = 720, height = 360, left = 60, bottom = 40, top = 40, right = 20;
-  const Axis axis = axis_of(*this);
-  const auto steps = static_cast<double>(std::max<int64_t>(2, std::ssize(training)) - 1);
-  const auto x = [&](double step) { return fixed(left + step / steps * (width - left - right), 1); };
-  const auto y = [&](double loss) { return fixed(height - bottom - axis.place(loss, height - bottom - top), 1); };
-  std::string points, dots, grid;
-  for (size_t i = 0; i < training.size(); ++i) points += x(static_cast<double>(i)) + "," + y(training[i]) + " ";
-  for (const auto& [step, loss] : validation) {
-    dots += "  <circle cx=\"" + x(static_cast<double>(step)) + "\" cy=\"" + y(loss) + "\" r=\"4\" fill=\"#D55E00\"/>\n";
+  constexpr int64_t most_points = 450;  // one a pixel
+  const auto steps = std::ssize(training);
+  const int points = static_cast<int>(std::min(steps, most_points));
+  Plot plot{"step", "loss", {{"training", {}}, {"validation", {}, true}}};
+  for (int i = 0; i < points; ++i) {
+    const double last_of_them = static_cast<double>((i + 1) * steps / points);
+    plot.curves[0].points.push_back({last_of_them, mean_in_column(training, i, points)});
   }
-  for (int line = 0; line <= 4; ++line) {
-    const double loss = axis.low + (axis.high - axis.low) * line / 4;
-    grid += "  <line x1=\"" + fixed(left, 0) + "\" x2=\"" + fixed(width - right, 0) + "\" y1=\"" + y(loss) +
-            "\" y2=\"" + y(loss) + "\" stroke=\"#8884\"/>\n  <text x=\"" + fixed(left - 8, 0) + "\" y=\"" + y(loss) +
-            "\" text-anchor=\"end\">" + fixed(loss) + "</text>\n";
-  }
-  std::ofstream out(file);
-  out << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 360\" role=\"img\" font-family=\"sans-serif\" "
-         "font-size=\"12\" fill=\"#777\">\n  <title>"
-      << title << "</title>\n  <text x=\"60\" y=\"20\" font-size=\"14\">" << title << "</text>\n"
-      << grid << "  <polyline fill=\"none\" stroke=\"#0072B2\" stroke-width=\"1.5\" points=\"" << points << "\"/>\n"
-      << dots << "  <text x=\"60\" y=\"350\">1</text><text x=\"700\" y=\"350\" text-anchor=\"end\">step "
-      << training.size() << "</text>\n</svg>\n";
-  require_usage(out.good(), "the loss curve cannot be written to ", file);
+  for (const auto& [step, loss] : validation) plot.curves[1].points.push_back({static_cast<double>(step + 1), loss});
+  PicturePage page(title, text("The training loss over ", steps, " steps, from ", fixed(training.front(), 4), " to ",
+                               fixed(training.back(), 4), ", with dots for the validation loss."));
+  plot.add_to(page);
+  page.drawn().write("--curve", file);
 }
 
 }  // namespace shard

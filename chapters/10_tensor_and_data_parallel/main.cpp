@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "chapters/10_tensor_and_data_parallel/generate.h"
+#include "chapters/10_tensor_and_data_parallel/interruption.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
+#include "chapters/10_tensor_and_data_parallel/picture.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
 #include "chapters/10_tensor_and_data_parallel/self_checks.h"
 #include "chapters/10_tensor_and_data_parallel/training.h"
@@ -10,68 +13,6 @@
 #include "common/runtime.h"
 
 using namespace shard;
-
-struct Settings {
-  int64_t tp = 0, dp = 0;  // 0: from the number of ranks
-  GptSizes sizes;
-  TrainingSettings training;
-  std::string data;
-  double validation_fraction = 0.1;
-  int64_t eval_every = 0, sample = 200, check_steps = 3;
-  bool layouts = false;
-  std::string curve;
-};
-
-void add_options(Options& options, Settings& s) {
-  options.size("--tp", s.tp, "tensor-parallel ranks; 0: as many as --dp leaves", 0, 1 << 20);
-  options.size("--dp", s.dp, "data-parallel ranks; 0: as many as --tp leaves", 0, 1 << 20);
-  options.size("--layers", s.sizes.layers, "transformer blocks", 1, 1000);
-  options.size("--heads", s.sizes.heads, "attention heads", 1, 1 << 16);
-  options.size("--width", s.sizes.width, "width of the model", 1, 1 << 20);
-  options.size("--context", s.sizes.context, "tokens that the model sees at once", 1, 1 << 20);
-  options.size("--batch", s.training.batch, "sequences a step, of all ranks together", 1, 1 << 20);
-  options.size("--steps", s.training.steps, "training steps", 1, int64_t{1} << 40);
-  options.number("--learning-rate", s.training.learning_rate, "its maximum");
-  options.number("--min-learning-rate", s.training.min_learning_rate, "what the cosine ends at");
-  options.size("--warmup", s.training.warmup, "steps of linear warm-up", 0);
-  options.number("--beta2", s.training.beta2, "AdamW's second decay", 0, 0.999999);
-  options.number("--weight-decay", s.training.weight_decay, "of matrices only");
-  options.number("--clip", s.training.clip, "limit of the gradient norm; 0: none");
-  options.number("--dropout", s.training.dropout, "probability", 0, 0.99);
-  options.size("--accumulate", s.training.accumulate, "micro-batches a step", 1, 1 << 20);
-  options.text("--data", s.data, "a text file in UTF-8; without it the text of this repository is learnt");
-  options.number("--validation-fraction", s.validation_fraction, "part of the text kept for validation", 0, 0.9);
-  options.size("--eval-every", s.eval_every, "steps between validations; 0: only at the end", 0);
-  options.size("--sample", s.sample, "characters to write at the end", 0, 1 << 20);
-  options.size("--check-steps", s.check_steps, "steps compared with an unsplit model before training; 0: none", 0,
-               1000);
-  options.flag("--layouts", s.layouts, "train a few steps in every layout that fits, and compare the losses");
-  options.text("--curve", s.curve, "file for the loss curve (SVG); without it, loss.svg in the build folder");
-}
-
-/// Fills in the sizes of the grid that were not given, and refuses what cannot be: a sentence names the options.
-void complete(Settings& s, int ranks) {
-  if (s.curve.empty()) s.curve = SHARD_BINARY_DIR "/loss.svg";
-  if (s.tp == 0 && s.dp == 0) s.dp = 1;
-  if (s.tp == 0) s.tp = std::max<int64_t>(1, ranks / s.dp);
-  if (s.dp == 0) s.dp = std::max<int64_t>(1, ranks / s.tp);
-  require_usage(s.tp * s.dp == ranks, "--tp ", s.tp, " × --dp ", s.dp, " is a grid of ", s.tp * s.dp,
-                " ranks, but the program runs on ", ranks);
-  require_usage(s.sizes.width % s.sizes.heads == 0, "--width ", s.sizes.width, " is not divisible by --heads ",
-                s.sizes.heads);
-  require_usage(s.sizes.heads % s.tp == 0, "--heads ", s.sizes.heads, " is not divisible by --tp ", s.tp);
-  require_usage(s.training.batch >= s.dp * s.training.accumulate, "--batch ", s.training.batch,
-                " has too few sequences for --dp ", s.dp, " × --accumulate ", s.training.accumulate);
-  const auto width = static_cast<double>(s.sizes.width), layers = static_cast<double>(s.sizes.layers);
-  const auto tokens = static_cast<double>(s.training.batch * s.sizes.context) / static_cast<double>(s.dp);
-  const double models =
-      (s.check_steps > 0 ? 1.0 : 0.0) + 1.0 / static_cast<double>(s.tp);  // an unsplit one, and a part
-  const double weights = 16.0 * 12.0 * layers * width * width * models;
-  const double activations =
-      4.0 * tokens * layers * (16 * width + 3.0 * static_cast<double>(s.sizes.heads * s.sizes.context));
-  require_memory(weights + activations, text("--layers ", s.sizes.layers, " × --width ", s.sizes.width, " × --batch ",
-                                             s.training.batch, " × --context ", s.sizes.context));
-}
 
 void describe(Report& report, const Settings& s, Gpt& model, const TextData& data) {
   report.line(text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", s.sizes.layers, " layers, ", s.sizes.heads,
@@ -86,7 +27,7 @@ double median(std::vector<double> values) {
   return values.empty() ? 0 : values[values.size() / 2];
 }
 
-void report_results(Runtime& runtime, Report& report, const Settings& s, const TrainingRun& run) {
+void report_results(Runtime& runtime, Report& report, const Settings& s, const TrainingRun& run, bool from_start) {
   const auto& losses = run.curve.training;
   const double seconds = median(run.seconds);
   const double tokens = static_cast<double>(s.training.batch * s.sizes.context);
@@ -109,7 +50,8 @@ void report_results(Runtime& runtime, Report& report, const Settings& s, const T
   report.result("peak_resident_bytes", memory);
   report.result("allocations_after_step_10", static_cast<double>(run.new_allocations));
   if (losses.size() > 10) report.check("no memory was allocated after step 10", run.new_allocations == 0);
-  if (losses.size() >= 20) report.check("the loss fell", median({losses.end() - 10, losses.end()}) < losses.front());
+  if (from_start && losses.size() >= 20)
+    report.check("the loss fell", median({losses.end() - 10, losses.end()}) < losses.front());
 }
 
 void write_sample(Report& report, ProcessGrid& grid, const Settings& s, Gpt& model, const CharacterTokenizer& tokenizer,
@@ -121,35 +63,87 @@ void write_sample(Report& report, ProcessGrid& grid, const Settings& s, Gpt& mod
   report.line(tokenizer.decode(tokens));
 }
 
+/// Trains, saving on the way. Returns false where somebody has asked to stop before the end.
+bool train_and_save(Runtime& runtime, Report& report, const Settings& s, ProcessGrid& grid, Gpt& model,
+                    const TextData& data, CheckpointInfo info, const std::filesystem::path& resumed) {
+  Trainer trainer(grid, model, s.training);
+  if (!resumed.empty()) load_checkpoint(resumed, trainer, s.allow_nan);
+  std::unique_ptr<Checkpoints> checkpoints;
+  std::unique_ptr<Interruption> interruption;
+  if (!s.save.empty()) {
+    checkpoints = std::make_unique<Checkpoints>(runtime.world(), s.save, s.keep);
+    interruption = std::make_unique<Interruption>();
+  }
+  bool stopped = false;
+  TrainingPlan plan{info.step, s.eval_every};
+  plan.goes_on_after = [&](int64_t steps) {
+    if (!checkpoints) return true;
+    stopped = Interruption::asked_for(runtime.world());
+    info.step = steps;
+    const bool due = s.save_every > 0 && steps % s.save_every == 0;
+    if (stopped || due || steps == s.training.steps) {
+      report.line(text("  step ", steps, ": saved in ", checkpoints->save(grid, trainer, info)));
+    }
+    return !stopped;
+  };
+  const Ledger before = runtime.ledger();
+  const TrainingRun training = train(grid, model, trainer, data, s.training, plan, report);
+  report_results(runtime, report, s, training, resumed.empty());
+  report.heading("The ledger of the training");
+  report.ledger(runtime.ledger().since(before));
+  return !stopped;
+}
+
+void run_training(Runtime& runtime, Report& report, Settings& s) {
+  std::filesystem::path resumed;
+  CheckpointInfo info;
+  s.training.seed = runtime.options().seed;
+  if (!s.resume.empty()) {
+    require_usage(s.resume != "latest" || !s.save.empty(), "--resume latest needs --save: the directory to look in");
+    resumed = find_checkpoint(s.resume == "latest" ? s.save : s.resume);
+    info = read_checkpoint_info(resumed);
+    take_over(s, info, runtime.options());
+  }
+  complete(s, runtime);
+  require_writable(runtime.world(), "--curve", s.curve);
+  report.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
+  const std::string all_text = read_text(s.data), where = s.data.empty() ? "the repository's text" : "--data " + s.data;
+  require_usage(resumed.empty() || info.data == fingerprint_of(all_text), where,
+                " is not, or no longer, the text of the checkpoint ", resumed.string());
+  const auto characters = code_points(all_text, where);
+  const CharacterTokenizer tokenizer(characters);
+  require_usage(resumed.empty() || info.characters == tokenizer.characters(), where,
+                " has other characters than the tokenizer of the checkpoint ", resumed.string());
+  s.sizes.vocabulary = tokenizer.vocabulary();
+  const TextData data(tokenizer.encode(characters), s.training.validation_fraction, s.sizes.context);
+  if (s.layouts) return compare_layouts(runtime, report, s.sizes, data, s.training);
+
+  ProcessGrid grid(runtime.world(), static_cast<int>(s.tp), static_cast<int>(s.dp));
+  Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.02f, 0.0f});
+  describe(report, s, model, data);
+  if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8) report.table(grid_table(grid.tp().size(), grid.dp().size()));
+  if (!runtime.options().picture.empty()) draw_grid(runtime, report, grid, s.sizes.heads, s.training.batch);
+  if (!resumed.empty()) report.line(text("  goes on from ", resumed.string(), ", after ", info.step, " steps"));
+  if (s.check_steps > 0) {
+    check_against_finite_differences(runtime, report, s.training.seed);
+    check_against_unsplit(runtime, report, grid, s.sizes, s.training, data, s.check_steps);
+  }
+  runtime.backend().allow_tf32(s.precision == "tf32");  // from here on: the checks above are in f32
+  report.heading("Training");
+  info = {info.step, s.sizes, s.training, s.precision, s.reduce_in, tokenizer.characters(), fingerprint_of(all_text)};
+  const bool finished = train_and_save(runtime, report, s, grid, model, data, info, resumed);
+  if (!finished) return report.line("\n  stopped as asked; --resume " + s.save + " goes on");
+  if (s.sample > 0) write_sample(report, grid, s, model, tokenizer, data);
+}
+
 int main(int argc, char** argv) {
   Settings s;
   Options options("10_tensor_and_data_parallel", "A GPT trained on a tensor × data parallel grid");
   add_options(options, s);
+  options.offer_picture("the process grid, or with --layouts the losses of all layouts");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
-    s.training.seed = options.seed;
-    complete(s, runtime.world().size());
-    require_writable(runtime.world(), "--curve", s.curve);
-    report.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
-    const auto characters =
-        code_points(read_text(s.data), s.data.empty() ? "the repository's text" : "--data " + s.data);
-    const CharacterTokenizer tokenizer(characters);
-    s.sizes.vocabulary = tokenizer.vocabulary();
-    const TextData data(tokenizer.encode(characters), s.validation_fraction, s.sizes.context);
-    if (s.layouts) return compare_layouts(runtime, report, s.sizes, data, s.training);
-
-    ProcessGrid grid(runtime.world(), static_cast<int>(s.tp), static_cast<int>(s.dp));
-    Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.02f, 0.0f});
-    describe(report, s, model, data);
-    if (s.check_steps > 0) {
-      check_against_finite_differences(runtime, report, s.training.seed);
-      check_against_unsplit(runtime, report, grid, s.sizes, s.training, data, s.check_steps);
-    }
-    report.heading("Training");
-    const Ledger before = runtime.ledger();
-    const TrainingRun training = train(grid, model, data, s.training, s.eval_every, report);
-    report_results(runtime, report, s, training);
-    report.heading("The ledger of the training");
-    report.ledger(runtime.ledger().since(before));
-    if (s.sample > 0) write_sample(report, grid, s, model, tokenizer, data);
+    require_usage(s.weights.empty() || options.picture.empty(),
+                  "--picture draws a training, which --weights does not do");
+    s.weights.empty() ? run_training(runtime, report, s) : generate(runtime, report, s);
   });
 }

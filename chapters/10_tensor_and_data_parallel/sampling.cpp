@@ -7,11 +7,12 @@ namespace shard {
 
 /// The index at which the running sum of softmax(logits / temperature) passes `u` in [0, 1).
 static int32_t draw(const std::vector<float>& logits, int64_t vocabulary, double temperature, double u) {
-  const float max = *std::max_element(logits.begin(), logits.begin() + vocabulary);
+  const auto largest = std::max_element(logits.begin(), logits.begin() + vocabulary);
+  if (temperature == 0.0) return static_cast<int32_t>(largest - logits.begin());
   std::vector<double> weights;
   double sum = 0;
   for (int64_t i = 0; i < vocabulary; ++i) {
-    weights.push_back(std::exp((logits[static_cast<size_t>(i)] - max) / temperature));
+    weights.push_back(std::exp((logits[static_cast<size_t>(i)] - *largest) / temperature));
     sum += weights.back();
   }
   for (size_t i = 0; i < weights.size(); ++i) {
@@ -21,16 +22,29 @@ static int32_t draw(const std::vector<float>& logits, int64_t vocabulary, double
   return static_cast<int32_t>(vocabulary - 1);
 }
 
+/// The logits after `text`, whose last tokens from `first_new` on the caches do not know yet: [vocabulary and padding].
+static std::vector<float> logits_after(Gpt& model, Communicator& tp, const std::vector<int32_t>& text, size_t first_new,
+                                       std::vector<KeyValueCache>& caches) {
+  const std::span<const int32_t> added(text.begin() + static_cast<std::ptrdiff_t>(first_new), text.end());
+  const Tensor logits = model.next_logits(Tensor::from(tp.backend(), {std::ssize(added)}, added), caches);
+  return tp.all_gather(logits.reshape({logits.columns()})).to_host();
+}
+
 std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> prompt, int64_t count,
                             RandomStream random, double temperature) {
+  require(!prompt.empty(), "a text needs a first token to go on from");
   std::vector<int32_t> text = std::move(prompt);
+  const auto context = static_cast<size_t>(model.sizes().context);
+  size_t known = text.size() > context ? text.size() - context : 0;  // what the model has seen, or never will
+  std::vector<KeyValueCache> caches = model.make_caches();
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t seen = std::min(std::ssize(text), static_cast<std::ptrdiff_t>(model.sizes().context));
-    const std::span<const int32_t> last(text.end() - seen, text.end());
-    const Tensor logits = model.logits(Tensor::from(tp.backend(), {seen}, last), 1);  // [seen × ⌈vocabulary/t⌉]
-    const Tensor next = logits.slice({seen - 1, seen}).reshape({logits.columns()});
-    const std::vector<float> all = tp.all_gather(next).to_host();  // [vocabulary and padding]
-    text.push_back(draw(all, model.sizes().vocabulary, temperature, random.uniform(static_cast<uint64_t>(i))));
+    if (caches[0].seen == model.sizes().context) {
+      for (KeyValueCache& cache : caches) cache.seen = 0;
+      known = text.size() - std::max<size_t>(1, context / 2);
+    }
+    const std::vector<float> logits = logits_after(model, tp, text, known, caches);
+    known = text.size();
+    text.push_back(draw(logits, model.sizes().vocabulary, temperature, random.uniform(static_cast<uint64_t>(i))));
   }
   return text;
 }

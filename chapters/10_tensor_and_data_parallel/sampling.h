@@ -7,8 +7,10 @@
 
 namespace shard {
 
-/// Continues `prompt` by `count` tokens, the same on every rank of `tp`. The i-th draw uses number i of `random`.
-/// The model sees the last `context` tokens each time.
+/// Continues `prompt` (at least one token) by `count` tokens, the same on every rank of `tp`. The i-th draw uses number
+/// i of `random`; a temperature of 0 takes the most probable token. Keys and values of earlier tokens are kept, so that
+/// a new token costs one row of every product. The model sees `context` tokens at most: when they are full, it goes on
+/// from the last half of them.
 std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> prompt, int64_t count,
                             RandomStream random, double temperature = 0.8);
 

@@ -27,9 +27,11 @@ void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, 
   for (size_t i = 0; i < split.parameters().size(); ++i) {
     gradients = reference::larger(gradients, gradient_error(*split.parameters()[i], *whole.parameters()[i]));
   }
-  report.check("losses", loss_error, 1e-5);
-  report.check("gradient norms", norm_error, 1e-4);
-  report.check("gradients of every parameter", gradients, 1e-3);  // after updates from slightly different weights
+  // bf16 keeps 8 bits of 24; gradients come after updates from slightly different weights
+  const bool bf16 = settings.precision == DataType::bf16 || settings.reduce_in == DataType::bf16;
+  report.check("losses", loss_error, bf16 ? 5e-3 : 1e-5);
+  report.check("gradient norms", norm_error, bf16 ? 5e-2 : 1e-4);
+  report.check("gradients of every parameter", gradients, bf16 ? 0.2 : 1e-3);
 }
 
 void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t seed) {

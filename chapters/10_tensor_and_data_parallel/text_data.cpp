@@ -39,7 +39,7 @@ std::vector<char32_t> code_points(const std::string& text, const std::string& so
   return points;
 }
 
-static void append_utf8(std::string& out, char32_t point) {
+void append_utf8(std::string& out, char32_t point) {
   const auto byte = [&](char32_t value) { out += static_cast<char>(value); };
   const auto tail = [&](int shift) { byte(0x80 | ((point >> shift) & 0x3F)); };
   if (point < 0x80) {
@@ -63,10 +63,20 @@ std::vector<int32_t> CharacterTokenizer::encode(const std::vector<char32_t>& tex
   std::vector<int32_t> tokens;
   for (char32_t point : text) {
     const auto found = tokens_.find(point);
-    require(found != tokens_.end(), "the tokenizer does not know the character U+", std::hex, uint32_t{point});
+    require_usage(found != tokens_.end(), "the tokenizer does not know the character U+", std::hex, uint32_t{point});
     tokens.push_back(found->second);
   }
   return tokens;
+}
+
+std::vector<int32_t> CharacterTokenizer::encode(const std::string& text) const {
+  return encode(code_points(text, "the text"));
+}
+
+std::string CharacterTokenizer::characters() const {
+  std::string all;
+  for (char32_t point : characters_) append_utf8(all, point);
+  return all;
 }
 
 std::string CharacterTokenizer::decode(const std::vector<int32_t>& tokens) const {

@@ -20,29 +20,39 @@ Trainer::Trainer(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings
     : grid_(grid),
       model_(model),
       settings_(settings),
-      parameters_(model.parameters()),
-      data_parallel_(grid.dp(), parameters_, bucket_bytes),
+      data_parallel_(grid.dp(), model.parameters(), bucket_bytes, settings.reduce_in),
       loss_(Tensor::zeros(grid.dp().backend(), {1})),
       squares_(Tensor::zeros(grid.dp().backend(), {1})) {
   require_usage(settings.batch >= grid.dp().size() * settings.accumulate, "--batch ", settings.batch,
                 " has too few sequences for --dp ", grid.dp().size(), " × --accumulate ", settings.accumulate);
-  for (const Parameter* parameter : parameters_) {
-    Backend& backend = parameter->value.backend();
-    moments_.push_back(
-        {Tensor::zeros(backend, parameter->value.shape()), Tensor::zeros(backend, parameter->value.shape())});
+  Backend& backend = grid.dp().backend();
+  for (Parameter* parameter : model.parameters()) {
+    const Tensor weight = parameter->value;
+    trained_.push_back(
+        {parameter, weight, Tensor::zeros(backend, weight.shape()), Tensor::zeros(backend, weight.shape())});
+    if (settings.precision != weight.type()) parameter->value = cast(weight, settings.precision);
   }
 }
 
 //! [10-step]
 Trainer::Step Trainer::step(int64_t step, const std::function<Batch(Range)>& batch_of, double learning_rate) {
   TraceRange range(TraceRow::compute, "step");
-  const double loss = gradients(step, batch_of);
+  const Tensor loss = sum_gradients(step, batch_of);
   const Tensor squares = sum_of_squared_gradients();
   update(step, learning_rate, clip_factor(squares, static_cast<float>(settings_.clip)));
-  return {loss, std::sqrt(static_cast<double>(squares.to_host()[0]))};
+  // Up to here nothing has waited for the device: on a GPU the whole step is enqueued by now.
+  return {mean_of(loss), std::sqrt(static_cast<double>(squares.to_host()[0]))};
 }
 
 double Trainer::gradients(int64_t step, const std::function<Batch(Range)>& batch_of) {
+  return mean_of(sum_gradients(step, batch_of));
+}
+
+double Trainer::mean_of(const Tensor& sum) const {
+  return static_cast<double>(sum.to_host()[0]) / static_cast<double>(settings_.batch * model_.sizes().context);
+}
+
+Tensor Trainer::sum_gradients(int64_t step, const std::function<Batch(Range)>& batch_of) {
   data_parallel_.zero_gradients();
   fill(loss_, 0.0f);
   const int64_t context = model_.sizes().context;
@@ -59,15 +69,14 @@ double Trainer::gradients(int64_t step, const std::function<Batch(Range)>& batch
     model_.backward(mean);
   }
   data_parallel_.wait();
-  const Tensor sum = grid_.dp().all_reduce(PartialSum(loss_));
-  return static_cast<double>(sum.to_host()[0]) * mean;
+  return grid_.dp().all_reduce(PartialSum(loss_));
 }
 
 /// Σ g² over the whole model: a sharded parameter's parts add up over the tp ranks; a replicated one, whose gradient all
 /// of them hold, must count once, so only tp rank 0 counts it.
 Tensor Trainer::sum_of_squared_gradients() {
   fill(squares_, 0.0f);
-  for (const Parameter* parameter : parameters_) {
+  for (const auto& [parameter, weight, first, second] : trained_) {
     if (!parameter->is_replicated() || grid_.tp().rank() == 0) add_sum_of_squares(squares_, parameter->gradient);
   }
   return grid_.tp().all_reduce(PartialSum(squares_));
@@ -80,12 +89,18 @@ void Trainer::update(int64_t step, double learning_rate, const Tensor& gradient_
               static_cast<float>(settings_.epsilon),
               0.0f,
               step + 1};
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    Parameter& parameter = *parameters_[i];
-    hyper.weight_decay = parameter.is_matrix() ? static_cast<float>(settings_.weight_decay) : 0.0f;
-    adamw(parameter.value, moments_[i].first, moments_[i].second, parameter.gradient, gradient_factor, hyper);
+  for (auto& [parameter, weight, first, second] : trained_) {
+    hyper.weight_decay = parameter->is_matrix() ? static_cast<float>(settings_.weight_decay) : 0.0f;
+    adamw(weight, first, second, parameter->gradient, gradient_factor, hyper);
   }
+  round_weights();
 }
 //! [10-step]
+
+void Trainer::round_weights() {
+  for (auto& [parameter, weight, first, second] : trained_) {
+    if (parameter->value.type() != weight.type()) copy(parameter->value, weight);
+  }
+}
 
 }  // namespace shard

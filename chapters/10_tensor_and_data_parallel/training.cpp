@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "chapters/10_tensor_and_data_parallel/diagnosis.h"
 #include "chapters/10_tensor_and_data_parallel/progress.h"
 #include "common/clock.h"
 
@@ -34,32 +35,39 @@ double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int6
   return static_cast<double>(all.to_host()[0]) / static_cast<double>(chosen * model.sizes().context);
 }
 
-TrainingRun train(ProcessGrid& grid, Gpt& model, const TextData& data, const TrainingSettings& settings,
-                  int64_t eval_every, Report& report) {
+TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextData& data,
+                  const TrainingSettings& settings, const TrainingPlan& plan, Report& report) {
   constexpr int64_t windows_on_the_way = 240, warm = 10;
-  Trainer trainer(grid, model, settings);
   Backend& backend = grid.dp().backend();
   TrainingRun run;
-  Progress progress(report, settings.steps, settings.batch * model.sizes().context);
-  for (int64_t step = 0; step < settings.steps; ++step) {
+  Progress progress(report, settings.steps - plan.first_step, settings.batch * model.sizes().context);
+  for (int64_t step = plan.first_step; step < settings.steps; ++step) {
+    const auto batch_of = [&](Range range) { return training_batch(backend, data, settings.seed, step, range); };
     const int64_t allocations = backend.allocations();
     const double start = now();
-    const Trainer::Step result =
-        trainer.step(step, [&](Range range) { return training_batch(backend, data, settings.seed, step, range); });
+    const Trainer::Step result = trainer.step(step, batch_of);
     run.seconds.push_back(now() - start);
-    require(std::isfinite(result.loss), "the loss is ", result.loss, " at step ", step + 1, ", no longer a number");
+    if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
+      throw Error(text("step ", step + 1, " has loss ", result.loss, " and gradient norm ", result.gradient_norm, "; ",
+                       first_bad_tensor(grid, model, batch_of, settings.batch)));
+    }
     run.curve.training.push_back(result.loss);
     run.gradient_norms.push_back(result.gradient_norm);
-    if (step >= warm) run.new_allocations += backend.allocations() - allocations;
+    if (step - plan.first_step >= warm) run.new_allocations += backend.allocations() - allocations;
     progress.step(result.loss, run.seconds.back());
-    if (eval_every > 0 && (step + 1) % eval_every == 0 && step + 1 < settings.steps) {
+    if (plan.eval_every > 0 && (step + 1) % plan.eval_every == 0 && step + 1 < settings.steps) {
       const double loss = validation_loss(grid, model, data, settings.batch, windows_on_the_way);
       if (!std::isnan(loss)) run.curve.validation.emplace_back(step, loss);
       progress.validated(loss);
     }
+    if (!plan.goes_on_after(step + 1)) {
+      progress.end();
+      return run;
+    }
   }
   run.validation_loss = validation_loss(grid, model, data, settings.batch, data.validation_windows());
-  if (!std::isnan(run.validation_loss)) run.curve.validation.emplace_back(settings.steps - 1, run.validation_loss);
+  const int64_t last = plan.first_step + std::ssize(run.curve.training) - 1;
+  if (!std::isnan(run.validation_loss)) run.curve.validation.emplace_back(last, run.validation_loss);
   progress.end();
   return run;
 }

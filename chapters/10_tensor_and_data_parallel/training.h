@@ -1,5 +1,8 @@
 // A whole training run: steps, validation, progress, and what is kept of it.
 #pragma once
+#include <cmath>
+#include <functional>
+
 #include "chapters/10_tensor_and_data_parallel/loss_curve.h"
 #include "chapters/10_tensor_and_data_parallel/text_data.h"
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
@@ -10,9 +13,9 @@ namespace shard {
 struct TrainingRun {
   LossCurve curve;
   std::vector<double> gradient_norms;
-  std::vector<double> seconds;  // of each step
-  double validation_loss = 0;   // at the end; NaN without a validation text
-  int64_t new_allocations = 0;  // blocks of device memory that steps after the tenth had to take: 0 in a steady state
+  std::vector<double> seconds;   // of each step
+  double validation_loss = NAN;  // at the end; NaN without a validation text, or where training was ended early
+  int64_t new_allocations = 0;   // blocks of device memory that steps after the tenth had to take: 0 in a steady state
 };
 
 /// Sequences `range` of training batch `step` as tensors.
@@ -21,9 +24,16 @@ Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int6
 /// Mean loss over at most `windows` windows of the validation text, shared out over the dp ranks.
 double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int64_t batch, int64_t windows);
 
-/// Trains for settings.steps steps, with a validation every `eval_every` steps (0: only at the end), and shows progress
-/// on rank 0. Throws Error when the loss is no longer a number.
-TrainingRun train(ProcessGrid& grid, Gpt& model, const TextData& data, const TrainingSettings& settings,
-                  int64_t eval_every, Report& report);
+struct TrainingPlan {
+  int64_t first_step = 0;  // steps taken before, by the run that is resumed
+  int64_t eval_every = 0;  // steps between validations; 0: only at the end
+  /// Called after every step with the number of steps taken so far. Training ends early where it returns false.
+  std::function<bool(int64_t steps)> goes_on_after = [](int64_t) { return true; };
+};
+
+/// Trains up to step settings.steps, and shows progress on rank 0. Throws Error when the loss or the gradient's norm is
+/// no longer a number, and names the first tensor that is not finite.
+TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextData& data,
+                  const TrainingSettings& settings, const TrainingPlan& plan, Report& report);
 
 }  // namespace shard

@@ -10,8 +10,8 @@ load_cache($ENV{SHARD_BUILD} READ_WITH_PREFIX "" DNNL_LIBRARY)
 find_package(MPI REQUIRED COMPONENTS CXX)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 
-add_library(shard_common STATIC IMPORTED GLOBAL)
-set_target_properties(shard_common PROPERTIES IMPORTED_LOCATION $ENV{SHARD_BUILD}/libshard_common.a)
+add_library(shard_common SHARED IMPORTED GLOBAL)
+set_target_properties(shard_common PROPERTIES IMPORTED_LOCATION $ENV{SHARD_BUILD}/lib/libshard_common.so)
 target_compile_definitions(shard_common INTERFACE OMPI_SKIP_MPICXX)
 target_link_libraries(shard_common INTERFACE MPI::MPI_CXX OpenMP::OpenMP_CXX ${DNNL_LIBRARY})
 

@@ -1,0 +1,9 @@
+// The picture of chapter 01: the worked example, and how its X lies in memory.
+#pragma once
+#include "common/runtime.h"
+
+namespace shard {
+
+void draw_worked_example(Runtime& runtime, Report& report);
+
+}  // namespace shard

@@ -1,0 +1,11 @@
+// The picture of chapter 06: how the fused QKV matrix and the projection are cut.
+#pragma once
+#include "chapters/06_parallel_attention/parallel_attention.h"
+#include "common/runtime.h"
+
+namespace shard {
+
+/// From the shards of `layer`, whose X has `width` columns. Collective.
+void draw_qkv_cut(Runtime& runtime, Report& report, ParallelAttention& layer, int64_t width);
+
+}  // namespace shard

@@ -1,0 +1,34 @@
+// Checkpoints: what training needs to go on as if it had never stopped, on any grid of ranks.
+//     model.safetensors      the weights in f32, with GPT-2's names and orientation: [in × out]
+//     optimizer.safetensors  AdamW's moments, NAME.first_moment and NAME.second_moment
+//     config.json            the sizes, as Hugging Face's transformers expects them of a GPT-2
+//     training.json          step, settings, tokenizer, and a fingerprint of the text
+// The tensors in the files are whole: every rank writes its own part to where it belongs, and reads what it needs.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "chapters/10_tensor_and_data_parallel/checkpoint_folder.h"
+#include "chapters/10_tensor_and_data_parallel/checkpoint_info.h"
+#include "chapters/10_tensor_and_data_parallel/trainer.h"
+
+namespace shard {
+
+/// Where a run saves. All ranks hold one, and call it together; rank 0 keeps the folder.
+class Checkpoints {
+ public:
+  /// Throws UsageError on every rank when rank 0 cannot save in `directory`. Collective.
+  Checkpoints(Communicator& world, const std::string& directory, int64_t keep);
+  /// Writes a checkpoint, and returns its folder. Throws Error when the disk fails. Collective.
+  std::string save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info);
+
+ private:
+  Communicator& world_;
+  std::unique_ptr<CheckpointFolder> folder_;
+};
+
+/// Sets weights and moments from the checkpoint's files. Throws UsageError for a tensor that is missing, of another
+/// shape, or, unless `allow_nan`, holds a NaN or an infinity.
+void load_checkpoint(const std::filesystem::path& checkpoint, Trainer& trainer, bool allow_nan);
+
+}  // namespace shard

@@ -1,0 +1,119 @@
+#include "chapters/10_tensor_and_data_parallel/checkpoint_info.h"
+
+#include <cmath>
+#include <fstream>
+#include <iomanip>
+#include <nlohmann/json.hpp>
+
+#include "chapters/10_tensor_and_data_parallel/weights.h"
+#include "common/random.h"
+
+namespace shard {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+json config_of(const CheckpointInfo& info) {
+  return {{"model_type", "gpt2"},
+          {"architectures", {"GPT2LMHeadModel"}},
+          {"activation_function", "gelu_new"},
+          {"layer_norm_epsilon", 1e-5},
+          {"vocab_size", info.sizes.vocabulary},
+          {"n_positions", info.sizes.context},
+          {"n_embd", info.sizes.width},
+          {"n_head", info.sizes.heads},
+          {"n_layer", info.sizes.layers},
+          {"bos_token_id", 0},
+          {"eos_token_id", 0}};
+}
+
+json json_of(const CheckpointInfo& info) {
+  json settings;
+  for_each_setting([&](const char* name, auto member, auto...) { settings[name] = info.settings.*member; });
+  return {{"step", info.step},
+          {"sizes",
+           {{"vocabulary", info.sizes.vocabulary},
+            {"context", info.sizes.context},
+            {"width", info.sizes.width},
+            {"heads", info.sizes.heads},
+            {"layers", info.sizes.layers}}},
+          {"settings", settings},
+          {"precision", info.precision},
+          {"reduce_in", info.reduce_in},
+          {"characters", info.characters},
+          {"data", info.data}};
+}
+
+/// A number of training.json. Throws UsageError when it is missing, no number of this kind, or not from least to most.
+template <class Number>
+Number number_in(const json& object, const char* name, Number least, Number most) {
+  const json& value = object.at(name);
+  const bool is_number = std::is_integral_v<Number> ? value.is_number_unsigned() : value.is_number();
+  const auto number = is_number ? value.get<double>() : NAN;
+  require_usage(number >= static_cast<double>(least) && number <= static_cast<double>(most), name, " is ", value.dump(),
+                ", which is not from ", least, " to ", most);
+  return value.get<Number>();
+}
+
+CheckpointInfo info_of(const json& j) {
+  constexpr int64_t many = int64_t{1} << 20;
+  CheckpointInfo info;
+  info.step = number_in<int64_t>(j, "step", 0, int64_t{1} << 40);
+  const json& sizes = j.at("sizes");
+  info.sizes = {number_in<int64_t>(sizes, "vocabulary", 1, many), number_in<int64_t>(sizes, "context", 1, many),
+                number_in<int64_t>(sizes, "width", 1, many), number_in<int64_t>(sizes, "heads", 1, many),
+                number_in<int64_t>(sizes, "layers", 1, 1000)};
+  for_each_setting([&](const char* name, auto member, auto least, auto most) {
+    auto& setting = info.settings.*member;
+    using Number = std::remove_reference_t<decltype(setting)>;
+    setting = number_in<Number>(j.at("settings"), name, static_cast<Number>(least), static_cast<Number>(most));
+  });
+  info.precision = j.at("precision").get<std::string>();
+  info.reduce_in = j.at("reduce_in").get<std::string>();
+  info.characters = j.at("characters").get<std::string>();
+  info.data = j.at("data").get<std::string>();
+  return info;
+}
+
+/// The sizes that are said against those that the tensors have: memory is taken only for what is there.
+void require_sizes_of(const fs::path& weights, const GptSizes& said) {
+  const GptSizes found = WeightsFile(weights).sizes();
+  const auto compare = [&](const char* name, int64_t here, int64_t there) {
+    require_usage(here == there, "training.json says ", name, " ", here, ", ", weights.string(), " has ", there);
+  };
+  compare("vocabulary", said.vocabulary, found.vocabulary);
+  compare("context", said.context, found.context);
+  compare("width", said.width, found.width);
+  compare("layers", said.layers, found.layers);
+}
+
+}  // namespace
+
+CheckpointInfo read_checkpoint_info(const fs::path& checkpoint) {
+  const fs::path file = checkpoint / "training.json";
+  std::ifstream in(file);
+  require_usage(in.good(), "cannot open ", file.string());
+  CheckpointInfo info;
+  try {
+    info = info_of(json::parse(in));
+  } catch (const json::exception& error) {
+    throw UsageError(text(file.string(), " is no checkpoint's: ", error.what()));
+  } catch (const UsageError& error) {
+    throw UsageError(text(file.string(), ": ", error.what()));
+  }
+  require_sizes_of(checkpoint / "model.safetensors", info.sizes);
+  return info;
+}
+
+std::string training_text(const CheckpointInfo& info) { return json_of(info).dump(2) + "\n"; }
+
+std::string config_text(const CheckpointInfo& info) { return config_of(info).dump(2) + "\n"; }
+
+std::string fingerprint_of(const std::string& text) {
+  std::ostringstream out;
+  out << std::hex << std::setw(16) << std::setfill('0') << stream_of(text);
+  return out.str();
+}
+
+}  // namespace shard

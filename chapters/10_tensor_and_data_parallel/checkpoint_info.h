@@ -1,0 +1,30 @@
+// CheckpointInfo: what a checkpoint says beside its tensors, and the two small files that say it.
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "chapters/10_tensor_and_data_parallel/trainer.h"
+
+namespace shard {
+
+struct CheckpointInfo {
+  int64_t step = 0;  // steps that have been taken
+  GptSizes sizes;
+  TrainingSettings settings;
+  std::string precision = "f32", reduce_in = "f32";
+  std::string characters;  // the tokenizer's, in order, as UTF-8
+  std::string data;        // fingerprint of the text
+};
+
+/// Reads training.json. Throws UsageError, naming the file, when anything in it is missing, of another kind or beyond its
+/// limits, or when the sizes are not those of the weights beside it.
+CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
+
+/// The text of training.json, which read_checkpoint_info reads, and of config.json, which transformers reads.
+std::string training_text(const CheckpointInfo& info);
+std::string config_text(const CheckpointInfo& info);
+
+/// A number that tells one text from another: 64 bits, in hexadecimal.
+std::string fingerprint_of(const std::string& text);
+
+}  // namespace shard

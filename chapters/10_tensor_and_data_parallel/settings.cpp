@@ -1,0 +1,118 @@
+#include "chapters/10_tensor_and_data_parallel/settings.h"
+
+#include <algorithm>
+
+namespace shard {
+
+void add_options(Options& options, Settings& s) {
+  options.size("--tp", s.tp, "tensor-parallel ranks; 0: as many as --dp leaves", 0, 1 << 20);
+  options.size("--dp", s.dp, "data-parallel ranks; 0: as many as --tp leaves", 0, 1 << 20);
+  options.size("--layers", s.sizes.layers, "transformer blocks", 1, 1000);
+  options.size("--heads", s.sizes.heads, "attention heads", 1, 1 << 16);
+  options.size("--width", s.sizes.width, "width of the model", 1, 1 << 20);
+  options.size("--context", s.sizes.context, "tokens that the model sees at once", 1, 1 << 20);
+  options.size("--batch", s.training.batch, "sequences a step, of all ranks together", 1, 1 << 20);
+  options.size("--steps", s.training.steps, "training steps", 1, int64_t{1} << 40);
+  options.number("--learning-rate", s.training.learning_rate, "its maximum");
+  options.number("--min-learning-rate", s.training.min_learning_rate, "what the cosine ends at");
+  options.size("--warmup", s.training.warmup, "steps of linear warm-up", 0);
+  options.number("--beta2", s.training.beta2, "AdamW's second decay", 0, 0.999999);
+  options.number("--weight-decay", s.training.weight_decay, "of matrices only");
+  options.number("--clip", s.training.clip, "limit of the gradient norm; 0: none");
+  options.number("--dropout", s.training.dropout, "probability", 0, 0.99);
+  options.size("--accumulate", s.training.accumulate, "micro-batches a step", 1, 1 << 20);
+  options.text("--precision", s.precision, "f32, or on a GPU tf32 (products only) or bf16 (weights and activations)");
+  options.text("--reduce-in", s.reduce_in, "what gradients travel in between dp ranks: f32, or on a GPU bf16");
+  options.text("--data", s.data, "a text file in UTF-8; without it the text of this repository is learnt");
+  options.number("--validation-fraction", s.training.validation_fraction, "part of the text kept for validation", 0,
+                 0.9);
+  options.size("--eval-every", s.eval_every, "steps between validations; 0: only at the end", 0);
+  options.size("--sample", s.sample, "characters to write at the end", 0, 1 << 20);
+  options.size("--check-steps", s.check_steps, "steps compared with an unsplit model before training; 0: none", 0,
+               1000);
+  options.flag("--layouts", s.layouts, "train a few steps in every layout that fits, and compare the losses");
+  options.text("--save", s.save,
+               "directory for checkpoints: at the end, on SIGINT and SIGTERM, and as --save-every says");
+  options.size("--save-every", s.save_every, "steps between checkpoints; 0: only at the end", 0, int64_t{1} << 40);
+  options.size("--keep", s.keep, "checkpoints to keep, the newest");
+  options.text("--resume", s.resume,
+               "checkpoint to go on from: its folder, a directory of them, or \"latest\" in --save");
+  options.text("--weights", s.weights, "write text with these weights (a GPT-2 as safetensors) instead of training");
+  options.size("--generate", s.generate, "tokens to write with --weights", 0, 1 << 20);
+  options.text("--prompt", s.prompt, "what the text begins with");
+  options.number("--temperature", s.temperature, "of what is written; 0: always the most probable token");
+  options.flag("--allow-nan", s.allow_nan, "take NaN and infinity in a file's weights");
+  options.text("--curve", s.curve, "file for the loss curve (SVG); without it, loss.svg in the build folder");
+}
+
+void take_over(Settings& s, const CheckpointInfo& checkpoint, const Options& options) {
+  const auto fixed = [&](const std::string& option, int64_t& mine, int64_t theirs) {
+    require_usage(!options.given(option) || mine == theirs, option, " ", mine, ": the checkpoint has ", theirs);
+    mine = theirs;
+  };
+  fixed("--layers", s.sizes.layers, checkpoint.sizes.layers);
+  fixed("--heads", s.sizes.heads, checkpoint.sizes.heads);
+  fixed("--width", s.sizes.width, checkpoint.sizes.width);
+  fixed("--context", s.sizes.context, checkpoint.sizes.context);
+  require_usage(!options.given("--seed") || options.seed == checkpoint.settings.seed, "--seed ", options.seed,
+                ": the checkpoint has ", checkpoint.settings.seed);
+  for_each_setting([&](const std::string& name, auto member, auto...) {
+    if (!options.given("--" + name)) s.training.*member = checkpoint.settings.*member;
+  });
+  s.training.seed = checkpoint.settings.seed;
+  if (!options.given("--precision")) s.precision = checkpoint.precision;
+  if (!options.given("--reduce-in")) s.reduce_in = checkpoint.reduce_in;
+  if (!options.given("--check-steps")) s.check_steps = 0;  // they were made when the run began
+  require_usage(checkpoint.step < s.training.steps, "--steps ", s.training.steps, ": the checkpoint has taken ",
+                checkpoint.step, " already");
+}
+
+void complete_grid(Settings& s, int ranks) {
+  if (s.tp == 0 && s.dp == 0) s.dp = 1;
+  if (s.tp == 0) s.tp = std::max<int64_t>(1, ranks / s.dp);
+  if (s.dp == 0) s.dp = std::max<int64_t>(1, ranks / s.tp);
+  require_usage(s.tp * s.dp == ranks, "--tp ", s.tp, " × --dp ", s.dp, " is a grid of ", s.tp * s.dp,
+                " ranks, but the program runs on ", ranks);
+}
+
+/// Sets the types of the training from their names.
+static void choose_precision(Settings& s, const Backend& backend) {
+  const auto is_one_of = [](const std::string& name, std::initializer_list<const char*> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  require_usage(is_one_of(s.precision, {"f32", "tf32", "bf16"}), "--precision is f32, tf32 or bf16, not ", s.precision);
+  require_usage(is_one_of(s.reduce_in, {"f32", "bf16"}), "--reduce-in is f32 or bf16, not ", s.reduce_in);
+  const bool only_f32 = s.precision == "f32" && s.reduce_in == "f32";
+  require_usage(only_f32 || backend.device() == Device::cuda, "--precision ", s.precision, " with --reduce-in ",
+                s.reduce_in, " needs a GPU: the CPU computes in f32");
+  if (s.precision == "bf16") s.training.precision = DataType::bf16;
+  if (s.reduce_in == "bf16") s.training.reduce_in = DataType::bf16;
+}
+
+static void require_memory_for(const Settings& s) {
+  const auto width = static_cast<double>(s.sizes.width), layers = static_cast<double>(s.sizes.layers);
+  const auto tokens = static_cast<double>(s.training.batch * s.sizes.context) / static_cast<double>(s.dp);
+  const double models =
+      (s.check_steps > 0 ? 1.0 : 0.0) + 1.0 / static_cast<double>(s.tp);  // an unsplit one, and a part
+  const double weights = 16.0 * 12.0 * layers * width * width * models;
+  const double activations =
+      4.0 * tokens * layers * (16 * width + 3.0 * static_cast<double>(s.sizes.heads * s.sizes.context));
+  require_memory(weights + activations, text("--layers ", s.sizes.layers, " × --width ", s.sizes.width, " × --batch ",
+                                             s.training.batch, " × --context ", s.sizes.context));
+}
+
+void complete(Settings& s, Runtime& runtime) {
+  if (s.curve.empty()) s.curve = SHARD_BINARY_DIR "/loss.svg";
+  complete_grid(s, runtime.world().size());
+  require_usage(s.generate == 0 && s.prompt.empty(), "--generate and --prompt need --weights");
+  require_usage(s.save_every == 0 || !s.save.empty(), "--save-every ", s.save_every, " needs --save");
+  require_usage(s.sizes.width % s.sizes.heads == 0, "--width ", s.sizes.width, " is not divisible by --heads ",
+                s.sizes.heads);
+  require_usage(s.sizes.heads % s.tp == 0, "--heads ", s.sizes.heads, " is not divisible by --tp ", s.tp);
+  require_usage(s.training.batch >= s.dp * s.training.accumulate, "--batch ", s.training.batch,
+                " has too few sequences for --dp ", s.dp, " × --accumulate ", s.training.accumulate);
+  choose_precision(s, runtime.backend());
+  if (runtime.backend().device() == Device::cpu) require_memory_for(s);
+}
+
+}  // namespace shard

@@ -1,0 +1,52 @@
+#include "chapters/10_tensor_and_data_parallel/weights.h"
+
+#include <cmath>
+
+namespace shard {
+
+std::vector<float> read_part(const SafetensorsReader& file, const std::filesystem::path& path, const std::string& name,
+                             const Shard& shard, bool allow_nan) {
+  const Shape& shape = file.entry(name).shape;
+  require_usage(shape == shard.whole, path.string(), ": ", name, " has shape ", to_string(shape), " where ",
+                to_string(shard.whole), " belongs");
+  const std::vector<float> whole = file.floats(name);
+  for (size_t i = 0; i < whole.size() && !allow_nan; ++i) {
+    require_usage(std::isfinite(whole[i]), path.string(), ": element ", i, " of ", name, " is ", whole[i],
+                  " (--allow-nan takes it all the same)");
+  }
+  return shard.cut(whole);
+}
+
+WeightsFile::WeightsFile(const std::filesystem::path& file) : path_(file), file_(file) {
+  prefix_ = file_.has("transformer.wte.weight") ? "transformer." : "";
+  find_sizes();
+}
+
+/// A model is made from these sizes: each layer must be there, of the right shape, before memory is taken for it.
+void WeightsFile::find_sizes() {
+  const Shape words = file_.entry(prefix_ + "wte.weight").shape, places = file_.entry(prefix_ + "wpe.weight").shape;
+  require_usage(words.rank() == 2 && words.elements() > 0 && places.rank() == 2 && places.elements() > 0,
+                path_.string(), ": ", prefix_, "wte.weight and wpe.weight are no matrices");
+  const int64_t width = words.columns();
+  const auto layer = [&](int64_t number) { return text(prefix_, "h.", number, ".attn.c_attn.weight"); };
+  sizes_ = {words.rows(), places.rows(), width, 0, 0};
+  while (file_.has(layer(sizes_.layers))) {
+    const Shape& shape = file_.entry(layer(sizes_.layers++)).shape;
+    require_usage(shape == Shape{width, 3 * width}, path_.string(), ": ", layer(sizes_.layers - 1), " has shape ",
+                  to_string(shape), " where ", to_string(Shape{width, 3 * width}), " belongs");
+  }
+  require_usage(sizes_.layers > 0, path_.string(), ": there is no ", layer(0));
+}
+
+std::vector<float> WeightsFile::part(const std::string& name, const Shard& shard, bool allow_nan) const {
+  return read_part(file_, path_, prefix_ + name, shard, allow_nan);
+}
+
+void WeightsFile::load(const Parameters& parameters, bool allow_nan) const {
+  for (const Parameter* parameter : parameters) {
+    Tensor value = parameter->value;
+    value.assign(std::span<const float>(part(parameter->name, parameter->shard, allow_nan)));
+  }
+}
+
+}  // namespace shard
