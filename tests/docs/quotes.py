@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""quotes.py: the sentences that docs/pages/when_it_hangs.md quotes, **`so`**, are still said by the sources, or by
+programs of others that are named here. Numbers may differ; what stands between them must be there, word by word.
+"""
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHERS = {"There are not enough slots available", "mpirun has detected an attempt to run as root"}   # Open MPI says them
+
+
+def spoken():
+    """All string literals of the sources, one after the other, without what joins them."""
+    files = [file for folder in ("common", "chapters") for file in (ROOT / folder).rglob("*.cpp")]
+    literals = [re.findall(r'"((?:[^"\\]|\\.)*)"', file.read_text(encoding="utf-8")) for file in files]
+    return "\n".join("".join(parts) for parts in literals)
+
+
+def main():
+    page = (ROOT / "docs/pages/when_it_hangs.md").read_text(encoding="utf-8")
+    quotes = [quote for quote in re.findall(r"\*\*`([^`]+)`\*\*", page) if quote not in OTHERS]
+    said = spoken()
+    faults = 0
+    for quote in quotes:
+        for piece in re.split(r"[#(]*\d+[)]*|…|\ball_reduce\b|\bf32\b|\bworld\b|\brank\b", quote):
+            if piece.strip(" ,():") and piece.strip() not in said:
+                print(f'nothing says "{piece.strip()}", of "{quote}"')
+                faults += 1
+    print(f"{len(quotes)} sentences, {faults} faults")
+    sys.exit(1 if faults or not quotes else 0)
+
+
+if __name__ == "__main__":
+    main()
