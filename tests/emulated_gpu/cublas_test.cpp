@@ -1,4 +1,6 @@
 // cuBLAS against double precision: all transpositions, gaps between columns and matrices, types and factors.
+#include <omp.h>
+
 #include <cmath>
 
 #include "common/bfloat16.h"
@@ -132,6 +134,25 @@ TEST_CASE("the other forms of the product") {
   check_cublas(  // nothing to add up
       cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 0, &one, a.data(), 2, b.data(), 2, &three, c.data(), 2), "");
   CHECK(c.to_host() == std::vector<float>{138, 204, 186, 276});
+}
+
+TEST_CASE("products by several threads of the host") {
+  const int threads_before = omp_get_max_threads();
+  omp_set_num_threads(4);
+  Handle handle;
+  const float one = 1.0f, zero = 0.0f;
+  for (int i = 0; i < 300; ++i) {
+    const int rows = 8 + i * 37 % 200, columns = 8 + i * 91 % 120, depth = 4 + i * 53 % 190;
+    const auto size = [](int a, int b) { return static_cast<size_t>(a) * static_cast<size_t>(b); };
+    const DeviceArray<float> a(std::vector<float>(size(rows, depth), 1.0f)), c(size(rows, columns));
+    const DeviceArray<float> b(std::vector<float>(size(depth, columns), 1.0f));
+    check_cublas(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, rows, columns, depth, &one, a.data(), rows, b.data(),
+                             depth, &zero, c.data(), rows),
+                 "cublasSgemm");
+    const bool right = c.to_host() == std::vector<float>(size(rows, columns), static_cast<float>(depth));
+    CHECK(right);
+  }
+  omp_set_num_threads(threads_before);
 }
 
 TEST_CASE("memory may be freed in the stream behind a product that uses it") {

@@ -1,5 +1,7 @@
 // fault_kernels NAME: makes one mistake on the emulated GPU, which must find it. faults.sh knows what is said.
 #include <cublas_v2.h>
+#include <mpi.h>
+#include <nccl.h>
 
 #include <cstdlib>
 #include <functional>
@@ -139,6 +141,14 @@ void leak() {
   check_cublas(cublasCreate(&handle), "cublasCreate");
 }
 
+void leak_communicator() {
+  ncclUniqueId id;
+  ncclComm_t comm = nullptr;
+  MPI_Init(nullptr, nullptr);
+  if (ncclGetUniqueId(&id) != ncclSuccess || ncclCommInitRank(&comm, 1, id, 0) != ncclSuccess) std::abort();
+  MPI_Finalize();
+}
+
 void nothing() {
   float* x = allocate(64);
   run(correct_kernel, 1, 64, x);
@@ -186,6 +196,7 @@ const std::map<std::string, std::function<void()>> mistakes{
      }},
     {"multiply-too-much", multiply_too_much},
     {"leak", leak},
+    {"leak-communicator", leak_communicator},
     {"leak-and-fail",
      [] {
        leak();

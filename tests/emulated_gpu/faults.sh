@@ -63,6 +63,7 @@ fault host-reads 1 "the host dereferences a pointer to device memory: byte 0 of 
 fault host-reads-later 1 "the host dereferences a pointer to device memory: byte 4 of an allocation of 256 bytes; $read"
 fault multiply-too-much 1 'cublasGemmStridedBatchedEx: the 64 bytes of A are not within an allocation of device memory'
 fault leak 1 'the process ends and has not given back: 2 allocations of device memory (120 bytes), 1 block of page-locked memory, 1 stream, 1 event, 1 cuBLAS handle'
+fault leak-communicator 1 'the process ends and has not given back: 1 NCCL communicator'
 fault leak-and-fail 3 ''
 
 # What stands in the environment.

@@ -40,6 +40,9 @@ TEST_CASE("addresses are aligned to 256 bytes and never given out again") {
   REQUIRE(cudaFree(first) == cudaSuccess);
   REQUIRE(cudaMalloc(&second, 1000) == cudaSuccess);
   CHECK(first != second);
+  CHECK(cudaMemset(first, 0, 1000) == cudaErrorInvalidValue);  // freed
+  CHECK(cudaFree(first) == cudaErrorInvalidValue);
+  cudaGetLastError();
   CHECK(cudaFree(second) == cudaSuccess);
 }
 

@@ -142,6 +142,7 @@ void run(const Product& p) {
     if (bytes > 0 && !device_memory().holds(matrices.address, bytes)) {
       fail(text("the ", bytes, " bytes of ", name, " are not within an allocation of device memory"));
     }
+    device_memory().admit(matrices.address);  // oneDNN's threads cannot bear the signal with which it comes otherwise
   };
   if (multiplies) check("A", p.a);
   if (multiplies) check("B", p.b);
