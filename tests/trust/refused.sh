@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# refused.sh BIN: files that are not what they should be, and numbers that are none, get one sentence. Weights from a file
+# write the same text on every number of ranks.
+# shellcheck source-path=SCRIPTDIR source=trust.sh
+source "$(dirname "$0")/trust.sh"
+train made 2 --tp 2 --steps 4 --save "$work/saved"
+ends_with made 0
+checkpoint=$work/saved/step-00000004
+write=(--weights "$checkpoint/model.safetensors" --prompt 'the river' --generate 60)
+
+# text_of_ranks RANKS ARGS…: what is written, without the line of the speed.
+text_of_ranks() { train "write-$1" "$@"; ends_with "write-$1" 0; sed -e 1,2d -e '/tokens\/s$/,$d' "$work/write-$1.out"; }
+for temperature in 0 0.8; do
+  text_of_ranks 1 "${write[@]}" --temperature $temperature >"$work/expected"
+  [[ $(wc -m <"$work/expected") -ge 69 ]] || failed 'a text was expected'
+  for ranks in 2 3 4; do
+    cmp -s <(text_of_ranks $ranks "${write[@]}" --temperature $temperature) "$work/expected" || failed "$ranks ranks write something else"
+  done
+done
+passed '1, 2, 3 and 4 ranks write the same text'
+
+# broken NAME: a copy of the checkpoint, to be broken.
+broken() { rm -rf "$work/broken"; cp -r "$checkpoint" "$work/broken"; file=$work/broken/model.safetensors; }
+# refuses_both PHRASE: it neither goes on from the broken checkpoint nor writes with its weights.
+refuses_both() {
+  train on 2 --tp 2 --resume "$work/broken" --steps 9; refuses "$1" on
+  train write 2 --weights "$file" --prompt 'the' --generate 3; refuses "$1" write
+}
+broken; truncate -s -1 "$file";                        refuses_both 'model.safetensors: '
+broken; truncate -s 100 "$file";                       refuses_both '(truncated?)'
+broken; truncate -s 5 "$file";                         refuses_both 'too few for the length of a header'
+broken; printf '\377\377\377\377\377' | dd of="$file" conv=notrunc status=none
+                                                       refuses_both 'is over the limit of 100000000'
+broken; sed -i 's/"F32"/"F31"/' "$file";               refuses_both 'its dtype "F31" is unknown'
+broken; sed -i 's/"ln_f.bias"/"ln_f.bios"/' "$file";   refuses_both 'there is no tensor "ln_f.bias"'
+broken; sed -i 's/"wpe.weight"/"wpe.height"/' "$file"; refuses_both 'model.safetensors'
+broken; printf '\0\0\300\177' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") - 4)) conv=notrunc status=none
+                                                       refuses_both 'is nan (--allow-nan takes it all the same)'
+train allowed 2 --tp 2 --resume "$work/broken" --steps 9 --allow-nan
+ends_with allowed 1
+says allowed 'step 5 has loss nan'
+says allowed 'the first that is not finite is the weight '
+passed 'a NaN that is allowed: the step and the weight are named'
+broken; sed -i 's/"characters": "./"characters": "/' "$work/broken/training.json"
+train on 1 --resume "$work/broken" --steps 9;                       refuses 'than the tokenizer of the checkpoint' on
+train write 1 --weights "$file" --prompt the --generate 3;          refuses ', the tokenizer beside it ' write
+broken; sed -i 's/"layers": 2/"layers": 900/' "$work/broken/training.json"
+train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json says layers 900' on
+broken; rm "$work/broken/optimizer.safetensors"
+train on 1 --resume "$work/broken" --steps 9;                       refuses 'optimizer.safetensors: No such file' on
+broken; sed -i 's/"n_head": 12/"n_head": 7/' "$work/broken/config.json"
+train write 1 --weights "$file" --prompt the --generate 3;          refuses 'cannot be divided into 7 heads' write
+broken; sed -i 's/gelu_new/relu/' "$work/broken/config.json"
+train write 1 --weights "$file" --prompt the --generate 3;          refuses 'activation_function is "relu"' write
+broken; rm "$work/broken/config.json"
+train write 1 --weights "$file" --prompt the --generate 3;          refuses 'which says how many heads' write
+train write 1 --weights "$checkpoint/model.safetensors" --generate 3;               refuses '--prompt is empty' write
+train write 1 --weights "$checkpoint/model.safetensors" --prompt 'Ж' --generate 3;  refuses 'does not know the character U+' write
+train write 2 --dp 2 --weights "$checkpoint/model.safetensors" --prompt the --generate 3
+refuses '--weights: one text needs one model: --dp 2 must be 1' write
+train write 5 --weights "$checkpoint/model.safetensors" --prompt the --generate 3
+refuses "the model's 12 heads cannot be shared out over --tp 5" write
+
+printf 'a text that ends in half of a character: \342\202' >"$work/half.txt"
+model=("${small[@]}" --data "$work/half.txt")
+train half 2 --tp 2
+refuses "half.txt: the character at byte 41 of 43 is not UTF-8" half
+model=("${small[@]}" --data "$data")
+
+train nan 4 --tp 2 --dp 2 --steps 30 --learning-rate 1e30 --warmup 0 --clip 0
+ends_with nan 1
+grep -qE 'step [0-9]+ has loss .* the first that is not finite is (the weight|the output of|the gradient of) .* \(tp rank [0-9], dp rank [0-9]\)' \
+  "$work/nan.err" || failed 'step, tensor and rank were expected'
+passed 'a loss that is no number: step, layer and tensor are named'
+finish

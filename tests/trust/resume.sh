@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# resume.sh BIN: a run that goes on from a checkpoint takes the steps that it would have taken: bit by bit in the same
+# layout, within 1e-5 in another. The same command twice gives the same numbers and the same files.
+# shellcheck source-path=SCRIPTDIR source=trust.sh
+source "$(dirname "$0")/trust.sh"
+
+grid=(--tp 2 --dp 2 --steps 16)
+train whole 4 "${grid[@]}" --save "$work/first" --save-every 4 --keep 9
+ends_with whole 0
+says whole "step 4: saved in $work/first/step-00000004"
+train again 4 "${grid[@]}" --save "$work/second" --save-every 4 --keep 9
+same_losses again 0 whole
+diff -r "$work/first" "$work/second" || failed 'the same command has saved other files'
+passed 'the same command twice: the same losses and the same checkpoints, bit by bit'
+
+from=$work/first/step-00000004
+train same 4 --tp 2 --dp 2 --resume "$from"
+says same "goes on from $from, after 4 steps"
+same_losses same 4 whole
+passed '2 × 2 goes on as 2 × 2: bit by bit'
+for layout in 1,1 4,1 1,3; do
+  tp=${layout%,*} dp=${layout#*,}
+  train "$layout" $((tp * dp)) --tp "$tp" --dp "$dp" --resume "$from"
+  ends_with "$layout" 0
+  near_losses "$layout" 4 whole
+  passed "2 × 2 goes on as $tp × $dp: within 1e-5"
+done
+
+# A chain: each run saves for the next, in another layout; its last files are those of a run that was never broken, nearly.
+train one 1 --tp 1 --dp 1 --resume "$from" --save "$work/third" --save-every 4
+cp -r "$work/third/step-00000012" "$work/copy"
+train two 3 --tp 3 --dp 1 --resume "$work/copy"
+near_losses two 12 whole
+passed 'the checkpoint of 1 × 1 goes on as 3 × 1'
+train longer 4 --tp 2 --dp 2 --resume latest --save "$work/second" --steps 20 --keep 2
+ends_with longer 0
+[[ $(<"$work/second/latest") == step-00000020 && $(find "$work/second" -name 'step-*' | wc -l) == 2 ]] ||
+  failed 'two checkpoints were expected, and step 20 as the latest'
+passed '--resume latest goes on from the last, and --keep removes the others'
+
+train steps 1 --resume "$from" --steps 4;                    refuses '--steps 4: the checkpoint has taken 4 already' steps
+train layers 1 --resume "$from" --layers 3;                  refuses '--layers 3: the checkpoint has 2' layers
+train seed 1 --resume "$from" --seed 99;                     refuses '--seed 99: the checkpoint has 1234' seed
+train none 1 --resume "$work";                               refuses "there is no checkpoint in $work" none
+train latest 1 --resume latest;                              refuses '--resume latest needs --save' latest
+train every 1 --save-every 5;                                refuses '--save-every 5 needs --save' every
+text_of 400 8 >"$data"
+train changed 2 --resume "$from" --tp 2
+refuses "--data $data is not, or no longer, the text of the checkpoint $from" changed
+text_of 400 7 >"$data"
+
+train other 4 "${grid[@]}" --save "$work/first" --save-every 4 --keep 9 --seed 5   # into a directory that has some
+[[ $(find "$work/first" -name 'step-*' | wc -l) == 4 ]] || failed 'the same steps give way to the new ones'
+train after 4 --tp 2 --dp 2 --resume "$work/first/step-00000012"
+same_losses after 12 other
+passed 'a checkpoint of the same step gives way to a new one'
+finish

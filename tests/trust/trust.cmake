@@ -1,0 +1,40 @@
+# Checkpoints, resuming and faults: docs/faults.md lists what must happen, and which of these tests shows it.
+
+# add_trust_test(name LABEL label SECONDS limit COMMAND program arguments…): exit status 77 is a skip, counted and shown.
+function(add_trust_test name)
+  cmake_parse_arguments(test "" "LABEL;SECONDS" "COMMAND" ${ARGN})
+  add_test(NAME ${name} COMMAND ${test_COMMAND})
+  set_tests_properties(${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_SECONDS} PROCESSORS 4 SKIP_RETURN_CODE 77
+                       ENVIRONMENT "MPIEXEC=${MPIEXEC_EXECUTABLE}")
+endfunction()
+
+set(here ${CMAKE_CURRENT_LIST_DIR})
+foreach(case resume interrupted killed stopped disk refused hugging_face tidy)
+  add_trust_test(trust.${case} LABEL faults SECONDS 600 COMMAND ${here}/${case}.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+endforeach()
+set_property(TEST faults.runner faults.ranks faults.bad_input APPEND PROPERTY LABELS faults)
+
+add_trust_test(trust.two_hosts LABEL hosts SECONDS 300
+               COMMAND ${here}/../two_hosts.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+add_trust_test(trust.scripts LABEL scripts SECONDS 120 COMMAND ${here}/scripts.sh)
+add_trust_test(trust.data LABEL scripts SECONDS 60 COMMAND ${here}/data.sh)
+
+# The fuzz targets: with clang for some seconds, and everywhere on each file of the corpus, cut after any byte.
+set(fuzz ${here}/../fuzz)
+foreach(target safetensors options)
+  file(GLOB corpus ${fuzz}/corpus/${target}/*)
+  add_executable(${target}_replay ${fuzz}/replay.cpp ${fuzz}/${target}_fuzz.cpp)
+  target_link_libraries(${target}_replay PRIVATE shard_common)
+  add_trust_test(fuzz.${target}_corpus LABEL fuzz SECONDS 60 COMMAND ${target}_replay ${corpus})
+  add_trust_test(fuzz.${target} LABEL fuzz SECONDS 300
+                 COMMAND ${fuzz}/fuzz.sh ${target} ${PROJECT_BINARY_DIR}/fuzz -max_total_time=10)
+endforeach()
+
+# Valgrind does not know every instruction of this machine, so the reader is compiled for any.
+file(GLOB corpus ${fuzz}/corpus/safetensors/*)
+add_executable(safetensors_valgrind ${fuzz}/replay.cpp ${fuzz}/safetensors_fuzz.cpp
+               ${PROJECT_SOURCE_DIR}/common/safetensors.cpp ${PROJECT_SOURCE_DIR}/common/shape.cpp)
+target_compile_options(safetensors_valgrind PRIVATE -march=x86-64 -g)
+target_include_directories(safetensors_valgrind SYSTEM PRIVATE ${JSON_INCLUDE})
+add_trust_test(fuzz.valgrind LABEL fuzz SECONDS 300
+               COMMAND ${here}/valgrind.sh $<TARGET_FILE:safetensors_valgrind> ${corpus})

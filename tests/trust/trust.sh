@@ -1,0 +1,117 @@
+# What the scripts in this folder share: training a small GPT, its losses, and what it must say.
+# The first argument of each script is the folder of the programs. $work is theirs, with a space in its name.
+# shellcheck shell=bash
+set -euo pipefail
+export OMP_NUM_THREADS=1 LC_ALL=C.UTF-8 TERM=dumb
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
+command -v ssh >/dev/null || export OMPI_MCA_plm=isolated   # one machine needs no ssh
+program=$(cd "${1:?the folder of the programs, as in build/bin}" && pwd)/10_tensor_and_data_parallel
+base=$(mktemp -d)
+work="$base/a folder"
+mkdir "$work"
+trap 'rm -rf "$base"' EXIT
+cases=0 last=none   # last: the run that a failure is about
+
+failed() {
+  local file
+  {
+    printf 'FAILED: %s\n' "$1"
+    for file in "$work/$last.out" "$work/$last.err"; do
+      [[ ! -s $file ]] || { echo "-- ${file##*/}"; tail -n 25 "$file"; }
+    done
+  } >&2
+  exit 1
+}
+passed() { cases=$((cases + 1)); echo "ok  $1"; }
+skip() { echo "SKIPPED: $1"; exit 77; }
+# finish: the script's last line.
+finish() { ((cases > 0)) || failed 'nothing was tested'; echo "$cases cases as expected"; }
+
+# text_of LINES SEED: a text made by a rule, the same everywhere.
+text_of() {
+  awk -v lines="$1" -v seed="$2" 'BEGIN {
+    split("the a wing of light river stone under over and — naïve run running slow", word, " ")
+    for (line = 0; line < lines; ++line) {
+      for (i = 0; i < 9; ++i) { seed = (seed * 75 + 74) % 65537; printf "%s ", word[1 + seed % 15] }
+      print "'"it's"' " line "."
+    }
+  }'
+}
+data="$work/a text.txt"
+text_of 400 7 >"$data"
+
+small=(--layers 2 --heads 12 --width 48 --context 32 --batch 6 --dropout 0.1 --accumulate 2)
+model=("${small[@]}" --data "$data")
+quick=(--sample 0 --check-steps 0 --curve "$work/loss.svg")
+mpirun=("${MPIEXEC:-mpirun}" --oversubscribe --bind-to none -q)   # as ./learn run starts it
+
+# train NAME RANKS ARGS…: output in $work/NAME.out and .err, losses in $work/NAME.json, exit status in $status. The model
+# is the checkpoint's where there is one, else the small one.
+train() {
+  local name=$1 ranks=$2 size=("${model[@]}")
+  last=$1
+  shift 2
+  [[ " $* " != *' --resume '* ]] || size=(--data "$data")
+  status=0
+  timeout --kill-after=5 "${limit:-120}" "${mpirun[@]}" -n "$ranks" "$program" "${size[@]}" "${quick[@]}" \
+    --json "$work/$name.json" "$@" >"$work/$name.out" 2>"$work/$name.err" </dev/null || status=$?
+}
+
+# start NAME RANKS ARGS…: the same in the background; $started is its process.
+start() {
+  last=$1
+  : >"$work/$1.out" && : >"$work/$1.err"
+  (train "$@"; echo "$status" >"$work/$1.status") &
+  started=$!
+}
+ended() { last=$1; wait "$started" || true; status=$(<"$work/$1.status"); }
+
+says() { cat "$work/$1.out" "$work/$1.err" | grep -qF -- "$2" || failed "$1: nothing says \"$2\""; }
+ends_with() { [[ $status == "$2" ]] || failed "$1: exit status $2 was expected, not $status"; }
+# refuses PHRASE NAME: what was just trained ended with status 2 and one sentence.
+refuses() {
+  ends_with "$2" 2
+  [[ $(wc -l <"$work/$2.err") == 1 ]] || failed "$2: one sentence was expected"
+  says "$2" "$1"
+  passed "refused: $1"
+}
+
+# losses NAME: those of each step, one a line, with all their digits.
+losses() { sed -n '/"losses": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?'; }
+
+# same_losses NAME FIRST OTHER: those of NAME are bit by bit those of OTHER from step FIRST + 1 on.
+same_losses() {
+  [[ -n $(losses "$1") ]] || failed "$1 has no losses"
+  cmp -s <(losses "$1") <(losses "$3" | tail -n +"$(($2 + 1))") || failed "the losses of $1 are not those of $3 after step $2"
+}
+# near_losses NAME FIRST OTHER: within 1e-5, relative.
+near_losses() {
+  paste <(losses "$1") <(losses "$3" | tail -n +"$(($2 + 1))") | awk '
+    NF != 2 { bad = 1 }
+    { error = $1 / $2 - 1; if (error < 0) error = -error; if (!(error <= 1e-5)) bad = 1; if (error > worst) worst = error }
+    END { printf "    largest relative difference %.1e in %d steps\n", worst, NR; exit bad || NR == 0 }' ||
+    failed "the losses of $1 are far from those of $3 after step $2"
+}
+
+# waits_for SECONDS COMMAND…: until the command succeeds.
+waits_for() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    if ((SECONDS >= end)) || [[ -z $(jobs -r) ]]; then "$@"; return; fi   # a run that has ended says no more
+    sleep 0.02
+  done
+}
+has_said() { grep -qF -- "$2" "$work/$1.out"; }
+
+# processes: those of this test's runs. process_of RANK: that of a rank.
+processes() { pgrep -f -- "^$program .*$base" || true; }
+process_of() {
+  local process
+  for process in $(processes); do
+    tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" && { echo "$process"; return; }
+  done
+  return 1
+}
+mpirun_of_test() { pgrep -f -- "^${mpirun[0]} .*$base"; }
+none_left() { [[ -z $(processes) ]]; }
