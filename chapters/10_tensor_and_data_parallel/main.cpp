@@ -86,11 +86,10 @@ bool train_and_save(Runtime& runtime, Report& report, const Settings& s, Process
     }
     return !stopped;
   };
-  const Ledger before = runtime.ledger();
   const TrainingRun training = train(grid, model, trainer, data, s.training, plan, report);
   report_results(runtime, report, s, training, resumed.empty());
-  report.heading("The ledger of the training");
-  report.ledger(runtime.ledger().since(before));
+  report.heading("The ledger of the steps");
+  report.ledger(training.ledger);
   return !stopped;
 }
 

@@ -39,6 +39,7 @@ TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextDat
                   const TrainingSettings& settings, const TrainingPlan& plan, Report& report) {
   constexpr int64_t windows_on_the_way = 240, warm = 10;
   Backend& backend = grid.dp().backend();
+  const Ledger before = grid.dp().ledger();
   TrainingRun run;
   Progress progress(report, settings.steps - plan.first_step, settings.batch * model.sizes().context);
   for (int64_t step = plan.first_step; step < settings.steps; ++step) {
@@ -61,10 +62,12 @@ TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextDat
       progress.validated(loss);
     }
     if (!plan.goes_on_after(step + 1)) {
+      run.ledger = grid.dp().ledger().since(before);
       progress.end();
       return run;
     }
   }
+  run.ledger = grid.dp().ledger().since(before);
   run.validation_loss = validation_loss(grid, model, data, settings.batch, data.validation_windows());
   const int64_t last = plan.first_step + std::ssize(run.curve.training) - 1;
   if (!std::isnan(run.validation_loss)) run.curve.validation.emplace_back(last, run.validation_loss);

@@ -15,6 +15,7 @@ struct TrainingRun {
   std::vector<double> gradient_norms;
   std::vector<double> seconds;   // of each step
   double validation_loss = NAN;  // at the end; NaN without a validation text, or where training was ended early
+  Ledger ledger;                 // of the steps, without the validation at the end
   int64_t new_allocations = 0;   // blocks of device memory that steps after the tenth had to take: 0 in a steady state
 };
 
