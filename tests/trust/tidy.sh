@@ -4,13 +4,17 @@
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 if [[ -z ${OWN_MOUNTS:-} ]]; then
   unshare --mount true 2>/dev/null || { echo 'SKIPPED: file systems cannot be mounted here (unshare --mount)'; exit 77; }
-  OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
+  own=$(mktemp -d) status=0
+  OWN_MOUNTS=$own unshare --mount "$0" "$@" || status=$?
+  rmdir "$own"
+  exit $status
 fi
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "$1/.." && pwd)
 mount --bind "$build" "$build"
-mount -t tmpfs none /tmp
+mount -t tmpfs none "$OWN_MOUNTS"
+export TMPDIR=$OWN_MOUNTS
 mount --bind / /
 mount -o remount,bind,ro / 2>/dev/null || { echo 'SKIPPED: / cannot be mounted read-only here'; exit 77; }
 cd /
