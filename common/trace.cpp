@@ -12,7 +12,7 @@ namespace shard {
 namespace {
 
 struct Bar : TraceBar {
-  int64_t begin_mark = -1, end_mark = -1;  // where the device knows better: between marks,
+  int64_t begin_mark = -1, end_mark = -1;            // where the device knows better: between marks,
   std::shared_ptr<const DeviceTime> time = nullptr;  // or by itself
 };
 

@@ -20,10 +20,7 @@ struct TestWorld {
   bool passed = false;
 
   TestWorld(MpiSession& the_session, const std::string& device)
-      : session(the_session),
-        machine(session, device),
-        world(machine.world(ledger)),
-        alone(machine.alone(ledger)) {
+      : session(the_session), machine(session, device), world(machine.world(ledger)), alone(machine.alone(ledger)) {
     machine.backend().poison(true);
   }
 
@@ -94,8 +91,8 @@ class RankReporter : public doctest::IReporter {
     here->passed = failed == 0 && tests > 0 && assertions > 0;
     announce(tests == 0 ? "FAILED: no test matches"
                         : text(here->passed ? "passed: " : "FAILED: ", counted(tests, "test"), " on ",
-                               counted(here->world->size(), "rank"), of_device(), ", ", counted(assertions, "assertion"), ", ",
-                               failed, " of them failed"));
+                               counted(here->world->size(), "rank"), of_device(), ", ",
+                               counted(assertions, "assertion"), ", ", failed, " of them failed"));
   }
 
   void report_query(const doctest::QueryData& query) override {

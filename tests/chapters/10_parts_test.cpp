@@ -135,5 +135,6 @@ TEST_CASE("the loss curve is drawn and written as SVG") {
   CHECK(contains(svg, "<title>a title</title>"));
   CHECK(contains(svg, "</svg>"));
   std::filesystem::remove(file);
-  CHECK(contains(message_of<UsageError>([&] { curve.write_svg("/no/such/folder/x.svg", "a title"); }), "cannot be written"));
+  CHECK(contains(message_of<UsageError>([&] { curve.write_svg("/no/such/folder/x.svg", "a title"); }),
+                 "cannot be written"));
 }

@@ -14,7 +14,8 @@ int main(int argc, char** argv) {
     std::ifstream in(argv[i], std::ios::binary);
     const std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
     for (size_t size = 0; size <= bytes.size(); ++size, ++inputs) {
-      const std::vector<char> part(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));  // its end is the end
+      const std::vector<char> part(bytes.begin(),
+                                   bytes.begin() + static_cast<std::ptrdiff_t>(size));  // its end is the end
       LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(part.data()), size);
     }
   }
