@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/bfloat16.h"
+
 namespace shard {
 namespace {
 
@@ -168,8 +170,6 @@ struct HeaderParser {
 
 // ---- Values and files
 
-float from_bfloat16(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
-
 float from_float16(uint16_t value) {  // sign: 1 bit, exponent: 5, fraction: 10
   const int exponent = (value >> 10) & 31, fraction = value & 1023;
   float magnitude = std::ldexp(fraction + (exponent ? 1024.0f : 0.0f), std::max(exponent, 1) - 25);
@@ -261,7 +261,7 @@ std::vector<Value> SafetensorsReader::read(const SafetensorsEntry& entry) const 
 std::vector<float> SafetensorsReader::floats(const std::string& name) const {
   const SafetensorsEntry& found = entry(name);
   if (found.type == "F32") return read<float>(found);
-  if (found.type == "BF16") return converted<float>(read<uint16_t>(found), from_bfloat16);
+  if (found.type == "BF16") return converted<float>(read<BFloat16>(found), [](BFloat16 value) { return float{value}; });
   if (found.type == "F16") return converted<float>(read<uint16_t>(found), from_float16);
   require_usage(found.type == "F64", "tensor ", printable(name), " in ", path_, " has type ", found.type,
                 " where F32, F64, F16 or BF16 is needed");
