@@ -9,7 +9,7 @@ fi
 source "$(dirname "$0")/trust.sh"
 disk="$work/small disk"
 mkdir "$disk"
-trap 'umount -l "$disk" 2>/dev/null || true; rm -rf "$base"' EXIT
+trap 'umount -l "$disk" 2>/dev/null || true; cleanup' EXIT
 mount -t tmpfs -o size=1200k none "$disk" || skip 'there is no tmpfs here'   # room for one checkpoint of 0.8 MB, not for two
 
 train full 4 --tp 2 --dp 2 --steps 9 --save "$disk/saved" --save-every 4 --keep 1

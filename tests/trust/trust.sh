@@ -9,7 +9,8 @@ program=$(cd "${1:?the folder of the programs, as in build/bin}" && pwd)/10_tens
 base=$(mktemp -d)
 work="$base/a folder"
 mkdir "$work"
-trap 'rm -rf "$base"' EXIT
+cleanup() { pkill -KILL -f -- "$base" || true; rm -rf "$base"; }   # a test that fails leaves nothing running
+trap cleanup EXIT
 cases=0 last=none   # last: the run that a failure is about
 
 failed() {
@@ -43,6 +44,9 @@ text_of 400 7 >"$data"
 small=(--layers 2 --heads 12 --width 48 --context 32 --batch 6 --dropout 0.1 --accumulate 2)
 model=("${small[@]}" --data "$data")
 quick=(--sample 0 --check-steps 0 --curve "$work/loss.svg")
+# A run that only a signal ends. Its learning rate is steady, so that a run of any length takes the same first steps.
+steady=(--warmup 0 --learning-rate 0.001 --min-learning-rate 0.001)
+endless=("${steady[@]}" --steps 1000000)
 mpirun=("${MPIEXEC:-mpirun}" --oversubscribe --bind-to none -q)   # as ./learn run starts it
 
 # train NAME RANKS ARGS…: output in $work/NAME.out and .err, losses in $work/NAME.json, exit status in $status. The model
@@ -83,6 +87,22 @@ losses() { sed -n '/"losses": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.[0-
 same_losses() {
   [[ -n $(losses "$1") ]] || failed "$1 has no losses"
   cmp -s <(losses "$1") <(losses "$3" | tail -n +"$(($2 + 1))") || failed "the losses of $1 are not those of $3 after step $2"
+}
+# goes_on NAME RANKS GRID…: NAME, an endless run of that grid that was ended from outside, goes on from what it has saved
+# in $work/NAME for 10 steps, which are those of a run that was never broken.
+goes_on() {
+  local name=$1 ranks=$2 saved=0
+  local from=(--save "$work/$1")
+  shift 2
+  if [[ -e $work/$name/latest ]]; then
+    saved=$(<"$work/$name/latest") saved=$((10#${saved#step-}))
+    from+=(--resume latest)
+  fi
+  train unbroken "$ranks" "$@" "${steady[@]}" --steps $((saved + 10))
+  ends_with unbroken 0
+  train "$name-on" "$ranks" "$@" "${steady[@]}" --steps $((saved + 10)) "${from[@]}"
+  ends_with "$name-on" 0
+  same_losses "$name-on" "$saved" unbroken
 }
 # near_losses NAME FIRST OTHER: within 1e-5, relative.
 near_losses() {
