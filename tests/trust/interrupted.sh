@@ -20,7 +20,7 @@ begun() { waits_for 60 has_said "$1" ' 1/1000000' || failed "$1 does not start";
 # interrupt NAME SIGNAL COMMAND…: COMMAND prints the process of the run of 4 ranks that gets the signal.
 interrupt() {
   local name=$1
-  start "$name" 4 "${grid[@]}" "${endless[@]}" --save "$work/$name"
+  start_endless "$name" 4 "${grid[@]}" --save "$work/$name"
   begun "$name"
   kill -"$2" "$("${@:3}")"
   ended "$name"
@@ -49,7 +49,7 @@ done
 # mpirun itself gives its ranks a second, and then kills them: what they have saved by then is there.
 for signal in INT TERM; do
   name=mpirun-$signal
-  start "$name" 4 "${grid[@]}" "${endless[@]}" --save "$work/$name" --save-every 4
+  start_endless "$name" 4 "${grid[@]}" --save "$work/$name" --save-every 4
   waits_for 60 has_said "$name" ': saved in' || failed "$name does not start"
   kill -$signal "$(mpirun_of_test)"
   ended "$name"

@@ -11,7 +11,7 @@ name=run longest=0
 for ((run = 1; run <= runs; ++run)); do
   rm -rf "${work:?}/$name"
   victim=$((RANDOM % 4)) every=$((RANDOM % 5 ? 1 : 7))   # mostly saving, or mostly training
-  start $name 4 "${grid[@]}" "${endless[@]}" --save "$work/$name" --save-every $every
+  start_endless $name 4 "${grid[@]}" --save "$work/$name" --save-every $every
   after=$((RANDOM % 6 * 7))
   waits_for 60 has_said $name "$( ((after)) && echo "step $after: saved" || echo ' 1/1000000')" || failed 'it does not start'
   sleep "0.0$((RANDOM % 10))"

@@ -68,6 +68,7 @@ start() {
   (train "$@"; echo "$status" >"$work/$1.status") &
   started=$!
 }
+start_endless() { start "$@" "${endless[@]}"; }
 ended() { last=$1; wait "$started" || true; status=$(<"$work/$1.status"); }
 
 says() { cat "$work/$1.out" "$work/$1.err" | grep -qF -- "$2" || failed "$1: nothing says \"$2\""; }
@@ -92,15 +93,15 @@ same_losses() {
 # in $work/NAME for 10 steps, which are those of a run that was never broken.
 goes_on() {
   local name=$1 ranks=$2 saved=0
-  local from=(--save "$work/$1")
+  local resuming=(--save "$work/$1")
   shift 2
   if [[ -e $work/$name/latest ]]; then
     saved=$(<"$work/$name/latest") saved=$((10#${saved#step-}))
-    from+=(--resume latest)
+    resuming+=(--resume latest)
   fi
   train unbroken "$ranks" "$@" "${steady[@]}" --steps $((saved + 10))
   ends_with unbroken 0
-  train "$name-on" "$ranks" "$@" "${steady[@]}" --steps $((saved + 10)) "${from[@]}"
+  train "$name-on" "$ranks" "$@" "${steady[@]}" --steps $((saved + 10)) "${resuming[@]}"
   ends_with "$name-on" 0
   same_losses "$name-on" "$saved" unbroken
 }
