@@ -17,7 +17,7 @@ for tool in ip nsenter hostname; do command -v $tool >/dev/null || skip "$tool i
 # The second host is a process that does nothing; what runs there enters its namespaces.
 unshare --net --uts bash -c 'hostname shard-two; exec sleep 3600' &
 second=$!
-trap 'kill "$second" 2>/dev/null; rm -rf "$base"' EXIT
+trap 'kill "$second" 2>/dev/null; cleanup' EXIT
 hostname shard-one
 printf '127.0.0.1 localhost\n10.77.0.1 shard-one\n10.77.0.2 shard-two\n' >"$work/hosts"
 mount --bind "$work/hosts" /etc/hosts

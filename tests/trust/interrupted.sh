@@ -2,7 +2,8 @@
 # interrupted.sh BIN: a run that is asked to stop finishes its step, saves, says where, and ends with exit status 0; the
 # run that goes on takes the steps that it would have taken, bit by bit.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
-source "$(dirname "$0")/trust.sh"
+here=$(dirname "$0")
+source "$here/trust.sh"
 grid=(--tp 2 --dp 2)
 model_alone=("${model[@]}" "${quick[@]}" "${endless[@]}")
 
@@ -45,6 +46,23 @@ for signal in INT TERM; do   # without mpirun, as on one GPU
   went_on "$name" 1
   passed "SIG$signal to a program without mpirun"
 done
+
+# Ctrl-C in a terminal goes to ./learn run and everything below it. The copy of it finds the programs built.
+name=ctrl-c last=ctrl-c checkout=$work/checkout
+mkdir -p "$checkout/build" "$work/tools"
+cp -r "$here"/../../{learn,scripts,chapters} "$checkout"
+ln -s "${program%/*}" "$checkout/build/bin"
+touch "$checkout/build/"{.configured,CMakeCache.txt}
+printf '#!/bin/sh\n' >"$work/tools/cmake" && chmod +x "$work/tools/cmake"
+: >"$work/$name.out"
+SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH setsid env --default-signal=INT "$checkout/learn" run 10 --ranks 4 -- \
+  "${model_alone[@]}" "${grid[@]}" --save "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>"$work/$name.err" &
+begun "$name"
+kill -INT -- -$!
+status=0
+wait $! || status=$?
+went_on "$name" 4 "${grid[@]}"
+passed 'Ctrl-C during ./learn run'
 
 # mpirun itself gives its ranks a second, and then kills them: what they have saved by then is there.
 for signal in INT TERM; do
