@@ -81,15 +81,15 @@ void causal_softmax_backward(Tensor& dprobabilities, const Tensor& probabilities
 
 // ---- Vocabulary (all for rows or columns first … first+n-1 of the whole vocabulary: this rank's part) ---------------
 
-/// Row ids[i] - first of table [n × width], or zeros where ids[i] is not in this part. ids i32 → [ids × width].
+/// Row ids[i] - first_row of table [n × width], or zeros where ids[i] is not in this part. ids i32 → [ids × width].
 Tensor gather_rows(const Tensor& table, const Tensor& ids, int64_t first_row);
-/// dtable[ids[i] - first] += dy[i] for the ids in this part: the gradient of gather_rows.
+/// dtable[ids[i] - first_row] += dy[i] for the ids in this part: the gradient of gather_rows.
 void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row);
-/// Maximum over the first `valid` columns of each row: [rows]; the lowest float where valid is 0.
+/// Maximum over the first `valid_columns` of each row: [rows]; the lowest float where there are none.
 Tensor row_max(const Tensor& x, int64_t valid_columns);
-/// x ← exp(x - max of its row) in place, 0 in columns from `valid` on; returns the sums over rows: [rows].
+/// x ← exp(x - max of its row) in place, 0 in those after the first `valid_columns`; returns the sums over rows: [rows].
 Tensor exp_and_row_sum(Tensor& x, const Tensor& max, int64_t valid_columns);
-/// x[i][columns[i] - first], or 0 where that column is not in this part: [rows].
+/// x[i][columns[i] - first_column], or 0 where that column is not in this part: [rows].
 Tensor pick(const Tensor& x, const Tensor& columns, int64_t first_column);
 /// log(sum) + max - picked, for each row: -log softmax at the target. All [rows].
 Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked);

@@ -13,7 +13,7 @@ struct GridPosition {
   bool operator==(const GridPosition&) const = default;
 };
 
-/// The place of rank `rank` in a grid with `tp` ranks a row, and the rank of a place.
+/// The place of rank `rank` in a grid with `tp` ranks a row.
 constexpr GridPosition position_of(int rank, int tp) { return {rank % tp, rank / tp}; }
 /// The rank at a place: dp_rank · tp + tp_rank.
 constexpr int rank_of(GridPosition position, int tp) { return position.dp_rank * tp + position.tp_rank; }
