@@ -2,11 +2,11 @@
 // rank has in full.
 #include <cmath>
 
+#include "chapters/08_vocab_parallel/gathered_loss.h"
 #include "chapters/08_vocab_parallel/picture.h"
 #include "chapters/08_vocab_parallel/tied_model.h"
 #include "chapters/08_vocab_parallel/trial.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
-#include "common/clock.h"
 #include "common/compare.h"
 
 using namespace shard;
@@ -109,64 +109,6 @@ void show_stability(Report& report, Trial& trial) {
   }
   report.table(table);
   report.check("all losses against double precision", error, 1e-5);
-}
-
-/// The other way: every rank gets all logits and computes the whole loss.
-Tensor loss_by_gathering(Trial& trial, const Tensor& part, int64_t vocabulary, const Tensor& targets) {
-  const Tensor pieces = trial.world.all_gather(part);  // [t·tokens × ⌈vocabulary/t⌉], rank after rank
-  const int64_t tokens = part.rows(), columns = part.columns();
-  Tensor logits(part.backend(), {tokens, columns * trial.world.size()});
-  for (int rank = 0; rank < trial.world.size(); ++rank) {
-    set_columns(logits, rank * columns, pieces.slice({rank * tokens, (rank + 1) * tokens}));
-  }
-  return VocabParallelCrossEntropy(*trial.alone, vocabulary).forward(columns_of(logits, {0, vocabulary}), targets);
-}
-
-struct Measured {
-  Tensor losses;
-  Ledger ledger;
-  double seconds = INFINITY;  // the best of five, of the slowest rank
-};
-
-Measured measure(Trial& trial, const std::function<Tensor()>& loss) {
-  Measured best;
-  for (int repeat = 0; repeat < 5; ++repeat) {
-    trial.world.barrier();
-    const Ledger before = trial.runtime.ledger();
-    const double start = now();
-    best.losses = loss();
-    trial.runtime.backend().synchronize();
-    const double seconds = now() - start;
-    best.ledger = trial.runtime.ledger().since(before);
-    best.seconds = std::min(best.seconds, trial.world.max_of(seconds));
-  }
-  return best;
-}
-
-void compare_with_gathering(Report& report, Trial& trial) {
-  report.heading(text("Three small all-reduces, or one gather of all logits, for ", trial.sizes.tokens, " tokens"));
-  const double ranks = trial.world.size();
-  Table table({"loss", "collectives", "bytes given", "received", "time"});
-  double error = 0;
-  for (const int64_t vocabulary : {trial.sizes.vocabulary, int64_t{50257}}) {
-    const Tensor part = trial.cut(trial.random_logits(vocabulary));
-    const Tensor targets = trial.on_device(trial.words("targets", vocabulary));
-    VocabParallelCrossEntropy sharded(trial.world, vocabulary);
-    const Measured small = measure(trial, [&] { return sharded.forward(part.clone(), targets); });
-    const Measured large = measure(trial, [&] { return loss_by_gathering(trial, part, vocabulary, targets); });
-    // In a ring (chapter 02) a rank receives t-1 pieces in an all-gather, and 2·(t-1)/t of the tensor in an all-reduce.
-    const auto row = [&](const char* name, const Measured& of, double factor) {
-      const auto given = static_cast<double>(of.ledger.bytes());
-      table.row({text(vocabulary, " words, ", name), text(of.ledger.calls()), bytes_text(given),
-                 bytes_text(factor * given), seconds_text(of.seconds)});
-      report.result(text("received_", name, "_", vocabulary), factor * given);
-    };
-    row("sharded", small, 2 * (ranks - 1) / ranks);
-    row("gathered", large, ranks - 1);
-    error = larger(error, relative_error(small.losses, large.losses));
-  }
-  report.table(table);
-  report.check("both ways give the same losses", error, 1e-5);
 }
 
 void check_tied_model(Report& report, Trial& trial) {
