@@ -18,12 +18,9 @@ namespace shard {
 namespace {
 
 using nlohmann::json;
+using namespace safetensors;
 
 static_assert(std::endian::native == std::endian::little, "values are read and written as they stand in memory");
-
-constexpr int64_t length_bytes = 8;
-constexpr int64_t max_header_bytes = 100'000'000;  // the limit of the reference implementation
-constexpr const char* metadata_key = "__metadata__";
 
 /// A name from the file as it may stand in a message: in quotes, control characters escaped, not too long.
 std::string printable(const std::string& name) {

@@ -17,6 +17,13 @@
 
 namespace shard {
 
+/// Constants of the format, for its reader and its writer.
+namespace safetensors {
+constexpr int64_t length_bytes = 8;                   ///< of the number before the header
+constexpr int64_t max_header_bytes = 100'000'000;     ///< the limit of the reference implementation
+constexpr const char* metadata_key = "__metadata__";  ///< the header's key for texts about the file
+}  // namespace safetensors
+
 /// What the header says of one tensor, checked.
 struct SafetensorsEntry {
   std::string type;            // as in the file: "F32", "I32", …

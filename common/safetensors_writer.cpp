@@ -7,14 +7,13 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "common/safetensors.h"
+
 namespace shard {
 namespace {
 
 using nlohmann::json;
-
-constexpr int64_t length_bytes = 8;
-constexpr int64_t max_header_bytes = 100'000'000;  // the limit of the reference implementation
-constexpr const char* metadata_key = "__metadata__";
+using namespace safetensors;
 
 void check_call(bool succeeded) {
   if (!succeeded) throw Error(std::strerror(errno));
