@@ -55,7 +55,7 @@ class PendingSum {
 
 /// A group of ranks, as one of them sees it. What it does together is collective: all ranks call it, in the same order,
 /// with tensors that fit. Otherwise it throws Error on the ranks that notice: at once for arguments that cannot be
-/// right, before the call with --check-collectives, else after --timeout seconds, saying what each rank was doing.
+/// right, before the call with --check-collectives, and after --timeout seconds of waiting, saying what each rank did.
 /// The names and meanings are those of MPI 3.1 (chapter 5) and of NCCL.
 class Communicator {
  public:

@@ -26,10 +26,11 @@ run() {
 
 # What may differ from run to run: times, rates, percentages, errors and losses (all that has a decimal point or an
 # exponent, but sizes in KB and MB), the device, the name of the check nearest its limit, the points of a curve, the bars
-# of a timeline, the text that a model writes, and what depends on the length of the repository's own text. Counts,
-# shapes, bytes, whole-number matrices and words must be the same. Runs of spaces count as one.
+# of a timeline (such lines in a row count as one), the text that a model writes, and what depends on the length of the
+# repository's own text. Counts, shapes, bytes, whole-number matrices and words must be the same, runs of spaces aside.
 normalised() {
-  awk '/^ *([0-9.]*|rank [0-9]+ [a-z]+( [0-9]+)?) *[|+]/ { next }
+  awk '/^ *([0-9.]*|rank [0-9]+ [a-z]+( [0-9]+)?) *[|+]/ { if (!drawn) print "|"; drawn = 1; next }
+       { drawn = 0 }
        /^What the model writes/ { writes = 1; print; next }
        writes && !/checks hold/ { next }
        /^  (grid|data): |^ *all_reduce +dp |^  (the library|peak: )/ { gsub(/[0-9]+/, "#") }

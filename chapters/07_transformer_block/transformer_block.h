@@ -28,7 +28,8 @@ struct BlockSizes {
   int64_t width = 0, heads = 0, hidden = 0;
 };
 
-/// What dropout needs to know of the moment: nothing of the rank. `pass` counts training passes (micro-batches).
+/// What dropout needs to know of the moment: nothing of the rank. `pass` is the step, the same for
+/// all its micro-batches, which first_sequence tells apart.
 struct DropoutMoment {
   float probability = 0;
   uint64_t seed = 0, pass = 0;
