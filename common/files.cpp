@@ -3,12 +3,33 @@
 #include <fstream>
 
 #include "common/communicator.h"
+#include "common/memory.h"
 
 namespace shard {
 
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path& file, int64_t most) {
+  std::error_code missing;
+  const fs::file_status status = fs::status(file, missing);
+  require_usage(fs::exists(status), "cannot open ", file.string(), ": there is no such file");
+  require_usage(fs::is_regular_file(status), "cannot open ", file.string(), ": this is no file");
+  std::ifstream in(file, std::ios::binary);
+  require_usage(in.good(), "cannot open ", file.string());
+  const auto bytes = static_cast<int64_t>(fs::file_size(file));
+  require_usage(bytes <= most, file.string(), " has ", bytes, " bytes, more than the ", most, " that make sense");
+  require_memory(static_cast<double>(bytes), file.string());
+  std::string content(static_cast<size_t>(bytes), '\0');
+  in.read(content.data(), bytes);
+  require_usage(in.gcount() == bytes, file.string(), " cannot be read after byte ", in.gcount(), " of ", bytes);
+  return content;
+}
+
 void require_writable(Communicator& world, const std::string& option, const std::string& file) {
   if (file.empty()) return;
-  const bool works = world.rank() != 0 || std::ofstream(file, std::ios::app).good();
+  std::error_code ignored;
+  const auto try_it = [&] { return !fs::is_fifo(file, ignored) && std::ofstream(file, std::ios::app).good(); };
+  const bool works = world.rank() != 0 || try_it();
   require_usage(world.max_of(works ? 0 : 1) == 0, option, " ", file, ": the file cannot be written");
 }
 

@@ -1,10 +1,16 @@
-// Files that a program will write at its end are tried at its start, so that no work is lost to a wrong path.
+// Files: what a program reads whole, and what it will write at its end, which is tried at its start so that no work is
+// lost to a wrong path.
 #pragma once
+#include <filesystem>
 #include <string>
 
 namespace shard {
 
 class Communicator;
+
+/// All bytes of a regular file. Throws UsageError, naming it, when it cannot be read, is anything else (a pipe might
+/// never end), or has more than `most` bytes.
+std::string read_file(const std::filesystem::path& file, int64_t most = int64_t{1} << 40);
 
 /// Throws UsageError on every rank, naming `option`, when rank 0 cannot write to `file`. An empty name is no file.
 /// Collective.

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 namespace shard {
 
@@ -13,6 +14,13 @@ static std::string loader_message() {
   return message != nullptr ? message : "no reason was given";
 }
 
+/// A library beside this one, by its path: an address sanitizer would look beside its own.
+static std::string beside_this_library(const char* name) {
+  Dl_info here;
+  require(dladdr(reinterpret_cast<void*>(&loader_message), &here) != 0, "nobody knows where this library lies");
+  return std::filesystem::path(here.dli_fname).replace_filename(name).string();
+}
+
 GpuLibrary* find_gpu_library(std::string& reason) {
   const bool emulated = std::getenv("SHARD_EMULATED_GPUS") != nullptr;
   // The driver's library is on every machine with an NVIDIA GPU, and loads much faster than the toolkit's.
@@ -20,8 +28,8 @@ GpuLibrary* find_gpu_library(std::string& reason) {
     reason = "there is no NVIDIA driver here";
     return nullptr;
   }
-  const char* file = emulated ? "libshard_emulated_gpu.so" : "libshard_cuda.so";  // beside this library
-  library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+  const std::string file = beside_this_library(emulated ? "libshard_emulated_gpu.so" : "libshard_cuda.so");
+  library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     reason = text("this build has no CUDA: ", loader_message());
     return nullptr;

@@ -13,6 +13,9 @@ static std::function<std::string(const std::string&)> whole_number(int64_t least
     errno = 0;
     const long long number = std::strtoll(given.c_str(), &end, 10);
     if (end == given.c_str() || *end != '\0') return text("\"", given, "\" is not a whole number");
+    // CLI11 would read it as octal.
+    const size_t digit = given.find_first_not_of("+-");
+    if (given[digit] == '0' && given.size() > digit + 1) return text("\"", given, "\" begins with a 0");
     if (number >= least && number <= most && errno != ERANGE) return std::string();
     return text("must be from ", least, " to ", most, ", not ", given);
   };
@@ -77,6 +80,11 @@ bool Options::parse(int argc, char** argv) {
     throw UsageError(shard::text("unknown option ", app_->remaining(true).front(), "; --help lists the options"));
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
+  }
+  for (const CLI::Option* option : app_->get_options()) {
+    for (const std::string& value : option->results()) {
+      require_usage(!value.empty(), option->get_name(), " is empty");
+    }
   }
   require_usage(picture.empty() || picture.ends_with(".svg"), "--picture ", picture,
                 ": a picture is written as SVG, so the name must end in .svg");

@@ -4,12 +4,12 @@
 #include <pcre2.h>
 
 #include <array>
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "chapters/10_tensor_and_data_parallel/json_file.h"
 #include "chapters/10_tensor_and_data_parallel/text_data.h"
 #include "common/error.h"
+#include "common/files.h"
 
 namespace shard {
 namespace {
@@ -59,25 +59,17 @@ std::vector<std::string> words_of(const std::string& text) {
 }  // namespace
 
 BytePairTokenizer::BytePairTokenizer(const std::filesystem::path& vocabulary, const std::filesystem::path& merges) {
-  std::ifstream in(vocabulary);
-  require_usage(in.good(), "cannot open ", vocabulary.string());
-  nlohmann::json all;
-  try {
-    all = nlohmann::json::parse(in);
-  } catch (const nlohmann::json::exception& error) {
-    throw UsageError(text(vocabulary.string(), " is no vocabulary: ", error.what()));
-  }
+  const nlohmann::json all = read_json(vocabulary);
   require_usage(all.is_object(), vocabulary.string(), " is no vocabulary: it is not a JSON object");
   tokens_.resize(all.size());
   for (const auto& [token, number] : all.items()) {
     const uint64_t place = number.is_number_unsigned() ? number.get<uint64_t>() : all.size();
-    require_usage(place < all.size() && tokens_[place].empty(), vocabulary.string(), ": the number ", number.dump(),
+    require_usage(place < all.size() && tokens_[place].empty(), vocabulary.string(), ": the number ", shortened(number),
                   " stands twice or leaves a hole");
     tokens_[place] = token;
     numbers_[token] = static_cast<int32_t>(place);
   }
-  std::ifstream lines(merges);
-  require_usage(lines.good(), "cannot open ", merges.string());
+  std::istringstream lines(read_file(merges));
   for (std::string line; std::getline(lines, line);) {
     const size_t space = line.find(' ');
     if (line.starts_with("#version") || space == std::string::npos) continue;

@@ -71,8 +71,9 @@ void set(Tensor tensor, const std::vector<float>& values) { tensor.assign(std::s
 
 }  // namespace
 
-Checkpoints::Checkpoints(Communicator& world, const std::string& directory, int64_t keep) : world_(world) {
-  on_rank_0(world, [&] { folder_ = std::make_unique<CheckpointFolder>(directory, keep); });
+Checkpoints::Checkpoints(Communicator& world, const std::string& directory, int64_t keep, const fs::path& resumed)
+    : world_(world) {
+  on_rank_0(world, [&] { folder_ = std::make_unique<CheckpointFolder>(directory, keep, resumed); });
 }
 
 //! [10-save]
@@ -99,6 +100,12 @@ std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const C
   return world_.gather_text(name).front();
 }
 //! [10-save]
+
+fs::path find_checkpoint(Communicator& world, const fs::path& path) {
+  std::string found;
+  on_rank_0(world, [&] { found = find_checkpoint(path).string(); });
+  return world.gather_text(found).front();
+}
 
 void load_checkpoint(const fs::path& checkpoint, Trainer& trainer, bool allow_nan) {
   const fs::path model = checkpoint / "model.safetensors", optimizer = checkpoint / "optimizer.safetensors";

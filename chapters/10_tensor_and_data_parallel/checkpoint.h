@@ -17,8 +17,9 @@ namespace shard {
 /// Where a run saves. All ranks hold one, and call it together; rank 0 keeps the folder.
 class Checkpoints {
  public:
-  /// Throws UsageError on every rank when rank 0 cannot save in `directory`. Collective.
-  Checkpoints(Communicator& world, const std::string& directory, int64_t keep);
+  /// Throws UsageError on every rank when rank 0 cannot save in `directory` (CheckpointFolder says when). Collective.
+  Checkpoints(Communicator& world, const std::string& directory, int64_t keep,
+              const std::filesystem::path& resumed = {});
   /// Writes a checkpoint, and returns its folder. Throws Error when the disk fails. Collective.
   std::string save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info);
 
@@ -26,6 +27,9 @@ class Checkpoints {
   Communicator& world_;
   std::unique_ptr<CheckpointFolder> folder_;
 };
+
+/// What rank 0 finds at `path` (find_checkpoint), on every rank: another run may save there meanwhile. Collective.
+std::filesystem::path find_checkpoint(Communicator& world, const std::filesystem::path& path);
 
 /// Sets weights and moments from the checkpoint's files. Throws UsageError for a tensor that is missing, of another
 /// shape, or, unless `allow_nan`, holds a NaN or an infinity.

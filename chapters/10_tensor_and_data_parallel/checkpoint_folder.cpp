@@ -6,13 +6,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iomanip>
-#include <vector>
+#include <map>
 
 #include "common/error.h"
+#include "common/files.h"
 
 namespace shard {
 namespace {
@@ -33,6 +35,19 @@ std::string name_of(int64_t step) {
 bool is_checkpoint(const fs::path& folder) {
   std::error_code ignored;
   return fs::is_regular_file(folder / "model.safetensors", ignored);
+}
+
+/// The checkpoints of a directory, by their steps. What has another name than finish() gives is not looked at.
+std::map<int64_t, fs::path> checkpoints_in(const fs::path& directory) {
+  std::map<int64_t, fs::path> checkpoints;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(directory, failed)) {
+    const std::string name = entry.path().filename().string();
+    int64_t step = 0;
+    if (std::sscanf(name.c_str(), "step-%18" SCNd64, &step) != 1 || name != name_of(step)) continue;
+    if (is_checkpoint(entry.path())) checkpoints[step] = entry.path();
+  }
+  return checkpoints;
 }
 
 constexpr const char* partial_name = ".partial";
@@ -58,20 +73,48 @@ void replace_file(const fs::path& file, const std::string& content) {
   check_call(std::rename(partial.c_str(), file.c_str()) == 0, file);
 }
 
-CheckpointFolder::CheckpointFolder(fs::path directory, int64_t keep) : directory_(std::move(directory)), keep_(keep) {
+CheckpointFolder::CheckpointFolder(fs::path directory, int64_t keep, const fs::path& resumed)
+    : directory_(std::move(directory)), keep_(keep) {
+  const std::string save = "--save " + directory_.string() + ": ";
   std::error_code failed;
   fs::create_directories(directory_, failed);
-  require_usage(!failed, "--save ", directory_.string(), ": ", failed.message());
-  lock_ = open((directory_ / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  require_usage(lock_ >= 0, "--save ", directory_.string(), ": ", std::strerror(errno));
-  require_usage(flock(lock_, LOCK_EX | LOCK_NB) == 0, "--save ", directory_.string(), ": another run saves there");
-  fs::remove_all(directory_ / partial_name, failed);  // of a run that was killed
+  require_usage(!failed, save, failed.message());
+  require_usage(!is_checkpoint(directory_), save, "this is a checkpoint; name the directory that holds it");
+  lock_.file = open((directory_ / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  require_usage(lock_.file >= 0, save, std::strerror(errno));
+  require_usage(flock(lock_.file, LOCK_EX | LOCK_NB) == 0, save, "another run saves there");
+  fs::remove_all(directory_ / partial_name, failed);                     // of a run that was killed
+  if (!failed) fs::create_directory(directory_ / partial_name, failed);  // so that the first save will not fail
+  if (!failed) fs::remove(directory_ / partial_name, failed);
+  require_usage(!failed, save, failed.message());
+  put_right();
+  const auto there = checkpoints_in(directory_);
+  const bool goes_on = !resumed.empty() && fs::equivalent(fs::absolute(resumed).parent_path(), directory_, failed);
+  require_usage(there.empty() || goes_on, save, "there are checkpoints of another run, of up to ",
+                there.empty() ? 0 : there.rbegin()->first, " steps; --resume latest goes on from there");
+}
+
+/// A run that was killed while one checkpoint took the name of another may have left both, or only the old one.
+void CheckpointFolder::put_right() const {
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(directory_)) {
+    if (entry.path().filename().string().ends_with(replaced) && is_checkpoint(entry.path())) {
+      left.push_back(entry.path());
+    }
+  }
+  for (const fs::path& old : left) {
+    const std::string path = old.string(), name = path.substr(0, path.size() - std::strlen(replaced));
+    is_checkpoint(name) ? remove(old) : fs::rename(old, name);
+  }
 }
 
 CheckpointFolder::~CheckpointFolder() {
   std::error_code ignored;
   fs::remove_all(directory_ / partial_name, ignored);  // of a save that failed: it may fill the disk
-  close(lock_);
+}
+
+CheckpointFolder::Lock::~Lock() {
+  if (file >= 0) close(file);
 }
 
 fs::path CheckpointFolder::begin() {
@@ -93,6 +136,8 @@ fs::path CheckpointFolder::finish(int64_t step) {
   sync_to_disk(directory_);
   replace_file(directory_ / "latest", name_of(step) + "\n");
   sync_to_disk(directory_);
+  std::erase(saved_, step);
+  saved_.push_back(step);
   remove_old();
   return folder;
 }
@@ -106,29 +151,39 @@ void CheckpointFolder::remove(const fs::path& checkpoint) const {
   require(!failed, "cannot remove ", partial.string(), ": ", failed.message());
 }
 
+/// What this run has not saved is older than what it has. After a restart from an earlier step the newest is not the one
+/// with most steps.
 void CheckpointFolder::remove_old() const {
-  std::vector<fs::path> checkpoints;
-  for (const auto& entry : fs::directory_iterator(directory_)) {
-    if (!entry.path().filename().string().starts_with("step-") || !is_checkpoint(entry.path())) continue;
-    entry.path().string().ends_with(replaced) ? remove(entry.path()) : checkpoints.push_back(entry.path());
+  put_right();  // of the save that has just ended
+  auto older = checkpoints_in(directory_);
+  std::vector<fs::path> by_age;
+  for (int64_t step : saved_) older.erase(step);
+  for (const auto& [step, folder] : older) by_age.push_back(folder);
+  for (int64_t step : saved_) by_age.push_back(directory_ / name_of(step));
+  for (int64_t i = 0; i < std::ssize(by_age) - keep_; ++i) {
+    if (is_checkpoint(by_age[static_cast<size_t>(i)])) remove(by_age[static_cast<size_t>(i)]);
   }
-  std::sort(checkpoints.begin(), checkpoints.end());
-  const fs::path latest = find_checkpoint(directory_);
-  for (int64_t i = 0; i < std::ssize(checkpoints) - keep_; ++i) {
-    const fs::path& old = checkpoints[static_cast<size_t>(i)];
-    if (old != latest) remove(old);  // after a restart from an earlier step the newest is not the last
-  }
+}
+
+/// The name in the file, or nothing.
+static std::string latest_in(const fs::path& directory) {
+  constexpr int64_t longest = 4096;
+  const fs::path file = directory / "latest";
+  if (!fs::exists(file)) return "";
+  const std::string content = read_file(file, longest);
+  return content.substr(0, content.find('\n'));
 }
 
 fs::path find_checkpoint(const fs::path& path) {
   if (is_checkpoint(path)) return path;
-  std::string name;
-  std::getline(std::ifstream(path / "latest"), name);
-  if (name.empty()) name = ".";                                                 // which is no checkpoint
-  for (const fs::path& checkpoint : {path / name, path / (name + replaced)}) {  // the latter while it gives way
-    if (is_checkpoint(checkpoint)) return checkpoint;
+  if (const std::string name = latest_in(path); !name.empty()) {
+    for (const fs::path& checkpoint : {path / name, path / (name + replaced)}) {  // the latter while it gives way
+      if (is_checkpoint(checkpoint)) return checkpoint;
+    }
   }
-  throw UsageError("there is no checkpoint in " + path.string());
+  const auto checkpoints = checkpoints_in(path);
+  require_usage(!checkpoints.empty(), "there is no checkpoint in ", path.string());
+  return checkpoints.rbegin()->second;
 }
 
 }  // namespace shard

@@ -9,14 +9,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace shard {
 
 class CheckpointFolder {
  public:
-  /// Makes the directory where it is missing, and takes its lock. Throws UsageError when that cannot be done, or when
-  /// another run saves there. Keeps the `keep` newest checkpoints.
-  CheckpointFolder(std::filesystem::path directory, int64_t keep);
+  /// Makes the directory where it is missing, takes its lock, and puts right what a killed run has left. Keeps the `keep`
+  /// checkpoints that were written last. `resumed` is the checkpoint that the run goes on from, if any. Throws UsageError
+  /// when the directory cannot be written to, another run saves there, or it holds checkpoints and `resumed` is none of
+  /// them: nobody's work is removed for a run that only has the same directory.
+  CheckpointFolder(std::filesystem::path directory, int64_t keep, const std::filesystem::path& resumed = {});
   ~CheckpointFolder();
   CheckpointFolder(const CheckpointFolder&) = delete;
 
@@ -27,16 +30,22 @@ class CheckpointFolder {
   std::filesystem::path finish(int64_t step);
 
  private:
+  void put_right() const;
   void remove(const std::filesystem::path& checkpoint) const;
   void remove_old() const;
 
   std::filesystem::path directory_;
   int64_t keep_;
-  int lock_ = -1;
+  std::vector<int64_t> saved_;  // steps, in the order in which this run has saved them
+
+  struct Lock {  // given back when the folder goes, also while it is being made
+    int file = -1;
+    ~Lock();
+  } lock_;
 };
 
-/// The checkpoint that `path` means: the folder of one, or the latest in a directory of them. Throws UsageError when
-/// there is none.
+/// The checkpoint that `path` means: the folder of one, or the latest in a directory of them (where nothing says which
+/// that is, the one with most steps). Throws UsageError when there is none.
 std::filesystem::path find_checkpoint(const std::filesystem::path& path);
 
 /// Returns when a file or directory is on the disk. Throws Error, naming it.

@@ -1,10 +1,9 @@
 #include "chapters/10_tensor_and_data_parallel/checkpoint_info.h"
 
 #include <cmath>
-#include <fstream>
 #include <iomanip>
-#include <nlohmann/json.hpp>
 
+#include "chapters/10_tensor_and_data_parallel/json_file.h"
 #include "chapters/10_tensor_and_data_parallel/weights.h"
 #include "common/random.h"
 
@@ -51,8 +50,8 @@ Number number_in(const json& object, const char* name, Number least, Number most
   const json& value = object.at(name);
   const bool is_number = std::is_integral_v<Number> ? value.is_number_unsigned() : value.is_number();
   const auto number = is_number ? value.get<double>() : NAN;
-  require_usage(number >= static_cast<double>(least) && number <= static_cast<double>(most), name, " is ", value.dump(),
-                ", which is not from ", least, " to ", most);
+  require_usage(number >= static_cast<double>(least) && number <= static_cast<double>(most), name, " is ",
+                shortened(value), ", which is not from ", least, " to ", most);
   return value.get<Number>();
 }
 
@@ -92,11 +91,10 @@ void require_sizes_of(const fs::path& weights, const GptSizes& said) {
 
 CheckpointInfo read_checkpoint_info(const fs::path& checkpoint) {
   const fs::path file = checkpoint / "training.json";
-  std::ifstream in(file);
-  require_usage(in.good(), "cannot open ", file.string());
+  const json said = read_json(file);
   CheckpointInfo info;
   try {
-    info = info_of(json::parse(in));
+    info = info_of(said);
   } catch (const json::exception& error) {
     throw UsageError(text(file.string(), " is no checkpoint's: ", error.what()));
   } catch (const UsageError& error) {

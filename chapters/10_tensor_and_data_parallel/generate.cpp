@@ -1,9 +1,8 @@
 #include "chapters/10_tensor_and_data_parallel/generate.h"
 
 #include <algorithm>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "chapters/10_tensor_and_data_parallel/json_file.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
 #include "chapters/10_tensor_and_data_parallel/tokenizer.h"
 #include "chapters/10_tensor_and_data_parallel/weights.h"
@@ -14,16 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The number of heads is the one size that the tensors do not tell. What makes another model of the same tensors is
-/// refused: its text would be wrong without a word.
-int64_t heads_in(const fs::path& config) {
-  std::ifstream in(config);
-  require_usage(in.good(), "cannot open ", config.string(), ", which says how many heads the model has");
+/// The number of heads is the one size that the tensors do not tell. What says that this is another model than the
+/// tensors make is refused: its text would be wrong without a word.
+int64_t heads_in(const fs::path& config, const GptSizes& sizes) {
+  require_usage(fs::exists(config), "cannot open ", config.string(), ", which says how many heads the model has");
+  const nlohmann::json said = read_json(config);
   try {
-    const nlohmann::json said = nlohmann::json::parse(in);
     const auto must_be = [&](const char* key, const nlohmann::json& ours) {
       const nlohmann::json theirs = said.value(key, ours);
-      require_usage(theirs == ours, config.string(), ": ", key, " is ", theirs.dump(), ", where this model has ",
+      require_usage(theirs == ours, config.string(), ": ", key, " is ", shortened(theirs), ", where this model has ",
                     ours.dump());
     };
     must_be("model_type", "gpt2");
@@ -31,12 +29,18 @@ int64_t heads_in(const fs::path& config) {
     must_be("layer_norm_epsilon", 1e-5);
     must_be("scale_attn_weights", true);
     must_be("scale_attn_by_inverse_layer_idx", false);
+    must_be("tie_word_embeddings", true);
+    must_be("vocab_size", sizes.vocabulary);
+    must_be("n_positions", sizes.context);
+    must_be("n_embd", sizes.width);
+    must_be("n_layer", sizes.layers);
     const nlohmann::json& heads = said.at("n_head");
     require_usage(heads.is_number_unsigned() && heads > 0 && heads <= 1 << 20, config.string(), ": n_head is ",
-                  heads.dump(), ", which is no number of heads");
+                  shortened(heads), ", which is no number of heads");
     return heads.get<int64_t>();
   } catch (const nlohmann::json::exception& error) {
-    throw UsageError(text(config.string(), " does not say how many heads the model has: ", error.what()));
+    throw UsageError(
+        text(config.string(), " does not say how many heads the model has: ", shortened(std::string(error.what()))));
   }
 }
 
@@ -44,11 +48,13 @@ int64_t heads_in(const fs::path& config) {
 
 void generate(Runtime& runtime, Report& report, Settings& s) {
   complete_grid(s, runtime.world().size());
+  require_usage(s.save.empty() && s.resume.empty() && !s.layouts,
+                "--weights writes text instead of training: it takes no --save, --resume or --layouts");
   require_usage(s.dp == 1, "--weights: one text needs one model: --dp ", s.dp, " must be 1");
   const fs::path file = s.weights;
   const WeightsFile weights(file);
   s.sizes = weights.sizes();
-  s.sizes.heads = heads_in(file.parent_path() / "config.json");
+  s.sizes.heads = heads_in(file.parent_path() / "config.json", s.sizes);
   require_usage(s.sizes.width % s.sizes.heads == 0, s.weights, ": a width of ", s.sizes.width,
                 " cannot be divided into ", s.sizes.heads, " heads");
   require_usage(s.sizes.heads % s.tp == 0, "the model's ", s.sizes.heads, " heads cannot be shared out over --tp ",

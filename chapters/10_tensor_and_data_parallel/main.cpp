@@ -37,16 +37,17 @@ void report_results(Runtime& runtime, Report& report, const Settings& s, const T
     run.curve.write_svg(s.curve, text("Training loss, tp ", s.tp, " × dp ", s.dp));
   }
   report.line(text("  the curve as a picture: ", s.curve));
-  report.line(text("\n  loss ", fixed(losses.front(), 4), " → ", fixed(losses.back(), 4), ", validation ",
-                   fixed(run.validation_loss, 4), "; ", fixed(seconds * 1e3), " ms a step (median), ",
-                   fixed(tokens / seconds, 0), " tokens/s; ", bytes_text(memory), " resident"));
+  const std::string validation = std::isnan(run.validation_loss) ? "" : ", validation " + fixed(run.validation_loss, 4);
+  report.line(text("\n  loss ", fixed(losses.front(), 4), " → ", fixed(losses.back(), 4), validation, "; ",
+                   fixed(seconds * 1e3), " ms a step (median), ", fixed(tokens / seconds, 0), " tokens/s; ",
+                   bytes_text(memory), " resident"));
   report.result("milliseconds_per_step", seconds * 1e3);
   report.result("tokens_per_second", tokens / seconds);
   report.result("first_loss", losses.front());
   report.result("last_loss", losses.back());
   report.result("losses", losses);
   report.result("gradient_norms", run.gradient_norms);
-  report.result("validation_loss", run.validation_loss);
+  if (!validation.empty()) report.result("validation_loss", run.validation_loss);
   report.result("peak_resident_bytes", memory);
   report.result("allocations_after_step_10", static_cast<double>(run.new_allocations));
   if (losses.size() > 10) report.check("no memory was allocated after step 10", run.new_allocations == 0);
@@ -63,26 +64,26 @@ void write_sample(Report& report, ProcessGrid& grid, const Settings& s, Gpt& mod
   report.line(tokenizer.decode(tokens));
 }
 
+/// Where a run with --save saves, and what lets it do so when it is asked to stop.
+struct Saving {
+  Checkpoints checkpoints;
+  Interruption interruption;
+};
+
 /// Trains, saving on the way. Returns false where somebody has asked to stop before the end.
 bool train_and_save(Runtime& runtime, Report& report, const Settings& s, ProcessGrid& grid, Gpt& model,
-                    const TextData& data, CheckpointInfo info, const std::filesystem::path& resumed) {
+                    const TextData& data, CheckpointInfo info, const std::filesystem::path& resumed, Saving* saving) {
   Trainer trainer(grid, model, s.training);
   if (!resumed.empty()) load_checkpoint(resumed, trainer, s.allow_nan);
-  std::unique_ptr<Checkpoints> checkpoints;
-  std::unique_ptr<Interruption> interruption;
-  if (!s.save.empty()) {
-    checkpoints = std::make_unique<Checkpoints>(runtime.world(), s.save, s.keep);
-    interruption = std::make_unique<Interruption>();
-  }
   bool stopped = false;
   TrainingPlan plan{info.step, s.eval_every};
   plan.goes_on_after = [&](int64_t steps) {
-    if (!checkpoints) return true;
-    stopped = Interruption::asked_for(runtime.world());
+    if (saving == nullptr) return true;
+    const bool last = steps == s.training.steps, due = s.save_every > 0 && steps % s.save_every == 0;
+    stopped = Interruption::asked_for(runtime.world()) && !last;
     info.step = steps;
-    const bool due = s.save_every > 0 && steps % s.save_every == 0;
-    if (stopped || due || steps == s.training.steps) {
-      report.line(text("  step ", steps, ": saved in ", checkpoints->save(grid, trainer, info)));
+    if (stopped || due || last) {
+      report.line(text("  step ", steps, ": saved in ", saving->checkpoints.save(grid, trainer, info)));
     }
     return !stopped;
   };
@@ -99,7 +100,7 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   s.training.seed = runtime.options().seed;
   if (!s.resume.empty()) {
     require_usage(s.resume != "latest" || !s.save.empty(), "--resume latest needs --save: the directory to look in");
-    resumed = find_checkpoint(s.resume == "latest" ? s.save : s.resume);
+    resumed = find_checkpoint(runtime.world(), s.resume == "latest" ? s.save : s.resume);
     info = read_checkpoint_info(resumed);
     take_over(s, info, runtime.options());
   }
@@ -117,6 +118,8 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   const TextData data(tokenizer.encode(characters), s.training.validation_fraction, s.sizes.context);
   if (s.layouts) return compare_layouts(runtime, report, s.sizes, data, s.training);
 
+  std::unique_ptr<Saving> saving;
+  if (!s.save.empty()) saving.reset(new Saving{{runtime.world(), s.save, s.keep, resumed}, {}});
   ProcessGrid grid(runtime.world(), static_cast<int>(s.tp), static_cast<int>(s.dp));
   Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.02f, 0.0f});
   describe(report, s, model, data);
@@ -130,7 +133,7 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   runtime.backend().allow_tf32(s.precision == "tf32");  // from here on: the checks above are in f32
   report.heading("Training");
   info = {info.step, s.sizes, s.training, s.precision, s.reduce_in, tokenizer.characters(), fingerprint_of(all_text)};
-  const bool finished = train_and_save(runtime, report, s, grid, model, data, info, resumed);
+  const bool finished = train_and_save(runtime, report, s, grid, model, data, info, resumed, saving.get());
   if (!finished) return report.line("\n  stopped as asked; --resume " + s.save + " goes on");
   if (s.sample > 0) write_sample(report, grid, s, model, tokenizer, data);
 }

@@ -102,9 +102,15 @@ static void require_memory_for(const Settings& s) {
 }
 
 void complete(Settings& s, Runtime& runtime) {
+  constexpr int64_t most_steps_of_layouts = 1000;
   if (s.curve.empty()) s.curve = SHARD_BINARY_DIR "/loss.svg";
   complete_grid(s, runtime.world().size());
   require_usage(s.generate == 0 && s.prompt.empty(), "--generate and --prompt need --weights");
+  require_usage(!s.layouts || (s.save.empty() && s.resume.empty()),
+                "--layouts compares the first steps of new models: it takes no --save and no --resume");
+  require_usage(!s.layouts || s.training.steps <= most_steps_of_layouts,
+                "--layouts prints a column for each step: ", "--steps ", s.training.steps, " is more than ",
+                most_steps_of_layouts);
   require_usage(s.save_every == 0 || !s.save.empty(), "--save-every ", s.save_every, " needs --save");
   require_usage(s.sizes.width % s.sizes.heads == 0, "--width ", s.sizes.width, " is not divisible by --heads ",
                 s.sizes.heads);

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "common/error.h"
+#include "common/files.h"
+#include "common/memory.h"
 #include "common/random.h"
 
 namespace shard {
@@ -85,14 +85,6 @@ std::string CharacterTokenizer::decode(const std::vector<int32_t>& tokens) const
   return out;
 }
 
-static std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream all;
-  all << in.rdbuf();
-  require_usage(in.good() || in.eof(), "--data ", file.string(), ": the file cannot be read");
-  return all.str();
-}
-
 /// All texts below common/ and chapters/, in the order of their paths.
 static std::string own_text() {
   std::vector<std::filesystem::path> files;
@@ -114,6 +106,10 @@ std::string read_text(const std::string& file) {
   std::error_code ignored;
   require_usage(file.empty() || std::filesystem::exists(file, ignored), "--data ", file, ": there is no such file");
   require_usage(file.empty() || std::filesystem::is_regular_file(file, ignored), "--data ", file, ": this is no file");
+  constexpr double bytes_for_each = 10;  // of the file itself, its characters and its tokens
+  if (!file.empty()) {
+    require_memory(bytes_for_each * static_cast<double>(std::filesystem::file_size(file)), "--data " + file);
+  }
   std::string all = file.empty() ? own_text() : read_file(file);
   require_usage(!all.empty(), "--data ", file.empty() ? SHARD_SOURCE_DIR : file, ": there is no text in it");
   return all;

@@ -25,8 +25,9 @@ WeightsFile::WeightsFile(const std::filesystem::path& file) : path_(file), file_
 /// A model is made from these sizes: each layer must be there, of the right shape, before memory is taken for it.
 void WeightsFile::find_sizes() {
   const Shape words = file_.entry(prefix_ + "wte.weight").shape, places = file_.entry(prefix_ + "wpe.weight").shape;
-  require_usage(words.rank() == 2 && words.elements() > 0 && places.rank() == 2 && places.elements() > 0,
-                path_.string(), ": ", prefix_, "wte.weight and wpe.weight are no matrices");
+  require_usage(words.rank() == 2 && words.elements() > 0 && places.rank() == 2 && places.elements() > 0 &&
+                    places.columns() == words.columns(),
+                path_.string(), ": ", prefix_, "wte.weight and wpe.weight are no matrices of the same width");
   const int64_t width = words.columns();
   const auto layer = [&](int64_t number) { return text(prefix_, "h.", number, ".attn.c_attn.weight"); };
   sizes_ = {words.rows(), places.rows(), width, 0, 0};

@@ -64,10 +64,14 @@ void MpiGroup::compare(const Call& mine) const {
   require(same, "the ranks of ", name_, " call different collectives: ", all);
 }
 
-MpiGroup::Watch::Watch(const MpiGroup& group) : group_(group), start_(now()), left_since_(INFINITY) {}
+MpiGroup::Watch::Watch(const MpiGroup& group)
+    : group_(group), start_(now()), last_look_(start_), left_since_(INFINITY) {}
 
 void MpiGroup::Watch::look() {
   constexpr double grace = 1;  // seconds: a rank may do its part and leave before this one has seen the call completed
+  constexpr double pause = 1;  // seconds: who has not looked for so long was stopped, and has not waited meanwhile
+  if (const double gap = now() - last_look_; gap > pause) start_ += gap, left_since_ += gap;
+  last_look_ = now();
   StatusBoard& board = group_.board_;
   if (const int died = board.first_that_died(); died >= 0) {
     constexpr double until_told = 3;  // seconds: another rank has the word, and then ends all

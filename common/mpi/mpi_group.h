@@ -49,7 +49,7 @@ class MpiGroup {
 
    private:
     const MpiGroup& group_;
-    double start_, left_since_;
+    double start_, last_look_, left_since_;
   };
 
   /// Waits until all ranks are here, in order to end something together, whatever the board says. False after the

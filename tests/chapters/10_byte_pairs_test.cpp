@@ -91,7 +91,7 @@ TEST_CASE("byte pairs: a text that is no UTF-8 and files that are no tokenizer a
     write_file(words, content);
     return message_of<UsageError>([&] { BytePairTokenizer(words, merges); });
   };
-  CHECK(contains(refusal("{\"a\": 0"), "vocab.json is no vocabulary"));
+  CHECK(contains(refusal("{\"a\": 0"), "vocab.json is no JSON"));
   CHECK(contains(refusal("[1, 2]"), "vocab.json is no vocabulary"));
   CHECK(contains(refusal("{\"a\": \"b\"}"), "the number \"b\" stands twice or leaves a hole"));
   CHECK(contains(refusal("{\"a\": 0, \"b\": 2}"), "leaves a hole"));

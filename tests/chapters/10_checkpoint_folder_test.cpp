@@ -48,6 +48,44 @@ TEST_CASE("a checkpoint of the same step gives way; one of an earlier step becom
   CHECK(names_in(temporary.path()) == Names{".lock", "latest", "step-00000010"});
   save(folder, 7);
   CHECK(find_checkpoint(temporary.path()).filename() == "step-00000007");
+  CHECK(names_in(temporary.path()) == Names{".lock", "latest", "step-00000007"});
+}
+
+TEST_CASE(
+    "the newest are those written last: not those with most steps, nor the last by name, nor what has other names") {
+  const TemporaryFolder temporary;
+  const fs::path& here = temporary.path();
+  {
+    CheckpointFolder folder(here, 9);
+    for (int64_t step : {4, 8, 12}) save(folder, step);
+  }
+  for (const char* own : {"step-00000004-best", "step-backup", "step-4", "step-00000004-replaced-too"}) {
+    fs::create_directory(here / own);
+    write_file(here / own / "model.safetensors", "somebody's");
+  }
+  CheckpointFolder folder(here, 2, here / "step-00000004");
+  for (int64_t step : {5, 6, 99'999'999, 100'000'000}) save(folder, step);
+  CHECK(names_in(here) == Names{".lock", "latest", "step-00000004-best", "step-00000004-replaced-too", "step-100000000",
+                                "step-4", "step-99999999", "step-backup"});
+}
+
+TEST_CASE("a run that does not go on from a directory's checkpoints does not save there") {
+  const TemporaryFolder temporary;
+  const fs::path here = temporary.path() / "saved", elsewhere = temporary.path() / "elsewhere";
+  {
+    CheckpointFolder folder(here, 1);
+    save(folder, 5);
+    CheckpointFolder other(elsewhere, 1);
+    save(other, 5);
+  }
+  const auto refusal = [&](const fs::path& resumed) {
+    return message_of<UsageError>([&] { CheckpointFolder(here, 1, resumed); });
+  };
+  CHECK(contains(refusal({}), "there are checkpoints of another run, of up to 5 steps; --resume latest goes on"));
+  CHECK(contains(refusal(elsewhere / "step-00000005"), "there are checkpoints of another run"));
+  CHECK_NOTHROW(CheckpointFolder(here, 1, here / "step-00000005"));
+  CHECK_NOTHROW(CheckpointFolder(here, 1, here / "." / "step-00000005"));
+  CHECK(contains(message_of<UsageError>([&] { CheckpointFolder(here / "step-00000005", 1); }), "this is a checkpoint"));
 }
 
 TEST_CASE("until a save is finished, and after one that failed, the checkpoint before is the latest") {
@@ -73,11 +111,20 @@ TEST_CASE("wherever a run was killed while it saved, the next finds a whole chec
   write_file(here / ".partial" / "model.safetensors", "half of it");
   fs::rename(here / "step-00000005", here / "step-00000005-replaced");  // the moment before the new one has the name
   CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "old");
-  CheckpointFolder folder(here, 1);
-  CHECK_FALSE(fs::exists(here / ".partial"));
-  save(folder, 5, "new");
-  CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "new");
-  CHECK(names_in(here) == Names{".lock", "latest", "step-00000005"});
+  {
+    CheckpointFolder folder(here, 1, find_checkpoint(here));
+    CHECK_FALSE(fs::exists(here / ".partial"));
+    save(folder, 5, "new");
+    CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "new");
+    CHECK(names_in(here) == Names{".lock", "latest", "step-00000005"});
+  }
+  fs::copy(here / "step-00000005", here / "step-00000005-replaced");  // the moment after: the old one is still there
+  fs::remove(here / "latest");                                        // as in a first save
+  CHECK(find_checkpoint(here).filename() == "step-00000005");
+  CheckpointFolder folder(here, 1, find_checkpoint(here));
+  CHECK(names_in(here) == Names{".lock", "step-00000005"});
+  save(folder, 5, "newer");
+  CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "newer");
 }
 
 TEST_CASE("a directory has one run that saves in it") {

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "tests/support_files.h"
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -128,13 +128,11 @@ TEST_CASE("the loss curve is drawn and written as SVG") {
   const std::string drawing = curve.drawn(40, 8);
   CHECK(contains(drawing, "4.00 |"));
   CHECK(contains(drawing, "o validation loss"));
-  const std::filesystem::path file = std::filesystem::temp_directory_path() / "shard_loss_curve_test.svg";
-  curve.write_svg(file, "a title");
-  std::ifstream in(file);
-  const std::string svg{std::istreambuf_iterator<char>(in), {}};
+  const TemporaryFolder temporary;
+  curve.write_svg(temporary.path() / "curve.svg", "a title");
+  const std::string svg = content_of(temporary.path() / "curve.svg");
   CHECK(contains(svg, "<title>a title</title>"));
   CHECK(contains(svg, "</svg>"));
-  std::filesystem::remove(file);
   CHECK(contains(message_of<UsageError>([&] { curve.write_svg("/no/such/folder/x.svg", "a title"); }),
                  "cannot be written"));
 }

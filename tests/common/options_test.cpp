@@ -51,6 +51,16 @@ TEST_CASE("options: defaults") {
   CHECK(program.options.timeout == 120);
 }
 
+TEST_CASE("options: an empty text, as of a variable that is not set, and octal numbers are refused") {
+  CHECK(contains(refusal({"--data", ""}), "--data is empty"));
+  CHECK(contains(refusal({"--data="}), "--data"));
+  CHECK(contains(refusal({"--json", ""}), "--json is empty"));
+  CHECK(contains(refusal({"--tokens", "010"}), "\"010\" begins with a 0"));
+  CHECK(contains(refusal({"--seed", "+007"}), "begins with a 0"));
+  Program program;
+  CHECK(program.parse({"--seed", "0"}));
+}
+
 TEST_CASE("options: what is given is taken") {
   Program program;
   CHECK(program.parse({"--tokens", "1000", "--rate=1e-3", "--data", "a b", "--layouts", "--seed", "0", "--device=cpu",

@@ -47,22 +47,41 @@ for signal in INT TERM; do   # without mpirun, as on one GPU
   passed "SIG$signal to a program without mpirun"
 done
 
-# Ctrl-C in a terminal goes to ./learn run and everything below it. The copy of it finds the programs built.
-name=ctrl-c last=ctrl-c checkout=$work/checkout
+# Ctrl-C in a terminal, and its end, go to ./learn run and everything below it. The copy of it finds the programs built.
+checkout=$work/checkout
 mkdir -p "$checkout/build" "$work/tools"
 cp -r "$here"/../../{learn,scripts,chapters} "$checkout"
 ln -s "${program%/*}" "$checkout/build/bin"
 touch "$checkout/build/"{.configured,CMakeCache.txt}
 printf '#!/bin/sh\n' >"$work/tools/cmake" && chmod +x "$work/tools/cmake"
-: >"$work/$name.out"
-SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH setsid env --default-signal=INT "$checkout/learn" run 10 --ranks 4 -- \
-  "${model_alone[@]}" "${grid[@]}" --save "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>"$work/$name.err" &
-begun "$name"
-kill -INT -- -$!
-status=0
-wait $! || status=$?
-went_on "$name" 4 "${grid[@]}"
-passed 'Ctrl-C during ./learn run'
+nothing_runs() { ! pgrep -f -- "$checkout/build/bin" >/dev/null; }
+for signal in INT HUP TERM; do
+  name=learn-$signal last=learn-$signal
+  : >"$work/$name.out"
+  SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH setsid env --default-signal=INT,HUP "$checkout/learn" run 10 --ranks 4 -- \
+    "${model_alone[@]}" "${grid[@]}" --save "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>"$work/$name.err" &
+  begun "$name"
+  kill -$signal -- -$!
+  status=0
+  wait $! || status=$?
+  [[ $signal == INT ]] || status=0   # learn itself has ended at once
+  for ((tries = 0; tries < 300; ++tries)); do if nothing_runs; then break; else sleep 0.1; fi; done
+  nothing_runs || failed "$name: a rank goes on"
+  went_on "$name" 4 "${grid[@]}"
+  passed "SIG$signal to ./learn run and all below it, as from a terminal"
+done
+
+# Asked to stop in its last step, a run ends as usual.
+quick=(--sample 0 --check-steps 100 --curve "$work/loss.svg")
+start end 1 --steps 1 --save "$work/end"
+waits_for 60 has_said end 'grid:' || failed 'end does not start'
+kill -TERM "$(process_of 0)"
+ended end
+ends_with end 0
+says end 'step 1: saved in'
+! grep -q 'stopped as asked' "$work/end.out" || failed 'there was nothing left to stop'
+passed 'SIGTERM before the last step: the run ends as usual'
+quick=(--sample 0 --check-steps 0 --curve "$work/loss.svg")
 
 # mpirun itself gives its ranks a second, and then kills them: what they have saved by then is there.
 for signal in INT TERM; do

@@ -48,6 +48,20 @@ broken; sed -i 's/"layers": 2/"layers": 900/' "$work/broken/training.json"
 train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json says layers 900' on
 broken; rm "$work/broken/optimizer.safetensors"
 train on 1 --resume "$work/broken" --steps 9;                       refuses 'optimizer.safetensors: No such file' on
+deep=$(printf '[%.0s' {1..200000})$(printf ']%.0s' {1..200000})
+broken; echo "{\"step\": $deep}" >"$work/broken/training.json"
+train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json is nested too deeply' on
+broken; echo "{\"n_head\": $deep}" >"$work/broken/config.json"
+train write 1 --weights "$file" --prompt the --generate 3;          refuses 'config.json is nested too deeply' write
+broken; echo "{\"step\": \"${deep:0:100000}" >"$work/broken/training.json"
+train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json is no JSON' on
+(($(wc -c <"$work/on.err") < 500)) || failed 'a short sentence was expected'
+broken; rm "$work/broken/training.json"; mkfifo "$work/broken/training.json"
+limit=10 train on 1 --resume "$work/broken" --steps 9;              refuses 'this is no file' on
+broken; rm "$work/broken/config.json"; mkfifo "$work/broken/config.json"
+limit=10 train write 1 --weights "$file" --prompt the --generate 3; refuses 'this is no file' write
+broken; sed -i 's/"n_layer": 2/"n_layer": 1/' "$work/broken/config.json"
+train write 1 --weights "$file" --prompt the --generate 3;          refuses 'n_layer is 1, where this model has 2' write
 broken; sed -i 's/"n_head": 12/"n_head": 7/' "$work/broken/config.json"
 train write 1 --weights "$file" --prompt the --generate 3;          refuses 'cannot be divided into 7 heads' write
 broken; sed -i 's/gelu_new/relu/' "$work/broken/config.json"
@@ -55,6 +69,7 @@ train write 1 --weights "$file" --prompt the --generate 3;          refuses 'act
 broken; rm "$work/broken/config.json"
 train write 1 --weights "$file" --prompt the --generate 3;          refuses 'which says how many heads' write
 train write 1 --weights "$checkpoint/model.safetensors" --generate 3;               refuses '--prompt is empty' write
+train write 1 --weights "$checkpoint/model.safetensors" --generate 3 --save x;      refuses 'it takes no --save' write
 train write 1 --weights "$checkpoint/model.safetensors" --prompt 'Ж' --generate 3;  refuses 'does not know the character U+' write
 train write 2 --dp 2 --weights "$checkpoint/model.safetensors" --prompt the --generate 3
 refuses '--weights: one text needs one model: --dp 2 must be 1' write

@@ -43,15 +43,21 @@ train layers 1 --resume "$from" --layers 3;                  refuses '--layers 3
 train seed 1 --resume "$from" --seed 99;                     refuses '--seed 99: the checkpoint has 1234' seed
 train none 1 --resume "$work";                               refuses "there is no checkpoint in $work" none
 train latest 1 --resume latest;                              refuses '--resume latest needs --save' latest
+train empty 1 --resume "" --save "$work/second";             refuses '--resume is empty' empty
+train octal 1 --steps 010;                                   refuses '"010" begins with a 0' octal
+train layouts 1 --layouts --resume "$from";                  refuses 'it takes no --save and no --resume' layouts
 train every 1 --save-every 5;                                refuses '--save-every 5 needs --save' every
 text_of 400 8 >"$data"
 train changed 2 --resume "$from" --tp 2
 refuses "--data $data is not, or no longer, the text of the checkpoint $from" changed
 text_of 400 7 >"$data"
 
-train other 4 "${grid[@]}" --save "$work/first" --save-every 4 --keep 9 --seed 5   # into a directory that has some
+train twice 4 "${grid[@]}" --save "$work/first" --save-every 4   # the same command again would replace what it has saved
+refuses 'there are checkpoints of another run, of up to 16 steps; --resume latest goes on from there' twice
+train inside 4 "${grid[@]}" --save "$from";                  refuses 'this is a checkpoint' inside
+train other 4 --tp 2 --dp 2 --resume "$from" --save "$work/first" --save-every 4 --keep 9 --learning-rate 0.002
 [[ $(find "$work/first" -name 'step-*' | wc -l) == 4 ]] || failed 'the same steps give way to the new ones'
 train after 4 --tp 2 --dp 2 --resume "$work/first/step-00000012"
-same_losses after 12 other
+same_losses after 8 other
 passed 'a checkpoint of the same step gives way to a new one'
 finish

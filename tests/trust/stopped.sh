@@ -20,6 +20,19 @@ for victim in 0 3; do
   passed "rank $victim stopped: told after $seconds s, with --timeout 3"
 done
 
+# All ranks at once, as a container is paused: nobody has waited in vain.
+start paused 4 --tp 2 --dp 2 --steps 100000 --timeout 3 --save "$work/paused"
+waits_for 60 has_said paused ' 1/100000' || failed 'it does not start'
+mapfile -t ranks < <(processes)
+kill -STOP "${ranks[@]}"
+sleep 5
+kill -CONT "${ranks[@]}"
+sleep 1
+kill -TERM "$(process_of 1)"
+ended paused
+ends_with paused 0
+passed 'all ranks stopped for 5 s, with --timeout 3: they go on'
+
 limit=240
 train crowded 8 --tp 4 --dp 2 --steps 4   # on one core
 ends_with crowded 0

@@ -95,9 +95,10 @@ goes_on() {
   local name=$1 ranks=$2 saved=0
   local resuming=(--save "$work/$1")
   shift 2
-  if [[ -e $work/$name/latest ]]; then
-    saved=$(<"$work/$name/latest") saved=$((10#${saved#step-}))
+  if compgen -G "$work/$name/step-*" >/dev/null; then
     resuming+=(--resume latest)
+    saved=$(cat "$work/$name/latest" 2>/dev/null || basename "$work/$name"/step-????????)
+    saved=$((10#${saved#step-}))
   fi
   train unbroken "$ranks" "$@" "${steady[@]}" --steps $((saved + 10))
   ends_with unbroken 0
