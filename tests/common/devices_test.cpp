@@ -35,6 +35,12 @@ struct On {
   }
 };
 
+/// Relative, but where the CPU has only zeros: dX of a layer norm over one number is 0, or what a fused multiply-add leaves.
+double error_of(const Tensor& got, const Tensor& expected) {
+  const double relative = reference::relative_error(got, expected);
+  return std::isinf(relative) ? reference::largest_difference(got, reference::Matrix(expected)) : relative;
+}
+
 /// run(On) gives some results: here as on the CPU, and here twice the same.
 template <class Run>
 void check_agreement(double tolerance, const Run& run) {
@@ -43,7 +49,7 @@ void check_agreement(double tolerance, const Run& run) {
   REQUIRE(got.size() == expected.size());
   for (size_t i = 0; i < got.size(); ++i) {
     INFO("result ", i, " of shape ", to_string(got[i].shape()));
-    CHECK(reference::relative_error(got[i], expected[i]) <= tolerance);
+    CHECK(error_of(got[i], expected[i]) <= tolerance);
     CHECK(got[i].to_host() == again[i].to_host());
   }
 }
