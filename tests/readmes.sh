@@ -33,6 +33,7 @@ normalised() {
        { drawn = 0 }
        /^What the model writes/ { writes = 1; print; next }
        writes && !/checks hold/ { next }
+       /^ *all_reduce +dp / { sub(/[0-9.]+ (µs|ms|s)$/, "#") }
        /^  (grid|data): |^ *all_reduce +dp |^  (the library|peak: )/ { gsub(/[0-9]+/, "#") }
        { writes = 0; print }' |
     sed -E -e 's/^([0-9]{2}_[a-z_]+: [0-9]+ ranks?) on .*/\1 on …/' -e 's/( allowed) \(.*\)$/\1/' \
