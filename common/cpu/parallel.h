@@ -5,8 +5,23 @@
 #include <cstdint>
 
 #include "common/partition.h"
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
 
 namespace shard {
+
+/// A moment before which, and after which, things happen on several threads. OpenMP sees to that at both ends of a
+/// parallel region. The thread sanitizer has to be told: gcc's OpenMP is not compiled for it.
+struct Moment {
+#ifdef __SANITIZE_THREAD__
+  void comes_after_this() { __tsan_release(this); }
+  void is_over() { __tsan_acquire(this); }
+#else
+  void comes_after_this() {}
+  void is_over() {}
+#endif
+};
 
 /// Calls body(begin, end) for consecutive parts of 0 … count-1, one part a thread. `cost`: operations per item, so
 /// that work too small to be worth the threads' start (a few µs) stays on the calling thread.
@@ -17,11 +32,16 @@ void parallel_for(int64_t count, int64_t cost, const Body& body) {
     body(int64_t{0}, count);
     return;
   }
+  static Moment begin, end;
+  begin.comes_after_this();
 #pragma omp parallel
   {
+    begin.is_over();
     const Range part = part_of(count, omp_get_num_threads(), omp_get_thread_num());
     body(part.begin, part.end);
+    end.comes_after_this();
   }
+  end.is_over();
 }
 
 }  // namespace shard
