@@ -133,7 +133,8 @@ SharedSafetensors::SharedSafetensors(std::filesystem::path file, const std::vect
 void SharedSafetensors::create() const {
   naming(path_, [&] {
     const std::shared_ptr<std::FILE> out = open_file(path_, "wb");
-    errno = posix_fallocate(fileno(out.get()), 0, bytes_);
+    do errno = posix_fallocate(fileno(out.get()), 0, bytes_);
+    while (errno == EINTR);
     check_call(errno == 0);
     write_at(fileno(out.get()), 0, std::as_bytes(std::span(header_)));
     check_call(fsync(fileno(out.get())) == 0);
