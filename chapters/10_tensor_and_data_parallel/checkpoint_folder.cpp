@@ -37,14 +37,15 @@ bool is_checkpoint(const fs::path& folder) {
   return fs::is_regular_file(folder / "model.safetensors", ignored);
 }
 
-/// The checkpoints of a directory, by their steps. What has another name than finish() gives is not looked at.
-std::map<int64_t, fs::path> checkpoints_in(const fs::path& directory) {
+/// The checkpoints of a directory, by their steps: what is named as finish() names it, and then `suffix`. What has another
+/// name is somebody's own.
+std::map<int64_t, fs::path> checkpoints_in(const fs::path& directory, const std::string& suffix = "") {
   std::map<int64_t, fs::path> checkpoints;
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(directory, failed)) {
     const std::string name = entry.path().filename().string();
     int64_t step = 0;
-    if (std::sscanf(name.c_str(), "step-%18" SCNd64, &step) != 1 || name != name_of(step)) continue;
+    if (std::sscanf(name.c_str(), "step-%18" SCNd64, &step) != 1 || name != name_of(step) + suffix) continue;
     if (is_checkpoint(entry.path())) checkpoints[step] = entry.path();
   }
   return checkpoints;
@@ -87,25 +88,13 @@ CheckpointFolder::CheckpointFolder(fs::path directory, int64_t keep, const fs::p
   if (!failed) fs::create_directory(directory_ / partial_name, failed);  // so that the first save will not fail
   if (!failed) fs::remove(directory_ / partial_name, failed);
   require_usage(!failed, save, failed.message());
-  put_right();
-  const auto there = checkpoints_in(directory_);
-  const bool goes_on = !resumed.empty() && fs::equivalent(fs::absolute(resumed).parent_path(), directory_, failed);
+  auto there = checkpoints_in(directory_);
+  for (const auto& [step, old] : checkpoints_in(directory_, replaced)) {
+    if (!there.emplace(step, old).second) remove(old);
+  }
+  const bool goes_on = !resumed.empty() && fs::equivalent(fs::canonical(resumed).parent_path(), directory_);
   require_usage(there.empty() || goes_on, save, "there are checkpoints of another run, of up to ",
                 there.empty() ? 0 : there.rbegin()->first, " steps; --resume latest goes on from there");
-}
-
-/// A run that was killed while one checkpoint took the name of another may have left both, or only the old one.
-void CheckpointFolder::put_right() const {
-  std::vector<fs::path> left;
-  for (const auto& entry : fs::directory_iterator(directory_)) {
-    if (entry.path().filename().string().ends_with(replaced) && is_checkpoint(entry.path())) {
-      left.push_back(entry.path());
-    }
-  }
-  for (const fs::path& old : left) {
-    const std::string path = old.string(), name = path.substr(0, path.size() - std::strlen(replaced));
-    is_checkpoint(name) ? remove(old) : fs::rename(old, name);
-  }
 }
 
 CheckpointFolder::~CheckpointFolder() {
@@ -154,7 +143,10 @@ void CheckpointFolder::remove(const fs::path& checkpoint) const {
 /// What this run has not saved is older than what it has. After a restart from an earlier step the newest is not the one
 /// with most steps.
 void CheckpointFolder::remove_old() const {
-  put_right();  // of the save that has just ended
+  for (const auto& [step, old] : checkpoints_in(directory_, replaced)) {
+    const fs::path folder = directory_ / name_of(step);
+    is_checkpoint(folder) ? remove(old) : fs::rename(old, folder);  // the latter where a run was killed in between
+  }
   auto older = checkpoints_in(directory_);
   std::vector<fs::path> by_age;
   for (int64_t step : saved_) older.erase(step);
@@ -181,7 +173,8 @@ fs::path find_checkpoint(const fs::path& path) {
       if (is_checkpoint(checkpoint)) return checkpoint;
     }
   }
-  const auto checkpoints = checkpoints_in(path);
+  auto checkpoints = checkpoints_in(path);
+  checkpoints.merge(checkpoints_in(path, replaced));
   require_usage(!checkpoints.empty(), "there is no checkpoint in ", path.string());
   return checkpoints.rbegin()->second;
 }

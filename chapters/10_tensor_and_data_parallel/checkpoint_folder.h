@@ -15,8 +15,8 @@ namespace shard {
 
 class CheckpointFolder {
  public:
-  /// Makes the directory where it is missing, takes its lock, and puts right what a killed run has left. Keeps the `keep`
-  /// checkpoints that were written last. `resumed` is the checkpoint that the run goes on from, if any. Throws UsageError
+  /// Makes the directory where it is missing, takes its lock, and removes what a killed run has left half done. Keeps
+  /// the `keep` checkpoints that were written last. `resumed` is the checkpoint that the run goes on from, if any. Throws UsageError
   /// when the directory cannot be written to, another run saves there, or it holds checkpoints and `resumed` is none of
   /// them: nobody's work is removed for a run that only has the same directory.
   CheckpointFolder(std::filesystem::path directory, int64_t keep, const std::filesystem::path& resumed = {});
@@ -30,7 +30,6 @@ class CheckpointFolder {
   std::filesystem::path finish(int64_t step);
 
  private:
-  void put_right() const;
   void remove(const std::filesystem::path& checkpoint) const;
   void remove_old() const;
 

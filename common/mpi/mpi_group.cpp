@@ -69,8 +69,8 @@ MpiGroup::Watch::Watch(const MpiGroup& group)
 
 void MpiGroup::Watch::look() {
   constexpr double grace = 1;  // seconds: a rank may do its part and leave before this one has seen the call completed
-  constexpr double pause = 1;  // seconds: who has not looked for so long was stopped, and has not waited meanwhile
-  if (const double gap = now() - last_look_; gap > pause) start_ += gap, left_since_ += gap;
+  constexpr double pause = 1;  // seconds: who has not looked for longer was stopped, and has not waited meanwhile
+  if (const double stopped = now() - last_look_ - pause; stopped > 0) start_ += stopped, left_since_ += stopped;
   last_look_ = now();
   StatusBoard& board = group_.board_;
   if (const int died = board.first_that_died(); died >= 0) {

@@ -59,14 +59,15 @@ TEST_CASE(
     CheckpointFolder folder(here, 9);
     for (int64_t step : {4, 8, 12}) save(folder, step);
   }
-  for (const char* own : {"step-00000004-best", "step-backup", "step-4", "step-00000004-replaced-too"}) {
+  for (const char* own :
+       {"step-00000004-best", "step-backup", "step-4", "step-00000004-replaced-too", "mine-replaced"}) {
     fs::create_directory(here / own);
     write_file(here / own / "model.safetensors", "somebody's");
   }
   CheckpointFolder folder(here, 2, here / "step-00000004");
   for (int64_t step : {5, 6, 99'999'999, 100'000'000}) save(folder, step);
-  CHECK(names_in(here) == Names{".lock", "latest", "step-00000004-best", "step-00000004-replaced-too", "step-100000000",
-                                "step-4", "step-99999999", "step-backup"});
+  CHECK(names_in(here) == Names{".lock", "latest", "mine-replaced", "step-00000004-best", "step-00000004-replaced-too",
+                                "step-100000000", "step-4", "step-99999999", "step-backup"});
 }
 
 TEST_CASE("a run that does not go on from a directory's checkpoints does not save there") {
@@ -84,7 +85,7 @@ TEST_CASE("a run that does not go on from a directory's checkpoints does not sav
   CHECK(contains(refusal({}), "there are checkpoints of another run, of up to 5 steps; --resume latest goes on"));
   CHECK(contains(refusal(elsewhere / "step-00000005"), "there are checkpoints of another run"));
   CHECK_NOTHROW(CheckpointFolder(here, 1, here / "step-00000005"));
-  CHECK_NOTHROW(CheckpointFolder(here, 1, here / "." / "step-00000005"));
+  CHECK_NOTHROW(CheckpointFolder(here, 1, here / "." / "step-00000005" / ""));
   CHECK(contains(message_of<UsageError>([&] { CheckpointFolder(here / "step-00000005", 1); }), "this is a checkpoint"));
 }
 
@@ -112,8 +113,17 @@ TEST_CASE("wherever a run was killed while it saved, the next finds a whole chec
   fs::rename(here / "step-00000005", here / "step-00000005-replaced");  // the moment before the new one has the name
   CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "old");
   {
-    CheckpointFolder folder(here, 1, find_checkpoint(here));
+    CHECK(contains(message_of<UsageError>([&] { CheckpointFolder(here, 1); }), "checkpoints of another run"));
+    const fs::path old = find_checkpoint(here);
+    CheckpointFolder folder(here, 2, old);
     CHECK_FALSE(fs::exists(here / ".partial"));
+    CHECK(content_of(old / "model.safetensors") == "old");  // it is still to be read
+    save(folder, 6);
+    CHECK(names_in(here) == Names{".lock", "latest", "step-00000005", "step-00000006"});
+  }
+  fs::rename(here / "step-00000005", here / "step-00000005-replaced");
+  {
+    CheckpointFolder folder(here, 1, find_checkpoint(here));
     save(folder, 5, "new");
     CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "new");
     CHECK(names_in(here) == Names{".lock", "latest", "step-00000005"});

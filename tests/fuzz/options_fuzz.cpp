@@ -1,20 +1,13 @@
 // The command line made of any bytes, an argument a line: the options keep their limits, or one sentence says why not.
 #include <cmath>
-#include <cstdlib>
-#include <iostream>
 #include <vector>
 
 #include "common/options.h"
+#include "tests/fuzz/must.h"
 
 using namespace shard;
 
 namespace {
-
-void must(bool holds, const std::string& what) {
-  if (holds) return;
-  std::cerr << what << std::endl;
-  std::abort();
-}
 
 struct Program {
   Options options{"program", "a program"};

@@ -3,21 +3,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <iostream>
-
 #include "common/error.h"
 #include "common/safetensors.h"
+#include "tests/fuzz/must.h"
 
 using namespace shard;
 
 namespace {
-
-void must(bool holds, const std::string& what) {
-  if (holds) return;
-  std::cerr << what << std::endl;
-  std::abort();
-}
 
 /// A file in memory: a million times a second the disk would not do.
 class MemoryFile {

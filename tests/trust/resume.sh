@@ -32,6 +32,10 @@ cp -r "$work/third/step-00000012" "$work/copy"
 train two 3 --tp 3 --dp 1 --resume "$work/copy"
 near_losses two 12 whole
 passed 'the checkpoint of 1 × 1 goes on as 3 × 1'
+mv "$work/third/step-00000016"{,-replaced}   # as a run leaves it that is killed while it saves this step again
+train replaced 1 --resume latest --save "$work/third" --steps 18
+ends_with replaced 0
+passed 'a checkpoint that was about to give way to a new one'
 train longer 4 --tp 2 --dp 2 --resume latest --save "$work/second" --steps 20 --keep 2
 ends_with longer 0
 [[ $(<"$work/second/latest") == step-00000020 && $(find "$work/second" -name 'step-*' | wc -l) == 2 ]] ||
