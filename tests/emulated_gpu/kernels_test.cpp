@@ -1,6 +1,7 @@
 // Threads that wait for each other, and how kernels are started.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 
 #include "tests/emulated_gpu/device_array.h"
@@ -75,6 +76,15 @@ __global__ void indices_kernel(Indices* out) {
   const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
   __syncthreads();
   out[block * blockDim.x * blockDim.y * blockDim.z + thread] = {threadIdx, blockIdx, blockDim, gridDim};
+}
+
+/// What no kernel should do: the order of the threads decides what each finds in *count.
+__global__ void arrivals_kernel(unsigned* arrivals, unsigned* count) {
+  const unsigned block = blockIdx.y * gridDim.x + blockIdx.x;
+  const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
+  arrivals[(*count)++] = 100 * block + thread;
+  __syncthreads();
+  arrivals[(*count)++] = 100 * block + thread;
 }
 
 struct Scale {
@@ -183,6 +193,26 @@ TEST_CASE("indices in three dimensions, before and after a barrier") {
     CHECK((block_size.x == 5 && block_size.y == 3 && block_size.z == 2));
     CHECK((grid_size.x == 3 && grid_size.y == 2 && grid_size.z == 2));
   }
+}
+
+TEST_CASE("threads and blocks run in the order that the environment names") {
+  Stream stream(Stream::Priority::normal);
+  const dim3 grid(2, 2), block(5, 3, 4);
+  const unsigned blocks = 4, threads = 60;
+  const DeviceArray<unsigned> arrivals(2 * blocks * threads), count(std::vector<unsigned>{0});
+  launch(arrivals_kernel, grid, block, 0, stream, arrivals.data(), count.data());
+  std::vector<unsigned> expected;
+  for (unsigned b = 0; b < blocks; ++b) {
+    const auto thread = [&](unsigned t) { expected.push_back(100 * b + t); };
+    for (unsigned t = 0; t < threads; ++t) thread(t);
+    thread(threads - 1);  // who comes to the barrier last goes on at once
+    for (unsigned t = 0; t < threads - 1; ++t) thread(t);
+  }
+  const char* order = std::getenv("SHARD_EMULATED_GPU_ORDER");
+  if (order != nullptr && std::string(order) == "backward") {
+    for (unsigned& place : expected) place = 100 * (blocks - 1 - place / 100) + threads - 1 - place % 100;
+  }
+  CHECK(arrivals.to_host() == expected);
 }
 
 TEST_CASE("arguments are copied when the kernel is launched; atomics count every thread") {

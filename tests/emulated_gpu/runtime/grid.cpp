@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <vector>
@@ -40,10 +41,32 @@ struct Exchange {
   std::array<std::array<uint64_t, threads_of_warp>, 2> values{};
 };
 
-/// Threads that may go on: lanes of a warp, from the lowest.
+/// Threads that may go on: lanes of a warp.
 struct Released {
   unsigned first_thread, lanes;
 };
+
+/// Threads, and blocks, run from the first to the last, or the other way round with SHARD_EMULATED_GPU_ORDER=backward.
+/// Of two accesses to memory that no barrier orders, another one comes first then.
+bool order_is_backward() {
+  const char* order = std::getenv("SHARD_EMULATED_GPU_ORDER");
+  if (order == nullptr || std::string(order) == "forward") return false;
+  if (std::string(order) == "backward") return true;
+  fail(text("SHARD_EMULATED_GPU_ORDER=", order, ": forward or backward was expected"));
+}
+
+/// The next one of three dimensions, x first; false after the last.
+bool advance(uint3& index, const dim3& size) {
+  if (++index.x < size.x) return true;
+  index.x = 0;
+  if (++index.y < size.y) return true;
+  index.y = 0;
+  return ++index.z < size.z;
+}
+
+uint3 mirrored(const uint3& index, const dim3& size) {
+  return {size.x - 1 - index.x, size.y - 1 - index.y, size.z - 1 - index.z};
+}
 
 /// "__syncthreads (kernels.cuh:7)"
 std::string place(const Reason& reason) {
@@ -67,7 +90,6 @@ class Block {
  private:
   static void serve_threads();
   void begin_block();
-  bool next_block();
   void run_next_thread();
   [[noreturn]] void serve();
   void wait(const Reason& reason);
@@ -79,12 +101,13 @@ class Block {
   [[noreturn]] void fail_for_ever_waiting() const;
   uint3 index_of(unsigned thread) const;
 
+  bool backward_ = false;
   const Launch* launch_ = nullptr;
-  unsigned size_ = 0, started_ = 0, ended_ = 0;  // threads of the block
-  uint3 next_thread_{};
+  unsigned size_ = 0, started_ = 0, ended_ = 0;       // threads of the block
+  uint3 next_thread_{}, block_{};                     // counted forward
   std::array<Context, all_threads> waiting_{};        // where each thread that waits goes on
   std::array<const Reason*, all_threads> reasons_{};  // nullptr while a thread runs, and when it has ended
-  std::deque<Released> released_;
+  std::vector<Released> released_;
 
   Reason barrier_{"__syncthreads"};
   unsigned at_barrier_ = 0;
@@ -102,58 +125,46 @@ Block& block = *new Block;
 void Block::serve_threads() { block.serve(); }
 
 void Block::run(const Launch& launch) {
+  static const bool backward = order_is_backward();
+  backward_ = backward;
   launch_ = &launch;
   size_ = launch.block.x * launch.block.y * launch.block.z;
   shared_.resize(launch.shared_bytes);
   here = {{0, 0, 0}, {0, 0, 0}, launch.block, launch.grid, 0};
   idle_.reserve(all_threads + 1);
+  block_ = {0, 0, 0};
   begin_block();
   jump(idle_fiber(), host_);
   launch_ = nullptr;
 }
 
 void Block::begin_block() {
+  here.block = backward_ ? mirrored(block_, here.grid_size) : block_;
   started_ = ended_ = 0;
   next_thread_ = {0, 0, 0};
   shared_.poison();
 }
 
-bool Block::next_block() {
-  shared_.check();
-  uint3& b = here.block;
-  const dim3& grid = here.grid_size;
-  if (++b.x == grid.x) {
-    b.x = 0;
-    if (++b.y == grid.y) {
-      b.y = 0;
-      if (++b.z == grid.z) return false;
-    }
-  }
-  begin_block();
-  return true;
-}
-
 void Block::serve() {
   for (;;) {
     while (started_ < size_) run_next_thread();
-    const bool done = ended_ == size_;
-    if (done && next_block()) continue;
-    const Context next = done ? host_ : next_fiber();
+    const bool block_ends = ended_ == size_;
+    if (block_ends) shared_.check();
+    if (block_ends && advance(block_, here.grid_size)) {
+      begin_block();
+      continue;
+    }
+    const Context next = block_ends ? host_ : next_fiber();
     idle_.push_back({});
     jump(next, idle_.back());
   }
 }
 
 void Block::run_next_thread() {
-  here.number = started_++;
-  here.thread = next_thread_;
-  if (++next_thread_.x == here.block_size.x) {
-    next_thread_.x = 0;
-    if (++next_thread_.y == here.block_size.y) {
-      next_thread_.y = 0;
-      ++next_thread_.z;
-    }
-  }
+  here.number = backward_ ? size_ - 1 - started_ : started_;
+  here.thread = backward_ ? mirrored(next_thread_, here.block_size) : next_thread_;
+  ++started_;
+  advance(next_thread_, here.block_size);
   launch_->thread();
   ++ended_;
 }
@@ -161,10 +172,11 @@ void Block::run_next_thread() {
 /// Where the host's thread goes on now: with a thread of the block that may go on, or with one that has not started.
 Context Block::next_fiber() {
   if (!released_.empty()) {
-    Released& next = released_.front();
-    const unsigned thread = next.first_thread + static_cast<unsigned>(std::countr_zero(next.lanes));
-    next.lanes &= next.lanes - 1;
-    if (next.lanes == 0) released_.pop_front();
+    Released& next = released_.back();
+    const int lane = backward_ ? std::bit_width(next.lanes) - 1 : std::countr_zero(next.lanes);
+    const unsigned thread = next.first_thread + static_cast<unsigned>(lane);
+    next.lanes &= ~(1u << lane);
+    if (next.lanes == 0) released_.pop_back();
     return waiting_[thread];
   }
   if (started_ < size_) return idle_fiber();
@@ -188,6 +200,7 @@ void Block::wait(const Reason& reason) {
   here.thread = thread;
 }
 
+/// Who is released last goes on first: so a warp goes as far as it can, from shuffle to shuffle, before the next one.
 void Block::release(unsigned first_thread, unsigned lanes) {
   if (lanes != 0) released_.push_back({first_thread, lanes});
 }
@@ -198,7 +211,9 @@ void Block::barrier(Location where) {
   if (!same(where, barrier_.where)) wait(*new Reason{barrier_.operation, 0, where});
   if (++at_barrier_ < size_) return wait(barrier_);
   at_barrier_ = 0;
-  for (unsigned first = 0; first < size_; first += threads_of_warp) {
+  const unsigned warps = (size_ + threads_of_warp - 1) / threads_of_warp;
+  for (unsigned i = 0; i < warps; ++i) {
+    const unsigned first = (backward_ ? i : warps - 1 - i) * threads_of_warp;
     unsigned lanes = lanes_of_warp(size_ - first);
     if (here.number - first < threads_of_warp) lanes &= ~(1u << (here.number - first));
     release(first, lanes);
