@@ -21,12 +21,25 @@ enum class Device { cpu, cuda };
 struct Operand {
   const Tensor& matrix;     // [m × k], [k × n], or a batch of them: [b × m × k]
   bool transposed = false;  // whether the factor is its transpose
+  bool lower = false;       // whether what is stored above the diagonal is zero: lower() of ops.h
   /// A tensor alone is a factor as it is stored; transposed() of ops.h makes the other kind.
-  Operand(const Tensor& stored, bool as_transposed = false) : matrix(stored), transposed(as_transposed) {}
+  Operand(const Tensor& stored, bool as_transposed = false, bool is_lower = false)
+      : matrix(stored), transposed(as_transposed), lower(is_lower) {}
   /// Rows of the factor, after the transposition: of one matrix of a batch, if it is a batch.
   int64_t rows() const { return transposed ? matrix.columns() : matrix.shape()[matrix.shape().rank() - 2]; }
   /// Columns of the factor, likewise.
   int64_t columns() const { return transposed ? matrix.shape()[matrix.shape().rank() - 2] : matrix.columns(); }
+  /// Elements of the matrix, or of one matrix of the batch: how far apart two of them are.
+  int64_t size() const { return rows() * columns(); }
+  /// Where the element (row, column) of the factor is stored, counted from the matrix's first element.
+  int64_t place_of(int64_t row, int64_t column) const {
+    return transposed ? column * matrix.columns() + row : row * matrix.columns() + column;
+  }
+};
+
+/// The part of C = A·B that one call computes: C[rows × columns] = A[rows × inner] · B[inner × columns].
+struct ProductPart {
+  Range rows, inner, columns;
 };
 
 /// Where a local block [rows × columns] lies in the whole matrix that all ranks hold together.
@@ -83,7 +96,8 @@ class Backend {
   virtual void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
                             int64_t columns) = 0;
 
-  virtual void matmul(Tensor& c, Operand a, Operand b, float beta) = 0;  // c ← a·b + beta·c, for each matrix of a batch
+  /// c ← a·b + beta·c in that part, for each matrix of a batch.
+  virtual void matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) = 0;
 
   virtual void add_bias(Tensor& y, const Tensor& bias) = 0;                       // y ← y + bias, every row
   virtual void add_column_sums(Tensor& sums, const Tensor& x) = 0;                // sums ← sums + Σ over rows of x

@@ -1,5 +1,6 @@
 #include "common/ops.h"
 
+#include <algorithm>
 #include <string>
 
 namespace shard {
@@ -121,12 +122,34 @@ void set_columns(Tensor& y, int64_t first, const Tensor& part) {
 
 // ---- Matrix products ------------------------------------------------------------------------------------------------
 
+Operand lower(const Tensor& matrix) {
+  const Operand stored = matrix;
+  require(stored.rows() == stored.columns(), "lower: ", to_string(matrix.shape()), " is not square");
+  return {matrix, false, true};
+}
+
+enum class Wanted { all, on_and_below_diagonal };
+
+/// C ← A·B + beta·C. Where A or what is wanted of C is a triangle, in strips of rows, which leave out most of the rest.
+static void multiply(Tensor& c, const Operand& a, const Operand& b, float beta, Wanted wanted) {
+  constexpr int64_t strip = 128;
+  const int64_t m = a.rows(), k = a.columns(), n = b.columns();
+  const bool triangle = wanted == Wanted::on_and_below_diagonal;
+  const int64_t step = a.lower || triangle ? strip : std::max<int64_t>(m, 1);
+  for (int64_t begin = 0; begin == 0 || begin < m; begin += step) {
+    const Range rows{begin, std::min(begin + step, m)};
+    const Range inner = !a.lower ? Range{0, k} : a.transposed ? Range{begin, k} : Range{0, rows.end};
+    const Range columns{0, triangle ? rows.end : n};
+    c.backend().matmul(c, a, b, beta, {rows, inner, columns});
+  }
+}
+
 Tensor matmul(Operand a, Operand b) {
   const Shape shape = product_shape("matmul", a, b);
   one_type("matmul", a.matrix, b.matrix);
   Backend& backend = backend_of("matmul", a.matrix, b.matrix);
   Tensor c(backend, shape, a.matrix.type());
-  backend.matmul(c, a, b, 0.0f);
+  multiply(c, a, b, 0.0f, Wanted::all);
   return c;
 }
 
@@ -136,7 +159,8 @@ void add_matmul(Tensor& c, Operand a, Operand b) {
   is_f32("add_matmul", c);
   require(shape == c.shape(), "add_matmul: a product of shape ", to_string(shape), " was added to ",
           to_string(c.shape()));
-  backend_of("add_matmul", c, a.matrix, b.matrix).matmul(c, a, b, 1.0f);
+  backend_of("add_matmul", c, a.matrix, b.matrix);
+  multiply(c, a, b, 1.0f, Wanted::all);
 }
 
 // ---- Layers' elementwise parts --------------------------------------------------------------------------------------
@@ -221,6 +245,15 @@ void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) {
   columns_fit("merge_heads", x, first_column, heads.elements() / x.rows());
   one_type("merge_heads", x, heads);
   backend_of("merge_heads", x, heads).merge_heads(x, first_column, heads);
+}
+
+Tensor causal_scores(const Tensor& q, const Tensor& k) {
+  same_shape("causal_scores", q, k);
+  one_type("causal_scores", q, k);
+  require(q.shape().rank() == 3, "causal_scores: [batch × context × head_width], not ", to_string(q.shape()));
+  Tensor scores(backend_of("causal_scores", q, k), product_shape("causal_scores", q, transposed(k)), q.type());
+  multiply(scores, q, transposed(k), 0.0f, Wanted::on_and_below_diagonal);
+  return scores;
 }
 
 void causal_softmax(Tensor& scores, float scale) {

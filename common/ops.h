@@ -33,6 +33,11 @@ void set_columns(Tensor& y, int64_t first, const Tensor& part);
 
 /// The matrix (or every matrix of a batch) transposed, as a factor of a product. Nothing is moved.
 inline Operand transposed(const Tensor& matrix) { return {matrix, true}; }
+/// The same, of one factor more.
+inline Operand transposed(const Operand& factor) { return {factor.matrix, !factor.transposed, factor.lower}; }
+/// A square matrix (or every matrix of a batch) as a factor that is zero above its diagonal: products leave out most of
+/// those zeros, when it is the first of their factors.
+Operand lower(const Tensor& matrix);
 /// A·B. [m × k] · [k × n] → [m × n], or with a batch in front: [b × m × k] · [b × k × n] → [b × m × n].
 Tensor matmul(Operand a, Operand b);
 /// C ← C + A·B: how gradients of matrices accumulate.
@@ -73,6 +78,9 @@ Tensor dropout(const Tensor& x, float probability, RandomStream random, Block bl
 Tensor split_heads(const Tensor& x, int64_t first_column, int64_t batch, int64_t heads, int64_t head_width);
 /// The way back: writes heads [batch·heads × context × head_width] to those columns of x.
 void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads);
+/// Q·Kᵀ on and below the diagonal, which is what a position may see; nothing in particular above it. [batch × context ×
+/// head_width] twice → [batch × context × context].
+Tensor causal_scores(const Tensor& q, const Tensor& k);
 /// softmax over what a position may see, zero after it: in place. scores [batch × queries × context], queries ≤ context:
 /// the queries are the last positions of the context, so row i sees columns 0 … context - queries + i of scale·scores.
 void causal_softmax(Tensor& scores, float scale);

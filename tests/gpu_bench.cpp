@@ -19,7 +19,7 @@ namespace {
 struct Sizes {
   int64_t half_matrix = 8192, f32_matrix = 4096;        // of the products
   int64_t tokens = 32768, width = 3072;                 // an activation of GPT-2's MLP, batch 32
-  int64_t logit_rows = 8192, vocabulary = 50304;        // 50257, rounded up to a multiple of 64
+  int64_t logit_rows = 4096, vocabulary = 50304;        // 50257, rounded up to a multiple of 64
   int64_t heads = 96, context = 1024, head_width = 64;  // a quarter of a layer's scores
   int calls = 10;
   double seconds = 0.15;  // for each row
@@ -96,6 +96,31 @@ void bench_f32_products(Backend& backend, Report& report, const Sizes& sizes) {
   product_row(report, "chapter 01, tiles in registers, f32", "register_tiled", size, written, 100 * library / written,
               "matmul() in f32");
   report.check("tiles in registers give what the library gives", reference::relative_error(y, by_library), 1e-5);
+}
+
+/// Attention's products, which the causal mask makes triangles, beside the whole ones.
+void bench_causal_products(Backend& backend, Report& report, const Sizes& sizes) {
+  const Shape shape{sizes.heads, sizes.context, sizes.head_width};
+  const Tensor q = random_tensor(backend, shape, DataType::bf16), k = random_tensor(backend, shape, DataType::bf16);
+  Tensor p = matmul(q, transposed(k));
+  causal_softmax(p, 0.125f);
+  const auto row = [&](const char* what, const char* name, const auto& causal, const auto& whole) {
+    double seconds = 1e30, whole_seconds = 1e30;
+    for (int turn = 0; turn < 3; ++turn) {
+      seconds = std::min(seconds, best_of_calls(backend, sizes, causal));
+      whole_seconds = std::min(whole_seconds, best_of_calls(backend, sizes, whole));
+    }
+    report.line(text("| ", what, ", ", sizes.heads, " heads of ", sizes.context, " × ", sizes.head_width, " in bf16 | ",
+                     fixed(1e6 * seconds, 0), " µs | ", fixed(100 * seconds / whole_seconds, 1),
+                     " % of the whole product's time |"));
+    report.result(text(name, "_percent"), 100 * seconds / whole_seconds);
+  };
+  row(
+      "causal_scores(Q, K)", "causal_scores", [&] { causal_scores(q, k); }, [&] { matmul(q, transposed(k)); });
+  row(
+      "lower(P)·V", "lower", [&] { matmul(lower(p), q); }, [&] { matmul(p, q); });
+  row(
+      "lower(P)ᵀ·V", "lower_transposed", [&] { matmul(transposed(lower(p)), q); }, [&] { matmul(transposed(p), q); });
 }
 
 // ---- Elementwise and row ops ----------------------------------------------------------------------------------------
@@ -229,6 +254,7 @@ int main(int argc, char** argv) {
     report.line("\n| product | speed | beside |\n|---|---|---|");
     bench_bf16_product(backend, report, sizes);
     bench_f32_products(backend, report, sizes);
+    bench_causal_products(backend, report, sizes);
     report.line("\n| op | f32, GB/s | % of copy | bf16, GB/s | % of copy |\n|---|---|---|---|---|");
     bench_ops(backend, report, sizes);
   });

@@ -39,11 +39,11 @@ Tensor ParallelAttention::forward(const Tensor& x, int64_t batch, const Attentio
   q_ = split_heads(qkv, 0, batch, local_heads_, head_width_);  // [batch·heads/t × context × head_width]
   k_ = split_heads(qkv, part, batch, local_heads_, head_width_);
   v_ = split_heads(qkv, 2 * part, batch, local_heads_, head_width_);
-  probabilities_ = matmul(q_, transposed(k_));  // [batch·heads/t × context × context]
+  probabilities_ = causal_scores(q_, k_);  // [batch·heads/t × context × context]
   causal_softmax(probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
   dropped_ = with_dropout(probabilities_);
   Tensor heads(x.backend(), {x.rows(), part}, x.type());  // [tokens × width/t]
-  merge_heads(heads, 0, matmul(dropped_, v_));
+  merge_heads(heads, 0, matmul(lower(dropped_), v_));
   return projection_.forward(heads);  // one all-reduce, bias once
 }
 //! [06-forward]
@@ -53,12 +53,12 @@ Tensor ParallelAttention::backward(const Tensor& dz) {
   TraceRange range(TraceRow::compute, "attention backward");
   const int64_t part = local_heads_ * head_width_;
   const Tensor dheads = split_heads(projection_.backward(dz), 0, batch_, local_heads_, head_width_);
-  Tensor dscores = with_dropout(matmul(dheads, transposed(v_)));  // d(probabilities): the same mask again
+  Tensor dscores = with_dropout(causal_scores(dheads, v_));  // d(probabilities): the same mask again
   causal_softmax_backward(dscores, probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
   Tensor dqkv(dz.backend(), {dz.rows(), 3 * part}, dz.type());  // [tokens × 3·width/t]
-  merge_heads(dqkv, 0, matmul(dscores, k_));
-  merge_heads(dqkv, part, matmul(transposed(dscores), q_));
-  merge_heads(dqkv, 2 * part, matmul(transposed(dropped_), dheads));
+  merge_heads(dqkv, 0, matmul(lower(dscores), k_));
+  merge_heads(dqkv, part, matmul(transposed(lower(dscores)), q_));
+  merge_heads(dqkv, 2 * part, matmul(transposed(lower(dropped_)), dheads));
   return qkv_.backward(dqkv);  // one all-reduce
 }
 //! [06-backward]

@@ -23,7 +23,7 @@ class CpuBackend : public Backend {
   void add(Tensor& out, const Tensor& a, const Tensor& b) override;
   void scale(Tensor& x, float factor) override;
   void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column, int64_t columns) override;
-  void matmul(Tensor& c, Operand a, Operand b, float beta) override;
+  void matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) override;
   void add_bias(Tensor& y, const Tensor& bias) override;
   void add_column_sums(Tensor& sums, const Tensor& x) override;
   void gelu(Tensor& y, const Tensor& x) override;

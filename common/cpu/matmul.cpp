@@ -6,34 +6,41 @@
 
 namespace shard {
 
+/// A matrix in memory: its first element, how far apart its rows are, and whether its transpose is meant.
+struct Stored {
+  float* first;
+  int64_t row_length;
+  bool transposed = false;
+  char letter() const { return transposed ? 'T' : 'N'; }
+};
+
 /// C [m × n] ← A·B + beta·C for one pair of matrices.
-static void product(float* c, const float* a, bool a_transposed, const float* b, bool b_transposed, int64_t m,
-                    int64_t n, int64_t k, float beta) {
-  const dnnl_status_t status = dnnl_sgemm(a_transposed ? 'T' : 'N', b_transposed ? 'T' : 'N', m, n, k, 1.0f, a,
-                                          a_transposed ? m : k, b, b_transposed ? k : n, beta, c, n);
+static void product(Stored c, Stored a, Stored b, int64_t m, int64_t n, int64_t k, float beta) {
+  const dnnl_status_t status = dnnl_sgemm(a.letter(), b.letter(), m, n, k, 1.0f, a.first, a.row_length, b.first,
+                                          b.row_length, beta, c.first, c.row_length);
   require(status == dnnl_success, "dnnl_sgemm of ", m, " × ", n, " × ", k, " failed with status ", int{status});
 }
 
-void CpuBackend::matmul(Tensor& c, Operand a, Operand b, float beta) {
-  const int64_t m = a.rows(), n = b.columns(), k = a.columns();
+void CpuBackend::matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) {
+  const int64_t m = part.rows.size(), n = part.columns.size(), k = part.inner.size();
   if (c.elements() == 0) return;
   if (k == 0) {
     if (beta == 0.0f) fill(c, 0.0f);
     return;
   }
-  float* c_data = c.data<float>();
-  const float* a_data = a.matrix.data<float>();
-  const float* b_data = b.matrix.data<float>();
-  const int64_t batch = c.elements() / (m * n);
-  if (batch == 1) {
-    product(c_data, a_data, a.transposed, b_data, b.transposed, m, n, k, beta);
-    return;
-  }
+  const auto stored = [](const Operand& x, int64_t matrix, int64_t row, int64_t column) {
+    return Stored{x.matrix.data<float>() + matrix * x.size() + x.place_of(row, column), x.matrix.columns(),
+                  x.transposed};
+  };
+  const auto product_of = [&](int64_t i) {  // matrix i of the batch
+    product(stored(c, i, part.rows.begin, part.columns.begin), stored(a, i, part.rows.begin, part.inner.begin),
+            stored(b, i, part.inner.begin, part.columns.begin), m, n, k, beta);
+  };
+  const int64_t batch = c.elements() / Operand(c).size();
+  if (batch == 1) return product_of(0);
   // Many small products: a thread takes whole ones, and oneDNN, called inside a parallel region, stays on that thread.
   parallel_for(batch, m * n * k, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      product(c_data + i * m * n, a_data + i * m * k, a.transposed, b_data + i * k * n, b.transposed, m, n, k, beta);
-    }
+    for (int64_t i = begin; i < end; ++i) product_of(i);
   });
 }
 

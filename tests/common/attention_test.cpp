@@ -33,6 +33,30 @@ TEST_CASE("split_heads: head h of sequence s holds its own columns, and merge_he
   CHECK(merged.to_host() == expected.floats());
 }
 
+TEST_CASE("causal_scores: Q·Kᵀ on and below the diagonal, of one strip of rows and of several") {
+  const int64_t batch = 3, head_width = 6;
+  for (const int64_t context : {1, 5, 128, 129, 300}) {
+    CAPTURE(context);
+    const Matrix q = random_matrix(batch * context, head_width, "q"),
+                 k = random_matrix(batch * context, head_width, "k");
+    const Shape shape{batch, context, head_width};
+    Matrix got(causal_scores(tensor(shape, q), tensor(shape, k))), expected = got;
+    REQUIRE((got.rows == batch * context && got.columns == context));
+    for (int64_t row = 0; row < got.rows; ++row) {
+      for (int64_t i = 0; i < context; ++i) {
+        const bool seen = i <= row % context;
+        double sum = 0;
+        for (int64_t c = 0; c < head_width; ++c) sum += q(row, c) * k(row / context * context + i, c);
+        expected(row, i) = seen ? sum : 0.0;
+        if (!seen) got(row, i) = 0.0;
+      }
+    }
+    CHECK(relative_error(got.floats(), expected.values) < 1e-6);
+  }
+  const Tensor q(backend(), {2, 5, 4}), k(backend(), {2, 5, 3});
+  CHECK(message_of([&] { causal_scores(q, k); }) == "causal_scores: shapes [2 × 5 × 4] and [2 × 5 × 3] differ");
+}
+
 /// softmax over columns 0 … row of each matrix, in double.
 static Matrix causal_softmax_reference(const Matrix& scores, double scale) {
   Matrix p = scores;

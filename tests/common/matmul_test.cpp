@@ -37,6 +37,8 @@ struct BatchOfFactors {
   Operand operand() const { return {stored, transposed}; }
 };
 
+Matrix rows_of(const Matrix& all, Range rows) { return Matrix(tensor(all).slice(rows)); }
+
 void check_products(int64_t m, int64_t n, int64_t k) {
   const Matrix a = random_matrix(m, k, "a"), b = random_matrix(k, n, "b"), c = random_matrix(m, n, "c");
   const Matrix product = reference::matmul(a, b), sum = reference::add(product, c);
@@ -102,4 +104,26 @@ TEST_CASE("matmul: factors that do not fit are refused, and both are named") {
   CHECK(message_of([&] {
           matmul(indices({1, 2}).reshape({1, 2}), transposed(indices({1, 2}).reshape({1, 2})));
         }) == "matmul: a tensor of f32 belongs here, not i32");
+}
+
+TEST_CASE("lower: a triangle as a factor, transposed or not, of one strip of rows and of several") {
+  const int64_t batch = 3, n = 7;
+  for (const int64_t size : {1, 5, 128, 129, 300}) {
+    CAPTURE(size);
+    Matrix triangles = random_matrix(batch * size, size, "a");
+    for (int64_t i = 0; i < triangles.rows; ++i) {
+      for (int64_t j = i % size + 1; j < size; ++j) triangles(i, j) = 0;
+    }
+    const Matrix factors = random_matrix(batch * size, n, "b");
+    const Tensor a = tensor({batch, size, size}, triangles), b = tensor({batch, size, n}, factors);
+    const Tensor y = matmul(lower(a), b).reshape({batch * size, n});
+    const Tensor z = matmul(transposed(lower(a)), b).reshape({batch * size, n});
+    for (int64_t i = 0; i < batch; ++i) {
+      const Range rows{i * size, (i + 1) * size};
+      const Matrix triangle = rows_of(triangles, rows), factor = rows_of(factors, rows);
+      CHECK(relative_error(y.slice(rows), reference::matmul(triangle, factor)) < tolerance);
+      CHECK(relative_error(z.slice(rows), reference::matmul(transpose(triangle), factor)) < tolerance);
+    }
+  }
+  CHECK(message_of([] { lower(Tensor(backend(), {2, 3, 4})); }) == "lower: [2 × 3 × 4] is not square");
 }
