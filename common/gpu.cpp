@@ -37,9 +37,7 @@ GpuLibrary* find_gpu_library(std::string& reason) {
   auto* entry = reinterpret_cast<decltype(&shard_gpu_library)>(dlsym(library, "shard_gpu_library"));
   require(entry != nullptr, file, ": ", loader_message());
   GpuLibrary* gpus = entry();
-  if (gpus->devices() > 0) return gpus;
-  reason = "the driver finds no GPU";
-  return nullptr;
+  return gpus->devices(reason) > 0 ? gpus : nullptr;
 }
 
 void* gpu_symbol(const char* name) {

@@ -16,7 +16,10 @@ class MpiGroup;
 class GpuLibrary {
  public:
   virtual ~GpuLibrary() = default;
-  virtual int devices() const = 0;              // how many this process sees
+  /// How many this process sees, and the reason where there is none.
+  virtual int devices(std::string& reason) const = 0;
+  /// Where the device is plugged in: the same text for the same GPU, whatever number a process gives it.
+  virtual std::string place_of(int device) const = 0;
   virtual std::string collectives() const = 0;  // whose they are: "NCCL 2.28.9"
   /// Whether NCCL takes several ranks on one GPU: from 2.30 on, if NCCL_MULTI_RANK_GPU_ENABLE=1 is set.
   virtual bool ranks_may_share_a_device() const = 0;

@@ -15,9 +15,10 @@ Machine::Machine(MpiSession& session, const std::string& device) : session_(sess
     backend_ = make_cpu_backend(session.threads_per_rank());
     return;
   }
-  const int devices = gpus_->devices();
-  nccl_ = session.all_agree(session.ranks_on_node() <= devices || gpus_->ranks_may_share_a_device());
-  backend_ = gpus_->make_backend(session.rank_on_node() % devices);
+  const int number = session.rank_on_node() % gpus_->devices(reason);
+  gpus_of_node_ = session.different_on_node(gpus_->place_of(number));
+  nccl_ = session.all_agree(gpus_of_node_ == session.ranks_on_node() || gpus_->ranks_may_share_a_device());
+  backend_ = gpus_->make_backend(number);
 }
 
 std::unique_ptr<Communicator> Machine::world(Ledger& ledger) {
@@ -34,8 +35,8 @@ std::unique_ptr<Communicator> Machine::alone(Ledger& ledger) {
 std::string Machine::description() const {
   std::string by = nccl_ ? gpus_->collectives() : MpiSession::library();
   if (gpus_ != nullptr && !nccl_) {
-    by += text(", staged through host memory: ", session_.ranks_on_node(), " ranks share ", gpus_->devices(),
-               gpus_->devices() == 1 ? " GPU" : " GPUs");
+    by += text(", staged through host memory: ", session_.ranks_on_node(), " ranks share ", gpus_of_node_,
+               gpus_of_node_ == 1 ? " GPU" : " GPUs");
   }
   return backend_->description() + "; collectives by " + by;
 }

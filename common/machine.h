@@ -25,6 +25,7 @@ class Machine {
  private:
   MpiSession& session_;
   GpuLibrary* gpus_ = nullptr;
+  int gpus_of_node_ = 0;  // that its ranks use, whatever each of them sees
   bool nccl_ = false;
   std::unique_ptr<Backend> backend_;
 };

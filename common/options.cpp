@@ -23,7 +23,9 @@ static std::function<std::string(const std::string&)> whole_number(int64_t least
 
 Options::Options(std::string name, const std::string& description)
     : name_(std::move(name)), app_(std::make_unique<CLI::App>(description, name_)) {
-  app_->add_option("--device", device, "where to compute: auto, cpu or cuda")->capture_default_str();
+  app_->add_option("--device", device, "where to compute: auto, cpu or cuda")
+      ->envname("SHARD_DEVICE")
+      ->capture_default_str();
   app_->add_option("--seed", seed, "the seed of all random numbers")
       ->capture_default_str()
       ->check(whole_number(0, std::numeric_limits<int64_t>::max()));

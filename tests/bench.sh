@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$learning" ] || [ -r "$learning" ] || { echo "bench: --learning $learning: there is no such file" >&2; exit 2; }
 mkdir -p "$out"
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 SHARD_DEVICE=cpu
 
 # measure NAME RANKS THREADS PROGRAM ARGS…: runs it, keeps output and results in build/bench/NAME.{txt,json}
 measure() {

@@ -14,7 +14,6 @@ build=${SHARD_BUILD:-$root/build-gpu}
 bin=$build/bin
 out=$build/gpu
 cores=$(nproc)
-at_once=$((cores > 8 ? 4 : 1))   # steps beside each other, while nothing is measured
 deadline=$((SECONDS + 465))
 
 stop() { echo "gpu.sh: $1" >&2; exit "${2:-2}"; }
@@ -32,6 +31,9 @@ else
   nvidia-smi >/dev/null 2>&1 || stop 'there is no NVIDIA GPU here'
   have nvcc || [[ -x /usr/local/cuda/bin/nvcc ]] || stop 'there is no nvcc here'
 fi
+# Steps beside each other, while nothing is measured: not where each is a job of NCCL's on the same GPUs.
+gpus=$($smoke && echo 1 || nvidia-smi --query-gpu=index --format=csv,noheader | wc -l)
+at_once=$((cores > 8 && gpus == 1 ? 4 : 1))
 mkdir -p "$out" && rm -f "$out"/*.{log,status,json} || exit 2
 
 # ---- Steps ----------------------------------------------------------------------------------------------------------
@@ -103,15 +105,17 @@ on() {
   if (($1 == 1)); then beside "${@:2}"; else beside "$2" "$3" "$root/tests/mpirun.sh" "$1" "${@:4}"; fi
 }
 
-sanitize() {   # the longest steps, so they begin first
-  local tool
+# The longest steps, so they begin first. Only the project's own kernels are looked at, whose names all contain "shard";
+# calls of CUDA that fail are the tests' business, which provoke some.
+sanitize() {
+  local tool options=(--kernel-name kns=shard --report-api-errors no --error-exitcode 9)
   for tool in memcheck racecheck; do
     if $smoke || ! have compute-sanitizer; then
       skip "$tool" 'there is no compute-sanitizer'
       continue
     fi
-    beside "${tool}_units" 180 compute-sanitizer --tool $tool --error-exitcode 9 "$bin/unit_tests" --device=cuda
-    beside "${tool}_01" 90 compute-sanitizer --tool $tool --error-exitcode 9 "$bin/parallel_tests" --device=cuda \
+    beside "${tool}_units" 180 compute-sanitizer --tool $tool "${options[@]}" "$bin/unit_tests" --device=cuda
+    beside "${tool}_01" 90 compute-sanitizer --tool $tool "${options[@]}" "$bin/parallel_tests" --device=cuda \
       '--source-file=*/01_gemm_test.cpp'
   done
 }
@@ -153,6 +157,9 @@ run_chapters() {   # on one rank, and on the most
 # ---- Measurements: one after the other ------------------------------------------------------------------------------
 
 layers=12 heads=12 width=768 context=1024 batch=32 vocabulary=50304 precision=bf16 size=()
+$smoke || for gib in 40 14 8; do   # a sequence takes nearly 1 GiB
+  (($(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits | head -n 1) < gib * 1024)) && batch=$((gib / 5))
+done
 if $smoke; then layers=2 heads=4 width=32 context=16 batch=2 vocabulary=256 precision=f32 size=(--smoke); fi
 
 # To chapter 10, a text of so many different characters is one of so many words.
@@ -173,8 +180,8 @@ measure_all() {
     --heads $heads --width $width --context $context --batch $batch --steps 15 --check-steps 0 --sample 0 \
     --validation-fraction 0 --data "$out/text.txt" --curve "$out/gpt2.svg" --json "$out/gpt2.json"
   if ! $smoke && timeout 60 python3 -c 'import torch; assert torch.cuda.is_available()' >/dev/null 2>&1; then
-    alone torch_eager 60 python3 "$root/tests/gpu_torch.py"
-    alone torch_compiled 90 python3 "$root/tests/gpu_torch.py" --compile
+    alone torch_eager 60 python3 "$root/tests/gpu_torch.py" --batch $batch
+    alone torch_compiled 90 python3 "$root/tests/gpu_torch.py" --batch $batch --compile
   else
     skip torch 'there is no PyTorch that finds a GPU'
   fi
@@ -202,13 +209,20 @@ ladder() {
     "$out/ladder.log"
 }
 
+# share_of_matmul FLOPS: percent of what matmul() reaches in bf16.
+share_of_matmul() {
+  local tflops
+  tflops=$(value bench bf16_matmul_tflops)
+  if [[ -n $tflops ]]; then calc '%.1f' "100 * $1 / 1e12 / $tflops"; else echo -; fi
+}
+
 # gpt2_row WHAT TOKENS_PER_SECOND: with the model's operations, 6 for a weight of a matrix and 12 · context · width a layer.
 gpt2_row() {
   local operations
   operations="(6 * ($layers * 12 * $width * $width + $vocabulary * $width) + $layers * 12 * $context * $width)"
   [[ -n $2 ]] || { echo "| $1 | failed | | |"; return; }
   echo "| $1 | $(calc '%.0f' "$2") | $(calc '%.2f' "$2 * $operations / 1e12") |" \
-    "$(calc '%.1f' "100 * $2 * $operations / 1e12 / $(value bench bf16_matmul_tflops)") |"
+    "$(share_of_matmul "$2 * $operations") |"
 }
 
 gpt2() {

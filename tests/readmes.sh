@@ -7,7 +7,7 @@
 # update runs PROGRAM and pastes its output between the fences. check runs it and compares: what depends on the machine
 # or the moment (see normalised) may differ. SHARD_BUILD names the build folder (build).
 set -euo pipefail
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 SHARD_DEVICE=cpu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 bin=${SHARD_BUILD:-$root/build}/bin

@@ -81,7 +81,7 @@ __device__ __forceinline__ void read_8(float (&values)[8], const float* from, in
 
 /// X's part stands on its side, so that a thread's rows are neighbours. 4 floats after each row of it put the elements
 /// that a warp writes at once into different banks.
-struct Tiles {
+struct alignas(16) Tiles {
   float x[depth][side + 4], a[depth][side];
 };
 

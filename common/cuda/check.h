@@ -13,6 +13,7 @@ namespace shard {
 inline void check_cuda(cudaError_t result, const char* call,
                        std::source_location where = std::source_location::current()) {
   if (result == cudaSuccess) return;
+  cudaGetLastError();  // or the next launch would find this error and blame its own kernel
   throw Error(text(call, ": ", cudaGetErrorString(result), " (", where.file_name(), ":", where.line(), ")"));
 }
 

@@ -26,7 +26,9 @@ CudaBackend::CudaBackend(int device)
       communication_(Stream::Priority::high),
       trace_(compute_),
       transfer_(compute_, communication_) {
-  multiprocessors_ = properties_of_this_device().multiProcessorCount;
+  const cudaDeviceProp properties = properties_of_this_device();
+  multiprocessors_ = properties.multiProcessorCount;
+  has_bf16_ = properties.major >= 8;  // compute capability 8.0: Ampere
   check_cublas(cublasCreate(&cublas_), "cublasCreate");
   check_cublas(cublasSetStream(cublas_, compute_), "cublasSetStream");
   // What is freed stays with the process, and the next allocation costs no call to the driver.
@@ -93,12 +95,16 @@ void CudaBackend::copy_to_host(void* host, const void* device, size_t bytes) {
   check_cuda(cudaStreamSynchronize(compute_), "cudaStreamSynchronize");
 }
 
-/// The host's memory may change as soon as this returns: CUDA has copied it, then, from where pages can move.
+/// The host's memory may change as soon as this returns.
 void CudaBackend::copy_from_host(void* device, const void* host, size_t bytes) {
-  constexpr size_t at_once = 64 << 10;  // with more, CUDA waits for the stream, however long it takes: wait watchfully
   if (bytes == 0) return;
-  if (bytes > at_once) synchronize();
+  if (bytes <= SmallUploads::slot_bytes) {
+    const auto wait = [this](const Event& copied) { wait_until([&] { return copied.has_happened(); }); };
+    return small_uploads_.copy(device, host, bytes, compute_, wait);
+  }
+  synchronize();
   check_cuda(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, compute_), "cudaMemcpyAsync");
+  check_cuda(cudaStreamSynchronize(compute_), "cudaStreamSynchronize");
 }
 
 // ---- Waiting --------------------------------------------------------------------------------------------------------

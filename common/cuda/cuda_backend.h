@@ -7,6 +7,7 @@
 #include "common/backend.h"
 #include "common/cuda/cuda_trace.h"
 #include "common/cuda/cuda_transfer.h"
+#include "common/cuda/small_uploads.h"
 
 namespace shard {
 
@@ -17,7 +18,7 @@ class CudaBackend : public Backend {
 
   Device device() const override { return Device::cuda; }
   std::string description() const override;  // "NVIDIA H200 (132 multiprocessors, 141 GB, CUDA 13.0, cuBLAS 13.1.0)"
-  bool computes_in(DataType) const override { return true; }
+  bool computes_in(DataType type) const override { return type != DataType::bf16 || has_bf16_; }
   void allow_tf32(bool on) override { tf32_ = on; }
   void synchronize() override;
   Peak measure_peak() override;
@@ -77,9 +78,11 @@ class CudaBackend : public Backend {
 
  private:
   int multiprocessors_ = 1;
+  bool has_bf16_ = false;
   Stream compute_, communication_;
   CudaTrace trace_;
   CudaTransfer transfer_;
+  SmallUploads small_uploads_;
   cublasHandle_t cublas_ = nullptr;
   bool tf32_ = false;
   std::map<int, std::function<void(bool)>> watchers_;

@@ -19,7 +19,9 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_
 #endif
   if (result == cudaSuccess) return;
   const char* name = "a kernel";
+#if CUDART_VERSION >= 12030
   cudaFuncGetName(&name, reinterpret_cast<const void*>(kernel));
+#endif
   check_cuda(result, text("launch of ", name).c_str());
 }
 

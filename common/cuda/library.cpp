@@ -8,11 +8,18 @@ namespace {
 
 class CudaLibrary : public GpuLibrary {
  public:
-  int devices() const override {
+  int devices(std::string& reason) const override {
     int count = 0;
-    if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
-    cudaGetLastError();  // no driver, or one that is too old: no GPU
+    const cudaError_t result = cudaGetDeviceCount(&count);
+    if (result == cudaSuccess && count > 0) return count;
+    cudaGetLastError();
+    reason = result == cudaSuccess ? "the driver finds no GPU" : cudaGetErrorString(result);
     return 0;
+  }
+  std::string place_of(int device) const override {
+    char place[32] = "";
+    check_cuda(cudaDeviceGetPCIBusId(place, sizeof place, device), "cudaDeviceGetPCIBusId");
+    return place;
   }
   std::string collectives() const override { return nccl_name(); }
   bool ranks_may_share_a_device() const override { return nccl_takes_ranks_that_share_a_device(); }

@@ -8,6 +8,7 @@
 #include <exception>
 #include <iostream>
 #include <numeric>
+#include <set>
 #include <vector>
 
 #include "common/clock.h"
@@ -31,6 +32,8 @@ MpiSession::MpiSession() {
             "MPI_Comm_split_type");
   check_mpi(MPI_Comm_rank(node, &rank_on_node_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(node, &ranks_on_node_), "MPI_Comm_size");
+  node_ = rank_;
+  check_mpi(MPI_Bcast(&node_, 1, MPI_INT, 0, node), "MPI_Bcast");
   board_ = std::make_unique<StatusBoard>(node);
   MPI_Comm_free(&node);
 }
@@ -94,6 +97,24 @@ bool MpiSession::all_agree(bool mine) const {
   check_mpi(MPI_Iallreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &request), "MPI_Iallreduce");
   wait([&] { return is_done(request); });
   return all != 0;
+}
+
+int MpiSession::different_on_node(const std::string& mine) const {
+  struct Said {
+    int node;
+    char text[64];
+  } said{node_, {}};
+  mine.copy(said.text, sizeof said.text - 1);
+  std::vector<Said> all(static_cast<size_t>(size_));
+  MPI_Request request;
+  check_mpi(MPI_Iallgather(&said, sizeof said, MPI_BYTE, all.data(), sizeof said, MPI_BYTE, MPI_COMM_WORLD, &request),
+            "MPI_Iallgather");
+  wait([&] { return is_done(request); });
+  std::set<std::string> different;
+  for (const Said& other : all) {
+    if (other.node == node_) different.insert(other.text);
+  }
+  return static_cast<int>(different.size());
 }
 
 std::unique_ptr<MpiGroup> MpiSession::world_group() {

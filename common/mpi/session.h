@@ -36,6 +36,8 @@ class MpiSession {
   void configure(double timeout, bool check_collectives) { settings_ = {timeout, check_collectives}; }
   /// Whether all ranks say true. Collective.
   bool all_agree(bool mine) const;
+  /// How many different texts the ranks of this node say. Collective over all ranks.
+  int different_on_node(const std::string& mine) const;
   /// All ranks as a group. The session must outlive it.
   std::unique_ptr<MpiGroup> world_group();
   /// Tells the others that this rank takes part in no collective any more.
@@ -50,6 +52,7 @@ class MpiSession {
   void wait(const std::function<bool()>& done) const;
 
   int rank_ = 0, size_ = 1, rank_on_node_ = 0, ranks_on_node_ = 1;
+  int node_ = 0;  // its first rank
   MpiSettings settings_;
   std::unique_ptr<StatusBoard> board_;
 };

@@ -51,7 +51,12 @@ std::unique_ptr<NcclGroup> NcclGroup::split(int color, const std::string& name) 
   ncclConfig_t config = non_blocking();
   const ncclResult_t begun =
       ncclCommSplit(comm_, single ? NCCL_SPLIT_NOCOLOR : color, ranks_->rank(), &part->comm_, &config);
-  settle(comm_, begun, "ncclCommSplit");
+  try {
+    settle(comm_, begun, "ncclCommSplit");
+  } catch (...) {
+    static_cast<void>(part.release());  // NCCL goes on in the background and may still write to its comm_
+    throw;
+  }
   if (single) return nullptr;
   settle(part->comm_, state_of(part->comm_), "ncclCommSplit");
   return part;

@@ -1,4 +1,5 @@
 // Devices, versions, errors.
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -24,6 +25,11 @@ int device_count() {
   return count;
 }
 
+int place_of(int number) {
+  static const auto first = static_cast<int>(setting("SHARD_EMULATED_FIRST_GPU", 0));
+  return first + number;
+}
+
 cudaError_t returned(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;
   return error;
@@ -46,6 +52,12 @@ cudaError_t cudaGetDevice(int* number) {
 cudaError_t cudaSetDevice(int number) {
   if (!exists(number)) return returned(cudaErrorInvalidDevice);
   device = number;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetPCIBusId(char* place, int length, int number) {
+  if (!exists(number) || length < 13) return returned(cudaErrorInvalidValue);
+  std::snprintf(place, static_cast<size_t>(length), "0000:%02X:00.0", static_cast<unsigned>(place_of(number)) & 0xFFu);
   return cudaSuccess;
 }
 

@@ -51,7 +51,7 @@ int world_rank() {
   return rank;
 }
 
-Seat my_seat(const ncclComm& comm) { return {comm.rank, world_rank(), comm.device, 0, 0, gethostid()}; }
+Seat my_seat(const ncclComm& comm) { return {comm.rank, world_rank(), place_of(comm.device), 0, 0, gethostid()}; }
 
 /// The seats are known, in the order of the ranks: the communicator begins.
 void begin(ncclComm& comm, const std::vector<Seat>& seats, int tag) {

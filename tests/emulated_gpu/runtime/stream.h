@@ -39,6 +39,8 @@ void wait_for(const Stream& stream);
 
 int current_device();
 int device_count();
+/// The number that the machine gives a device, whatever number this process gives it.
+int place_of(int device);
 size_t live_streams();
 size_t live_events();
 

@@ -15,6 +15,7 @@ class DeviceArray {
   explicit DeviceArray(const std::vector<float>& values) : size_(values.size()) {
     check_cuda(cudaMalloc(&data_, size_ * sizeof(float)), "cudaMalloc");
     check_cuda(cudaMemcpy(data_, values.data(), size_ * sizeof(float), cudaMemcpyHostToDevice), "cudaMemcpy");
+    check_cuda(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");  // it may still be on its way
   }
   ~DeviceArray() { cudaFree(data_); }
   DeviceArray(const DeviceArray&) = delete;
