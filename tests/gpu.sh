@@ -7,7 +7,7 @@
 # its folder gpu/. Exit status: 0 all passed, 1 something failed, 2 there is no GPU or no nvcc.
 set -uo pipefail
 export LC_ALL=C.UTF-8 OMP_NUM_THREADS=2 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-unset SHARD_EMULATED_GPUS
+unset SHARD_EMULATED_GPUS SHARD_DEVICE
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${SHARD_BUILD:-$root/build-gpu}

@@ -1,6 +1,9 @@
 // The command line: defaults, and one sentence for everything that cannot be.
 #include "common/options.h"
 
+#include <cstdlib>
+#include <optional>
+
 #include "common/memory.h"
 #include "tests/test_support.h"
 
@@ -30,6 +33,22 @@ struct Program {
   }
 };
 
+/// A variable of the environment, for as long as this lives; nullptr: it is not set.
+class OfEnvironment {
+ public:
+  OfEnvironment(const char* name, const char* value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    set(value);
+  }
+  ~OfEnvironment() { set(before_ ? before_->c_str() : nullptr); }
+  OfEnvironment(const OfEnvironment&) = delete;
+
+ private:
+  void set(const char* value) const { value != nullptr ? setenv(name_, value, 1) : unsetenv(name_); }
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
 std::string refusal(const std::vector<std::string>& arguments) {
   return message_of<UsageError>([&] { Program().parse(arguments); });
 }
@@ -37,6 +56,7 @@ std::string refusal(const std::vector<std::string>& arguments) {
 }  // namespace
 
 TEST_CASE("options: defaults") {
+  const OfEnvironment no_device("SHARD_DEVICE", nullptr);
   Program program;
   CHECK(program.parse({}));
   CHECK(program.tokens == 24);
@@ -49,6 +69,15 @@ TEST_CASE("options: defaults") {
   CHECK(program.options.trace.empty());
   CHECK_FALSE(program.options.check_collectives);
   CHECK(program.options.timeout == 120);
+}
+
+TEST_CASE("options: SHARD_DEVICE is the default of --device") {
+  const OfEnvironment device("SHARD_DEVICE", "cuda");
+  Program by_default, told;
+  CHECK((by_default.parse({}) && by_default.options.device == "cuda"));
+  CHECK((told.parse({"--device", "cpu"}) && told.options.device == "cpu"));
+  const OfEnvironment wrong("SHARD_DEVICE", "tpu");
+  CHECK(refusal({}) == "--device is auto, cpu or cuda, not tpu");
 }
 
 TEST_CASE("options: an empty text, as of a variable that is not set, and octal numbers are refused") {
