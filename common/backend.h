@@ -39,7 +39,9 @@ struct Operand {
 
 /// The part of C = A·B that one call computes: C[rows × columns] = A[rows × inner] · B[inner × columns].
 struct ProductPart {
-  Range rows, inner, columns;
+  Range rows;     // of C and of A
+  Range inner;    // columns of A, rows of B
+  Range columns;  // of B and of C
 };
 
 /// Where a local block [rows × columns] lies in the whole matrix that all ranks hold together.
@@ -55,6 +57,12 @@ struct Peak {
   int cores = 1;     // that did them together
 };
 
+/// A block of memory that a device does not have.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A device at work. cpu/ and cuda/ implement it; one serves all tensors of a rank and must outlive them.
 class Backend {
  public:
@@ -63,14 +71,16 @@ class Backend {
   virtual std::string description() const = 0;  // "CPU (…, 2 threads, oneDNN 2.6.3)"
   /// Whether ops take tensors of this type: f32 and i32 everywhere, bf16 on GPUs only.
   virtual bool computes_in(DataType type) const { return type != DataType::bf16; }
-  virtual void synchronize() = 0;   // waits until all work given so far is done
+  virtual void synchronize() = 0;  // waits until all work given so far is done
+  /// How often the host has waited for a device that works beside it: to read results, or because it was far ahead.
+  virtual int64_t waits() const { return 0; }
   virtual Peak measure_peak() = 0;  // takes a fraction of a second
   /// Lets matrix products of f32 round their factors to TF32 (10 bits of precision), where the device can.
   virtual void allow_tf32(bool) {}
 
   // Memory. Blocks that are released are kept and given out again, so that a training step in its steady state
   // allocates nothing: allocations() counts the times when a new block had to be taken from the system.
-  /// A block of so many bytes of device memory. Throws Error when there is none.
+  /// A block of so many bytes of device memory. Throws OutOfMemory when there is none.
   void* allocate(size_t bytes);
   /// Takes back a block that allocate gave out for as many bytes.
   void release(void* block, size_t bytes) noexcept;

@@ -90,6 +90,7 @@ Tensor Communicator::all_reduce(const PartialSum& term) {
 PendingSum Communicator::start_all_reduce(const PartialSum& term) {
   Tensor x = term.unreduced();
   is_at_home("start_all_reduce", x);
+  const ProfilerRange range("start_all_reduce");  // the timeline's bar is that of wait()
   const double begin = now();
   Call call{Collective::all_reduce, x.elements(), x.type(), ++calls_};
   announce(call);

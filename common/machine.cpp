@@ -34,9 +34,9 @@ std::unique_ptr<Communicator> Machine::alone(Ledger& ledger) {
 
 std::string Machine::description() const {
   std::string by = nccl_ ? gpus_->collectives() : MpiSession::library();
-  if (gpus_ != nullptr && !nccl_) {
-    by += text(", staged through host memory: ", session_.ranks_on_node(), " ranks share ", gpus_of_node_,
-               gpus_of_node_ == 1 ? " GPU" : " GPUs");
+  if (gpus_ != nullptr && !nccl_) by += ", staged through host memory";
+  if (gpus_ != nullptr && gpus_of_node_ < session_.ranks_on_node()) {
+    by += text(": ", session_.ranks_on_node(), " ranks share ", gpus_of_node_, gpus_of_node_ == 1 ? " GPU" : " GPUs");
   }
   return backend_->description() + "; collectives by " + by;
 }

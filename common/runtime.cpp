@@ -55,10 +55,10 @@ int run(Options& options, int argc, char** argv, const std::function<void(Runtim
   } catch (const UsageError& error) {
     // Bad usage is the same on every rank, and rank 0 speaks for all; a rank that is alone with it speaks itself.
     if (session.rank() == 0 || !session.rank_0_leaves_too())
-      std::cerr << options.name() << ": " << error.what() << std::endl;
+      std::cerr << text(options.name(), ": ", error.what(), "\n") << std::flush;  // at once: other ranks write, too
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "rank " << session.rank() << ": " << error.what() << std::endl;
+    std::cerr << text("rank ", session.rank(), ": ", error.what(), "\n") << std::flush;
     session.abort(1);
   }
 }

@@ -34,7 +34,11 @@ Tensor::Tensor(Backend& backend, Shape shape, DataType type) : shape_(shape), ty
           " was asked for on a device that does not compute in it: ", backend.description());
   require(!__builtin_mul_overflow(shape.elements(), size_of(type), &bytes), "the bytes of a tensor of shape ",
           to_string(shape), " overflow 64 bits");
-  storage_ = std::make_shared<Storage>(backend, static_cast<size_t>(bytes));
+  try {
+    storage_ = std::make_shared<Storage>(backend, static_cast<size_t>(bytes));
+  } catch (const OutOfMemory& error) {
+    throw Error(text(error.what(), ", for a tensor ", to_string(shape), " of ", to_string(type)));
+  }
 }
 
 Tensor Tensor::zeros(Backend& backend, Shape shape) { return full(backend, shape, 0.0f); }

@@ -22,6 +22,14 @@ TraceDevice* device = nullptr;
 
 }  // namespace
 
+ProfilerRange::ProfilerRange(const char* name) {
+  if (device != nullptr) device->push_range(name);
+}
+
+ProfilerRange::~ProfilerRange() {
+  if (device != nullptr) device->pop_range();
+}
+
 TraceRange::TraceRange(TraceRow row, std::string_view name, std::string_view detail) {
   if (device != nullptr) device->push_range(std::string(name).c_str());
   if (!is_tracing) return;

@@ -30,6 +30,15 @@ class TraceRange {
   int64_t index_ = -1;
 };
 
+/// A range for the profiler of the device's vendor alone, where there is one.
+class ProfilerRange {
+ public:
+  /// Begins it; its end is that of this object.
+  explicit ProfilerRange(const char* name);
+  ~ProfilerRange();
+  ProfilerRange(const ProfilerRange&) = delete;
+};
+
 /// Records one bar of which begin and end are known: seconds of clock.h.
 void trace_bar(TraceRow row, std::string_view name, std::string_view detail, double begin, double end);
 bool tracing();  // whether bars are recorded

@@ -32,7 +32,8 @@ else
   have nvcc || [[ -x /usr/local/cuda/bin/nvcc ]] || stop 'there is no nvcc here'
 fi
 # Steps beside each other, while nothing is measured: not where each is a job of NCCL's on the same GPUs.
-gpus=$($smoke && echo 1 || nvidia-smi --query-gpu=index --format=csv,noheader | wc -l)
+gpus=1
+$smoke || gpus=$(nvidia-smi --query-gpu=index --format=csv,noheader | wc -l)
 at_once=$((cores > 8 && gpus == 1 ? 4 : 1))
 mkdir -p "$out" && rm -f "$out"/*.{log,status,json} || exit 2
 
@@ -136,12 +137,27 @@ test_all() {
     on $ranks "parallel_tests_${ranks}_ranks" 150 "$bin/parallel_tests" --device=cuda "${rest[@]}"
   done
   run_chapters $most_ranks
+  ((gpus > 1 || most_ranks == 1)) || nccl_on_one_gpu
   collect
 }
 
+# NCCL lets ranks share a GPU from 2.30 on; before that it needs one for each.
+nccl_on_one_gpu() {
+  local NCCL_MULTI_RANK_GPU_ENABLE=1
+  export NCCL_MULTI_RANK_GPU_ENABLE
+  timeout 60 "$root/tests/mpirun.sh" 2 "$bin/02_collectives" --device cuda >"$out/nccl_shares.log" 2>&1
+  if grep -q 'collectives by NCCL' "$out/nccl_shares.log"; then
+    on 4 nccl_parallel_tests 150 "$bin/parallel_tests" --device=cuda
+  else
+    skip nccl 'this NCCL does not let ranks share a GPU'
+  fi
+}
+
 run_chapters() {   # on one rank, and on the most
-  local folder name ranks options small=(--layers 2 --heads 12 --width 48 --context 32 --validation-fraction 0.01)
-  if $smoke; then small+=(--steps 3 --check-steps 1 --sample 4); else small+=(--steps 24 --sample 20); fi
+  local folder name ranks options small thousand=1000
+  local model=(--layers 2 --heads 12 --width 48 --context 32 --validation-fraction 0.01)
+  if $smoke; then small=("${model[@]}" --steps 3 --check-steps 1 --sample 4) thousand=12
+  else small=("${model[@]}" --steps 24 --sample 20); fi
   for ranks in $(printf '%s\n' 1 "$1" | uniq); do
     for folder in "$root"/chapters/[0-9]*/; do
       name=$(basename "$folder") options=()
@@ -150,6 +166,8 @@ run_chapters() {   # on one rank, and on the most
       on "$ranks" "${name:0:2}_$ranks" 90 "$bin/$name" --device cuda "${options[@]}"
     done
   done
+  on 1 10_thousand_steps 60 "$bin/10_tensor_and_data_parallel" --device cuda "${model[@]}" --precision bf16 \
+    --steps $thousand --check-steps 0 --sample 0 --curve "$out/curve_1000.svg"
   on 1 10_bf16 90 "$bin/10_tensor_and_data_parallel" --device cuda "${small[@]}" --precision bf16 \
     --curve "$out/curve_bf16.svg"
 }

@@ -9,6 +9,7 @@
 #include "common/ops.h"
 #include "common/reference.h"
 #include "common/timing.h"
+#include "common/trace.h"
 
 namespace shard {
 namespace {
@@ -84,6 +85,7 @@ Problem run_library(Backend& backend, int64_t size, uint64_t seed) {
             {},
             0,
             backend.measure_peak()};
+  TraceRange range(TraceRow::compute, "the library");
   p.seconds = best_seconds(backend, 1.0, [&] { p.y = matmul(p.x, p.a); });
   for (int again = 0; again < 3; ++again) p.peak.flops = std::max(p.peak.flops, backend.measure_peak().flops);
   return p;
@@ -143,6 +145,7 @@ double time_written_rungs(Report& report, const Problem& p, SpeedTable& table) {
   for (const WrittenRung& rung : written_rungs(backend)) {
     if (p.x.rows() > rung.largest_size) continue;
     Tensor y = Tensor::full(backend, p.y.shape(), NAN);
+    TraceRange range(TraceRow::compute, rung.name);
     const double seconds = best_seconds(backend, 0.3, [&] { rung.gemm(p.x, p.a, y); });
     report.result(rung.json_name, table.row(rung.name, cores, seconds, p.peak.flops * cores / p.peak.cores));
     error = larger(error, relative_error(y, p.y));
@@ -184,6 +187,7 @@ void climb_ladder(Runtime& runtime, Report& report, int64_t size) {
   for (const RoundedRung& rung : rounded_rungs(backend)) {
     with_product(rung, p.x, p.a, [&](const auto& product) {
       Tensor y;
+      TraceRange range(TraceRow::compute, rung.name);
       const double seconds = best_seconds(backend, 0.3, [&] { y = product(); });
       report.result(rung.json_name, table.row(rung.name, p.peak.cores, seconds, 0));
       errors.push_back(relative_error(y, p.y));
@@ -198,6 +202,7 @@ void climb_ladder(Runtime& runtime, Report& report, int64_t size) {
   for (size_t i = 0; i < errors.size(); ++i) {
     const RoundedRung rung = rounded_rungs(backend)[i];
     report.check(rung.name + ", agrees with f32", errors[i], rung.tolerance);
+    report.check(rung.name + ", is rounded", errors[i] > 1e-5);
   }
   report.result("library_gflops", gflops);
   report.result("peak_gflops", p.peak.flops / 1e9);

@@ -22,11 +22,13 @@ VocabParallelEmbedding::VocabParallelEmbedding(Communicator& group, const std::s
 
 //! [08-embedding]
 Tensor VocabParallelEmbedding::forward(const Tensor& ids) {  // ids: [tokens]
+  TraceRange range(TraceRow::compute, "embedding forward");
   ids_ = ids;
   return group_.all_reduce(PartialSum(gather_rows(weight.value, ids, part_.begin)));  // one rank's row + zeros
 }
 
 void VocabParallelEmbedding::backward(const Tensor& dy) {  // dy: [tokens × width]
+  TraceRange range(TraceRow::compute, "embedding backward");
   add_to_rows(weight.gradient, ids_, dy, part_.begin);
   weight.gradient_is_ready();
 }
@@ -50,6 +52,7 @@ Tensor VocabParallelCrossEntropy::forward(Tensor logits, const Tensor& targets) 
 }
 
 Tensor VocabParallelCrossEntropy::backward(float factor) {
+  TraceRange range(TraceRow::compute, "cross entropy backward");
   cross_entropy_backward(exps_, sums_, targets_, part_.begin, factor);  // factor · (softmax - one-hot), in place
   return std::move(exps_);
 }

@@ -83,6 +83,7 @@ Tensor Trainer::sum_of_squared_gradients() {
 }
 
 void Trainer::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
+  TraceRange range(TraceRow::compute, "update");
   AdamW hyper{static_cast<float>(learning_rate),
               static_cast<float>(settings_.beta1),
               static_cast<float>(settings_.beta2),

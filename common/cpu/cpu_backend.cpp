@@ -32,7 +32,7 @@ std::string CpuBackend::description() const {
 void* CpuBackend::take_block(size_t bytes) {
   constexpr size_t cache_line = 64;
   void* block = std::aligned_alloc(cache_line, (bytes + cache_line - 1) / cache_line * cache_line);
-  require(block != nullptr || bytes == 0, "out of memory: ", bytes, " bytes for a tensor on the CPU");
+  if (block == nullptr && bytes > 0) throw OutOfMemory(text("out of memory: ", bytes, " bytes on the CPU"));
   return block;
 }
 

@@ -32,10 +32,9 @@ CudaBackend::CudaBackend(int device)
   check_cublas(cublasCreate(&cublas_), "cublasCreate");
   check_cublas(cublasSetStream(cublas_, compute_), "cublasSetStream");
   // What is freed stays with the process, and the next allocation costs no call to the driver.
-  cudaMemPool_t pool = nullptr;
   uint64_t keep_all = UINT64_MAX;
-  check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
-  check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
+  check_cuda(cudaDeviceGetDefaultMemPool(&pool_, device), "cudaDeviceGetDefaultMemPool");
+  check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
 }
 
 CudaBackend::~CudaBackend() {
@@ -67,14 +66,15 @@ void* CudaBackend::take_block(size_t bytes) {
     cudaGetLastError();
     give_back_all();
     synchronize();
+    cudaMemPoolTrimTo(pool_, 0);  // what the pool keeps would not count as free
     result = cudaMallocAsync(&block, bytes, compute_);
   }
   if (result == cudaErrorMemoryAllocation) {
     size_t free = 0, total = 0;
     cudaGetLastError();
     cudaMemGetInfo(&free, &total);
-    throw Error(text("out of memory on ", properties_of_this_device().name, ": ", bytes, " bytes for a tensor; ", free,
-                     " of ", total, " bytes are free"));
+    throw OutOfMemory(text("out of memory on ", properties_of_this_device().name, ": ", bytes, " bytes, where ", free,
+                           " of ", total, " are free"));
   }
   check_cuda(result, "cudaMallocAsync");
   return block;
@@ -119,6 +119,7 @@ void CudaBackend::synchronize() {
 
 void CudaBackend::wait_until(const std::function<bool()>& done) {
   constexpr double patience = 0.05;  // seconds
+  ++waits_;
   const double start = now();
   double next_look = start + patience;
   while (!done()) {

@@ -21,6 +21,7 @@ class CudaBackend : public Backend {
   bool computes_in(DataType type) const override { return type != DataType::bf16 || has_bf16_; }
   void allow_tf32(bool on) override { tf32_ = on; }
   void synchronize() override;
+  int64_t waits() const override { return waits_; }
   Peak measure_peak() override;
   void copy_to_host(void* host, const void* device, size_t bytes) override;
   void copy_from_host(void* device, const void* host, size_t bytes) override;
@@ -84,7 +85,9 @@ class CudaBackend : public Backend {
   CudaTransfer transfer_;
   SmallUploads small_uploads_;
   cublasHandle_t cublas_ = nullptr;
+  cudaMemPool_t pool_ = nullptr;  // the device's
   bool tf32_ = false;
+  int64_t waits_ = 0;
   std::map<int, std::function<void(bool)>> watchers_;
   int last_watcher_ = 0;
 };

@@ -75,11 +75,11 @@ void CudaBackend::add_column_sums(Tensor& sums, const Tensor& x) {
 
 void CudaBackend::dropout(Tensor& y, const Tensor& x, float probability, RandomStream random, Block block) {
   if (x.elements() == 0) return;
-  constexpr int64_t group = 4;
-  const int64_t size = size_of(x.type());
-  const bool whole = (x.columns() | block.whole_columns | block.first_column) % group == 0 &&
-                     unit_of({address_of(x), address_of(y)}) >= group * size;
-  const Tiles tiles = tiles_of(x.rows(), ceil_div(x.columns() + (whole ? 0 : group - 1), group), multiprocessors_);
+  constexpr int64_t group = 4;  // of one block of random numbers
+  const int64_t pack = 16 / size_of(x.type());
+  const bool whole = (x.columns() | block.whole_columns | block.first_column) % pack == 0 && is_wide(x, y);
+  const int64_t units = whole ? x.columns() / pack : ceil_div(x.columns() + group - 1, group);
+  const Tiles tiles = tiles_of(x.rows(), units, multiprocessors_);
   by_type(x.type(), whole, [&]<class T, int n>() {
     constexpr bool in_groups = n > 1;
     launch(kernels::dropout<in_groups, T>, tiles.grid, tiles.block, 0, compute_, y.data<T>(), x.data<T>(), x.rows(),

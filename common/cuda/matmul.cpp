@@ -21,7 +21,7 @@ static int row_length(const Operand& x) { return cublas_size(x.matrix.columns())
 /// it is asked for Cᵀ = Bᵀ·Aᵀ, and nothing is moved. A leading dimension is the length of a stored row.
 void CudaBackend::matmul(Tensor& to, Operand a, Operand b, float beta, const ProductPart& part) {
   const Operand c = to;
-  const auto [rows, inner, columns] = part;  // of C and A; of A and B; of B and C
+  const auto [rows, inner, columns] = part;
   const int m = cublas_size(rows.size()), n = cublas_size(columns.size()), k = cublas_size(inner.size());
   if (to.elements() == 0) return;
   if (k == 0) {

@@ -10,7 +10,7 @@ namespace shard {
 /// A ring of slots in page-locked memory: what the GPU copies from is not the caller's memory, which may change at once.
 class SmallUploads {
  public:
-  static constexpr size_t slot_bytes = 64 << 10;  // the longest copy
+  static constexpr size_t slot_bytes = 1 << 20;  // the longest copy
 
   SmallUploads() { check_cuda(cudaHostAlloc(&memory_, slots * slot_bytes, cudaHostAllocDefault), "cudaHostAlloc"); }
   ~SmallUploads() { cudaFreeHost(memory_); }

@@ -111,7 +111,9 @@ void NcclGroup::watch(bool host_waits) {
   if (comm_ == nullptr) return;
   if (!host_waits) return stop_watching();
   try {
-    check_nccl(state_of(comm_), "a collective of NCCL", comm_);
+    drop_finished();
+    const std::string in = unfinished_.empty() ? "" : text("; the oldest is ", to_string(unfinished_.front()->call()));
+    check_nccl(state_of(comm_), text("NCCL's collectives of ", ranks_->name(), in).c_str(), comm_);
     look();
   } catch (...) {
     abort();
@@ -121,7 +123,6 @@ void NcclGroup::watch(bool host_waits) {
 
 /// Whether the GPU is in a collective of this group, and for how long.
 void NcclGroup::look() {
-  drop_finished();
   const bool waits = !unfinished_.empty() && unfinished_.front()->before.has_happened();
   if (!waits || watched_ != unfinished_.front()) stop_watching();
   if (!waits) return;

@@ -204,6 +204,24 @@ TEST_CASE("devices: a gradient that is not finite changes no weight") {
   });
 }
 
+TEST_CASE("devices: numbers of a mebibyte are uploaded without a wait, and stay what they were") {
+  std::vector<float> values(1 << 18);
+  std::vector<Tensor> uploaded;
+  const int64_t waits = backend().waits();
+  for (int i = 0; i < 8; ++i) {
+    std::fill(values.begin(), values.end(), static_cast<float>(i));
+    uploaded.push_back(Tensor::from(backend(), {std::ssize(values)}, std::span<const float>(values)));
+  }
+  CHECK(backend().waits() == waits);
+  for (int i = 8; i < 20; ++i) {  // more than are under way at once
+    std::fill(values.begin(), values.end(), static_cast<float>(i));
+    uploaded.push_back(Tensor::from(backend(), {std::ssize(values)}, std::span<const float>(values)));
+  }
+  for (size_t i = 0; i < uploaded.size(); ++i) {
+    CHECK(uploaded[i].to_host() == std::vector<float>(values.size(), static_cast<float>(i)));
+  }
+}
+
 TEST_CASE("devices: the peak is measured in a fraction of a second") {
   const Peak peak = backend().measure_peak();
   CHECK(peak.flops > 0);

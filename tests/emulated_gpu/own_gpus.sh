@@ -16,5 +16,6 @@ collectives() {
 }
 
 collectives 0 1 'NCCL [0-9.]+'
+NCCL_MULTI_RANK_GPU_ENABLE=1 SHARD_EMULATED_NCCL_VERSION=2.30.3 collectives 3 3 'NCCL 2.30.3: 2 ranks share 1 GPU'
 collectives 3 3 'Open MPI [0-9.]+, staged through host memory: 2 ranks share 1 GPU'
 finish

@@ -43,6 +43,7 @@ huge=1073741824
 echo 'too short' >"$work/short.txt"
 printf 'not UTF-8: \xff' >"$work/latin.txt"
 
+SHARD_EMULATED_GPUS=0 refuses '--device cuda: no CUDA-capable device is detected' 2 05_parallel_mlp --device cuda
 refuses "--size $huge" 1 01_gemm --size $huge
 refuses '--in 1 cannot be cut into 2 parts' 2 03_row_parallel_gemm --in 1
 refuses "--tokens 24 × --in $huge × --out $huge needs about" 1 03_row_parallel_gemm --in $huge --out $huge

@@ -49,9 +49,14 @@ fault other-count 1 --check-collectives -- "$told" 'rank 1: all_reduce of 64 f32
 fault other-type 1 --check-collectives -- "$told" 'rank 1: all_reduce of 128 i32 (#2)' ': all_reduce of 128 f32 (#2)'
 fault host-numbers 1 --check-collectives -- "$told" 'rank 1: gather_text (#2)' ': all_reduce of 128 f32 (#2)'
 
+if [[ $mode == nccl ]]; then
+  SHARD_EMULATED_NCCL_FAILS_AT=2 fault sleeps 1 -- "NCCL's collectives of world; the oldest is all_reduce of 128 f32 (#2): " \
+    'remote process exited or there was a network error; the emulation was told to fail here (' 'common/nccl/nccl_group.cpp:'
+fi
 if [[ $mode != cpu ]]; then
   export SHARD_EMULATED_GPU_MEMORY=64000000
-  fault fills-memory 1 -- 'rank 1: out of memory on emulated GPU: 8000000 bytes for a tensor; ' ' of 64000000 bytes are free'
+  fault fills-memory 1 -- 'rank 1: out of memory on emulated GPU: 8000000 bytes, where ' \
+    ' of 64000000 are free, for a tensor [2000000] of f32'
   fault wrong-address 1 -- 'rank 1: cudaMemcpyAsync: invalid argument (' 'common/cuda/cuda_backend.cpp:'
 fi
 finish

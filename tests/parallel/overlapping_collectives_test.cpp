@@ -1,4 +1,5 @@
 // Collectives under way while something else is computed, and several at once. A wrong order of streams shows here.
+#include "common/mpi/session.h"
 #include "tests/parallel/collectives_support.h"
 
 using namespace shard;
@@ -11,6 +12,20 @@ TEST_CASE("start_all_reduce: the sum is there after wait, whatever is computed i
     CHECK(relative_error(matmul(tensor(a), tensor(a)), reference::matmul(a, a)) < 1e-6);
     CHECK(pending.wait().to_host() == sum_of_all(count));
   }
+}
+
+TEST_CASE("start_all_reduce: what is computed in between does not wait for the sum") {
+  const Matrix a = random_matrix(40, 40, "a");
+  const std::unique_ptr<Communicator> meeting = world().split(0, "meeting");
+  session().configure(20, false);              // calls are not compared: all ranks would wait for that
+  if (world().rank() > 0) meeting->barrier();  // until rank 0 has read its product, while its sum waits for the others
+  PendingSum pending = world().start_all_reduce(PartialSum(my_data({1000})));
+  if (world().rank() == 0) {
+    CHECK(relative_error(matmul(tensor(a), tensor(a)).to_host(), reference::matmul(a, a).values) < 1e-6);
+    meeting->barrier();
+  }
+  CHECK(pending.wait().to_host() == sum_of_all(1000));
+  session().configure(20, true);
 }
 
 TEST_CASE("start_all_reduce: several under way at once, waited for in another order, other collectives in between") {

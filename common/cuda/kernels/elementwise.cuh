@@ -69,28 +69,33 @@ __global__ void add_bias(T* y, const T* bias, int64_t rows, int64_t columns) {
   }
 }
 
-/// A thread takes four elements whose indices in the whole matrix share a block of four random numbers. `whole`: every
-/// row begins and ends with such a block, and four elements can be loaded at once.
+/// Four elements whose indices in the whole matrix share a block of four random numbers are a group. A thread takes one;
+/// or with `whole`, where every row begins and ends with 16 bytes that are groups, the groups of those bytes.
 template <bool whole, class T>
 __global__ void dropout(T* y, const T* x, int64_t rows, int64_t columns, float probability, RandomStream random,
                         Block block) {
+  constexpr int group = 4, groups = whole ? 16 / (group * sizeof(T)) : 1, n = groups * group;
   const float kept = 1.0f / (1.0f - probability);
 #pragma unroll 1
   for (int64_t row = first_row(); row < rows; row += row_step()) {
     const auto first = static_cast<uint64_t>((block.first_row + row) * block.whole_columns + block.first_column);
-    const int64_t column = 4 * thread_in_grid() - static_cast<int64_t>(first % 4);
+    const int64_t column = n * thread_in_grid() - static_cast<int64_t>(first % group);
     if (column >= columns) continue;
-    const auto words = random.words(first / 4 + static_cast<uint64_t>(thread_in_grid()));
     const int64_t place = row * columns + column;
-    Pack<4, T> values{};
-    if constexpr (whole) values = load<4>(x + place);
+    Pack<n, T> values{};
+    if constexpr (whole) values = load<n>(x + place);
 #pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      const bool here = whole || (column + e >= 0 && column + e < columns);
-      if (!whole && here) values.at[e] = x[place + e];
-      const bool drop = RandomStream::uniform_of(words[e]) < probability;
-      values.at[e] = drop ? 0.0f : kept * static_cast<float>(values.at[e]);
-      if (!whole && here) y[place + e] = values.at[e];
+    for (int g = 0; g < groups; ++g) {
+      const auto words = random.words(first / group + static_cast<uint64_t>(groups * thread_in_grid() + g));
+#pragma unroll
+      for (int word = 0; word < group; ++word) {
+        const int e = g * group + word;
+        const bool here = whole || (column + e >= 0 && column + e < columns);
+        if (!whole && here) values.at[e] = x[place + e];
+        const bool drop = RandomStream::uniform_of(words[word]) < probability;
+        values.at[e] = drop ? 0.0f : kept * static_cast<float>(values.at[e]);
+        if (!whole && here) y[place + e] = values.at[e];
+      }
     }
     if constexpr (whole) store(y + place, values);
   }

@@ -26,6 +26,7 @@ std::string leaks() {
   add(live_events(), "event");
   add(live_cublas_handles(), "cuBLAS handle");
   add(live_nccl_communicators(), "NCCL communicator");
+  add(live_ranges(), "range of NVTX");
   return all;
 }
 

@@ -9,5 +9,6 @@ void report_leaks_at_exit();
 
 size_t live_cublas_handles();
 size_t live_nccl_communicators();
+size_t live_ranges();
 
 }  // namespace emulated_gpu

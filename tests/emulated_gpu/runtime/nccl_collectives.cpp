@@ -217,6 +217,7 @@ ncclResult_t collect(Call call, ncclComm_t handle, cudaStream_t stream_handle) {
   if (std::max(call.count_from, call.count_to) * sizeof(double) > INT_MAX) {
     return nccl_error(ncclInvalidArgument, text(call.name, ": too many elements for the emulation"));
   }
+  ++call.comm->enqueued;
   auto same = std::find_if(collected.begin(), collected.end(), [&](const Collected& c) { return c.stream == stream; });
   if (same == collected.end()) same = collected.insert(same, {stream, {}});
   same->transfers.push_back(std::make_shared<Transfer>(std::move(call)));

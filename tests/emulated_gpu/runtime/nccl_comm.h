@@ -16,7 +16,8 @@ struct ncclComm {
   /// What goes on in the background: returns true when it is done. Empty if nothing does.
   std::function<bool()> background = {};
   bool aborted = false;
-  int unfinished = 0;  // operations that were enqueued
+  int unfinished = 0;     // operations that were enqueued
+  uint64_t enqueued = 0;  // all that ever were
 
   /// Operations that have not started, by their places in streams: they start in the order in which they were enqueued.
   struct Place {

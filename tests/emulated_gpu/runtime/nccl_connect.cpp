@@ -294,6 +294,10 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t handle, ncclResult_t* error) {
   const Comm comm = find_comm(handle);
   if (comm == nullptr || error == nullptr) return nccl_error(ncclInvalidArgument, "no such communicator");
   comm->poll();
+  static const uint64_t fails_at = setting("SHARD_EMULATED_NCCL_FAILS_AT", 0);
+  if (fails_at > 0 && comm->enqueued >= fails_at && comm->state == ncclSuccess) {
+    comm->state = nccl_error(ncclRemoteError, "the emulation was told to fail here");
+  }
   *error = comm->state;
   return ncclSuccess;
 }
