@@ -18,6 +18,7 @@ class Handle {
   }
   ~Handle() { cublasDestroy(handle_); }
   operator cublasHandle_t() const { return handle_; }
+  cudaStream_t stream() const { return stream_; }
 
  private:
   Stream stream_{Stream::Priority::normal};
@@ -51,7 +52,7 @@ struct Batch {
 };
 
 template <class T>
-constexpr cudaDataType type_of = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
+constexpr cudaDataType_t type_of = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
 
 cublasOperation_t operation(bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; }
 
@@ -92,6 +93,16 @@ double error_of_product(bool ta, bool tb, int gap, float alpha, float beta, cubl
   return error;
 }
 
+/// C ← A·B + beta·C, or Aᵀ·B + beta·C, of one matrix of floats each.
+cublasStatus_t multiply(cublasHandle_t handle, int rows, int columns, int depth, const float* a, int lda,
+                        const float* b, int ldb, float beta, float* c, int ldc, bool ta = false,
+                        cudaDataType_t type_of_b = CUDA_R_32F) {
+  const float one = 1.0f;
+  return cublasGemmStridedBatchedEx(handle, operation(ta), CUBLAS_OP_N, rows, columns, depth, &one, a, CUDA_R_32F, lda,
+                                    0, b, type_of_b, ldb, 0, &beta, c, CUDA_R_32F, ldc, 0, 1, CUBLAS_COMPUTE_32F,
+                                    CUBLAS_GEMM_DEFAULT);
+}
+
 }  // namespace
 
 TEST_CASE("products agree with double precision") {
@@ -118,37 +129,24 @@ TEST_CASE("TF32 rounds the factors, and nothing else does") {
   CHECK(error_of_product<BFloat16, float>(false, false, 0, 1.0f, 0.0f, CUBLAS_COMPUTE_32F_FAST_TF32) < 2e-6);
 }
 
-TEST_CASE("the other forms of the product") {
+TEST_CASE("where nothing is added up, beta·C is left") {
   Handle handle;
-  const float one = 1.0f, zero = 0.0f, three = 3.0f;
-  const DeviceArray<float> a(std::vector<float>{1, 2, 3, 4}), b(std::vector<float>{5, 6, 7, 8}), c(4);
-  const std::vector<float> product{23, 34, 31, 46};  // of [1 3; 2 4] and [5 7; 6 8], column by column
-  check_cublas(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, a.data(), 2, b.data(), 2, &zero, c.data(),
-                           2),
-               "cublasSgemm");
-  CHECK(c.to_host() == product);
-  check_cublas(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, a.data(), CUDA_R_32F, 2, b.data(),
-                            CUDA_R_32F, 2, &one, c.data(), CUDA_R_32F, 2, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
-               "cublasGemmEx");
-  CHECK(c.to_host() == std::vector<float>{46, 68, 62, 92});
-  check_cublas(  // nothing to add up
-      cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 0, &one, a.data(), 2, b.data(), 2, &three, c.data(), 2), "");
-  CHECK(c.to_host() == std::vector<float>{138, 204, 186, 276});
+  const DeviceArray<float> x(4), c(std::vector<float>{1, 2, 3, 4});
+  check_cublas(multiply(handle, 2, 2, 0, x.data(), 2, x.data(), 2, 3.0f, c.data(), 2), "cublasGemmStridedBatchedEx");
+  CHECK(c.to_host() == std::vector<float>{3, 6, 9, 12});
 }
 
 TEST_CASE("products by several threads of the host") {
   const int threads_before = omp_get_max_threads();
   omp_set_num_threads(4);
   Handle handle;
-  const float one = 1.0f, zero = 0.0f;
   for (int i = 0; i < 300; ++i) {
     const int rows = 8 + i * 37 % 200, columns = 8 + i * 91 % 120, depth = 4 + i * 53 % 190;
     const auto size = [](int a, int b) { return static_cast<size_t>(a) * static_cast<size_t>(b); };
     const DeviceArray<float> a(std::vector<float>(size(rows, depth), 1.0f)), c(size(rows, columns));
     const DeviceArray<float> b(std::vector<float>(size(depth, columns), 1.0f));
-    check_cublas(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, rows, columns, depth, &one, a.data(), rows, b.data(),
-                             depth, &zero, c.data(), rows),
-                 "cublasSgemm");
+    check_cublas(multiply(handle, rows, columns, depth, a.data(), rows, b.data(), depth, 0.0f, c.data(), rows),
+                 "cublasGemmStridedBatchedEx");
     const bool right = c.to_host() == std::vector<float>(size(rows, columns), static_cast<float>(depth));
     CHECK(right);
   }
@@ -157,25 +155,21 @@ TEST_CASE("products by several threads of the host") {
 
 TEST_CASE("memory may be freed in the stream behind a product that uses it") {
   Handle handle;
-  const float one = 1.0f, zero = 0.0f;
-  cudaStream_t stream = nullptr;
-  check_cublas(cublasGetStream(handle, &stream), "cublasGetStream");
+  const float one = 1.0f;
   float* x = nullptr;
-  check_cuda(cudaMallocAsync(&x, sizeof(float), stream), "cudaMallocAsync");
-  check_cuda(cudaMemcpyAsync(x, &one, sizeof(float), cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+  check_cuda(cudaMallocAsync(&x, sizeof(float), handle.stream()), "cudaMallocAsync");
+  check_cuda(cudaMemcpyAsync(x, &one, sizeof(float), cudaMemcpyHostToDevice, handle.stream()), "cudaMemcpyAsync");
   const DeviceArray<float> y(1);
-  check_cublas(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, x, 1, x, 1, &zero, y.data(), 1), "");
-  check_cuda(cudaFreeAsync(x, stream), "cudaFreeAsync");
+  check_cublas(multiply(handle, 1, 1, 1, x, 1, x, 1, 0.0f, y.data(), 1), "cublasGemmStridedBatchedEx");
+  check_cuda(cudaFreeAsync(x, handle.stream()), "cudaFreeAsync");
   CHECK(y.to_host() == std::vector<float>{1.0f});
 }
 
 TEST_CASE("arguments that cuBLAS refuses") {
   Handle handle;
-  const float one = 1.0f;
   const DeviceArray<float> x(100);
   const auto result_of = [&](int rows, int columns, int depth, int lda, int ldb, int ldc, bool ta = false) {
-    return cublasSgemm(handle, operation(ta), CUBLAS_OP_N, rows, columns, depth, &one, x.data(), lda, x.data(), ldb,
-                       &one, x.data(), ldc);
+    return multiply(handle, rows, columns, depth, x.data(), lda, x.data(), ldb, 1.0f, x.data(), ldc, ta);
   };
   CHECK(result_of(4, 3, 2, 3, 2, 4) == CUBLAS_STATUS_INVALID_VALUE);        // lda < m
   CHECK(result_of(4, 3, 2, 1, 2, 4, true) == CUBLAS_STATUS_INVALID_VALUE);  // lda < k
@@ -184,8 +178,7 @@ TEST_CASE("arguments that cuBLAS refuses") {
   CHECK(result_of(-1, 3, 2, 4, 2, 4) == CUBLAS_STATUS_INVALID_VALUE);
   CHECK(result_of(0, 3, 2, 0, 2, 1) == CUBLAS_STATUS_INVALID_VALUE);
   CHECK(result_of(0, 3, 2, 1, 2, 1) == CUBLAS_STATUS_SUCCESS);
-  CHECK(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, x.data(), CUDA_R_32F, 2, x.data(), CUDA_R_16BF, 2,
-                     &one, x.data(), CUDA_R_32F, 2, CUBLAS_COMPUTE_32F,
-                     CUBLAS_GEMM_DEFAULT) == CUBLAS_STATUS_NOT_SUPPORTED);
+  CHECK(multiply(handle, 2, 2, 2, x.data(), 2, x.data(), 2, 1.0f, x.data(), 2, false, CUDA_R_16BF) ==
+        CUBLAS_STATUS_NOT_SUPPORTED);
   CHECK(cublasSetStream(nullptr, nullptr) == CUBLAS_STATUS_NOT_INITIALIZED);
 }

@@ -39,7 +39,9 @@ class DeviceArray {
 /// Page-locked host memory with one owner.
 class PinnedFloats {
  public:
-  explicit PinnedFloats(size_t size) { check_cuda(cudaMallocHost(&data_, size * sizeof(float)), "cudaMallocHost"); }
+  explicit PinnedFloats(size_t size) {
+    check_cuda(cudaHostAlloc(&data_, size * sizeof(float), cudaHostAllocDefault), "cudaHostAlloc");
+  }
   ~PinnedFloats() { cudaFreeHost(data_); }
   PinnedFloats(const PinnedFloats&) = delete;
   float& operator[](size_t i) { return data_[i]; }

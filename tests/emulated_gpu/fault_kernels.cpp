@@ -123,8 +123,12 @@ void read_before_page() {
 void multiply_too_much() {
   cublasHandle_t handle = nullptr;
   const float one = 1.0f, *x = allocate(15);
+  float* y = allocate(16);
   check_cublas(cublasCreate(&handle), "cublasCreate");
-  check_cublas(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 4, 4, 4, &one, x, 4, x, 4, &one, allocate(16), 4), "");
+  check_cublas(cublasGemmStridedBatchedEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 4, 4, 4, &one, x, CUDA_R_32F, 4, 0, x,
+                                          CUDA_R_32F, 4, 0, &one, y, CUDA_R_32F, 4, 0, 1, CUBLAS_COMPUTE_32F,
+                                          CUBLAS_GEMM_DEFAULT),
+               "cublasGemmStridedBatchedEx");
   synchronize();
 }
 
@@ -135,9 +139,9 @@ void leak() {
   void* pinned = nullptr;
   allocate(10);
   allocate(20);
-  check_cuda(cudaStreamCreate(&stream), "cudaStreamCreate");
-  check_cuda(cudaEventCreate(&event), "cudaEventCreate");
-  check_cuda(cudaMallocHost(&pinned, 100), "cudaMallocHost");
+  check_cuda(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, 0), "cudaStreamCreateWithPriority");
+  check_cuda(cudaEventCreateWithFlags(&event, cudaEventDefault), "cudaEventCreateWithFlags");
+  check_cuda(cudaHostAlloc(&pinned, 100, cudaHostAllocDefault), "cudaHostAlloc");
   check_cublas(cublasCreate(&handle), "cublasCreate");
 }
 
@@ -145,7 +149,8 @@ void leak_communicator() {
   ncclUniqueId id;
   ncclComm_t comm = nullptr;
   MPI_Init(nullptr, nullptr);
-  if (ncclGetUniqueId(&id) != ncclSuccess || ncclCommInitRank(&comm, 1, id, 0) != ncclSuccess) std::abort();
+  if (ncclGetUniqueId(&id) != ncclSuccess || ncclCommInitRankConfig(&comm, 1, id, 0, nullptr) != ncclSuccess)
+    std::abort();
   MPI_Finalize();
 }
 

@@ -96,7 +96,7 @@ TEST_CASE("pointers that the API refuses") {
   CHECK(cudaMemcpy(x.data(), host, bytes, cudaMemcpyDeviceToDevice) == cudaErrorInvalidValue);
   CHECK(cudaMemset(host, 0, bytes) == cudaErrorInvalidValue);
   CHECK(cudaMemset(x.data(), 0, bytes + 4) == cudaErrorInvalidValue);
-  CHECK(cudaMemcpy(x.data(), host, bytes, cudaMemcpyDefault) == cudaSuccess);
+  CHECK(cudaMemcpy(x.data(), host, bytes, cudaMemcpyHostToDevice) == cudaSuccess);
   CHECK(x.to_host() == std::vector<float>(10));
   cudaGetLastError();
 }

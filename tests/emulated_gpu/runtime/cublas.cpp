@@ -17,7 +17,6 @@ using shard::BFloat16;
 
 struct cublasContext {
   cudaStream_t stream = nullptr;
-  cublasMath_t math = CUBLAS_DEFAULT_MATH;
 };
 
 namespace {
@@ -33,7 +32,7 @@ std::set<cublasHandle_t>& handles() {
 template <class Address>
 struct Matrices {
   Address address;
-  cudaDataType type;
+  cudaDataType_t type;
   int rows, columns, leading;  // as stored
   long long stride;            // from one matrix of the batch to the next, in elements
 
@@ -53,7 +52,6 @@ using Factor = Matrices<const void*>;
 using Result = Matrices<void*>;
 
 struct Product {
-  const char* call;
   bool transposed_a, transposed_b;
   int m, n, k;
   float alpha, beta;
@@ -166,12 +164,10 @@ bool has_valid_sizes(const Product& p) {
 }
 
 bool has_valid_types(const Product& p) {
-  const auto known = [](cudaDataType type) { return type == CUDA_R_32F || type == CUDA_R_16BF; };
+  const auto known = [](cudaDataType_t type) { return type == CUDA_R_32F || type == CUDA_R_16BF; };
   if (!known(p.a.type) || p.a.type != p.b.type) return false;
   return p.c.type == p.a.type || (p.a.type == CUDA_R_16BF && p.c.type == CUDA_R_32F);
 }
-
-bool is_operation(cublasOperation_t op) { return op == CUBLAS_OP_N || op == CUBLAS_OP_T || op == CUBLAS_OP_C; }
 
 cublasStatus_t enqueue_product(cublasHandle_t handle, const Product& product) {
   if (!has_valid_sizes(product)) return CUBLAS_STATUS_INVALID_VALUE;
@@ -179,7 +175,7 @@ cublasStatus_t enqueue_product(cublasHandle_t handle, const Product& product) {
   if (product.m == 0 || product.n == 0 || product.batch == 0) return CUBLAS_STATUS_SUCCESS;
   const Stream stream = find_stream(handle->stream);
   if (stream == nullptr) return CUBLAS_STATUS_EXECUTION_FAILED;
-  enqueue_work(stream, product.call, [product] { run(product); });
+  enqueue_work(stream, "cublasGemmStridedBatchedEx", [product] { run(product); });
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -215,38 +211,17 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasGetStream_v2(cublasHandle_t handle, cudaStream_t* stream) {
-  if (!handles().contains(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
-  *stream = handle->stream;
-  return CUBLAS_STATUS_SUCCESS;
-}
-
-cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void*, size_t) {
-  return handles().contains(handle) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_INITIALIZED;
-}
-
-cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
-  if (!handles().contains(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
-  handle->math = mode;
-  return CUBLAS_STATUS_SUCCESS;
-}
-
 cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb,
-                                          int m, int n, int k, const void* alpha, const void* a, cudaDataType a_type,
-                                          int lda, long long int stride_a, const void* b, cudaDataType b_type, int ldb,
-                                          long long int stride_b, const void* beta, void* c, cudaDataType c_type,
-                                          int ldc, long long int stride_c, int batch, cublasComputeType_t compute_type,
-                                          cublasGemmAlgo_t) {
+                                          int m, int n, int k, const void* alpha, const void* a, cudaDataType_t a_type,
+                                          int lda, long long int stride_a, const void* b, cudaDataType_t b_type,
+                                          int ldb, long long int stride_b, const void* beta, void* c,
+                                          cudaDataType_t c_type, int ldc, long long int stride_c, int batch,
+                                          cublasComputeType_t compute_type, cublasGemmAlgo_t) {
   if (!handles().contains(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
-  if (!is_operation(transa) || !is_operation(transb) || alpha == nullptr || beta == nullptr) {
-    return CUBLAS_STATUS_INVALID_VALUE;
-  }
-  const bool ta = transa != CUBLAS_OP_N, tb = transb != CUBLAS_OP_N;
-  const bool tf32 =
-      a_type == CUDA_R_32F && (compute_type == CUBLAS_COMPUTE_32F_FAST_TF32 ||
-                               (compute_type == CUBLAS_COMPUTE_32F && handle->math == CUBLAS_TF32_TENSOR_OP_MATH));
-  return enqueue_product(handle, {"cublasGemmStridedBatchedEx",
-                                  ta,
+  if (alpha == nullptr || beta == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
+  const bool ta = transa == CUBLAS_OP_T, tb = transb == CUBLAS_OP_T;
+  const bool tf32 = a_type == CUDA_R_32F && compute_type == CUBLAS_COMPUTE_32F_FAST_TF32;
+  return enqueue_product(handle, {ta,
                                   tb,
                                   m,
                                   n,
@@ -260,29 +235,12 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                                   tf32});
 }
 
-cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m, int n,
-                            int k, const void* alpha, const void* a, cudaDataType a_type, int lda, const void* b,
-                            cudaDataType b_type, int ldb, const void* beta, void* c, cudaDataType c_type, int ldc,
-                            cublasComputeType_t compute_type, cublasGemmAlgo_t algorithm) {
-  return cublasGemmStridedBatchedEx(handle, transa, transb, m, n, k, alpha, a, a_type, lda, 0, b, b_type, ldb, 0, beta,
-                                    c, c_type, ldc, 0, 1, compute_type, algorithm);
-}
-
-cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m, int n,
-                              int k, const float* alpha, const float* a, int lda, const float* b, int ldb,
-                              const float* beta, float* c, int ldc) {
-  return cublasGemmEx(handle, transa, transb, m, n, k, alpha, a, CUDA_R_32F, lda, b, CUDA_R_32F, ldb, beta, c,
-                      CUDA_R_32F, ldc, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT);
-}
-
 const char* cublasGetStatusString(cublasStatus_t status) {
   switch (status) {
     case CUBLAS_STATUS_SUCCESS: return "CUBLAS_STATUS_SUCCESS";
     case CUBLAS_STATUS_NOT_INITIALIZED: return "CUBLAS_STATUS_NOT_INITIALIZED";
-    case CUBLAS_STATUS_ALLOC_FAILED: return "CUBLAS_STATUS_ALLOC_FAILED";
     case CUBLAS_STATUS_INVALID_VALUE: return "CUBLAS_STATUS_INVALID_VALUE";
     case CUBLAS_STATUS_EXECUTION_FAILED: return "CUBLAS_STATUS_EXECUTION_FAILED";
-    case CUBLAS_STATUS_INTERNAL_ERROR: return "CUBLAS_STATUS_INTERNAL_ERROR";
     case CUBLAS_STATUS_NOT_SUPPORTED: return "CUBLAS_STATUS_NOT_SUPPORTED";
   }
   return "unknown status";

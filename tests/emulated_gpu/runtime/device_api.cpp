@@ -1,10 +1,8 @@
 // Devices, versions, errors.
 #include <cstdio>
 #include <cstring>
-#include <utility>
 
 #include "fault.h"
-#include "grid.h"
 #include "memory.h"
 #include "stream.h"
 
@@ -12,9 +10,6 @@ using namespace emulated_gpu;
 
 static int device = 0;
 static cudaError_t last_error = cudaSuccess;
-
-static constexpr int multiprocessors = 2;
-static constexpr int capability_major = 9, capability_minor = 0;
 
 namespace emulated_gpu {
 
@@ -66,31 +61,9 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int number) {
   *properties = {};
   std::strcpy(properties->name, "emulated GPU");
   properties->totalGlobalMem = device_memory().capacity();
-  properties->sharedMemPerBlock = shared_bytes_of_any_kernel;
-  properties->sharedMemPerBlockOptin = shared_bytes_at_most;
-  properties->sharedMemPerMultiprocessor = shared_bytes_of_multiprocessor;
-  properties->warpSize = warpSize;
-  properties->maxThreadsPerBlock = threads_of_block_at_most;
-  properties->maxThreadsPerMultiProcessor = threads_of_multiprocessor;
-  properties->major = capability_major;
-  properties->minor = capability_minor;
-  properties->multiProcessorCount = multiprocessors;
-  properties->memoryPoolsSupported = 1;
+  properties->major = 9;
+  properties->multiProcessorCount = 2;
   return cudaSuccess;
-}
-
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int number) {
-  if (!exists(number)) return returned(cudaErrorInvalidDevice);
-  switch (attribute) {
-    case cudaDevAttrMaxThreadsPerBlock: *value = threads_of_block_at_most; return cudaSuccess;
-    case cudaDevAttrWarpSize: *value = warpSize; return cudaSuccess;
-    case cudaDevAttrMultiProcessorCount: *value = multiprocessors; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMajor: *value = capability_major; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMinor: *value = capability_minor; return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = shared_bytes_at_most; return cudaSuccess;
-    case cudaDevAttrMemoryPoolsSupported: *value = 1; return cudaSuccess;
-  }
-  return returned(cudaErrorInvalidValue);
 }
 
 cudaError_t cudaRuntimeGetVersion(int* version) {
@@ -98,32 +71,23 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return cudaSuccess;
 }
 
-cudaError_t cudaDriverGetVersion(int* version) { return cudaRuntimeGetVersion(version); }
-
 cudaError_t cudaGetLastError() {
   const cudaError_t error = last_error;
   last_error = cudaSuccess;
   return error;
 }
 
-cudaError_t cudaPeekAtLastError() { return last_error; }
-
-/// Names and texts are CUDA's own.
-static std::pair<const char*, const char*> name_and_text(cudaError_t error) {
+/// The texts are CUDA's own.
+const char* cudaGetErrorString(cudaError_t error) {
   switch (error) {
-    case cudaSuccess: return {"cudaSuccess", "no error"};
-    case cudaErrorInvalidValue: return {"cudaErrorInvalidValue", "invalid argument"};
-    case cudaErrorMemoryAllocation: return {"cudaErrorMemoryAllocation", "out of memory"};
-    case cudaErrorInvalidConfiguration: return {"cudaErrorInvalidConfiguration", "invalid configuration argument"};
-    case cudaErrorInvalidPitchValue: return {"cudaErrorInvalidPitchValue", "invalid pitch argument"};
-    case cudaErrorInvalidDeviceFunction: return {"cudaErrorInvalidDeviceFunction", "invalid device function"};
-    case cudaErrorNoDevice: return {"cudaErrorNoDevice", "no CUDA-capable device is detected"};
-    case cudaErrorInvalidDevice: return {"cudaErrorInvalidDevice", "invalid device ordinal"};
-    case cudaErrorInvalidResourceHandle: return {"cudaErrorInvalidResourceHandle", "invalid resource handle"};
-    case cudaErrorNotReady: return {"cudaErrorNotReady", "device not ready"};
+    case cudaSuccess: return "no error";
+    case cudaErrorInvalidValue: return "invalid argument";
+    case cudaErrorMemoryAllocation: return "out of memory";
+    case cudaErrorInvalidConfiguration: return "invalid configuration argument";
+    case cudaErrorNoDevice: return "no CUDA-capable device is detected";
+    case cudaErrorInvalidDevice: return "invalid device ordinal";
+    case cudaErrorInvalidResourceHandle: return "invalid resource handle";
+    case cudaErrorNotReady: return "device not ready";
   }
-  return {"unrecognized error code", "unrecognized error code"};
+  return "unrecognized error code";
 }
-
-const char* cudaGetErrorName(cudaError_t error) { return name_and_text(error).first; }
-const char* cudaGetErrorString(cudaError_t error) { return name_and_text(error).second; }

@@ -43,8 +43,6 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned int flags) {
   return cudaSuccess;
 }
 
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
-
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   if (events().erase(event) == 0) return returned(cudaErrorInvalidResourceHandle);
   delete event;
@@ -76,12 +74,6 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (!exists(event)) return returned(cudaErrorInvalidResourceHandle);
   return event->mark == nullptr || event->mark->reached() ? cudaSuccess : cudaErrorNotReady;
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  if (!exists(event)) return returned(cudaErrorInvalidResourceHandle);
-  if (const auto mark = event->mark) wait_until([&] { return mark->reached(); });
-  return cudaSuccess;
 }
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {

@@ -8,10 +8,7 @@
 namespace emulated_gpu {
 
 constexpr int threads_of_block_at_most = 1024;
-constexpr int threads_of_multiprocessor = 2048;
-constexpr int shared_bytes_of_any_kernel = 48 << 10;
-constexpr int shared_bytes_at_most = 227 << 10;  // for kernels that have asked for it
-constexpr int shared_bytes_of_multiprocessor = 228 << 10;
+constexpr size_t shared_bytes_of_block_at_most = 48 << 10;
 
 /// Runs all threads of the launch.
 void run_grid(const Launch& launch);

@@ -75,7 +75,7 @@ struct Access : Drain {
   Access() { device_memory().open(); }
 };
 
-/// Page-locked host memory, from cudaMallocHost: begin and size of each.
+/// Page-locked host memory, from cudaHostAlloc: begin and size of each.
 std::map<const char*, size_t>& pinned_memory();
 /// Whether `address` is in page-locked memory.
 bool is_pinned(const void* address);

@@ -72,10 +72,6 @@ cudaError_t cudaHostAlloc(void** address, size_t bytes, unsigned int) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMallocHost(void** address, size_t bytes, unsigned int flags) {
-  return cudaHostAlloc(address, bytes, flags);
-}
-
 cudaError_t cudaFreeHost(void* address) {
   if (address == nullptr) return cudaSuccess;
   if (pinned_memory().erase(static_cast<char*>(address)) == 0) return returned(cudaErrorInvalidValue);
@@ -92,30 +88,18 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 
 // ---- The pool of cudaMallocAsync: nothing is kept, so that stale pointers are noticed --------------------------------
 
-struct CUmemPoolHandle_st {
-  int device;
-  uint64_t release_threshold;
-};
+struct CUmemPoolHandle_st {};
 
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-  static auto& pools = *new std::map<int, CUmemPoolHandle_st>;
+  static CUmemPoolHandle_st of_every_device;
   if (pool == nullptr) return returned(cudaErrorInvalidValue);
   if (device < 0 || device >= device_count()) return returned(cudaErrorInvalidDevice);
-  *pool = &pools.try_emplace(device, CUmemPoolHandle_st{device, 0}).first->second;
+  *pool = &of_every_device;
   return cudaSuccess;
 }
 
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  if (pool == nullptr || attribute != cudaMemPoolAttrReleaseThreshold) return returned(cudaErrorInvalidValue);
-  pool->release_threshold = *static_cast<uint64_t*>(value);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  if (pool == nullptr || value == nullptr) return returned(cudaErrorInvalidValue);
-  *static_cast<uint64_t*>(value) =
-      attribute == cudaMemPoolAttrReleaseThreshold ? pool->release_threshold : device_memory().used(pool->device);
-  return cudaSuccess;
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr, void* value) {
+  return pool == nullptr || value == nullptr ? returned(cudaErrorInvalidValue) : cudaSuccess;
 }
 
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {

@@ -23,14 +23,8 @@ struct Type {
 
 Type type_of(ncclDataType_t type) {
   switch (type) {
-    case ncclInt8: return {1, MPI_INT8_T};
-    case ncclUint8: return {1, MPI_UINT8_T};
     case ncclInt32: return {4, MPI_INT32_T};
-    case ncclUint32: return {4, MPI_UINT32_T};
-    case ncclInt64: return {8, MPI_INT64_T};
-    case ncclUint64: return {8, MPI_UINT64_T};
     case ncclFloat32: return {4, MPI_FLOAT};
-    case ncclFloat64: return {8, MPI_DOUBLE};
     case ncclBfloat16: return {2, MPI_FLOAT};
     default: return {0, MPI_DATATYPE_NULL};
   }
@@ -39,9 +33,7 @@ Type type_of(ncclDataType_t type) {
 MPI_Op mpi_op(ncclRedOp_t op) {
   switch (op) {
     case ncclSum: return MPI_SUM;
-    case ncclProd: return MPI_PROD;
     case ncclMax: return MPI_MAX;
-    case ncclMin: return MPI_MIN;
     default: return MPI_OP_NULL;
   }
 }
@@ -214,7 +206,7 @@ ncclResult_t collect(Call call, ncclComm_t handle, cudaStream_t stream_handle) {
     return nccl_error(ncclInvalidArgument, text(call.name, ": the stream is not one of the communicator's device"));
   }
   if (type_of(call.type).bytes == 0) return nccl_error(ncclInvalidArgument, text(call.name, ": unknown type"));
-  if (std::max(call.count_from, call.count_to) * sizeof(double) > INT_MAX) {
+  if (std::max(call.count_from, call.count_to) * sizeof(float) > INT_MAX) {
     return nccl_error(ncclInvalidArgument, text(call.name, ": too many elements for the emulation"));
   }
   ++call.comm->enqueued;

@@ -269,10 +269,6 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* handle, int ranks, ncclUniqueId 
   return settled(*comm);
 }
 
-ncclResult_t ncclCommInitRank(ncclComm_t* handle, int ranks, ncclUniqueId id, int rank) {
-  return ncclCommInitRankConfig(handle, ranks, id, rank, nullptr);
-}
-
 ncclResult_t ncclCommSplit(ncclComm_t handle, int color, int key, ncclComm_t* part_handle, ncclConfig_t* config) {
   const Comm whole = find_comm(handle);
   if (whole == nullptr || part_handle == nullptr) return nccl_error(ncclInvalidArgument, "no such communicator");
@@ -335,32 +331,12 @@ ncclResult_t ncclCommAbort(ncclComm_t handle) {
   return ncclSuccess;
 }
 
-ncclResult_t ncclCommCount(const ncclComm_t handle, int* count) {
-  if (find_comm(handle) == nullptr) return nccl_error(ncclInvalidArgument, "no such communicator");
-  *count = handle->size;
-  return ncclSuccess;
-}
-
-ncclResult_t ncclCommUserRank(const ncclComm_t handle, int* rank) {
-  if (find_comm(handle) == nullptr) return nccl_error(ncclInvalidArgument, "no such communicator");
-  *rank = handle->rank;
-  return ncclSuccess;
-}
-
-ncclResult_t ncclCommCuDevice(const ncclComm_t handle, int* device) {
-  if (find_comm(handle) == nullptr) return nccl_error(ncclInvalidArgument, "no such communicator");
-  *device = handle->device;
-  return ncclSuccess;
-}
-
 const char* ncclGetLastError(ncclComm_t) { return last_error.c_str(); }
 
 const char* ncclGetErrorString(ncclResult_t result) {
   switch (result) {
     case ncclSuccess: return "no error";
-    case ncclUnhandledCudaError: return "unhandled cuda error";
     case ncclSystemError: return "unhandled system error";
-    case ncclInternalError: return "internal error";
     case ncclInvalidArgument: return "invalid argument";
     case ncclInvalidUsage: return "invalid usage";
     case ncclRemoteError: return "remote process exited or there was a network error";

@@ -13,7 +13,7 @@ namespace emulated_gpu {
 
 constexpr size_t guard = 64 << 10;
 constexpr size_t alignment = 16;
-constexpr size_t room = shared_bytes_of_multiprocessor;  // whole pages
+constexpr size_t room = shared_bytes_of_block_at_most;  // whole pages
 
 SharedMemory::SharedMemory() {
   void* pages = mmap(nullptr, guard + room + guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -37,22 +37,6 @@ const Stream& default_stream(int device) {
   return stream;
 }
 
-bool is_default(const Stream& stream) { return stream == default_stream(stream->device); }
-
-void enqueue_wait(const Stream& stream, const Stream& other) {
-  if (other->queue.empty()) return;
-  stream->queue.push_back([other, ticket = other->enqueued()] { return other->advance(ticket); });
-}
-
-/// The legacy default stream waits for all blocking streams, and they wait for it.
-void enqueue_legacy_order(const Stream& stream) {
-  if (stream->blocking) return enqueue_wait(stream, default_stream(stream->device));
-  if (!is_default(stream)) return;
-  for (const auto& [handle, other] : streams()) {
-    if (other->blocking && other->device == stream->device) enqueue_wait(stream, other);
-  }
-}
-
 }  // namespace
 
 Stream find_stream(cudaStream_t handle) {
@@ -61,10 +45,7 @@ Stream find_stream(cudaStream_t handle) {
   return found == streams().end() || found->second->destroyed ? nullptr : found->second;
 }
 
-void enqueue(const Stream& stream, Operation operation) {
-  enqueue_legacy_order(stream);
-  stream->queue.push_back(std::move(operation));
-}
+void enqueue(const Stream& stream, Operation operation) { stream->queue.push_back(std::move(operation)); }
 
 void enqueue_work(const Stream& stream, const char* call, std::function<void()> work) {
   enqueue(stream, [call, work = std::move(work)] {
@@ -113,19 +94,13 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
 }
 
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned int flags, int) {
-  if (stream == nullptr || (flags & ~1u) != 0) return returned(cudaErrorInvalidValue);
+  if (stream == nullptr || flags != cudaStreamNonBlocking) return returned(cudaErrorInvalidValue);
   report_leaks_at_exit();
-  auto made = std::make_shared<CUstream_st>(
-      CUstream_st{.device = current_device(), .blocking = flags != cudaStreamNonBlocking});
+  auto made = std::make_shared<CUstream_st>(CUstream_st{.device = current_device()});
   *stream = made.get();
   streams().emplace(made.get(), made);
   return cudaSuccess;
 }
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned int flags) {
-  return cudaStreamCreateWithPriority(stream, flags, 0);
-}
-cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
 
 cudaError_t cudaStreamDestroy(cudaStream_t handle) {
   const Stream stream = find_stream(handle);

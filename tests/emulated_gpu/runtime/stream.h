@@ -11,7 +11,6 @@ using Operation = std::function<bool()>;
 
 struct CUstream_st {
   int device = 0;
-  bool blocking = false;   // in order with the legacy default stream, as streams are that were made without a flag
   bool destroyed = false;  // by the program, which does not wait for the work that is left
   uint64_t completed = 0;  // operations, of all that were ever enqueued
   uint64_t enqueued() const { return completed + queue.size(); }

@@ -1,6 +1,5 @@
 // What a kernel can name on the device: its indices, barriers, shuffles, votes, atomics and a little mathematics.
 #pragma once
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -115,9 +114,6 @@ T __ldg(const T* address) {
   return *address;
 }
 
-inline void __threadfence() {}
-inline void __threadfence_block() {}
-
 namespace emulated_gpu {
 template <class T>
 T fetch_and_add(T* address, T value) {
@@ -145,5 +141,3 @@ inline long min(long a, long b) { return a < b ? a : b; }
 inline long max(long a, long b) { return a > b ? a : b; }
 inline float min(float a, float b) { return std::fmin(a, b); }
 inline float max(float a, float b) { return std::fmax(a, b); }
-inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
-inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
