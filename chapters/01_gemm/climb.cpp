@@ -53,7 +53,7 @@ std::vector<WrittenRung> written_rungs(const Backend& backend) {
 }
 
 std::vector<RoundedRung> rounded_rungs(const Backend& backend) {
-  if (!is_gpu(backend)) return {};
+  if (!backend.computes_in(DataType::bf16)) return {};  // nor in TF32: both came with one generation of GPUs
   constexpr double tf32_rounding = 0x1p-10, bf16_rounding = 0x1p-8;  // TF32's 10 bits may be cut off, not rounded
   return {{"the library, factors in TF32", "library_tf32_gflops", DataType::f32, true, 2 * tf32_rounding},
           {"the library, bf16", "library_bf16_gflops", DataType::bf16, false, 3 * bf16_rounding}};

@@ -24,8 +24,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (bytes == 0) return cudaSuccess;
   const bool from_device = kind != cudaMemcpyHostToDevice, to_device = kind != cudaMemcpyDeviceToHost;
   if (!lies_in(to_device, to, bytes) || !lies_in(from_device, from, bytes)) return returned(cudaErrorInvalidValue);
-  enqueue_work(stream, "cudaMemcpyAsync",
-               [=] { std::memmove(to, from, bytes); });  // pageable memory, too, is read then
+  // Pageable memory, too, is read only when the stream gets there.
+  enqueue_work(stream, "cudaMemcpyAsync", [=] { std::memmove(to, from, bytes); });
   if (!to_device && !is_pinned(to)) wait_for(stream);
   return cudaSuccess;
 }
