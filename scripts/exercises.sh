@@ -184,9 +184,8 @@ try() {
 }
 
 run_exercise() {
-  mpi_environment "$2"
-  OMP_NUM_THREADS=1 timeout --foreground --kill-after=2 "$exercise_limit" "${mpirun[@]}" -q -n "$2" \
-    "$build/exercises/exercise_${1/./_}" </dev/null 2>&1
+  OMP_NUM_THREADS=1 timeout --foreground --kill-after=2 "$exercise_limit" "$mpirun" "$2" \
+    "$build/exercises/exercise_${1/./_}" 2>&1
 }
 
 on_ranks() { ranks_text "$*" | sed -E 's/ ([0-9])/, \1/g; s/, ([0-9]+ ranks)/ and \1/'; }   # "1, 2 and 3 ranks"

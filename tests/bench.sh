@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$learning" ] || [ -r "$learning" ] || { echo "bench: --learning $learning: there is no such file" >&2; exit 2; }
 mkdir -p "$out"
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 SHARD_DEVICE=cpu
+export SHARD_DEVICE=cpu OMPI_MCA_mpi_yield_when_idle=0
 
 # measure NAME RANKS THREADS PROGRAM ARGS…: runs it, keeps output and results in build/bench/NAME.{txt,json}
 measure() {
@@ -24,7 +24,7 @@ measure() {
   echo "  running $program ($name) …" >&2
   # a rank that is alone is started without mpirun, which would bind it to one core
   local start=()
-  [ "$ranks" = 1 ] || start=(mpirun -q --oversubscribe --bind-to core -n "$ranks")
+  [ "$ranks" = 1 ] || start=("$root/scripts/mpirun.sh" "$ranks" --bind-to core)
   OMP_NUM_THREADS=$threads timeout 900 "${start[@]}" "$bin/$program" --json "$out/$name.json" "$@" > "$out/$name.txt" ||
     { echo "bench: $program failed; its output is in $out/$name.txt" >&2; exit 1; }
 }

@@ -39,10 +39,8 @@ shift
 exec nsenter --target $second --net --uts sh -c "\$*"
 END
 chmod +x "$base/agent"
-unset OMPI_MCA_plm
-one=("${mpirun[@]}")
 # shellcheck disable=SC2054  # commas belong to mpirun's lists
-two=("${mpirun[@]}" --host shard-one:2,shard-two:2 --mca plm_rsh_agent "$base/agent" --mca btl tcp,self,vader
+two=(--host shard-one:2,shard-two:2 --mca plm_rsh_agent "$base/agent" --mca btl tcp,self,vader
   --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24)
 
 # sent: bytes that have left this host through the cable.
@@ -51,10 +49,9 @@ sent() { cat /sys/class/net/cable/statistics/tx_bytes; }
 # ---- The same losses ------------------------------------------------------------------------------------------------
 
 # across NAME BY ARGS…: on both hosts, ranks placed by slot (neighbours share a host) or by node (they do not).
-across() { mpirun=("${two[@]}" --map-by "$2"); train "$1" 4 --tp 2 --dp 2 "${@:3}"; ends_with "$1" 0; }
+across() { local placed=("${two[@]}" --map-by "$2"); train "$1" 4 --tp 2 --dp 2 "${@:3}"; ends_with "$1" 0; }
 
 mount -t sysfs none /sys 2>/dev/null || true   # of this host: it counts the bytes of its own cable
-mpirun=("${one[@]}")
 train one 4 --tp 2 --dp 2 --steps 8
 ends_with one 0
 before=$(sent)

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -17,6 +18,43 @@
 #include "common/mpi/status_board.h"
 
 namespace shard {
+namespace {
+
+/// How many processes were started together, by what scripts/mpirun.sh or their launcher says: the mpirun of Open MPI,
+/// that of MPICH and others, srun. And which this one is, as far as that is known.
+struct Launch {
+  int processes = 1, number = 0;
+};
+
+Launch launch() {
+  constexpr const char* variables[][2] = {{"SHARD_RANKS", "OMPI_COMM_WORLD_RANK"},
+                                          {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+                                          {"PMI_SIZE", "PMI_RANK"},
+                                          {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
+  for (const auto& [processes, number] : variables) {
+    if (std::getenv(processes) == nullptr) continue;
+    return {std::atoi(std::getenv(processes)), std::getenv(number) == nullptr ? 0 : std::atoi(std::getenv(number))};
+  }
+  return {};
+}
+
+/// Under another MPI's launcher each process would be a rank of its own, all of whose checks hold.
+void require_partners() {
+  const Launch started = launch();
+  if (started.processes <= 1) return;
+  constexpr int until_the_first_has_spoken = 200000;  // microseconds: the launcher may end all when one has ended
+  if (started.number == 0) {
+    std::cerr << text(program_invocation_short_name, ": ", started.processes, " processes were started together, but ",
+                      MpiSession::library(), ", with which they are linked, makes each a rank of its own: start them ",
+                      "with its mpirun, as ./learn run does, or with srun --mpi=pmix\n");
+  } else {
+    usleep(until_the_first_has_spoken);
+  }
+  MPI_Finalize();
+  std::exit(2);
+}
+
+}  // namespace
 
 MpiSession::MpiSession() {
   // Open MPI's single-copy transfer between processes of a node is 2 to 4 times slower than its copy through shared
@@ -27,6 +65,7 @@ MpiSession::MpiSession() {
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
+  if (size_ == 1) require_partners();
   MPI_Comm node = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
             "MPI_Comm_split_type");

@@ -16,7 +16,6 @@ attempt() {
   local started
   started=$(microseconds) status=0
   timeout --kill-after=5 60 "$here/../mpirun.sh" "$1" "$bin/$2" "${@:3}" >"$work/out" 2>"$work/err" || status=$?
-  sed -i '/^\[warn\] Epoll /d' "$work/err"   # mpirun's own, now and then, when a rank has ended
   seconds=$((($(microseconds) - started) / 1000000))
   runs=$((runs + 1))
 }

@@ -9,7 +9,7 @@ runner() {
   local expected said
   expected=$(sort)
   attempt "$2" runner_test "--test-case=$1"
-  said=$(cat "$work/out" "$work/err" | sed -E 's|/.*/([a-z_]+\.cpp):[0-9]+|\1|' | sort)
+  said=$(cat "$work/out" "$work/err" | sed -E "s|[^ ]*/([a-z_]+\.cpp):[0-9]+|\1|" | sort)
   [[ $said == "$expected" ]] || wrong "'$1' on $2 ranks says something else than"$'\n'"$expected"
   [[ $status == "$3" ]] || wrong "'$1' on $2 ranks: exit status $3 was expected"
   ((seconds <= 5)) || wrong "'$1' on $2 ranks took too long"

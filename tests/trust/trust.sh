@@ -3,8 +3,7 @@
 # shellcheck shell=bash
 set -euo pipefail
 export OMP_NUM_THREADS=1 LC_ALL=C.UTF-8 TERM=dumb
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
-command -v ssh >/dev/null || export OMPI_MCA_plm=isolated   # one machine needs no ssh
+export OMPI_MCA_mpi_yield_when_idle=1
 program=$(cd "${1:?the folder of the programs, as in build/bin}" && pwd)/10_tensor_and_data_parallel
 base=$(mktemp -d)
 work="$base/a folder"
@@ -47,7 +46,8 @@ quick=(--sample 0 --check-steps 0 --curve "$work/loss.svg")
 # A run that only a signal ends. Its learning rate is steady, so that a run of any length takes the same first steps.
 steady=(--warmup 0 --learning-rate 0.001 --min-learning-rate 0.001)
 endless=("${steady[@]}" --steps 1000000)
-mpirun=("${MPIEXEC:-mpirun}" --oversubscribe --bind-to none -q)   # as ./learn run starts it
+mpirun=("$(dirname "${BASH_SOURCE[0]}")/../../scripts/mpirun.sh")   # as ./learn run starts it
+placed=()   # options of mpirun
 
 # train NAME RANKS ARGS…: output in $work/NAME.out and .err, losses in $work/NAME.json, exit status in $status. The model
 # is the checkpoint's where there is one, else the small one.
@@ -57,9 +57,8 @@ train() {
   shift 2
   [[ " $* " != *' --resume '* ]] || size=(--data "$data")
   status=0
-  timeout --kill-after=5 "${limit:-120}" "${mpirun[@]}" -n "$ranks" "$program" "${size[@]}" "${quick[@]}" \
-    --json "$work/$name.json" "$@" >"$work/$name.out" 2>"$work/$name.err" </dev/null || status=$?
-  sed -i '/^\[warn\] Epoll /d' "$work/$name.err"   # mpirun's own, now and then, when a rank has ended
+  timeout --kill-after=5 "${limit:-120}" "${mpirun[@]}" "$ranks" "${placed[@]}" "$program" "${size[@]}" "${quick[@]}" \
+    --json "$work/$name.json" "$@" >"$work/$name.out" 2>"$work/$name.err" || status=$?
 }
 
 # start NAME RANKS ARGS…: the same in the background; $started is its process.
@@ -136,5 +135,5 @@ process_of() {
   done
   return 1
 }
-mpirun_of_test() { pgrep -f -- "^${mpirun[0]} .*$base"; }
+mpirun_of_test() { pgrep -f -- "^[^ ]*(mpirun|mpiexec|prterun)[^ ]* .*$base"; }
 none_left() { [[ -z $(processes) ]]; }

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# mpirun.sh RANKS [OPTIONS OF mpirun] PROGRAM ARGS…: starts a program on several ranks. The one place that
+# knows how Open MPI 4 and 5 are started. It ends as mpirun ends, hands signals on to it, and shows what it
+# says, but for its notices that the program has failed: the program has said what is wrong.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+
+fail() { printf 'mpirun.sh: %s\n' "$*" >&2; exit 1; }
+
+# That of the Open MPI which the programs are linked with: another MPI's may come first in PATH.
+find_mpirun() {
+  local cache=$root/build/CMakeCache.txt
+  mpirun=${MPIEXEC:-$(sed -n 's/^MPIEXEC_EXECUTABLE:FILEPATH=//p' "$cache" 2>/dev/null || true)}
+  mpirun=$(command -v "${mpirun:-mpirun}") || fail "there is no ${mpirun:-mpirun}: install Open MPI (openmpi-bin)"
+}
+
+# Open MPI keeps some kilobytes there, and would wait for ever where it cannot.
+check_temporary_folder() {
+  local folder=${TMPDIR:-${TEMP:-${TMP:-/tmp}}} free
+  [[ -d $folder && -w $folder && -x $folder ]] ||
+    fail "Open MPI cannot write in the temporary folder $folder: name another with TMPDIR=FOLDER"
+  free=$(df --output=avail --block-size=1K -- "$folder" | tail -n 1)
+  ((free >= 256)) || fail "Open MPI needs 256 KB in the temporary folder $folder, where $free KB are free:" \
+    'name another with TMPDIR=FOLDER'
+}
+
+# What the user has set stays.
+setting() { export "$1=${!1-$2}"; }
+make_settings() {
+  export SHARD_RANKS=$ranks   # the program compares
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1   # in a container the user is root
+  setting OMPI_MCA_mpi_yield_when_idle $((ranks > $(nproc)))   # who waits gives its core to the others
+  setting OMPI_MCA_regx naive   # else Open MPI 4 refuses host names with an underscore
+  setting PMIX_MCA_gds hash     # what ranks say to each other at the start: not in a file of 8 MB
+  command -v ssh >/dev/null || setting OMPI_MCA_plm isolated   # one machine needs no ssh
+}
+
+# Leaves out the notices, which are paragraphs between two lines of dashes, and what libevent says of them.
+without_notices() {
+  local notice='Primary job +terminated normally|MPI_ABORT was invoked on rank'
+  notice+='|[a-z.]+ (detected that one or more processes exited|noticed that process rank|has exited due to)'
+  trap '' HUP INT TERM USR1 USR2   # it ends when all have ended that can speak
+  exec sed -u -E "
+    s/\x00//g
+    /^\[warn\] Epoll |ORTE_ERROR_LOG: .*show_help\.c|sent help message .*mpi-abort$/d
+    /Set MCA parameter .*_help_aggregate\" to 0 to see all help/d
+    /^-{74}$/{
+      N
+      /\n($notice)/!{P; D}
+      :more
+      N
+      /\n-{74}$/!b more
+      d
+    }" >&2
+}
+
+ranks=${1:?how many ranks}
+shift
+options=(--oversubscribe -n "$ranks")   # more ranks than cores are welcome,
+[[ " $* " == *' --bind-to '* ]] || options+=(--bind-to none)   # and the threads of each may use every core
+find_mpirun
+check_temporary_folder
+make_settings
+set -m   # in a process group of its own: a Ctrl-C reaches mpirun once, from here
+exec {speaks}> >(without_notices)
+filter=$!
+setpriv --pdeathsig KILL "$mpirun" "${options[@]}" "$@" </dev/null 2>&$speaks {speaks}>&- &
+launched=$!
+set +m
+exec {speaks}>&-
+for signal in HUP INT TERM USR1 USR2; do
+  # shellcheck disable=SC2064  # of now
+  trap "signalled=true; kill -$signal $launched 2>/dev/null" $signal
+done
+signalled=true
+while $signalled; do
+  signalled=false status=0
+  wait $launched || status=$?
+done
+wait $filter || true
+exit "$status"
