@@ -9,19 +9,31 @@ fail() { printf 'mpirun.sh: %s\n' "$*" >&2; exit 1; }
 
 # That of the Open MPI which the programs are linked with: another MPI's may come first in PATH.
 find_mpirun() {
-  local cache=$root/build/CMakeCache.txt
-  mpirun=${MPIEXEC:-$(sed -n 's/^MPIEXEC_EXECUTABLE:FILEPATH=//p' "$cache" 2>/dev/null || true)}
-  mpirun=$(command -v "${mpirun:-mpirun}") || fail "there is no ${mpirun:-mpirun}: install Open MPI (openmpi-bin)"
+  local cache=$root/build/CMakeCache.txt name
+  name=${MPIEXEC:-$(sed -n 's/^MPIEXEC_EXECUTABLE:FILEPATH=//p' "$cache" 2>/dev/null || true)}
+  name=${name:-mpirun}
+  mpirun=$(command -v "$name") || fail "there is no $name: install Open MPI (openmpi-bin)"
 }
 
-# Open MPI keeps some kilobytes there, and would wait for ever where it cannot.
+free_in() { echo $((10#0$(df --output=avail --block-size=1K -- "$1" 2>/dev/null | tail -n 1 | tr -dc 0-9))); }
+
+# Open MPI keeps some kilobytes there, and may wait for ever where it cannot.
 check_temporary_folder() {
-  local folder=${TMPDIR:-${TEMP:-${TMP:-/tmp}}} free
-  [[ -d $folder && -w $folder && -x $folder ]] ||
-    fail "Open MPI cannot write in the temporary folder $folder: name another with TMPDIR=FOLDER"
-  free=$(df --output=avail --block-size=1K -- "$folder" | tail -n 1)
-  ((free >= 256)) || fail "Open MPI needs 256 KB in the temporary folder $folder, where $free KB are free:" \
-    'name another with TMPDIR=FOLDER'
+  [[ -d $temporary && -w $temporary && -x $temporary ]] ||
+    fail "Open MPI cannot write in the temporary folder $temporary: name another with TMPDIR=FOLDER"
+  (($(free_in "$temporary") >= 256)) ||
+    fail "Open MPI needs 256 KB in the temporary folder $temporary, which is full: name another with TMPDIR=FOLDER"
+}
+
+# Through it the ranks of a machine talk. Where a container has too little of it, a file does.
+find_shared_memory() {
+  local needed=$((ranks * 5 * 1024))
+  (($(free_in /dev/shm) < needed)) || return 0
+  (($(free_in "$temporary") >= needed)) ||
+    fail "$ranks ranks need $((needed / 1024)) MB, and neither /dev/shm nor the temporary folder $temporary has" \
+      'them: name another with TMPDIR=FOLDER, or give a container more with --shm-size'
+  setting OMPI_MCA_btl_vader_backing_directory "$temporary"
+  setting OMPI_MCA_osc_sm_backing_directory "$temporary"
 }
 
 # What the user has set stays.
@@ -58,8 +70,10 @@ ranks=${1:?how many ranks}
 shift
 options=(--oversubscribe -n "$ranks")   # more ranks than cores are welcome,
 [[ " $* " == *' --bind-to '* ]] || options+=(--bind-to none)   # and the threads of each may use every core
+temporary=${TMPDIR:-${TEMP:-${TMP:-/tmp}}}
 find_mpirun
 check_temporary_folder
+find_shared_memory
 make_settings
 set -m   # in a process group of its own: a Ctrl-C reaches mpirun once, from here
 exec {speaks}> >(without_notices)

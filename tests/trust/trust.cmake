@@ -13,6 +13,10 @@ foreach(case resume interrupted killed stopped disk refused hugging_face tidy)
   add_trust_test(trust.${case} LABEL faults SECONDS 600 COMMAND ${here}/${case}.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
 set_property(TEST faults.runner faults.ranks faults.bad_input APPEND PROPERTY LABELS faults)
+add_trust_test(trust.launcher LABEL faults SECONDS 120
+               COMMAND ${here}/launcher.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+add_trust_test(trust.launcher_machine LABEL faults SECONDS 120
+               COMMAND ${here}/launcher.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} machine)
 
 add_trust_test(trust.two_hosts LABEL hosts SECONDS 300
                COMMAND ${here}/../two_hosts.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
