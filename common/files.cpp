@@ -1,5 +1,7 @@
 #include "common/files.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 #include "common/communicator.h"
@@ -23,6 +25,13 @@ std::string read_file(const fs::path& file, int64_t most) {
   in.read(content.data(), bytes);
   require_usage(in.gcount() == bytes, file.string(), " cannot be read after byte ", in.gcount(), " of ", bytes);
   return content;
+}
+
+void write_file(const std::string& option, const std::string& file, const std::string& content) {
+  errno = EIO;
+  std::ofstream out(file, std::ios::binary);
+  out << content << std::flush;
+  require(out.good(), option, " ", file, ": the file cannot be written: ", std::strerror(errno));
 }
 
 void require_writable(Communicator& world, const std::string& option, const std::string& file) {

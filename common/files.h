@@ -12,6 +12,10 @@ class Communicator;
 /// never end), or has more than `most` bytes.
 std::string read_file(const std::filesystem::path& file, int64_t most = int64_t{1} << 40);
 
+/// Writes `content` to the file that `option` names. Throws Error, with the reason, when it does not fit or cannot be
+/// written.
+void write_file(const std::string& option, const std::string& file, const std::string& content);
+
 /// Throws UsageError on every rank, naming `option`, when rank 0 cannot write to `file`. An empty name is no file.
 /// Collective.
 void require_writable(Communicator& world, const std::string& option, const std::string& file);

@@ -2,10 +2,10 @@
 
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "common/files.h"
 #include "common/runtime.h"
 #include "common/svg.h"
 
@@ -152,19 +152,15 @@ void Report::write_json() const {
     checks.push_back(
         {{"name", check.name}, {"error", check.error}, {"tolerance", check.tolerance}, {"pass", check.pass}});
   }
-  const std::string& file = runtime_.options().json;
-  std::ofstream out(file);
-  out << nlohmann::json{{"chapter", runtime_.options().name()},
-                        {"device", runtime_.backend().description()},
-                        {"ranks", runtime_.world().size()},
-                        {"tp", tp_},
-                        {"dp", dp_},
-                        {"checks", checks},
-                        {"ledger", json_->ledger},
-                        {"results", json_->results}}
-             .dump(2)
-      << "\n";
-  require_usage(out.good(), "--json ", file, ": the file cannot be written");
+  const nlohmann::json all{{"chapter", runtime_.options().name()},
+                           {"device", runtime_.backend().description()},
+                           {"ranks", runtime_.world().size()},
+                           {"tp", tp_},
+                           {"dp", dp_},
+                           {"checks", checks},
+                           {"ledger", json_->ledger},
+                           {"results", json_->results}};
+  write_file("--json", runtime_.options().json, all.dump(2) + "\n");
 }
 
 }  // namespace shard

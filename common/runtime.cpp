@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "common/files.h"
+#include "common/process.h"
 #include "common/trace_picture.h"
 
 namespace shard {
@@ -49,9 +50,18 @@ std::string Runtime::description() const {
 }
 
 int run(Options& options, int argc, char** argv, const std::function<void(Runtime&, Report&)>& body) {
+  keep_standard_streams();
+  try {
+    allow_open_files();
+  } catch (const UsageError& error) {
+    if (MpiSession::is_first()) std::cerr << text(options.name(), ": ", error.what(), "\n");
+    return 2;
+  }
   MpiSession session;
   try {
-    return run_in(session, options, argc, argv, body);
+    const int status = run_in(session, options, argc, argv, body);
+    require_printed();
+    return status;
   } catch (const UsageError& error) {
     // Bad usage is the same on every rank, and rank 0 speaks for all; a rank that is alone with it speaks itself.
     if (session.rank() == 0 || !session.rank_0_leaves_too())
@@ -59,6 +69,7 @@ int run(Options& options, int argc, char** argv, const std::function<void(Runtim
     return 2;
   } catch (const std::exception& error) {
     std::cerr << text("rank ", session.rank(), ": ", error.what(), "\n") << std::flush;
+    if (session.size() == 1) return 1;  // nobody to end; MPI_Abort would add a paragraph of its own
     session.abort(1);
   }
 }

@@ -1,10 +1,10 @@
 #include "common/svg.h"
 
 #include <cmath>
-#include <fstream>
 #include <sstream>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/report.h"
 
 namespace shard {
@@ -185,11 +185,6 @@ std::string Svg::str() const {
          "<rect class=\"paper\" width=\"100%\" height=\"100%\" rx=\"8\" fill=\"none\"/>\n" + body_ + "</svg>\n";
 }
 
-void Svg::write(const std::string& option, const std::string& file) const {
-  const std::string picture = str();
-  std::ofstream out(file);
-  out << picture << std::flush;
-  require_usage(out.good(), option, " ", file, ": the file cannot be written");
-}
+void Svg::write(const std::string& option, const std::string& file) const { write_file(option, file, str()); }
 
 }  // namespace shard

@@ -1,12 +1,12 @@
 #include "common/trace.h"
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "common/backend.h"
 #include "common/clock.h"
 #include "common/communicator.h"
+#include "common/files.h"
 
 namespace shard {
 namespace {
@@ -119,9 +119,7 @@ void write_trace(Communicator& world, const std::string& file) {
     }
     ++rank;
   }
-  std::ofstream out(file);
-  out << nlohmann::json{{"traceEvents", std::move(events)}} << "\n";
-  require_usage(out.good(), "--trace ", file, ": the file cannot be written");
+  write_file("--trace", file, nlohmann::json{{"traceEvents", std::move(events)}}.dump() + "\n");
 }
 
 }  // namespace shard

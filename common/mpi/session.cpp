@@ -4,9 +4,12 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 #include <iostream>
 #include <numeric>
 #include <set>
@@ -54,6 +57,16 @@ void require_partners() {
   std::exit(2);
 }
 
+/// The cores of this machine, or as many of them as the container's quota grants ("200000 100000": microseconds of all
+/// cores in each period; "max 100000": all).
+int cores_of_machine() {
+  const auto online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota = 0, period = 0;
+  if (!(file >> quota >> period) || quota <= 0 || period <= 0) return online;
+  return static_cast<int>(std::min<double>(online, std::ceil(quota / period)));
+}
+
 }  // namespace
 
 MpiSession::MpiSession() {
@@ -97,15 +110,20 @@ MpiSession::~MpiSession() {
 
 bool MpiSession::is_under_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr; }
 
+bool MpiSession::is_first() {
+  const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+  if (rank == nullptr) rank = std::getenv("PMIX_RANK");  // under srun
+  return rank == nullptr || std::string(rank) == "0";
+}
+
 int MpiSession::threads_per_rank() const {
   const char* wanted = std::getenv("OMP_NUM_THREADS");
   if (wanted != nullptr && std::atoi(wanted) > 0) return std::atoi(wanted);
   cpu_set_t mask;
   CPU_ZERO(&mask);
   const int allowed = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
-  const int online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   // mpirun may have bound each rank to cores of its own, or none: the ranks of a node share what is there either way
-  return std::max(1, std::min(allowed, online / ranks_on_node_));
+  return std::max(1, std::min(allowed, cores_of_machine() / ranks_on_node_));
 }
 
 std::string MpiSession::library() {

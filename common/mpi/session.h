@@ -31,6 +31,7 @@ class MpiSession {
   int threads_per_rank() const;
   /// Whether mpirun has started this process; otherwise it is a rank of its own.
   static bool is_under_mpirun();
+  static bool is_first();        // whether this is rank 0, told before MPI has started
   static std::string library();  // "Open MPI 4.1.4"
 
   void configure(double timeout, bool check_collectives) { settings_ = {timeout, check_collectives}; }
