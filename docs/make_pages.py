@@ -133,7 +133,7 @@ class Site:
 
     def sources(self, chapter):
         label, folder = chapter_label(chapter), ROOT / "chapters" / chapter
-        files = sorted(folder.glob("*.*"), key=lambda file: (file.name == "main.cpp", file.stem, file.suffix != ".h"))
+        files = sorted(folder.glob("[a-z0-9]*.*"), key=lambda file: (file.name == "main.cpp", file.stem, file.suffix != ".h"))
         text = f"# The sources of chapter {chapter[:2]} {{#{label}_sources}}\n\n[Back to the chapter](@ref {label}).\n"
         for file in files:
             if file.suffix in (".cpp", ".h", ".cu"):
@@ -289,7 +289,7 @@ def with_links(text, file):
 
 def check_topics():
     """A header that belongs to no topic would be missing in the site."""
-    headers = {header.stem for header in (ROOT / "common").glob("*.h")}
+    headers = {header.stem for header in (ROOT / "common").glob("[a-z0-9]*.h")}
     if headers != set(TOPIC_OF):
         sys.exit(f"make_pages: {', '.join(sorted(headers ^ set(TOPIC_OF)))}: docs/filter_header.py must list the headers "
                  "of common/ by topic, each once")

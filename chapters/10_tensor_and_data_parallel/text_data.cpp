@@ -85,15 +85,20 @@ std::string CharacterTokenizer::decode(const std::vector<int32_t>& tokens) const
   return out;
 }
 
-/// All texts below common/ and chapters/, in the order of their paths.
+/// All texts below common/ and chapters/, in the order of their paths. Editors and macOS keep files of their own beside
+/// them, as .#x.cpp and ._x.cpp.
 static std::string own_text() {
   std::vector<std::filesystem::path> files;
-  const std::filesystem::path root = SHARD_SOURCE_DIR;
+  std::error_code missing;
   for (const char* folder : {"common", "chapters"}) {
-    if (!std::filesystem::is_directory(root / folder)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
-      const std::string ending = entry.path().extension();
-      if (ending == ".md" || ending == ".h" || ending == ".cpp") files.push_back(entry.path());
+    auto entry = std::filesystem::recursive_directory_iterator(SHARD_SOURCE_DIR "/" + std::string(folder), missing);
+    for (; entry != std::filesystem::end(entry); entry.increment(missing)) {
+      const std::string ending = entry->path().extension();
+      if (entry->path().filename().string().starts_with('.')) {
+        entry.disable_recursion_pending();
+      } else if (entry->is_regular_file(missing) && (ending == ".md" || ending == ".h" || ending == ".cpp")) {
+        files.push_back(entry->path());
+      }
     }
   }
   std::sort(files.begin(), files.end());

@@ -1,7 +1,8 @@
 # The GPU library: libshard_cuda.so, from common/cuda, common/nccl and the chapters' own kernels. It is built where the
 # CUDA Toolkit is found; the programs load it where a GPU is found.
 set(SHARD_CUDA AUTO CACHE STRING "Build for CUDA: ON, OFF, or AUTO where nvcc, cuBLAS and NCCL are found")
-file(GLOB gpu_sources CONFIGURE_DEPENDS common/cuda/*.cpp common/cuda/*.cu common/nccl/*.cpp chapters/*/*.cu
+file(GLOB gpu_sources CONFIGURE_DEPENDS common/cuda/[a-z0-9]*.cpp common/cuda/[a-z0-9]*.cu
+     common/nccl/[a-z0-9]*.cpp chapters/[0-9]*/[a-z0-9]*.cu
      tests/gpu_bare.cpp)  # cuBLAS alone, which tests/gpu_bench.cpp compares with
 
 function(find_cuda)  # sets SHARD_NVCC, SHARD_NCCL and SHARD_NCCL_HEADERS, or leaves them false

@@ -12,7 +12,7 @@ OTHERS = {"There are not enough slots available", "mpirun has detected an attemp
 
 def spoken():
     """All string literals of the sources, one after the other, without what joins them."""
-    files = [file for folder in ("common", "chapters") for file in (ROOT / folder).rglob("*.cpp")]
+    files = [file for folder in ("common", "chapters") for file in (ROOT / folder).rglob("[a-z0-9]*.cpp")]
     literals = [re.findall(r'"((?:[^"\\]|\\.)*)"', file.read_text(encoding="utf-8")) for file in files]
     return "\n".join("".join(parts) for parts in literals)
 
