@@ -78,14 +78,14 @@ stub_in_git() {
   return 1
 }
 
-# At every start: without git, a copy of each stub before it is edited.
+# At every start: without git, a copy of each stub before it is edited, where one can be written.
 keep_stubs() {
   local id
   ! git -C "$root" cat-file -e HEAD:./exercises/CMakeLists.txt 2>/dev/null || return 0
   for id in $(exercises); do
     [[ ! -e $state/stubs/$id.cpp ]] || continue
     if grep -qF 'todo("' "$(answer_of "$id")"; then
-      mkdir -p "$state/stubs" && cp "$(answer_of "$id")" "$state/stubs/$id.cpp"
+      mkdir -p "$state/stubs" && cp "$(answer_of "$id")" "$state/stubs/$id.cpp" || return 0
     fi
   done 2>/dev/null
 }
@@ -142,7 +142,7 @@ all_solved() { echo 'Every exercise is solved. ./learn list shows them.'; exit 0
 check_one() {
   local file sum started
   file=$(answer_of "$1") started=$(microseconds)
-  printf '\n%s%s  %s%s\n      %s\n\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" "$(shown "$file")"
+  printf '\n%s%s  %s%s\n      %s\n\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" "$(shown "$file")" || exit 1
   [[ -f $file ]] || { echo "The file is missing: ./learn reset $1 brings the stub back."; return 1; }
   sum=$(checksum "$file")
   build_exercise "$1" "$sum" || { explain_build "$1"; what_now "$1"; return 1; }
@@ -298,7 +298,7 @@ solution() {
   [[ -z $green ]] || colour=always
   # All lines in one hunk, without the task in the opening comment.
   diff -U 999 --color=$colour --label "yours: $(shown "$yours")" --label "solution: $(shown "$theirs")" \
-    <(code_of "$yours") <(code_of "$theirs") | sed '/^[^ ]*@@ /d' || true
+    <(code_of "$yours") <(code_of "$theirs") | sed '/^[^ ]*@@ /d' || ((PIPESTATUS[1] == 0))
 }
 
 code_of() { awk '!/^\/\// { code = 1 } code' "$1" 2>/dev/null || true; }
@@ -309,7 +309,7 @@ reset() {
   id=$(exercise_named "$1")
   file=$(answer_of "$id")
   backup=$state/backup/$id-$(date +%Y-%m-%d-%H%M%S).${file##*.}
-  mkdir -p "$state/backup" || fail "cannot write in $(shown "$state")"
+  mkdir -p "$state/backup" 2>/dev/null || fail "cannot write in $(shown "$state")"
   stub_in_git "$id" >"$stub" || cp "$state/stubs/$id.cpp" "$stub" 2>/dev/null ||
     fail "neither git nor .learn/stubs has the stub of $id; nothing was changed"
   if cmp -s "$stub" "$file"; then rm "$stub"; echo "$(shown "$file") is the stub already."; return; fi

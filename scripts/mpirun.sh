@@ -4,6 +4,8 @@
 # says, but for its notices that the program has failed: the program has said what is wrong.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=scripts/cores.sh
+source "$root/scripts/cores.sh"
 
 fail() { printf 'mpirun.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -41,7 +43,7 @@ setting() { export "$1=${!1-$2}"; }
 make_settings() {
   export SHARD_RANKS=$ranks   # the program compares
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1   # in a container the user is root
-  setting OMPI_MCA_mpi_yield_when_idle $((ranks > $(nproc)))   # who waits gives its core to the others
+  setting OMPI_MCA_mpi_yield_when_idle $((ranks > $(cores)))   # who waits gives its core to the others
   setting OMPI_MCA_regx naive   # else Open MPI 4 refuses host names with an underscore
   setting PMIX_MCA_gds hash     # what ranks say to each other at the start: not in a file of 8 MB
   command -v ssh >/dev/null || setting OMPI_MCA_plm isolated   # one machine needs no ssh

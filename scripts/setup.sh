@@ -11,8 +11,8 @@ set_up() { attempt "$@" || show_errors 'the build failed'; }
 # attempt TARGET…: the same, but false where they do not compile; $log says why.
 attempt() {
   local rc=0
-  mkdir -p "$results" 2>/dev/null || true
-  [[ -w $build && -w $results ]] || fail "cannot write in $(shown "$build"): does it belong to another user?"
+  allow_files 4
+  check_place
   lock_build
   : >"$log"
   install_packages
@@ -21,6 +21,31 @@ attempt() {
   compile "$@" || rc=$?
   exec {lock}>&-
   return $rc
+}
+
+# allow_files RANKS: as many open files as mpirun needs for so many ranks (with fewer it may wait forever).
+allow_files() {
+  local most needed=$((32 + 8 * $1))
+  [[ $(ulimit -S -n) != unlimited ]] || return 0
+  most=$(ulimit -H -n)
+  [[ $most != unlimited && $most -lt $((needed + 1024)) ]] || most=$((needed + 1024))
+  (($(ulimit -S -n) >= most)) || ulimit -S -n "$most"
+  ((most >= needed)) ||
+    fail "only $most files may be open at once here (ulimit -n), and $(ranks_text "$1") need $needed: raise that limit"
+}
+
+# Says at once where nothing can be built: a path that CMake or make takes for something else, a folder that is
+# read-only, files of root's from an earlier run.
+check_place() {
+  local file
+  [[ ! $root =~ [][\"\\\;:\|\#[:cntrl:]]|'${' ]] ||
+    fail "CMake and make cannot build in a path with ${BASH_REMATCH[0]@Q}: rename or move $root"
+  mkdir -p "$results" 2>/dev/null || true
+  file=$(find "$build" ! -type l ! -writable -print -quit 2>/dev/null || echo "$build")
+  if [[ -e $file ]]; then
+    fail "cannot write $(shown "$file"), which belongs to $(stat -c %U "$file"): the folder $(shown "$build") must be yours"
+  fi
+  [[ -z $file ]] || fail "cannot make $(shown "$file"): $root is read-only, or belongs to another user"
 }
 
 # Two builds in one folder would spoil each other.
@@ -84,13 +109,16 @@ and try again. The whole output: $(shown "$log")"
 
 # ---- Configure and compile ------------------------------------------------------------------------------------------
 
-# A build folder that was copied or moved with its checkout still names the old place: start it anew.
+# A build folder that was copied or moved with its checkout still names the old folder, and so do its programs. What was
+# compiled is deleted, what programs wrote is kept. CMakeCache.txt goes last: if this is interrupted, it is done again.
 forget_moved_build() {
   local home
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
   [[ -n $home && ! $home -ef $root ]] || return 0
-  rm -f "$build/CMakeCache.txt" "$build/.configured"
-  find "$build" -name CMakeFiles -type d -prune -exec rm -rf {} +
+  echo "This build folder was made in $home; everything is built again for $root, which takes some minutes."
+  rm -rf "$build"/{.configured,bin,lib,exercises}
+  find "$build" \( -name CMakeFiles -type d -prune -o -name 'lib*.a' \) -exec rm -rf {} +
+  rm -f "$build/CMakeCache.txt"
 }
 
 # Once: afterwards the build itself configures again whenever a CMakeLists.txt has changed.
@@ -98,25 +126,41 @@ configure() {
   [[ ! -f $build/.configured || ! -f $build/CMakeCache.txt ]] || return 0
   command -v cmake >/dev/null || fail "there is no cmake here. $(what_is_needed)"
   progress 'configuring'
-  (cd "$root" && cmake --preset release) >>"$log" 2>&1 </dev/null || show_errors 'CMake could not configure the build'
+  (cd "$root" && cmake --preset release) >>"$log" 2>&1 </dev/null || configure_failed
   clear_progress
   touch "$build/.configured"
+}
+
+configure_failed() {
+  local reason
+  rm -f "$build/CMakeCache.txt"   # the next try may name another compiler
+  # the first error's first paragraph, in one line
+  reason=$(awk '
+    /^CMake Error/ && !found { found = 1; sub(/^CMake Error( at .*:[0-9]+ \([a-z_]+\))?: */, ""); said = $0; next }
+    found && /^ / && NF { sub(/^ +/, ""); said = said (said == "" ? "" : " ") $0; next }
+    found && said != "" { exit }
+    END { sub(/\.$/, "", said); print said }' "$log")
+  [[ -n $reason ]] || show_errors 'CMake could not configure the build'
+  clear_progress
+  installs_packages || what_is_needed >&2
+  fail "CMake could not configure the build: $reason. The whole output: $(shown "$log")"
 }
 
 # compile TARGET… [-- OPTIONS OF MAKE]
 compile() {
   local rc=0
   (cd "$root" && cmake --build --preset release --parallel "$(jobs_that_fit)" --target "$@") 2>&1 </dev/null |
-    tee -a "$log" | show_percentage || rc=$?
+    tee -a "$log" | show_percentage || rc=("${PIPESTATUS[@]}")
+  ((${rc[2]:-0} <= 128)) || exit "${rc[2]}"   # nobody reads on, as with | head
   clear_progress
-  return $rc
+  return "${rc[0]}"
 }
 
 # As many compilers at once as there are cores, with 2 GB of memory for each.
 jobs_that_fit() {
   local jobs limit=/sys/fs/cgroup/memory.max
   jobs=$({
-    nproc
+    cores
     awk '/^MemAvailable:/ { print int($2 / 2e6) }' /proc/meminfo
     if [[ -r $limit ]]; then awk '/^[0-9]+$/ { print int($1 / 2e9) }' "$limit"; fi   # of a container; "max" is none
   } | sort -n | head -n 1)

@@ -13,7 +13,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${SHARD_BUILD:-$root/build-gpu}
 bin=$build/bin
 out=$build/gpu
-cores=$(nproc)
+# shellcheck source=scripts/cores.sh
+source "$root/scripts/cores.sh"
+cores=$(cores)
 deadline=$((SECONDS + 465))
 
 stop() { echo "gpu.sh: $1" >&2; exit "${2:-2}"; }

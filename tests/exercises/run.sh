@@ -37,6 +37,7 @@ case $kind in
     root=$(dirname "$3")
     edited=0
     git -C "$root" diff --quiet HEAD -- "$3" 2>/dev/null || edited=$?
+    [ "$edited" -le 1 ] || grep -qF 'todo("' "$3" || edited=1  # there is no git
     if [ "$edited" -eq 1 ] && [ "${CI:-}" != true ]; then echo "$3 has been edited"; exit 77; fi
     cmake --build "$(dirname "$program")/.." --target "$(basename "$program")" > "$program.log" 2>&1 ||
       fail "the stub does not compile:" "$(cat "$program.log")"
