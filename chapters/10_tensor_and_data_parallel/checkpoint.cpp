@@ -101,9 +101,9 @@ std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const C
 }
 //! [10-save]
 
-fs::path find_checkpoint(Communicator& world, const fs::path& path) {
+fs::path latest_checkpoint(Communicator& world, const fs::path& path) {
   std::string found;
-  on_rank_0(world, [&] { found = find_checkpoint(path).string(); });
+  on_rank_0(world, [&] { found = latest_checkpoint(path).string(); });
   return world.gather_text(found).front();
 }
 

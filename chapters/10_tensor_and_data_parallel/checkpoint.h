@@ -28,8 +28,8 @@ class Checkpoints {
   std::unique_ptr<CheckpointFolder> folder_;
 };
 
-/// What rank 0 finds at `path` (find_checkpoint), on every rank: another run may save there meanwhile. Collective.
-std::filesystem::path find_checkpoint(Communicator& world, const std::filesystem::path& path);
+/// What rank 0 finds at `path`, on every rank: another run may save there meanwhile. Collective.
+std::filesystem::path latest_checkpoint(Communicator& world, const std::filesystem::path& path);
 
 /// Sets weights and moments from the checkpoint's files. Throws UsageError for a tensor that is missing, of another
 /// shape, or, unless `allow_nan`, holds a NaN or an infinity.

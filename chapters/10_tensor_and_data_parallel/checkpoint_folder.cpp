@@ -163,10 +163,11 @@ static std::string latest_in(const fs::path& directory) {
   const fs::path file = directory / "latest";
   if (!fs::exists(file)) return "";
   const std::string content = read_file(file, longest);
-  return content.substr(0, content.find('\n'));
+  const std::string line = content.substr(0, content.find('\n'));
+  return line.substr(0, line.find_last_not_of(" \t\r") + 1);  // as some editors leave it
 }
 
-fs::path find_checkpoint(const fs::path& path) {
+fs::path latest_checkpoint(const fs::path& path) {
   if (is_checkpoint(path)) return path;
   if (const std::string name = latest_in(path); !name.empty()) {
     for (const fs::path& checkpoint : {path / name, path / (name + replaced)}) {  // the latter while it gives way
@@ -175,8 +176,7 @@ fs::path find_checkpoint(const fs::path& path) {
   }
   auto checkpoints = checkpoints_in(path);
   checkpoints.merge(checkpoints_in(path, replaced));
-  require_usage(!checkpoints.empty(), "there is no checkpoint in ", path.string());
-  return checkpoints.rbegin()->second;
+  return checkpoints.empty() ? fs::path() : checkpoints.rbegin()->second;
 }
 
 }  // namespace shard

@@ -44,8 +44,8 @@ class CheckpointFolder {
 };
 
 /// The checkpoint that `path` means: the folder of one, or the latest in a directory of them (where nothing says which
-/// that is, the one with most steps). Throws UsageError when there is none.
-std::filesystem::path find_checkpoint(const std::filesystem::path& path);
+/// that is, the one with most steps). Nothing when there is none.
+std::filesystem::path latest_checkpoint(const std::filesystem::path& path);
 
 /// Returns when a file or directory is on the disk. Throws Error, naming it.
 void sync_to_disk(const std::filesystem::path& path);

@@ -6,6 +6,7 @@
 #include "chapters/10_tensor_and_data_parallel/interruption.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/10_tensor_and_data_parallel/picture.h"
+#include "chapters/10_tensor_and_data_parallel/resume.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
 #include "chapters/10_tensor_and_data_parallel/self_checks.h"
 #include "chapters/10_tensor_and_data_parallel/training.h"
@@ -95,14 +96,16 @@ bool train_and_save(Runtime& runtime, Report& report, const Settings& s, Process
 }
 
 void run_training(Runtime& runtime, Report& report, Settings& s) {
-  std::filesystem::path resumed;
   CheckpointInfo info;
   s.training.seed = runtime.options().seed;
-  if (!s.resume.empty()) {
-    require_usage(s.resume != "latest" || !s.save.empty(), "--resume latest needs --save: the directory to look in");
-    resumed = find_checkpoint(runtime.world(), s.resume == "latest" ? s.save : s.resume);
+  const std::filesystem::path resumed = checkpoint_to_resume(runtime.world(), s);
+  if (!resumed.empty()) {
     info = read_checkpoint_info(resumed);
     take_over(s, info, runtime.options());
+    if (s.resume == "auto" && info.step >= s.training.steps) {
+      return report.line(text("  nothing is left to do: ", resumed.string(), " has taken ", info.step, " of ",
+                              s.training.steps, " steps"));
+    }
   }
   complete(s, runtime);
   require_writable(runtime.world(), "--curve", s.curve);

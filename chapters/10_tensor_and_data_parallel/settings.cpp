@@ -36,7 +36,8 @@ void add_options(Options& options, Settings& s) {
   options.size("--save-every", s.save_every, "steps between checkpoints; 0: only at the end", 0, int64_t{1} << 40);
   options.size("--keep", s.keep, "checkpoints to keep, the newest");
   options.text("--resume", s.resume,
-               "checkpoint to go on from: its folder, a directory of them, or \"latest\" in --save");
+               "checkpoint to go on from: its folder, a directory of them, \"latest\" in --save, or \"auto\": the "
+               "latest in --save where there is one, else start");
   options.text("--weights", s.weights, "write text with these weights (a GPT-2 as safetensors) instead of training");
   options.size("--generate", s.generate, "tokens to write with --weights", 0, 1 << 20);
   options.text("--prompt", s.prompt, "what the text begins with");
@@ -63,8 +64,8 @@ void take_over(Settings& s, const CheckpointInfo& checkpoint, const Options& opt
   if (!options.given("--precision")) s.precision = checkpoint.precision;
   if (!options.given("--reduce-in")) s.reduce_in = checkpoint.reduce_in;
   if (!options.given("--check-steps")) s.check_steps = 0;  // they were made when the run began
-  require_usage(checkpoint.step < s.training.steps, "--steps ", s.training.steps, ": the checkpoint has taken ",
-                checkpoint.step, " already");
+  require_usage(checkpoint.step < s.training.steps || s.resume == "auto", "--steps ", s.training.steps,
+                ": the checkpoint has taken ", checkpoint.step, " already");
 }
 
 void complete_grid(Settings& s, int ranks) {

@@ -30,14 +30,25 @@ TEST_CASE("the newest checkpoints are kept, and latest names the last") {
   const TemporaryFolder temporary;
   const fs::path directory = temporary.path() / "made" / "on the way";
   CheckpointFolder folder(directory, 2);
-  CHECK(contains(message_of<UsageError>([&] { find_checkpoint(directory); }), "there is no checkpoint in "));
+  CHECK(latest_checkpoint(directory).empty());
   for (int64_t step : {5, 10, 15}) {
     const fs::path saved = save(folder, step);
-    CHECK(find_checkpoint(directory) == saved);
+    CHECK(latest_checkpoint(directory) == saved);
   }
   CHECK(names_in(directory) == Names{".lock", "latest", "step-00000010", "step-00000015"});
   CHECK(content_of(directory / "latest") == "step-00000015\n");
-  CHECK(find_checkpoint(directory / "step-00000010") == directory / "step-00000010");
+  CHECK(latest_checkpoint(directory / "step-00000010") == directory / "step-00000010");
+}
+
+TEST_CASE("latest is read as editors leave it: with CRLF, blanks, no line feed, or more lines") {
+  const TemporaryFolder temporary;
+  CheckpointFolder folder(temporary.path(), 2);
+  for (int64_t step : {5, 10}) save(folder, step);
+  for (const char* edited :
+       {"step-00000005\r\n", "step-00000005 \t\n", "step-00000005", "step-00000005\r\n\r\nnot the last\r\n"}) {
+    write_file(temporary.path() / "latest", edited);
+    CHECK(latest_checkpoint(temporary.path()).filename() == "step-00000005");
+  }
 }
 
 TEST_CASE("a checkpoint of the same step gives way; one of an earlier step becomes the latest and is kept") {
@@ -47,7 +58,7 @@ TEST_CASE("a checkpoint of the same step gives way; one of an earlier step becom
   CHECK(content_of(save(folder, 10, "new") / "model.safetensors") == "new");
   CHECK(names_in(temporary.path()) == Names{".lock", "latest", "step-00000010"});
   save(folder, 7);
-  CHECK(find_checkpoint(temporary.path()).filename() == "step-00000007");
+  CHECK(latest_checkpoint(temporary.path()).filename() == "step-00000007");
   CHECK(names_in(temporary.path()) == Names{".lock", "latest", "step-00000007"});
 }
 
@@ -95,7 +106,7 @@ TEST_CASE("until a save is finished, and after one that failed, the checkpoint b
     CheckpointFolder folder(temporary.path(), 1);
     save(folder, 5);
     write_file(folder.begin() / "model.safetensors", "half of it");
-    CHECK(find_checkpoint(temporary.path()).filename() == "step-00000005");
+    CHECK(latest_checkpoint(temporary.path()).filename() == "step-00000005");
     CHECK(fs::is_empty(folder.begin()));  // what is there from before is not mixed in
   }
   CHECK(names_in(temporary.path()) == Names{".lock", "latest", "step-00000005"});
@@ -111,10 +122,10 @@ TEST_CASE("wherever a run was killed while it saved, the next finds a whole chec
   fs::create_directory(here / ".partial");
   write_file(here / ".partial" / "model.safetensors", "half of it");
   fs::rename(here / "step-00000005", here / "step-00000005-replaced");  // the moment before the new one has the name
-  CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "old");
+  CHECK(content_of(latest_checkpoint(here) / "model.safetensors") == "old");
   {
     CHECK(contains(message_of<UsageError>([&] { CheckpointFolder(here, 1); }), "checkpoints of another run"));
-    const fs::path old = find_checkpoint(here);
+    const fs::path old = latest_checkpoint(here);
     CheckpointFolder folder(here, 2, old);
     CHECK_FALSE(fs::exists(here / ".partial"));
     CHECK(content_of(old / "model.safetensors") == "old");  // it is still to be read
@@ -123,18 +134,18 @@ TEST_CASE("wherever a run was killed while it saved, the next finds a whole chec
   }
   fs::rename(here / "step-00000005", here / "step-00000005-replaced");
   {
-    CheckpointFolder folder(here, 1, find_checkpoint(here));
+    CheckpointFolder folder(here, 1, latest_checkpoint(here));
     save(folder, 5, "new");
-    CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "new");
+    CHECK(content_of(latest_checkpoint(here) / "model.safetensors") == "new");
     CHECK(names_in(here) == Names{".lock", "latest", "step-00000005"});
   }
   fs::copy(here / "step-00000005", here / "step-00000005-replaced");  // the moment after: the old one is still there
   fs::remove(here / "latest");                                        // as in a first save
-  CHECK(find_checkpoint(here).filename() == "step-00000005");
-  CheckpointFolder folder(here, 1, find_checkpoint(here));
+  CHECK(latest_checkpoint(here).filename() == "step-00000005");
+  CheckpointFolder folder(here, 1, latest_checkpoint(here));
   CHECK(names_in(here) == Names{".lock", "step-00000005"});
   save(folder, 5, "newer");
-  CHECK(content_of(find_checkpoint(here) / "model.safetensors") == "newer");
+  CHECK(content_of(latest_checkpoint(here) / "model.safetensors") == "newer");
 }
 
 TEST_CASE("a directory has one run that saves in it") {

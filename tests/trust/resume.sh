@@ -42,11 +42,27 @@ ends_with longer 0
   failed 'two checkpoints were expected, and step 20 as the latest'
 passed '--resume latest goes on from the last, and --keep removes the others'
 
+# The same command in a job script: it starts, goes on where it was stopped, and is done.
+job=(--save "$work/job" --resume auto --tp 2 "${small[@]}")
+train auto-start 2 "${job[@]}" --steps 6
+ends_with auto-start 0
+[[ $(losses auto-start | wc -l) == 6 ]] || failed 'six steps were expected'
+printf 'step-00000006\r\n' >"$work/job/latest"
+train auto-on 2 "${job[@]}" --steps 16
+ends_with auto-on 0
+says auto-on "goes on from $work/job/step-00000006, after 6 steps"
+train auto-done 2 "${job[@]}" --steps 16
+ends_with auto-done 0
+says auto-done "nothing is left to do: $work/job/step-00000016 has taken 16 of 16 steps"
+[[ -z $(losses auto-done) ]] || failed 'no step was expected'
+passed '--resume auto starts, goes on, and is done'
+
 train steps 1 --resume "$from" --steps 4;                    refuses '--steps 4: the checkpoint has taken 4 already' steps
 train layers 1 --resume "$from" --layers 3;                  refuses '--layers 3: the checkpoint has 2' layers
 train seed 1 --resume "$from" --seed 99;                     refuses '--seed 99: the checkpoint has 1234' seed
 train none 1 --resume "$work";                               refuses "there is no checkpoint in $work" none
 train latest 1 --resume latest;                              refuses '--resume latest needs --save' latest
+train auto 1 --resume auto;                                  refuses '--resume auto needs --save' auto
 train empty 1 --resume "" --save "$work/second";             refuses '--resume is empty' empty
 train octal 1 --steps 010;                                   refuses '"010" begins with a 0' octal
 train layouts 1 --layouts --resume "$from";                  refuses 'it takes no --save and no --resume' layouts
