@@ -11,13 +11,20 @@ namespace shard {
 
 namespace fs = std::filesystem;
 
+std::string problem_with(const fs::path& file) {
+  std::error_code failed;
+  const fs::file_status status = fs::status(file, failed);
+  if (status.type() == fs::file_type::not_found) return "there is no such file";
+  if (status.type() == fs::file_type::none) return failed.message();
+  return fs::is_regular_file(status) ? "" : "this is no file";
+}
+
 std::string read_file(const fs::path& file, int64_t most) {
-  std::error_code missing;
-  const fs::file_status status = fs::status(file, missing);
-  require_usage(fs::exists(status), "cannot open ", file.string(), ": there is no such file");
-  require_usage(fs::is_regular_file(status), "cannot open ", file.string(), ": this is no file");
+  if (const std::string problem = problem_with(file); !problem.empty()) {
+    throw UsageError(text("cannot open ", file.string(), ": ", problem));
+  }
   std::ifstream in(file, std::ios::binary);
-  require_usage(in.good(), "cannot open ", file.string());
+  require_usage(in.good(), "cannot open ", file.string(), ": ", std::strerror(errno));
   const auto bytes = static_cast<int64_t>(fs::file_size(file));
   require_usage(bytes <= most, file.string(), " has ", bytes, " bytes, more than the ", most, " that make sense");
   require_memory(static_cast<double>(bytes), file.string());

@@ -8,6 +8,9 @@ namespace shard {
 
 class Communicator;
 
+/// Why there is no regular file at that path: nothing where there is one.
+std::string problem_with(const std::filesystem::path& file);
+
 /// All bytes of a regular file. Throws UsageError, naming it, when it cannot be read, is anything else (a pipe might
 /// never end), or has more than `most` bytes.
 std::string read_file(const std::filesystem::path& file, int64_t most = int64_t{1} << 40);

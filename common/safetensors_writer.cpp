@@ -7,6 +7,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "common/durable.h"
 #include "common/safetensors.h"
 
 namespace shard {
@@ -73,6 +74,16 @@ std::shared_ptr<std::FILE> open_file(const std::string& path, const char* mode) 
   return {file, std::fclose};
 }
 
+/// Makes the file that long, with space for it where the file system can promise that: else a full disk is found later.
+void reserve(int file, int64_t bytes) {
+  int reason = 0;
+  do reason = posix_fallocate(file, 0, bytes);
+  while (reason == EINTR);
+  errno = reason;
+  const bool missing = reason == ENOSYS || reason == EOPNOTSUPP || reason == EINVAL || reason == ENODEV;
+  check_call(missing ? ftruncate(file, bytes) == 0 : reason == 0);
+}
+
 void write_at(int file, int64_t begin, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t count = pwrite(file, bytes.data(), bytes.size(), begin);
@@ -110,7 +121,7 @@ void write_safetensors(const std::filesystem::path& file, std::span<const Safete
         write_at(fileno(opened), begin, bytes_of(tensor));
         begin += std::ssize(bytes_of(tensor));
       }
-      check_call(fsync(fileno(opened)) == 0);
+      sync_to_disk(fileno(opened));
       std::filesystem::rename(partial, file);
     });
   } catch (const Error&) {
@@ -133,11 +144,9 @@ SharedSafetensors::SharedSafetensors(std::filesystem::path file, const std::vect
 void SharedSafetensors::create() const {
   naming(path_, [&] {
     const std::shared_ptr<std::FILE> out = open_file(path_, "wb");
-    do errno = posix_fallocate(fileno(out.get()), 0, bytes_);
-    while (errno == EINTR);
-    check_call(errno == 0);
+    reserve(fileno(out.get()), bytes_);
     write_at(fileno(out.get()), 0, std::as_bytes(std::span(header_)));
-    check_call(fsync(fileno(out.get())) == 0);
+    sync_to_disk(fileno(out.get()));
   });
 }
 
@@ -150,7 +159,7 @@ void SharedSafetensors::write(const std::string& name, int64_t first, std::span<
 }
 
 void SharedSafetensors::close() {
-  naming(path_, [&] { check_call(fsync(fileno(file_.get())) == 0); });
+  naming(path_, [&] { sync_to_disk(fileno(file_.get())); });
   file_.reset();
 }
 

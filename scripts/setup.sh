@@ -48,14 +48,20 @@ check_place() {
   [[ -z $file ]] || fail "cannot make $(shown "$file"): $root is read-only, or belongs to another user"
 }
 
-# Two builds in one folder would spoil each other.
+# Two builds in one folder would spoil each other. Only $taken says that there is another: where a file system has no
+# locks, flock ends with another status.
 lock_build() {
+  local taken=75 rc=0 reason
   exec {lock}>"$build/.lock"
-  if ! flock --nonblock "$lock"; then
+  reason=$(flock --nonblock --conflict-exit-code $taken "$lock" 2>&1) || rc=$?
+  if ((rc == taken)); then
     progress 'waiting for another ./learn to finish its set-up'
-    flock --timeout 1800 "$lock" || fail 'another ./learn has been setting up for half an hour'
+    rc=0
+    reason=$(flock --timeout 1800 --conflict-exit-code $taken "$lock" 2>&1) || rc=$?
+    ((rc != taken)) || fail 'another ./learn has been setting up for half an hour'
     clear_progress
   fi
+  ((rc == 0)) || printf 'learn: %s cannot be locked (%s): run no other ./learn until it is built\n' "$(shown "$build")" "$reason" >&2
 }
 
 # ---- Packages -------------------------------------------------------------------------------------------------------

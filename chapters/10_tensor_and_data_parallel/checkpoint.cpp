@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "chapters/10_tensor_and_data_parallel/weights.h"
+#include "common/durable.h"
 #include "common/safetensors_writer.h"
 
 namespace shard {
@@ -100,6 +101,8 @@ std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const C
   return world_.gather_text(name).front();
 }
 //! [10-save]
+
+std::vector<std::string> Checkpoints::warnings() { return folder_ ? folder_->warnings() : std::vector<std::string>(); }
 
 fs::path latest_checkpoint(Communicator& world, const fs::path& path) {
   std::string found;

@@ -22,6 +22,8 @@ class Checkpoints {
               const std::filesystem::path& resumed = {});
   /// Writes a checkpoint, and returns its folder. Throws Error when the disk fails. Collective.
   std::string save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info);
+  /// What rank 0 should print (CheckpointFolder says what); nothing on the other ranks.
+  std::vector<std::string> warnings();
 
  private:
   Communicator& world_;

@@ -3,22 +3,28 @@
 //     DIR/.partial          a checkpoint being written
 //     DIR/step-00000200     one that is complete: a folder gets this name last, by one rename
 //     DIR/step-00000200-replaced   what had that name before, for the moment in which the new one takes it
+//     DIR/.removed-…        one that is being removed
 //     DIR/latest            the name of the newest, replaced after that
 //     DIR/.lock             held by the run that saves here
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
+
+#include "chapters/10_tensor_and_data_parallel/checkpoint_names.h"
+#include "chapters/10_tensor_and_data_parallel/directory_lock.h"
 
 namespace shard {
 
 class CheckpointFolder {
  public:
-  /// Makes the directory where it is missing, takes its lock, and removes what a killed run has left half done. Keeps
-  /// the `keep` checkpoints that were written last. `resumed` is the checkpoint that the run goes on from, if any. Throws UsageError
-  /// when the directory cannot be written to, another run saves there, or it holds checkpoints and `resumed` is none of
-  /// them: nobody's work is removed for a run that only has the same directory.
+  /// Makes the directory where it is missing, takes its lock, removes what a killed run has left half done, and tries
+  /// all that a save needs. Keeps the `keep` checkpoints that were written last. `resumed` is the checkpoint that the run
+  /// goes on from, if any. Throws UsageError when the directory cannot be written to, another run saves there, or it holds
+  /// checkpoints and `resumed` is none of them: nobody's work is removed for a run that only has the same directory.
   CheckpointFolder(std::filesystem::path directory, int64_t keep, const std::filesystem::path& resumed = {});
   ~CheckpointFolder();
   CheckpointFolder(const CheckpointFolder&) = delete;
@@ -29,27 +35,25 @@ class CheckpointFolder {
   /// the disk fails; the checkpoints before stay as they are.
   std::filesystem::path finish(int64_t step);
 
+  /// What the user should know since the last call, each thing once: what this file system cannot do, and old checkpoints
+  /// that cannot be removed.
+  std::vector<std::string> warnings();
+
  private:
-  void remove(const std::filesystem::path& checkpoint) const;
-  void remove_old() const;
+  void prepare(const std::filesystem::path& resumed);
+  void try_out();
+  void sync(const std::filesystem::path& path);
+  std::filesystem::path free_name(int64_t step);
+  void remove(const std::filesystem::path& checkpoint);
+  void remove_old();
+  void warn(const std::string& warning);
 
   std::filesystem::path directory_;
   int64_t keep_;
   std::vector<int64_t> saved_;  // steps, in the order in which this run has saved them
-
-  struct Lock {  // given back when the folder goes, also while it is being made
-    int file = -1;
-    ~Lock();
-  } lock_;
+  std::set<std::string> said_;
+  std::vector<std::string> warnings_;  // of those, what nobody has asked for yet
+  std::optional<DirectoryLock> lock_;
 };
-
-/// The checkpoint that `path` means: the folder of one, or the latest in a directory of them (where nothing says which
-/// that is, the one with most steps). Nothing when there is none.
-std::filesystem::path latest_checkpoint(const std::filesystem::path& path);
-
-/// Returns when a file or directory is on the disk. Throws Error, naming it.
-void sync_to_disk(const std::filesystem::path& path);
-/// Replaces `file` by one that holds `content`, never leaving half of it. Throws Error, naming it.
-void replace_file(const std::filesystem::path& file, const std::string& content);
 
 }  // namespace shard

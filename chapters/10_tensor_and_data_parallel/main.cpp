@@ -77,6 +77,10 @@ bool train_and_save(Runtime& runtime, Report& report, const Settings& s, Process
   Trainer trainer(grid, model, s.training);
   if (!resumed.empty()) load_checkpoint(resumed, trainer, s.allow_nan);
   bool stopped = false;
+  const auto say_warnings = [&] {
+    for (const std::string& warning : saving->checkpoints.warnings()) report.line("  warning: " + warning);
+  };
+  if (saving != nullptr) say_warnings();
   TrainingPlan plan{info.step, s.eval_every};
   plan.goes_on_after = [&](int64_t steps) {
     if (saving == nullptr) return true;
@@ -85,6 +89,7 @@ bool train_and_save(Runtime& runtime, Report& report, const Settings& s, Process
     info.step = steps;
     if (stopped || due || last) {
       report.line(text("  step ", steps, ": saved in ", saving->checkpoints.save(grid, trainer, info)));
+      say_warnings();
     }
     return !stopped;
   };

@@ -108,9 +108,8 @@ static std::string own_text() {
 }
 
 std::string read_text(const std::string& file) {
-  std::error_code ignored;
-  require_usage(file.empty() || std::filesystem::exists(file, ignored), "--data ", file, ": there is no such file");
-  require_usage(file.empty() || std::filesystem::is_regular_file(file, ignored), "--data ", file, ": this is no file");
+  const std::string problem = file.empty() ? "" : problem_with(file);
+  require_usage(problem.empty(), "--data ", file, ": ", problem);
   constexpr double bytes_for_each = 10;  // of the file itself, its characters and its tokens
   if (!file.empty()) {
     require_memory(bytes_for_each * static_cast<double>(std::filesystem::file_size(file)), "--data " + file);

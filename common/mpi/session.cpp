@@ -121,7 +121,8 @@ int MpiSession::threads_per_rank() const {
   if (wanted != nullptr && std::atoi(wanted) > 0) return std::atoi(wanted);
   cpu_set_t mask;
   CPU_ZERO(&mask);
-  const int allowed = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+  // it fails where the machine has more cores than a cpu_set_t
+  const int allowed = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : cores_of_machine();
   // mpirun may have bound each rank to cores of its own, or none: the ranks of a node share what is there either way
   return std::max(1, std::min(allowed, cores_of_machine() / ranks_on_node_));
 }

@@ -51,6 +51,15 @@ TEST_CASE("latest is read as editors leave it: with CRLF, blanks, no line feed, 
   }
 }
 
+TEST_CASE("a directory that cannot be read is not one without checkpoints") {
+  const TemporaryFolder temporary;
+  const std::string name(300, 'a');  // longer than a file system takes: refused to everybody, also to root
+  CHECK(contains(message_of<UsageError>([&] { latest_checkpoint(temporary.path() / name); }), "File name too long"));
+  CHECK(latest_checkpoint(temporary.path() / "not there").empty());
+  write_file(temporary.path() / "file", "");
+  CHECK(latest_checkpoint(temporary.path() / "file").empty());
+}
+
 TEST_CASE("a checkpoint of the same step gives way; one of an earlier step becomes the latest and is kept") {
   const TemporaryFolder temporary;
   CheckpointFolder folder(temporary.path(), 1);

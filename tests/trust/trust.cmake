@@ -18,6 +18,12 @@ add_trust_test(trust.launcher LABEL faults SECONDS 120
 add_trust_test(trust.launcher_machine LABEL faults SECONDS 120
                COMMAND ${here}/launcher.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} machine)
 
+add_library(poor_file_system MODULE ${here}/poor_file_system.cpp)
+target_compile_options(poor_file_system PRIVATE -fno-sanitize=all)
+target_link_options(poor_file_system PRIVATE -fno-sanitize=all)
+add_trust_test(trust.poor_disk LABEL faults SECONDS 600
+               COMMAND ${here}/poor_disk.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} $<TARGET_FILE:poor_file_system>)
+
 add_trust_test(trust.two_hosts LABEL hosts SECONDS 300
                COMMAND ${here}/../two_hosts.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 add_trust_test(trust.scripts LABEL scripts SECONDS 120 COMMAND ${here}/scripts.sh)
