@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2154
 
 packages=(g++ cmake make libdnnl-dev openmpi-bin libopenmpi-dev librandom123-dev libcli11-dev nlohmann-json3-dev
-  doctest-dev libpcre2-dev)
+  doctest-dev)
 
 # set_up TARGET…: after it, the targets are built.
 set_up() { attempt "$@" || show_errors 'the build failed'; }
@@ -195,6 +195,6 @@ show_errors() {
 }
 
 what_is_needed() {
-  echo "Needed are a C++20 compiler, CMake 3.25, make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json, PCRE2 and doctest," \
+  echo "Needed are a C++20 compiler, CMake 3.25, make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json and doctest," \
     "with their headers; on Debian and Ubuntu these are ${packages[*]}."
 }

@@ -88,6 +88,7 @@ std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const C
     files.optimizer.create();
     replace_file(fs::path(folder) / "config.json", config_text(info));
     replace_file(fs::path(folder) / "training.json", training_text(info));
+    for (const auto& [name, content] : info.tokenizer_files) replace_file(fs::path(folder) / name, content);
   }
   world_.barrier();  // the files are there
   files.model.open();

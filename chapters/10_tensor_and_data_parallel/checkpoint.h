@@ -2,7 +2,8 @@
 //     model.safetensors      the weights in f32, with GPT-2's names and orientation: [in × out]
 //     optimizer.safetensors  AdamW's moments, NAME.first_moment and NAME.second_moment
 //     config.json            the sizes, as Hugging Face's transformers expects them of a GPT-2
-//     training.json          step, settings, tokenizer, and a fingerprint of the text
+//     training.json          step, settings, characters, and a fingerprint of the text
+//     vocab.json, merges.txt a tokenizer of byte pairs, or whatever files it was read from
 // The tensors in the files are whole: every rank writes its own part to where it belongs, and reads what it needs.
 #pragma once
 #include <memory>

@@ -23,8 +23,8 @@ json config_of(const CheckpointInfo& info) {
           {"n_embd", info.sizes.width},
           {"n_head", info.sizes.heads},
           {"n_layer", info.sizes.layers},
-          {"bos_token_id", 0},
-          {"eos_token_id", 0}};
+          {"bos_token_id", info.end_of_text.value_or(0)},
+          {"eos_token_id", info.end_of_text.value_or(0)}};
 }
 
 json json_of(const CheckpointInfo& info) {

@@ -1,6 +1,8 @@
 // CheckpointInfo: what a checkpoint says beside its tensors, and the two small files that say it.
 #pragma once
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
@@ -12,8 +14,10 @@ struct CheckpointInfo {
   GptSizes sizes;
   TrainingSettings settings;
   std::string precision = "f32", reduce_in = "f32";
-  std::string characters;  // the tokenizer's, in order, as UTF-8
+  std::string characters;  // the tokenizer's, in order, as UTF-8; empty where it is one of byte pairs
   std::string data;        // fingerprint of the text
+  std::map<std::string, std::string> tokenizer_files = {};  // only to be written: Tokenizer::files
+  std::optional<int32_t> end_of_text = {};                  // only to be written: Tokenizer::end_of_text
 };
 
 /// Reads training.json. Throws UsageError, naming the file, when anything in it is missing, of another kind or beyond its

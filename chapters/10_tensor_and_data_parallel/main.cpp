@@ -15,11 +15,11 @@
 
 using namespace shard;
 
-void describe(Report& report, const Settings& s, Gpt& model, const TextData& data) {
+void describe(Report& report, const Settings& s, Gpt& model, const TextData& data, const std::string& unit) {
   report.line(text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", s.sizes.layers, " layers, ", s.sizes.heads,
                    " heads, width ", s.sizes.width, ", context ", s.sizes.context, ", vocabulary ", s.sizes.vocabulary,
                    ", ", model.parameter_count(), " parameters"));
-  report.line(text("  data: ", data.training_tokens(), " characters to learn from, ", data.validation_tokens(),
+  report.line(text("  data: ", data.training_tokens(), " ", unit, " to learn from, ", data.validation_tokens(),
                    " to validate on; ", s.training.batch, " sequences a step"));
 }
 
@@ -56,9 +56,9 @@ void report_results(Runtime& runtime, Report& report, const Settings& s, const T
     report.check("the loss fell", median({losses.end() - 10, losses.end()}) < losses.front());
 }
 
-void write_sample(Report& report, ProcessGrid& grid, const Settings& s, Gpt& model, const CharacterTokenizer& tokenizer,
+void write_sample(Report& report, ProcessGrid& grid, const Settings& s, Gpt& model, const Tokenizer& tokenizer,
                   const TextData& data) {
-  report.heading(text("What the model writes (", s.sample, " characters)"));
+  report.heading(text("What the model writes (", s.sample, " ", tokenizer.unit(), ")"));
   const std::vector<int32_t> prompt = data.training(s.training.seed, s.training.steps, {0, 1}).tokens;
   const std::vector<int32_t> first(prompt.begin(), prompt.begin() + 1);
   const auto tokens = sample(model, grid.tp(), first, s.sample, {s.training.seed, stream_of("sample")});
@@ -118,19 +118,16 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   const std::string all_text = read_text(s.data), where = s.data.empty() ? "the repository's text" : "--data " + s.data;
   require_usage(resumed.empty() || info.data == fingerprint_of(all_text), where,
                 " is not, or no longer, the text of the checkpoint ", resumed.string());
-  const auto characters = code_points(all_text, where);
-  const CharacterTokenizer tokenizer(characters);
-  require_usage(resumed.empty() || info.characters == tokenizer.characters(), where,
-                " has other characters than the tokenizer of the checkpoint ", resumed.string());
-  s.sizes.vocabulary = tokenizer.vocabulary();
-  const TextData data(tokenizer.encode(characters), s.training.validation_fraction, s.sizes.context);
+  const auto tokenizer = tokenizer_of(all_text, where, s.vocabulary, resumed);
+  s.sizes.vocabulary = tokenizer->vocabulary();
+  const TextData data(tokenizer->encode(all_text), s.training.validation_fraction, s.sizes.context);
   if (s.layouts) return compare_layouts(runtime, report, s.sizes, data, s.training);
 
   std::unique_ptr<Saving> saving;
   if (!s.save.empty()) saving.reset(new Saving{{runtime.world(), s.save, s.keep, resumed}, {}});
   ProcessGrid grid(runtime.world(), static_cast<int>(s.tp), static_cast<int>(s.dp));
   Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.02f, 0.0f});
-  describe(report, s, model, data);
+  describe(report, s, model, data, tokenizer->unit());
   if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8) report.table(grid_table(grid.tp().size(), grid.dp().size()));
   if (!runtime.options().picture.empty()) draw_grid(runtime, report, grid, s.sizes.heads, s.training.batch);
   if (!resumed.empty()) report.line(text("  goes on from ", resumed.string(), ", after ", info.step, " steps"));
@@ -140,10 +137,11 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   }
   runtime.backend().allow_tf32(s.precision == "tf32");  // from here on: the checks above are in f32
   report.heading("Training");
-  info = {info.step, s.sizes, s.training, s.precision, s.reduce_in, tokenizer.characters(), fingerprint_of(all_text)};
+  info = {info.step, s.sizes, s.training, s.precision, s.reduce_in, tokenizer->characters(), fingerprint_of(all_text)};
+  info.tokenizer_files = tokenizer->files(), info.end_of_text = tokenizer->end_of_text();
   const bool finished = train_and_save(runtime, report, s, grid, model, data, info, resumed, saving.get());
   if (!finished) return report.line("\n  stopped as asked; --resume " + s.save + " goes on");
-  if (s.sample > 0) write_sample(report, grid, s, model, tokenizer, data);
+  if (s.sample > 0) write_sample(report, grid, s, model, *tokenizer, data);
 }
 
 int main(int argc, char** argv) {

@@ -24,10 +24,12 @@ void add_options(Options& options, Settings& s) {
   options.text("--precision", s.precision, "f32, or on a GPU tf32 (products only) or bf16 (weights and activations)");
   options.text("--reduce-in", s.reduce_in, "what gradients travel in between dp ranks: f32, or on a GPU bf16");
   options.text("--data", s.data, "a text file in UTF-8; without it the text of this repository is learnt");
+  options.size("--vocabulary", s.vocabulary, "tokens to learn from the text, as byte pairs; 0: its characters", 0,
+               1 << 20);
   options.number("--validation-fraction", s.training.validation_fraction, "part of the text kept for validation", 0,
                  0.9);
   options.size("--eval-every", s.eval_every, "steps between validations; 0: only at the end", 0);
-  options.size("--sample", s.sample, "characters to write at the end", 0, 1 << 20);
+  options.size("--sample", s.sample, "tokens to write at the end", 0, 1 << 20);
   options.size("--check-steps", s.check_steps, "steps compared with an unsplit model before training; 0: none", 0,
                1000);
   options.flag("--layouts", s.layouts, "train a few steps in every layout that fits, and compare the losses");
@@ -112,6 +114,8 @@ void complete(Settings& s, Runtime& runtime) {
   require_usage(!s.layouts || s.training.steps <= most_steps_of_layouts,
                 "--layouts prints a column for each step: ", "--steps ", s.training.steps, " is more than ",
                 most_steps_of_layouts);
+  require_usage(s.vocabulary == 0 || s.vocabulary > 256, "--vocabulary ", s.vocabulary,
+                " is too small: the 256 bytes and <|endoftext|> are tokens, so at least 257, or 0 for characters");
   require_usage(s.save_every == 0 || !s.save.empty(), "--save-every ", s.save_every, " needs --save");
   require_usage(s.sizes.width % s.sizes.heads == 0, "--width ", s.sizes.width, " is not divisible by --heads ",
                 s.sizes.heads);

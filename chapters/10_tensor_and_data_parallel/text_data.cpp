@@ -11,48 +11,6 @@
 
 namespace shard {
 
-/// Length of the UTF-8 sequence that starts with this byte; 0 if none can.
-static size_t sequence_length(unsigned char first) {
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return 2;
-  if (first >= 0xE0 && first <= 0xEF) return 3;
-  if (first >= 0xF0 && first <= 0xF4) return 4;
-  return 0;
-}
-
-std::vector<char32_t> code_points(const std::string& text, const std::string& source) {
-  constexpr char32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
-  std::vector<char32_t> points;
-  for (size_t i = 0; i < text.size();) {
-    const size_t length = sequence_length(static_cast<unsigned char>(text[i]));
-    bool valid = length > 0 && i + length <= text.size();
-    char32_t point = length == 1 ? static_cast<unsigned char>(text[i]) : text[i] & (0x7F >> length);
-    for (size_t k = 1; valid && k < length; ++k) {
-      valid = (text[i + k] & 0xC0) == 0x80;
-      point = point << 6 | (text[i + k] & 0x3F);
-    }
-    valid = valid && point >= smallest[length] && point <= 0x10FFFF && (point < 0xD800 || point > 0xDFFF);
-    require_usage(valid, source, ": the character at byte ", i, " of ", text.size(), " is not UTF-8");
-    points.push_back(point);
-    i += length;
-  }
-  return points;
-}
-
-void append_utf8(std::string& out, char32_t point) {
-  const auto byte = [&](char32_t value) { out += static_cast<char>(value); };
-  const auto tail = [&](int shift) { byte(0x80 | ((point >> shift) & 0x3F)); };
-  if (point < 0x80) {
-    byte(point);
-  } else if (point < 0x800) {
-    byte(0xC0 | point >> 6), tail(0);
-  } else if (point < 0x10000) {
-    byte(0xE0 | point >> 12), tail(6), tail(0);
-  } else {
-    byte(0xF0 | point >> 18), tail(12), tail(6), tail(0);
-  }
-}
-
 CharacterTokenizer::CharacterTokenizer(const std::vector<char32_t>& text) {
   const std::set<char32_t> different(text.begin(), text.end());
   characters_.assign(different.begin(), different.end());
@@ -122,10 +80,10 @@ std::string read_text(const std::string& file) {
 TextData::TextData(std::vector<int32_t> tokens, double validation_fraction, int64_t context) : context_(context) {
   const auto kept = static_cast<int64_t>(validation_fraction * static_cast<double>(tokens.size()));
   const int64_t training = std::ssize(tokens) - kept;
-  require_usage(training > context, "the training text has ", training, " characters; --context ", context,
+  require_usage(training > context, "the training text has ", training, " tokens; --context ", context,
                 " needs at least ", context + 1);
   require_usage(kept == 0 || kept > context, "--validation-fraction ", validation_fraction, " of ", tokens.size(),
-                " characters keeps ", kept, " for validation; --context ", context, " needs at least ", context + 1);
+                " tokens keeps ", kept, " for validation; --context ", context, " needs at least ", context + 1);
   training_.assign(tokens.begin(), tokens.begin() + training);
   validation_.assign(tokens.begin() + training, tokens.end());
 }

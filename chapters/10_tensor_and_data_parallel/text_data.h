@@ -5,15 +5,10 @@
 #include <vector>
 
 #include "chapters/10_tensor_and_data_parallel/tokenizer.h"
+#include "chapters/10_tensor_and_data_parallel/utf8.h"
 #include "common/partition.h"
 
 namespace shard {
-
-/// UTF-8 text as code points. Throws UsageError, naming `source` and the byte, where the text is no UTF-8.
-std::vector<char32_t> code_points(const std::string& text, const std::string& source);
-
-/// Adds a code point to a text in UTF-8.
-void append_utf8(std::string& out, char32_t point);
 
 /// One token for every different character of a text, in the order of their code points.
 class CharacterTokenizer : public Tokenizer {
@@ -23,8 +18,8 @@ class CharacterTokenizer : public Tokenizer {
   std::vector<int32_t> encode(const std::string& text) const override;
   std::vector<int32_t> encode(const std::vector<char32_t>& text) const;
   std::string decode(const std::vector<int32_t>& tokens) const override;
-  /// All characters, in the order of their tokens: a tokenizer made from them is this one.
-  std::string characters() const;
+  std::string unit() const override { return "characters"; }
+  std::string characters() const override;
 
  private:
   std::vector<char32_t> characters_;

@@ -1,8 +1,8 @@
 // BytePairTokenizer: GPT-2's tokenizer, with a vocabulary of our own that is small enough to follow by hand.
 #include <nlohmann/json.hpp>
 
-#include "chapters/10_tensor_and_data_parallel/byte_pairs.h"
-#include "chapters/10_tensor_and_data_parallel/text_data.h"
+#include "chapters/10_tensor_and_data_parallel/byte_pair_files.h"
+#include "chapters/10_tensor_and_data_parallel/utf8.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"
 
@@ -32,7 +32,7 @@ struct Vocabulary {
     write_file(folder.path() / "merges.txt", lines);
   }
 
-  BytePairTokenizer tokenizer() const { return {folder.path() / "vocab.json", folder.path() / "merges.txt"}; }
+  BytePairTokenizer tokenizer() const { return BytePairTokenizer(read_byte_pairs(folder.path())); }
 
   /// The tokens of a text as GPT-2 writes them, one after the other.
   std::string cut(const std::string& text) const {
@@ -84,12 +84,12 @@ TEST_CASE("byte pairs: every text comes back") {
 
 TEST_CASE("byte pairs: a text that is no UTF-8 and files that are no tokenizer are refused") {
   const Vocabulary vocabulary({});
-  const std::filesystem::path words = vocabulary.folder.path() / "vocab.json",
-                              merges = vocabulary.folder.path() / "merges.txt";
-  CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("ab\xc3"); }), "is it UTF-8?"));
+  const std::filesystem::path& folder = vocabulary.folder.path();
+  CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("ab\xc3"); }),
+                 "is not UTF-8 at byte 2 of 3"));
   const auto refusal = [&](const std::string& content) {
-    write_file(words, content);
-    return message_of<UsageError>([&] { BytePairTokenizer(words, merges); });
+    write_file(folder / "vocab.json", content);
+    return message_of<UsageError>([&] { read_byte_pairs(folder); });
   };
   CHECK(contains(refusal("{\"a\": 0"), "vocab.json is no JSON"));
   CHECK(contains(refusal("[1, 2]"), "vocab.json is no vocabulary"));
@@ -99,11 +99,9 @@ TEST_CASE("byte pairs: a text that is no UTF-8 and files that are no tokenizer a
   CHECK(contains(refusal("{\"a\": -1}"), "leaves a hole"));
   CHECK(contains(refusal("{\"a\": 4294967296}"), "leaves a hole"));
   CHECK(contains(refusal("{\"a\": 0.5}"), "leaves a hole"));
-  write_file(words, "{\"a\": 0}");
-  CHECK(contains(message_of<UsageError>([&] { BytePairTokenizer(words, "/no/such/file"); }),
-                 "cannot open /no/such/file"));
-  CHECK(contains(message_of<UsageError>([&] { BytePairTokenizer("/no/such/file", merges); }),
-                 "cannot open /no/such/file"));
-  CHECK(contains(message_of<UsageError>([&] { BytePairTokenizer(words, merges).encode("b"); }),
-                 "has no token for \"b\""));
+  write_file(folder / "vocab.json", "{\"a\": 0}");
+  CHECK(
+      contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("b"); }), "has no token for the byte \"b\""));
+  std::filesystem::remove(folder / "merges.txt");
+  CHECK(contains(message_of<UsageError>([&] { read_byte_pairs(folder); }), "there is no tokenizer in "));
 }

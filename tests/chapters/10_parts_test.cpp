@@ -62,7 +62,7 @@ TEST_CASE("validation windows do not overlap and stay in the validation text") {
 TEST_CASE("a text shorter than a context and its targets is refused with both numbers") {
   const std::vector<int32_t> tokens(16, 0);
   const std::string message = message_of<UsageError>([&] { TextData(tokens, 0.0, 16); });
-  CHECK(contains(message, "16 characters; --context 16 needs at least 17"));
+  CHECK(contains(message, "16 tokens; --context 16 needs at least 17"));
   CHECK(contains(message_of<UsageError>([&] { TextData(std::vector<int32_t>(100, 0), 0.1, 16); }), "keeps 10"));
   CHECK(contains(message_of<UsageError>([] { read_text("/no/such/file"); }), "/no/such/file: there is no such file"));
 }

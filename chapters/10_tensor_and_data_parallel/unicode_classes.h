@@ -1,0 +1,11 @@
+// The classes of characters that GPT-2's words are made of.
+#pragma once
+
+namespace shard {
+
+enum class CharacterClass { other, letter, number, space };
+
+/// By Unicode 16.0: general categories L and N, and White_Space.
+CharacterClass class_of(char32_t point);
+
+}  // namespace shard
