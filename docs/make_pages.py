@@ -7,7 +7,7 @@ The pages are the READMEs, the exercises, CONTRIBUTING.md, CHANGELOG.md and docs
         <!-- site: MARKUP -->           MARKUP (a snippet, a remark)
         <!-- site instead: MARKUP -->   MARKUP in place of the fenced block that follows (a formula)
         <!-- code: FILE NAME -->        the definition of the function or class NAME in FILE
-        <!-- picture: NAME -->          OUT/pictures/NAME.svg, drawn by a program; its title and desc are the alt text
+        <!-- picture: … NAME.svg -->    OUT/pictures/NAME.svg, as docs/pictures.sh drew it, in place of the image below
   - the arXiv numbers of papers, which become links to the bibliography;
   - for a chapter, docs/calls/NN.md, what its lines end in, behind the section "The code", and a page with its sources.
 """
@@ -90,7 +90,8 @@ class Site:
         text = re.sub(r"^<!-- site instead:(.*?)-->\n+```.*?\n```$", r"\n\1\n", text, flags=re.S | re.M)
         text = re.sub(r"^<!-- site:(.*?)-->", r"\n\1\n", text, flags=re.S | re.M)
         text = re.sub(r"^<!-- code: (\S+) (\S+) -->", code, text, flags=re.M)
-        text = re.sub(r"^<!-- picture: (\S+) -->", lambda match: self.picture(match[1]), text, flags=re.M)
+        text = re.sub(r"^<!-- picture: .* (\S+)\.svg -->\n!\[[^\0]*?\]\(\S+\.svg\)$",
+                      lambda match: self.picture(match[1]), text, flags=re.M)
         text = outside_fences(text, lambda part: re.sub(r"(?<!\S)\*\*([^\w\s*][^*]*?)\*\*", r"<b>\1</b>", part))
         parts = re.split(r"(^```.*?^```$|^~~~.*?^~~~$|`[^`\n]+`)", text, flags=re.S | re.M)
         for i in range(0, len(parts), 2):
@@ -104,7 +105,7 @@ class Site:
         """A figure, with the words in the picture's own title and desc as its alternative."""
         file = self.out / "pictures" / f"{name}.svg"
         if not file.exists():
-            sys.exit(f"make_pages: there is no picture {file}: docs/make_site.sh lists how each is drawn")
+            sys.exit(f"make_pages: there is no picture {file}: its README's marker says how it is drawn")
         namespace = "{http://www.w3.org/2000/svg}"
         root = ElementTree.parse(file).getroot()
         words = [root.findtext(namespace + tag, "").strip() for tag in ("title", "desc")]

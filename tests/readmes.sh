@@ -6,6 +6,7 @@
 #     ```
 # update runs PROGRAM and pastes its output between the fences. check runs it and compares: what depends on the machine
 # or the moment (see normalised) may differ. SHARD_BUILD names the build folder (build).
+# In the same way a picture and its alternative text follow <!-- picture: … -->, which docs/pictures.sh explains.
 set -euo pipefail
 export LC_ALL=C.UTF-8 SHARD_DEVICE=cpu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -42,12 +43,44 @@ normalised() {
       -e 's/-?[0-9]+\.[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
 }
 
+# What a picture shows. Of measured times, and of losses, only the words and the rows count, without their numbers.
+drawing() {
+  if grep -qE '<desc>A timeline|<polyline' "$1"; then
+    awk '/^<g / { print; inside = 1 } /^<\/g>/ { inside = 0 } /^<(title|desc|text)/ && !inside' "$1" |
+      sed -E 's/^<text[^>]*>//; s/-?[0-9]+(\.[0-9]+)?( [nµm]?s\>)?/#/g' | uniq
+  else
+    cat "$1"
+  fi
+}
+
+# picture_block MARKER FOLDER: the lines below a picture's marker, which show it and say in words what it shows.
+picture_block() {
+  local name=${1% -->} program fresh committed line
+  read -r _ _ program _ <<<"$1"
+  name=${name##* }
+  fresh=$work/pictures/$name committed=$root/chapters/$program/$name
+  [[ -f $fresh ]] || fail "no chapter's README has $1"
+  echo "== $name" | tee -a "$work/old" >>"$work/new"
+  if diff -U 1 --label "${committed#"$root/"}" --label 'drawn anew' <(drawing "$committed" 2>/dev/null) <(drawing "$fresh") \
+    >>"$work/other_pictures"; then
+    fresh=$committed
+  elif [[ $command == update ]]; then
+    cp "$fresh" "$committed"
+  fi
+  while IFS= read -r line && [[ -n $line ]]; do printf '%s\n' "$line"; done >>"$work/old"
+  line=$(sed -nE '2,3 s|^<(title\|desc)>(.*[^.])\.?</.*|\2.|p' "$fresh" | paste -sd ' ')
+  printf '![%s](%s)\n' "${line%.}" "$(realpath --relative-to "$2" "$committed")" |
+    fold -sw 100 | sed 's/ $//' | tee -a "$work/new"
+  echo
+}
+
 # blocks README: copies it to standard output with the blocks replaced by fresh output; keeps each block as it was and
 # as it would be in $work/old and $work/new, with a line that names it.
 blocks() {
-  local line program ranks args
+  local line program ranks args folder=${1%/*}
   while IFS= read -r line; do
     printf '%s\n' "$line"
+    [[ $line != '<!-- picture:'* ]] || picture_block "$line" "$folder"
     [[ $line == '<!-- run:'* ]] || continue
     [[ $line =~ ^'<!-- run: '([a-z0-9_]+)' --ranks '([0-9]+)(.*)' -->'$ ]] || fail "$1: what is $line?"
     program=${BASH_REMATCH[1]} ranks=${BASH_REMATCH[2]}
@@ -70,19 +103,22 @@ readmes=()
 for number; do readmes+=("$root"/chapters/"$number"_*/README.md); done
 (($#)) || readmes=("$root"/README.md "$root"/chapters/*/README.md)
 
+"$root/docs/pictures.sh" "$work/pictures" "$@"
 shown=0 stale=0
 for readme in "${readmes[@]}"; do
   [[ -f $readme ]] || fail "there is no $readme"
   : >"$work/old"
   : >"$work/new"
+  : >"$work/other_pictures"
   blocks "$readme" >"$work/updated"
   shown=$((shown + $(grep -c '^== ' "$work/new" || true)))
   if [[ $command == update ]]; then
     cmp -s "$work/updated" "$readme" || cp "$work/updated" "$readme"
   elif ! diff -U 2 --label "${readme#"$root/"}" --label 'a fresh run' \
-    <(normalised <"$work/old") <(normalised <"$work/new"); then
+    <(normalised <"$work/old") <(normalised <"$work/new") || [[ -s $work/other_pictures ]]; then
+    cat "$work/other_pictures"
     stale=$((stale + 1))
   fi
 done
-echo "$shown outputs in ${#readmes[@]} READMEs, $stale READMEs differ"
-((shown > 0 && stale == 0)) || fail "the READMEs are not what the programs say: tests/readmes.sh update mends them"
+echo "$shown outputs and pictures in ${#readmes[@]} READMEs, $stale READMEs differ"
+((shown > 0 && stale == 0)) || fail "the READMEs are not what the programs show: tests/readmes.sh update mends them"
