@@ -13,6 +13,7 @@
 #include <set>
 
 #include "common/bfloat16.h"
+#include "common/file_format.h"
 
 namespace shard {
 namespace {
@@ -30,14 +31,14 @@ std::string printable(const std::string& name) {
 
 // ---- The header. The functions here throw Error; the reader's constructor puts the file's name before the message.
 
+/// 0 for a type that is not known here: its tensors are passed over unless they are asked for.
 int64_t bytes_of_type(const std::string& type) {
   static const std::map<std::string, int64_t> bytes = {{"BOOL", 1},    {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1},
                                                        {"F8_E5M2", 1}, {"U16", 2}, {"I16", 2}, {"F16", 2},
                                                        {"BF16", 2},    {"U32", 4}, {"I32", 4}, {"F32", 4},
                                                        {"U64", 8},     {"I64", 8}, {"F64", 8}};
   const auto found = bytes.find(type);
-  require(found != bytes.end(), "its dtype ", printable(type), " is unknown");
-  return found->second;
+  return found == bytes.end() ? 0 : found->second;
 }
 
 const json& member(const json& object, const char* key, json::value_t kind) {
@@ -67,22 +68,31 @@ Shape shape_of(const std::vector<int64_t>& sizes) {
     case 3: return {sizes[0], sizes[1], sizes[2]};
     case 4: return {sizes[0], sizes[1], sizes[2], sizes[3]};
   }
-  throw Error(text("its shape has ", sizes.size(), " sizes, more than the ", Shape::max_rank, " supported"));
+  throw Error(text("a shape of ", sizes.size(), " sizes"));
+}
+
+std::string why_unusable(const std::string& type, int64_t sizes) {
+  if (bytes_of_type(type) == 0) return text("its dtype ", printable(type), " is unknown");
+  if (sizes <= Shape::max_rank) return "";
+  return text("its shape has ", sizes, " sizes, more than the ", Shape::max_rank, " supported");
 }
 
 /// `object` is {"dtype", "shape", "data_offsets"}; the data begins at byte `data_begin` of the file.
 SafetensorsEntry entry_of(const json& object, int64_t data_begin, int64_t data_bytes) {
   const std::string type = member(object, "dtype", json::value_t::string);
-  const Shape shape = shape_of(whole_numbers(object, "shape"));
+  const std::vector<int64_t> sizes = whole_numbers(object, "shape");
   const std::vector<int64_t> offsets = whole_numbers(object, "data_offsets");
   require(offsets.size() == 2, "its data_offsets are ", offsets.size(), " numbers, not two");
   const int64_t begin = offsets[0], end = offsets[1];
   require(begin <= end, "its data_offsets begin at ", begin, " after their end ", end);
   require(end <= data_bytes, "its data end at byte ", end, " of the ", data_bytes, " in the file (truncated?)");
+  SafetensorsEntry entry{type, {}, data_begin + begin, data_begin + end, why_unusable(type, std::ssize(sizes))};
+  if (!entry.unusable.empty()) return entry;
+  entry.shape = shape_of(sizes);
   int64_t bytes = 0;
-  require(!__builtin_mul_overflow(shape.elements(), bytes_of_type(type), &bytes) && bytes == end - begin, "its ",
-          end - begin, " bytes of data do not fit its shape ", to_string(shape), " of ", type);
-  return {type, shape, data_begin + begin, data_begin + end};
+  require(!__builtin_mul_overflow(entry.shape.elements(), bytes_of_type(type), &bytes) && bytes == end - begin, "its ",
+          end - begin, " bytes of data do not fit its shape ", to_string(entry.shape), " of ", type);
+  return entry;
 }
 
 /// Takes the header apart while it is parsed: nlohmann's parser by itself would keep the last of two equal keys
@@ -212,7 +222,10 @@ SafetensorsReader::SafetensorsReader(const std::filesystem::path& file) : path_(
   try {
     read_header();
   } catch (const std::exception& reason) {
-    throw UsageError(text("cannot read ", path_, ": ", reason.what()));
+    std::string start(format_bytes, '\0');
+    start.resize(static_cast<size_t>(std::max<ssize_t>(0, pread(fileno(file_.get()), start.data(), start.size(), 0))));
+    const std::string format = recognized_format(start);
+    throw UsageError(text("cannot read ", path_, ": ", format.empty() ? reason.what() : "it is " + format));
   }
 }
 
@@ -223,7 +236,9 @@ void SafetensorsReader::read_header() {
   uint64_t length = 0;
   require(bytes >= length_bytes, "it has ", bytes, " bytes, too few for the length of a header");
   require(read_bytes(file_.get(), 0, &length, length_bytes), "its bytes cannot be read");
-  require(length <= max_header_bytes, "its header of ", length, " bytes is over the limit of ", max_header_bytes);
+  require(length <= max_header_bytes, "it is not a safetensors file: its first bytes, ",
+          printable({reinterpret_cast<const char*>(&length), sizeof length}),
+          ", are not the length of a header, at most ", max_header_bytes);
   const int64_t data_begin = length_bytes + static_cast<int64_t>(length);
   require(data_begin <= bytes, "its header ends at byte ", data_begin, " of ", bytes, " (truncated?)");
   std::string header(length, ' ');
@@ -244,6 +259,8 @@ std::vector<std::string> SafetensorsReader::names() const {
 const SafetensorsEntry& SafetensorsReader::entry(const std::string& name) const {
   const auto found = entries_.find(name);
   require_usage(found != entries_.end(), "there is no tensor ", printable(name), " in ", path_);
+  const std::string& problem = found->second.unusable;
+  require_usage(problem.empty(), "tensor ", printable(name), " in ", path_, " cannot be read: ", problem);
   return found->second;
 }
 

@@ -29,6 +29,7 @@ struct SafetensorsEntry {
   std::string type;            // as in the file: "F32", "I32", …
   Shape shape;                 // its sizes
   int64_t begin = 0, end = 0;  // bytes, from the beginning of the file
+  std::string unusable;        // why the values cannot be read: a dtype or a number of sizes not known here; or nothing
 };
 
 /// A file's header, and its tensors on demand. Trusts nothing in the file. All errors are UsageErrors of one sentence
@@ -36,14 +37,14 @@ struct SafetensorsEntry {
 class SafetensorsReader {
  public:
   /// Reads and checks the header; the tensors stay on disk until they are asked for.
-  /// Tensors of more than Shape::max_rank sizes are refused, asked for or not.
   explicit SafetensorsReader(const std::filesystem::path& file);
 
+  const std::string& path() const { return path_; }  // as it was given
   /// What the file says of itself: texts by name.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   std::vector<std::string> names() const;                                      // of all tensors, in alphabetical order
   bool has(const std::string& name) const { return entries_.contains(name); }  // whether there is such a tensor
-  /// Throws UsageError when there is no such tensor; so do floats and integers.
+  /// Throws UsageError when there is no such tensor, or it is unusable; so do floats and integers.
   const SafetensorsEntry& entry(const std::string& name) const;
 
   /// All values of a tensor of type F32, or of F64, F16 or BF16 converted to float.

@@ -24,7 +24,7 @@ TOPICS = {
     "comparing": "reference compare",
     "programs": "runtime options report error files durable process memory terminal timing clock",
     "drawing": "trace svg matrix_picture picture_page plot timeline trace_picture",
-    "checkpoints": "safetensors safetensors_writer",
+    "checkpoints": "safetensors safetensors_writer file_format",
     "devices": "backend machine gpu host_transfer",
 }
 OPTION = r"(?<![\w`-])--[a-z][\w-]*"   # Doxygen would make a dash of two hyphens

@@ -27,13 +27,13 @@ class MemoryFile {
 
 void read_all(const SafetensorsReader& reader, int64_t bytes) {
   for (const std::string& name : reader.names()) {
-    const SafetensorsEntry& entry = reader.entry(name);
-    must(entry.begin >= 8 && entry.begin <= entry.end && entry.end <= bytes, "a tensor outside its file");
     try {
+      const SafetensorsEntry& entry = reader.entry(name);
+      must(entry.begin >= 8 && entry.begin <= entry.end && entry.end <= bytes, "a tensor outside its file");
       const bool whole = entry.type == "I32" || entry.type == "I64";
       const int64_t values = whole ? std::ssize(reader.integers(name)) : std::ssize(reader.floats(name));
       must(values == entry.shape.elements(), "more or fewer values than the shape");
-    } catch (const UsageError&) {  // of a type that is neither, or too large for 32 bits
+    } catch (const UsageError&) {  // of another type, of too many sizes, or too large for 32 bits
     }
   }
 }

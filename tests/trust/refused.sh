@@ -30,7 +30,7 @@ broken; truncate -s -1 "$file";                        refuses_both 'model.safet
 broken; truncate -s 100 "$file";                       refuses_both '(truncated?)'
 broken; truncate -s 5 "$file";                         refuses_both 'too few for the length of a header'
 broken; printf '\377\377\377\377\377' | dd of="$file" conv=notrunc status=none
-                                                       refuses_both 'is over the limit of 100000000'
+                                                       refuses_both 'are not the length of a header, at most 100000000'
 broken; sed -i 's/"F32"/"F31"/' "$file";               refuses_both 'its dtype "F31" is unknown'
 broken; sed -i 's/"ln_f.bias"/"ln_f.bios"/' "$file";   refuses_both 'there is no tensor "ln_f.bias"'
 broken; sed -i 's/"wpe.weight"/"wpe.height"/' "$file"; refuses_both 'model.safetensors'
