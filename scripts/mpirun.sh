@@ -46,6 +46,7 @@ make_settings() {
   setting OMPI_MCA_mpi_yield_when_idle $((ranks > $(cores)))   # who waits gives its core to the others
   setting OMPI_MCA_regx naive   # else Open MPI 4 refuses host names with an underscore
   setting PMIX_MCA_gds hash     # what ranks say to each other at the start: not in a file of 8 MB
+  setting OMPI_MCA_reachable weighted   # Open MPI 5 asks the kernel, which does not answer on some virtual machines
   command -v ssh >/dev/null || setting OMPI_MCA_plm isolated   # one machine needs no ssh
 }
 
