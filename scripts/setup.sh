@@ -39,7 +39,7 @@ allow_files() {
 check_place() {
   local file
   [[ ! $root =~ [][\"\\\;:\|\#[:cntrl:]]|'${' ]] ||
-    fail "CMake and make cannot build in a path with ${BASH_REMATCH[0]@Q}: rename or move $root"
+    fail "CMake and make cannot build in a path with ${BASH_REMATCH[0]@Q}: rename or move ${root@Q}"
   mkdir -p "$results" 2>/dev/null || true
   file=$(find "$build" ! -type l ! -writable -print -quit 2>/dev/null || echo "$build")
   if [[ -e $file ]]; then

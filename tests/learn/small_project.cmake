@@ -17,3 +17,9 @@ target_link_libraries(shard_common INTERFACE MPI::MPI_CXX OpenMP::OpenMP_CXX ${D
 
 enable_testing()
 add_subdirectory(exercises)
+
+# A chapter's program, as the build that the environment names has made it; its library is beside it there.
+add_custom_target(03_row_parallel_gemm
+                  COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/bin
+                  COMMAND ${CMAKE_COMMAND} -E create_symlink $ENV{SHARD_BUILD}/bin/03_row_parallel_gemm
+                          ${PROJECT_BINARY_DIR}/bin/03_row_parallel_gemm VERBATIM)
