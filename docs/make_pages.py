@@ -25,7 +25,8 @@ from filter_header import TOPIC_OF, with_paper_links
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted(path.parent.name for path in ROOT.glob("chapters/[0-9][0-9]_*/README.md"))
 EXERCISES = {str(path.relative_to(ROOT / "exercises").with_suffix("")): path.suffix  # 01_gemm/1_blocked_gemm: .cpp
-             for path in sorted(ROOT.glob("exercises/[0-9][0-9]_*/[0-9]_*.c[pu]*"))}
+             for path in sorted(ROOT.glob("exercises/[0-9][0-9]_*/[0-9]_*"))
+             if path.suffix in (".cpp", ".cu")}
 
 # Pages that are files of their own, in the order of the table of contents: (label, file).
 LOOK_UP = [("row_column_transpose", "docs/pages/row_column_transpose.md"),

@@ -20,6 +20,8 @@ docs() {
       *) bad_usage "docs takes --open or --serve, not '$option'" ;;
     esac
   done
+  [[ ! $root =~ [^[:alnum:]/._+,=@~%-] ]] ||
+    fail "Doxygen cannot read a path with ${BASH_REMATCH[0]@Q}: rename or move ${root@Q}"
   packages+=("${docs_packages[@]}")
   set_up programs
   progress 'building the site'

@@ -195,6 +195,6 @@ show_errors() {
 }
 
 what_is_needed() {
-  echo "Needed are a C++20 compiler, CMake 3.25, make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json and doctest," \
+  echo "Needed are g++ 11, clang 15 or later, CMake 3.25, make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json and doctest," \
     "with their headers; on Debian and Ubuntu these are ${packages[*]}."
 }

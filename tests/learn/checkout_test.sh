@@ -89,6 +89,8 @@ for character in '#' ':' ';' '"' '[' ']' "\\" '|' "\${" $'\t' $'\n'; do
   ends 0 silent "$folder/a${character}b/learn" list
   mv "$folder/a${character}b" "$small"
 done
+ends 1 silent "$old/learn" docs
+says "Doxygen cannot read a path with ' '"
 passed 'characters that CMake or make cannot have in a path'
 
 # ---- A compiler that is too old, and then another: g++ behaves like the former when the header thinks it is there already ----
