@@ -1,10 +1,8 @@
 #include "chapters/10_tensor_and_data_parallel/byte_pair_files.h"
 
-#include <algorithm>
-#include <set>
 #include <sstream>
 
-#include "chapters/10_tensor_and_data_parallel/json_file.h"
+#include "chapters/10_tensor_and_data_parallel/added_token_files.h"
 #include "common/error.h"
 #include "common/files.h"
 
@@ -13,37 +11,6 @@ namespace {
 
 using nlohmann::json;
 namespace fs = std::filesystem;
-
-/// A JSON file whose fields are asked for by JSON pointers. A field that is missing is null.
-struct JsonFile {
-  std::string name;
-  json content = json::object();
-
-  const json& at(const std::string& field) const {
-    static const json missing;
-    const json::json_pointer place(field);
-    return content.contains(place) ? content.at(place) : missing;
-  }
-
-  void must_be(const std::string& field, std::initializer_list<json> allowed) const {
-    const json& value = at(field);
-    require_usage(std::find(allowed.begin(), allowed.end(), value) != allowed.end(), name, ": ", field, " is ",
-                  shortened(value), ", which is not supported here");
-  }
-  /// Of the fields of an object, no other ones: they might change the tokens.
-  void must_have_only(const json& object, const std::string& field, const std::set<std::string>& known) const {
-    require_usage(object.is_object(), name, ": ", field, " is not an object");
-    for (const auto& [key, value] : object.items()) {
-      require_usage(known.contains(key), name, ": ", field, "/", shortened(key), " is not supported here");
-    }
-  }
-};
-
-JsonFile read(const fs::path& file) {
-  JsonFile read{file.string(), read_json(file)};
-  require_usage(read.content.is_object(), read.name, " is not a JSON object");
-  return read;
-}
 
 std::vector<std::string> tokens_of(const json& vocabulary, const std::string& source) {
   require_usage(vocabulary.is_object(), source, " is no vocabulary: it is not a JSON object");
@@ -77,73 +44,7 @@ std::vector<std::pair<std::string, std::string>> merges_in(const fs::path& file)
   return merges;
 }
 
-/// An added token as it stands in `file` at `field`: an object, or its text alone.
-AddedToken added_token_in(const JsonFile& file, const std::string& field, const json& said) {
-  if (said.is_string()) return {said.get<std::string>()};
-  file.must_have_only(said, field,
-                      {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special", "__type"});
-  require_usage(!said.value("single_word", false), file.name, ": ", field,
-                "/single_word is true, which is not supported here");
-  const bool special = said.value("special", false);
-  return {said.at("content").get<std::string>(), said.value("id", AddedToken::no_number), said.value("lstrip", false),
-          said.value("rstrip", false), said.value("normalized", !special)};
-}
-
-/// The tokens that are added to those of the model, in the order in which the files name them.
-class AddedTokens {
- public:
-  explicit AddedTokens(const std::vector<std::string>& tokens) : next_(static_cast<int32_t>(tokens.size())) {
-    for (const std::string& token : tokens) numbers_.emplace(token, static_cast<int32_t>(numbers_.size()));
-  }
-
-  void add(AddedToken token, const std::string& where) {
-    if (token.content.empty()) return;
-    const auto same =
-        std::find_if(all_.begin(), all_.end(), [&](auto& other) { return other.content == token.content; });
-    const auto found = numbers_.find(token.content);
-    if (found != numbers_.end()) {
-      require_usage(token.number == AddedToken::no_number || token.number == found->second, where, ": ", token.content,
-                    " has number ", token.number, ", but ", found->second, " in the vocabulary");
-      token.number = found->second;
-    } else if (token.number != AddedToken::no_number) {
-      require_usage(token.number == next_, where, ": ", token.content, " has number ", token.number,
-                    "; the next one after those before it is ", next_);
-      numbers_.emplace(token.content, next_++);
-    }
-    if (same == all_.end()) return all_.push_back(token);
-    require_usage(same->lstrip == token.lstrip && same->rstrip == token.rstrip && same->normalized == token.normalized,
-                  where, ": lstrip, rstrip or normalized of ", token.content, " differ from those of another file");
-  }
-  /// A token by its text alone: what is not said of it elsewhere is as usual.
-  void add_name(const std::string& content) {
-    const auto same = std::find_if(all_.begin(), all_.end(), [&](auto& other) { return other.content == content; });
-    if (same == all_.end()) add({content}, "");
-  }
-  std::vector<AddedToken> take() { return std::move(all_); }
-
- private:
-  int32_t next_;
-  std::unordered_map<std::string, int32_t> numbers_;
-  std::vector<AddedToken> all_;
-};
-
-/// Every token that tokenizer_config.json or special_tokens_map.json has a role for.
-void add_named(const JsonFile& file, AddedTokens& added) {
-  const auto add = [&](const std::string& field, const json& said) {
-    if (said.is_null()) return;
-    const AddedToken token = added_token_in(file, field, said);
-    said.is_string() ? added.add_name(token.content) : added.add(token, file.name);
-  };
-  for (const char* role : {"bos", "eos", "unk", "sep", "pad", "cls", "mask"}) {
-    const std::string field = text("/", role, "_token");
-    add(field, file.at(field));
-  }
-  for (const char* field : {"/additional_special_tokens", "/extra_special_tokens"}) {
-    for (const json& said : file.at(field)) add(field, said);
-  }
-}
-
-BytePairs read_tokenizer(const JsonFile& file) {
+BytePairs read_tokenizer(const JsonFields& file) {
   file.must_have_only(file.content, "",
                       {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
                        "post_processor", "decoder", "model"});
@@ -176,7 +77,7 @@ BytePairs read_tokenizer(const JsonFile& file) {
 }
 
 /// tokenizer_config.json says what transformers does beside the tokenizer. What would change the tokens is refused.
-void apply_config(const JsonFile& file, BytePairs& pairs, bool prefix_space_is_known) {
+void apply_config(const JsonFields& file, BytePairs& pairs, bool prefix_space_is_known) {
   file.must_be("/tokenizer_class",
                {nullptr, "GPT2Tokenizer", "GPT2TokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"});
   for (const char* field : {"/add_bos_token", "/add_eos_token", "/split_special_tokens"}) {
@@ -189,36 +90,16 @@ void apply_config(const JsonFile& file, BytePairs& pairs, bool prefix_space_is_k
   pairs.add_prefix_space = prefix_space;
 }
 
-/// "added_tokens_decoder" of tokenizer_config.json: {"50256": {"content": …}}.
-void add_numbered(const JsonFile& file, AddedTokens& added) {
-  std::map<int32_t, AddedToken> in_order;
-  for (const auto& [number, said] : file.at("/added_tokens_decoder").items()) {
-    AddedToken token = added_token_in(file, "/added_tokens_decoder/" + shortened(number), said);
-    const bool digits = !number.empty() && number.size() < 9 && std::all_of(number.begin(), number.end(), ::isdigit);
-    require_usage(digits, file.name, ": /added_tokens_decoder: \"", shortened(number), "\" is not a number");
-    token.number = std::stoi(number);
-    in_order.emplace(token.number, token);
-  }
-  for (const auto& [number, token] : in_order) added.add(token, file.name);
-}
-
-/// added_tokens.json of older models: {"<mask>": 50257}.
-void add_older(const JsonFile& file, AddedTokens& added) {
-  std::map<int32_t, std::string> in_order;
-  for (const auto& [content, number] : file.content.items()) in_order.emplace(number.get<int32_t>(), content);
-  for (const auto& [number, content] : in_order) added.add({content, number}, file.name);
-}
-
 BytePairs read_files(const fs::path& folder) {
   const auto there = [&](const char* name) { return fs::exists(folder / name); };
   require_usage(there("tokenizer.json") || (there("vocab.json") && there("merges.txt")), "there is no tokenizer in ",
                 folder.string(),
                 ": neither training.json with characters, nor tokenizer.json, nor vocab.json with merges.txt");
   const auto read_if_there = [&](const char* name) {
-    return there(name) ? read(folder / name) : JsonFile{(folder / name).string()};
+    return there(name) ? read_fields(folder / name) : JsonFields{(folder / name).string()};
   };
   const bool whole = there("tokenizer.json");
-  const JsonFile tokenizer = read_if_there("tokenizer.json"), config = read_if_there("tokenizer_config.json");
+  const JsonFields tokenizer = read_if_there("tokenizer.json"), config = read_if_there("tokenizer_config.json");
   BytePairs pairs;
   if (whole) {
     pairs = read_tokenizer(tokenizer);
@@ -230,15 +111,13 @@ BytePairs read_files(const fs::path& folder) {
   if (there("tokenizer_config.json")) apply_config(config, pairs, whole);
 
   AddedTokens added(pairs.tokens);
-  for (const json& said : tokenizer.at("/added_tokens")) {
-    added.add(added_token_in(tokenizer, "/added_tokens", said), tokenizer.name);
-  }
-  add_numbered(config, added);
-  add_older(read_if_there("added_tokens.json"), added);
-  add_named(config, added);
-  add_named(read_if_there("special_tokens_map.json"), added);
+  added.add_list(tokenizer);
+  added.add_numbered(config);
+  added.add_older(read_if_there("added_tokens.json"));
+  added.add_named(config);
+  added.add_named(read_if_there("special_tokens_map.json"));
   added.add_name("<|endoftext|>");  // transformers knows it without being told
-  pairs.added = added.take();
+  pairs.added = added.all();
   const json& end = config.at("/eos_token");
   pairs.end_of_text = end.is_null() ? "<|endoftext|>" : added_token_in(config, "/eos_token", end).content;
   return pairs;

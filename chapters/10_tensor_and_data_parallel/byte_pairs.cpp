@@ -4,7 +4,6 @@
 #include <queue>
 #include <tuple>
 
-#include "chapters/10_tensor_and_data_parallel/unicode_classes.h"
 #include "chapters/10_tensor_and_data_parallel/utf8.h"
 #include "chapters/10_tensor_and_data_parallel/words.h"
 #include "common/error.h"
@@ -32,28 +31,6 @@ std::string bytes_of(const std::string& token) {
     out += found->second;
   }
   return out;
-}
-
-/// Where the spaces at the end of a text begin, and where those at its beginning end.
-size_t begin_of_spaces_at_end(std::string_view text) {
-  size_t begin = text.size();
-  while (begin > 0) {
-    size_t place = begin - 1;
-    while (place > 0 && (text[place] & 0xC0) == 0x80) --place;
-    if (class_of(utf8_at(text, place).point) != CharacterClass::space) break;
-    begin = place;
-  }
-  return begin;
-}
-
-size_t end_of_spaces_at_begin(std::string_view text) {
-  size_t end = 0;
-  while (end < text.size()) {
-    const auto [point, bytes] = utf8_at(text, end);
-    if (class_of(point) != CharacterClass::space) break;
-    end += bytes;
-  }
-  return end;
 }
 
 std::array<std::string, 256> make_printable_bytes() {
@@ -95,7 +72,6 @@ BytePairTokenizer::BytePairTokenizer(BytePairs pairs) : pairs_(std::move(pairs))
 
 void BytePairTokenizer::learn_added_tokens() {
   for (const AddedToken& added : pairs_.added) {
-    begins_added_token_[static_cast<unsigned char>(added.content.at(0))] = true;
     if (added.number < std::ssize(texts_)) continue;
     require(added.number == std::ssize(texts_), "the added token \"", added.content, "\" has number ", added.number,
             "; the next one is ", texts_.size());
@@ -115,39 +91,17 @@ std::vector<int32_t> BytePairTokenizer::encode(const std::string& text) const {
   return tokens;
 }
 
-/// The longest added token that stands at `place`, of those that are, or are not, "normalized".
-const AddedToken* BytePairTokenizer::added_at(std::string_view text, size_t place, bool normalized) const {
-  if (!begins_added_token_[static_cast<unsigned char>(text[place])]) return nullptr;
-  const AddedToken* longest = nullptr;
-  for (const AddedToken& added : pairs_.added) {
-    const bool is_here = added.normalized == normalized && text.substr(place).starts_with(added.content);
-    if (is_here && (longest == nullptr || added.content.size() > longest->content.size())) longest = &added;
-  }
-  return longest;
-}
-
-/// The text in pieces: added tokens, and what stands between them.
+/// Added tokens, and words between them.
 void BytePairTokenizer::encode_around(std::string_view text, bool normalized, std::vector<int32_t>& tokens) const {
-  const auto encode_piece = [&](std::string_view piece) {
-    normalized ? encode_words(piece, tokens) : encode_around(piece, true, tokens);
-  };
-  size_t done = 0;
-  for (size_t place = 0; place < text.size();) {
-    const AddedToken* added = added_at(text, place, normalized);
-    if (added == nullptr) {
-      ++place;
-      continue;
+  for (const Piece& piece : pieces_of(text, pairs_.added, normalized)) {
+    if (piece.token == nullptr) {
+      normalized ? encode_words(piece.text, tokens) : encode_around(piece.text, true, tokens);
+    } else {
+      require_usage(piece.token->number != AddedToken::no_number, "the text has \"", piece.token->content,
+                    "\", for which ", pairs_.source, " has no token");
+      tokens.push_back(piece.token->number);
     }
-    require_usage(added->number != AddedToken::no_number, "the text has \"", added->content, "\", for which ",
-                  pairs_.source, " has no token");
-    const size_t spaces = added->lstrip ? begin_of_spaces_at_end(text.substr(0, place)) : place;
-    const size_t begin = std::max(done, spaces);
-    if (begin > done) encode_piece(text.substr(done, begin - done));
-    tokens.push_back(added->number);
-    place += added->content.size();
-    done = place + (added->rstrip ? end_of_spaces_at_begin(text.substr(place)) : 0);
   }
-  if (done < text.size()) encode_piece(text.substr(done));
 }
 
 void BytePairTokenizer::encode_words(std::string_view text, std::vector<int32_t>& tokens) const {

@@ -6,19 +6,10 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "chapters/10_tensor_and_data_parallel/added_tokens.h"
 #include "chapters/10_tensor_and_data_parallel/tokenizer.h"
 
 namespace shard {
-
-/// A text that is one token wherever it stands, whatever the merges would make of it.
-struct AddedToken {
-  static constexpr int32_t no_number = -1;
-
-  std::string content;
-  int32_t number = no_number;           // without one, a text that holds it is refused
-  bool lstrip = false, rstrip = false;  // takes the spaces before it, or behind it, with it
-  bool normalized = false;              // is looked for after all those that are not
-};
 
 /// What a tokenizer of byte pairs is made of.
 struct BytePairs {
@@ -55,14 +46,12 @@ class BytePairTokenizer : public Tokenizer {
   void encode_around(std::string_view text, bool normalized, std::vector<int32_t>& tokens) const;
   void encode_words(std::string_view text, std::vector<int32_t>& tokens) const;
   void encode_word(std::string_view word, std::vector<int32_t>& tokens) const;
-  const AddedToken* added_at(std::string_view text, size_t place, bool normalized) const;
 
   BytePairs pairs_;
   std::unordered_map<std::string, int32_t> numbers_;
   std::vector<std::string> texts_;              // by number: the bytes that a token stands for
   std::array<int32_t, 256> bytes_{};            // the token of each byte; -1 where there is none
   std::unordered_map<uint64_t, Merge> merges_;  // by both numbers
-  std::array<bool, 256> begins_added_token_{};  // by the first byte
 };
 
 }  // namespace shard

@@ -119,6 +119,8 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   require_usage(resumed.empty() || info.data == fingerprint_of(all_text), where,
                 " is not, or no longer, the text of the checkpoint ", resumed.string());
   const auto tokenizer = tokenizer_of(all_text, where, s.vocabulary, resumed);
+  require_usage(resumed.empty() || tokenizer->vocabulary() == info.sizes.vocabulary, resumed.string(),
+                " has a model of ", info.sizes.vocabulary, " tokens, but a tokenizer of ", tokenizer->vocabulary());
   s.sizes.vocabulary = tokenizer->vocabulary();
   const TextData data(tokenizer->encode(all_text), s.training.validation_fraction, s.sizes.context);
   if (s.layouts) return compare_layouts(runtime, report, s.sizes, data, s.training);

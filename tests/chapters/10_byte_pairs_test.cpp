@@ -1,47 +1,15 @@
 // BytePairTokenizer: GPT-2's tokenizer, with a vocabulary of our own that is small enough to follow by hand.
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <ctime>
 
-#include "chapters/10_tensor_and_data_parallel/byte_pair_files.h"
-#include "chapters/10_tensor_and_data_parallel/utf8.h"
-#include "tests/support_files.h"
+#include "chapters/10_tensor_and_data_parallel/unicode_classes.h"
+#include "common/random.h"
+#include "tests/chapters/byte_pair_support.h"
 #include "tests/test_support.h"
 
 using namespace shard;
 
 namespace {
-
-/// Every single byte as GPT-2 writes it, then what the merges make.
-struct Vocabulary {
-  TemporaryFolder folder;
-  std::vector<std::string> tokens;
-
-  explicit Vocabulary(const std::vector<std::pair<std::string, std::string>>& merges) {
-    for (char32_t point = '!'; point <= 0x143; ++point) {
-      const bool is_a_byte = point <= '~' || (point >= 0xA1 && point <= 0xAC) || (point >= 0xAE && point <= 0xFF);
-      if (!is_a_byte && point < 0x100) continue;
-      append_utf8(tokens.emplace_back(), point);
-    }
-    std::string lines = "#version: 0.2\n";
-    for (const auto& [left, right] : merges) {
-      tokens.push_back(left + right);
-      lines += left + " " + right + "\n";
-    }
-    nlohmann::json numbers;
-    for (size_t i = 0; i < tokens.size(); ++i) numbers[tokens[i]] = i;
-    write_file(folder.path() / "vocab.json", numbers.dump());
-    write_file(folder.path() / "merges.txt", lines);
-  }
-
-  BytePairTokenizer tokenizer() const { return BytePairTokenizer(read_byte_pairs(folder.path())); }
-
-  /// The tokens of a text as GPT-2 writes them, one after the other.
-  std::string cut(const std::string& text) const {
-    std::string out;
-    for (int32_t token : tokenizer().encode(text))
-      out += (out.empty() ? "" : "|") + tokens.at(static_cast<size_t>(token));
-    return out;
-  }
-};
 
 const std::string space = "Ġ";  // how GPT-2 writes it
 
@@ -80,6 +48,89 @@ TEST_CASE("byte pairs: every text comes back") {
     CAPTURE(text);
     CHECK(tokenizer.decode(tokenizer.encode(text)) == text);
   }
+}
+
+TEST_CASE("byte pairs: classes of characters are those of Unicode 16.0 on every system") {
+  int64_t count[4] = {};
+  for (char32_t point = 0; point < 0x110000; ++point) ++count[static_cast<int>(class_of(point))];
+  CHECK(count[static_cast<int>(CharacterClass::letter)] == 141028);
+  CHECK(count[static_cast<int>(CharacterClass::number)] == 1911);
+  CHECK(count[static_cast<int>(CharacterClass::space)] == 25);
+  CHECK(class_of(0x1C89) == CharacterClass::letter);   // of Unicode 16
+  CHECK(class_of(0x10D40) == CharacterClass::number);  // of Unicode 16
+  CHECK(class_of(0x558) == CharacterClass::other);     // a letter of a later Unicode
+  CHECK(class_of(0x85) == CharacterClass::space);
+  CHECK(class_of(0x200B) == CharacterClass::other);  // a space of no width is none
+  CHECK(class_of(U'½') == CharacterClass::number);
+  const Vocabulary vocabulary({{"a", "á"}, {"a", "à"}});  // 0xE1, 0xE0: the first bytes of U+1C89 and U+0B71
+  CHECK(vocabulary.cut("a\u1C89").starts_with("aá|"));    // one word
+  CHECK(vocabulary.cut("a\u0B72").starts_with("a|à|"));   // a letter and a number
+}
+
+/// The definition: as long as any pair merges, the first of those with the smallest rank.
+static std::vector<std::string> merged_step_by_step(std::vector<std::string> parts, const Merges& merges) {
+  for (;;) {
+    size_t best = merges.size(), place = 0;
+    for (size_t i = 0; i + 1 < parts.size(); ++i) {
+      const auto rank = static_cast<size_t>(std::find(merges.begin(), merges.end(), std::pair(parts[i], parts[i + 1])) -
+                                            merges.begin());
+      if (rank < best) best = rank, place = i;
+    }
+    if (best == merges.size()) return parts;
+    parts[place] += parts[place + 1];
+    parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(place) + 1);
+  }
+}
+
+TEST_CASE("byte pairs: words of any letters are merged as the definition says") {
+  const Merges merges{{"aa", "a"}, {"a", "b"},   {"b", "a"},  {"a", "a"},     {"ab", "ab"}, {"ba", "b"}, {"aa", "aa"},
+                      {"c", "ab"}, {"aab", "c"}, {"a", "ab"}, {"abab", "aa"}, {"b", "b"},   {"c", "c"},  {"cc", "b"}};
+  const Vocabulary vocabulary(merges);
+  const RandomStream random{7, stream_of("words")};
+  for (uint64_t i = 0, number = 0; i < 2000; ++i) {
+    std::string word, expected;
+    for (uint64_t length = 1 + random.below(24, number++); length > 0; --length) {
+      word += static_cast<char>('a' + random.below(3, number++));
+    }
+    std::vector<std::string> letters;
+    for (const char letter : word) letters.emplace_back(1, letter);
+    for (const std::string& part : merged_step_by_step(letters, merges))
+      expected += (expected.empty() ? "" : "|") + part;
+    REQUIRE(vocabulary.cut(word) == expected);
+  }
+}
+
+TEST_CASE("byte pairs: a word of a million letters takes seconds, not hours") {
+  const Vocabulary vocabulary({{"a", "a"}, {"aa", "aa"}, {"aaaa", "aaaa"}, {"b", "a"}, {"a", "b"}});
+  const BytePairTokenizer tokenizer = vocabulary.tokenizer();
+  std::string word(1000000, 'a');
+  for (size_t i = 17; i < word.size(); i += 101) word[i] = 'b';
+  const std::clock_t start = std::clock();  // of this process: others on the machine do not count
+  const std::vector<int32_t> tokens = tokenizer.encode(word);
+  CHECK(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC < 20);
+  CHECK(tokenizer.decode(tokens) == word);
+  CHECK(tokens.size() < word.size() / 4);
+}
+
+TEST_CASE("byte pairs: what is not a whole character is decoded as U+FFFD, an unknown token as nothing") {
+  const Vocabulary vocabulary({});
+  const BytePairTokenizer tokenizer = vocabulary.tokenizer();
+  const auto decoded = [&](const std::string& bytes) {
+    std::vector<int32_t> tokens;
+    for (const char byte : bytes) {
+      const std::string& printed = printable_bytes()[static_cast<unsigned char>(byte)];
+      const auto place = std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), printed);
+      tokens.push_back(static_cast<int32_t>(place - vocabulary.tokens.begin()));
+    }
+    return tokenizer.decode(tokens);
+  };
+  CHECK(decoded("日") == "日");
+  CHECK(decoded("x\xe6\x97") == "x\uFFFD");  // the beginning of a character
+  CHECK(decoded("\xe6\x97x") == "\uFFFDx");
+  CHECK(decoded("\xff\x80") == "\uFFFD\uFFFD");
+  CHECK(decoded("\xe0\x80\xed\xa0") == "\uFFFD\uFFFD\uFFFD\uFFFD");  // an overlong form, a surrogate
+  CHECK(decoded("\xf4\x8f\xbf\xbf") == "\U0010FFFF");
+  CHECK(tokenizer.decode({0, -1, 256, 300, 1}) == "!\"");
 }
 
 TEST_CASE("byte pairs: a text that is no UTF-8 and files that are no tokenizer are refused") {

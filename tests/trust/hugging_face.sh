@@ -4,13 +4,23 @@
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
 python=${PYTHON:-python3}
-HF_HUB_OFFLINE=1 timeout 120 "$python" -c 'import transformers, torch, tokenizers' 2>/dev/null ||
-  skip "$python has no transformers with torch: pip install transformers torch"
+has() { HF_HUB_OFFLINE=1 timeout 120 "$python" -c "import $1" 2>/dev/null; }
+has 'transformers, tokenizers' || skip "$python has no transformers: pip install transformers torch"
 script=$(dirname "$0")/hugging_face.py
 export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
 
 # written NAME RANKS ARGS…: runs and prints the tokens, prompt and all.
 written() { train "$@"; ends_with "$1" 0; sed -n '/"tokens": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.' | tr -d . | paste -sd ' '; }
+
+# byte_pairs FOLDER [TEXT VOCABULARY]: the same tokens as transformers', for some 100,000 texts
+byte_pairs() { timeout 500 "$python" "${script%/*}/byte_pairs.py" "${program%/*}/tokenize" "$@" >"$work/byte_pairs" 2>&1 || { tail -n 3 "$work/byte_pairs" | cut -c -2000 >&2; return 1; }; }
+byte_pairs "$work/tokenizers" || failed 'the tokens are not those of transformers'
+passed 'tokenizers of transformers in all forms: the same tokens and the same text, for every character and 100,000 texts'
+train learnt 2 --tp 2 --vocabulary 300 --steps 2 --save "$work/learnt"
+ends_with learnt 0
+byte_pairs "$work/learnt/step-00000002" "$data" 300 || failed 'transformers reads another tokenizer from the checkpoint'
+passed 'byte pairs that were learnt here are those that tokenizers learns, and transformers reads them'
+has torch || skip "$python has no torch: the models were not compared"
 
 train made 4 --tp 2 --dp 2 --steps 60 --save "$work/saved"
 ends_with made 0

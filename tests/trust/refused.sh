@@ -42,7 +42,7 @@ says allowed 'step 5 has loss nan'
 says allowed 'the first that is not finite is the weight '
 passed 'a NaN that is allowed: the step and the weight are named'
 broken; sed -i 's/"characters": "./"characters": "/' "$work/broken/training.json"
-train on 1 --resume "$work/broken" --steps 9;                       refuses 'than the tokenizer of the checkpoint' on
+train on 1 --resume "$work/broken" --steps 9;                       refuses ' tokens, but a tokenizer of ' on
 train write 1 --weights "$file" --prompt the --generate 3;          refuses ', the tokenizer beside it ' write
 broken; sed -i 's/"layers": 2/"layers": 900/' "$work/broken/training.json"
 train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json says layers 900' on

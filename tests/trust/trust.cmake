@@ -9,7 +9,7 @@ function(add_trust_test name)
 endfunction()
 
 set(here ${CMAKE_CURRENT_LIST_DIR})
-foreach(case resume interrupted killed stopped disk refused hugging_face tidy)
+foreach(case resume byte_pairs interrupted killed stopped disk refused hugging_face tidy)
   add_trust_test(trust.${case} LABEL faults SECONDS 600 COMMAND ${here}/${case}.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
 set_property(TEST faults.runner faults.ranks faults.bad_input APPEND PROPERTY LABELS faults)
@@ -51,3 +51,7 @@ target_link_options(safetensors_valgrind PRIVATE -fno-sanitize=all)
 target_include_directories(safetensors_valgrind SYSTEM PRIVATE ${JSON_INCLUDE})
 add_trust_test(fuzz.valgrind LABEL fuzz SECONDS 300
                COMMAND ${here}/valgrind.sh $<TARGET_FILE:safetensors_valgrind> ${corpus})
+
+# What hugging_face.sh compares with Hugging Face's tokenizers.
+add_executable(tokenize ${here}/tokenize.cpp)
+target_link_libraries(tokenize PRIVATE lib_10_tensor_and_data_parallel)
