@@ -167,12 +167,3 @@ TEST_CASE("a directory has one run that saves in it") {
   write_file(temporary.path() / "file", "");
   CHECK(contains(message_of<UsageError>([&] { CheckpointFolder(temporary.path() / "file", 1); }), "--save "));
 }
-
-TEST_CASE("a file is replaced at once or not at all") {
-  const TemporaryFolder temporary;
-  const fs::path file = temporary.path() / "latest";
-  replace_file(file, "first");
-  fs::create_symlink("/dev/full", file.string() + ".partial");
-  CHECK(contains(message_of([&] { replace_file(file, "second"); }), "cannot write "));
-  CHECK(content_of(file) == "first");
-}

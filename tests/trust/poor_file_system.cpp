@@ -35,6 +35,8 @@ int fail(int reason) {
 
 bool is_of_a_checkpoint(const char* path) { return std::strstr(path, "/step-") != nullptr; }
 
+bool is_a_checkpoint(const std::string& path) { return path.find("/step-") == path.rfind('/'); }
+
 }  // namespace
 
 extern "C" {
@@ -52,7 +54,7 @@ int fsync(int file) {
 }
 
 int rename(const char* from, const char* to) {
-  const int reason = is_of_a_checkpoint(from) ? lacks("rename") : 0;
+  const int reason = is_a_checkpoint(from) ? lacks("rename") : 0;
   return reason != 0 ? fail(reason) : real<int(const char*, const char*)>("rename")(from, to);
 }
 
