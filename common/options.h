@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/error.h"
 #include "common/memory.h"
@@ -27,6 +28,9 @@ class Options {
   Options(std::string name, const std::string& description);
   ~Options();
 
+  /// The heading in --help of the options that follow.
+  void group(const std::string& heading);
+
   // Each adds an option ("--tokens"), its default (what `value` is now), the place for what is given, and one line for
   // --help. `value` must live until parse has been called.
 
@@ -47,11 +51,14 @@ class Options {
   bool parse(int argc, char** argv);
   /// Whether the option was on the command line.
   bool given(const std::string& option) const;
-  std::string help() const;                          // the text of --help
+  std::string help() const;  // the text of --help
+  /// The words of the command line, without the program.
+  const std::vector<std::string>& arguments() const { return arguments_; }
   const std::string& name() const { return name_; }  // the program's
 
  private:
-  std::string name_;
+  std::string name_, group_;
+  std::vector<std::string> arguments_;
   std::unique_ptr<CLI::App> app_;
 };
 

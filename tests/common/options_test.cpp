@@ -115,9 +115,49 @@ TEST_CASE("options: --help is no error, and names every option with its default"
   }
 }
 
+TEST_CASE("options: --help lists them in groups") {
+  Program program;
+  program.options.group("Grid");
+  int64_t tp = 1;
+  program.options.size("--tp", tp, "ranks");
+  program.options.offer_picture("the grid");
+  const std::string help = program.options.help();
+  const auto place = [&](const char* part) {
+    CAPTURE(part);
+    CHECK(contains(help, part));
+    return help.find(part);
+  };
+  CHECK(place("\nRun:") < place("--seed"));
+  CHECK(place("--seed") < place("\nOutput:"));
+  CHECK(place("\nOutput:") < place("--picture"));
+  CHECK(place("--picture") < place("\nOptions:"));
+  CHECK(place("\nOptions:") < place("--tokens"));
+  CHECK(place("--layouts") < place("\nGrid:"));
+  CHECK(place("\nGrid:") < place("--tp"));
+}
+
+TEST_CASE("options: what was probably meant is named") {
+  const auto meant = [](const std::string& given) {
+    const std::string sentence = refusal({given}), before = "did you mean ";
+    const size_t at = sentence.find(before);
+    if (at == std::string::npos) return std::string("nothing");
+    return sentence.substr(at + before.size(), sentence.find('?') - at - before.size());
+  };
+  CHECK(refusal({"--token", "3"}) == "unknown option --token; did you mean --tokens? --help lists the options");
+  CHECK(meant("--tokesn=4") == "--tokens");
+  CHECK(meant("--layout") == "--layouts");
+  CHECK(meant("--check-colectives") == "--check-collectives");
+  CHECK(meant("--rates") == "--rate");
+  CHECK(meant("--timeout-seconds") == "--timeout");
+  CHECK(meant("--tokens-in-a-batch") == "--tokens");
+  for (const char* far : {"--q", "--qqqqqq", "--tonnes-of-it", "--learning-rate", "-t", "--"})
+    CHECK(meant(far) == "nothing");
+  CHECK(meant("--" + std::string(1'000'000, 'a')) == "nothing");
+}
+
 TEST_CASE("options: each kind of bad input has its sentence") {
-  CHECK(refusal({"--widht", "3"}) == "unknown option --widht; --help lists the options");
-  CHECK(refusal({"extra"}) == "unknown option extra; --help lists the options");
+  CHECK(refusal({"--qqq", "3"}) == "unknown option --qqq; --help lists the options");
+  CHECK(refusal({"extra"}) == "\"extra\" is not an option; --help lists the options");
   CHECK(refusal({"--tokens", "0"}) == "--tokens: must be from 1 to 1000, not 0");
   CHECK(refusal({"--tokens", "-5"}) == "--tokens: must be from 1 to 1000, not -5");
   CHECK(refusal({"--tokens", "1001"}) == "--tokens: must be from 1 to 1000, not 1001");

@@ -19,7 +19,9 @@ options_of() { "$here/../mpirun.sh" 1 "$bin/$1" --help | sed -nE "s/^ +(--[a-z0-
 
 for chapter in "$here"/../../chapters/[0-9][0-9]_*/; do
   program=$(basename "$chapter")
-  refuses 'unknown option --widht; --help lists the options' 2 "$program" --widht 5
+  option=$(options_of "$program" INT | tail -n 1)
+  refuses "unknown option ${option}x; did you mean $option? --help lists the options" 2 "$program" "${option}x" 5
+  refuses 'unknown option --qqqqqq; --help lists the options' 1 "$program" --qqqqqq=5
   if [[ $program == 07_* ]]; then
     refuses 'unknown option --picture; --help lists the options' 2 "$program" --picture picture.svg
   else
