@@ -3,6 +3,7 @@
 #include <cmath>
 #include <exception>
 #include <iostream>
+#include <optional>
 
 #include "common/backend.h"
 #include "common/clock.h"
@@ -43,9 +44,12 @@ Tensor PendingSum::wait() {
   const double start = now();
   {
     const bool has_clock = work_->time() != nullptr;
-    TraceRange range(TraceRow::communication, has_clock ? "all_reduce" : "wait for all_reduce", group_->name());
+    std::optional<TraceRange> range;  // a group of one waits for nobody
+    if (group_->size() > 1) {
+      range.emplace(TraceRow::communication, has_clock ? "all_reduce" : "wait for all_reduce", group_->name());
+    }
     work_->wait();
-    range.measured_by(work_->time());
+    if (range) range->measured_by(work_->time());
   }
   group_->enter(Collective::all_reduce, 0, 0, now() - start, work_->time());
   work_.reset();
@@ -62,19 +66,20 @@ void Communicator::is_at_home(const char* op, const Tensor& x) const {
 template <class Start>
 void Communicator::run(Call call, Start start) {
   const double begin = now();
-  TraceRange range(TraceRow::communication, to_string(call.op), name_);
+  std::optional<TraceRange> range;
+  if (size_ > 1) range.emplace(TraceRow::communication, to_string(call.op), name_);
   call.number = ++calls_;
   announce(call);
   const std::unique_ptr<Work> work = start();
   work->wait();
-  range.measured_by(work->time());
+  if (range) range->measured_by(work->time());
   enter(call.op, 1, call.count * size_of(call.type), now() - begin, work->time());
 }
 
 void Communicator::enter(Collective op, int64_t calls, int64_t bytes, double host_seconds,
                          std::shared_ptr<const DeviceTime> time) {
   if (time == nullptr) {
-    ledger_.add(op, name_, calls, bytes, host_seconds);
+    ledger_.add(op, name_, calls, bytes, host_seconds, size_ > 1);
   } else {
     ledger_.add(op, name_, calls, bytes, std::move(time));
   }
@@ -96,7 +101,7 @@ PendingSum Communicator::start_all_reduce(const PartialSum& term) {
   announce(call);
   std::unique_ptr<Work> work = start_sum(x);
   const bool has_clock = work->time() != nullptr;  // then wait() enters the seconds
-  ledger_.add(call.op, name_, 1, x.bytes(), has_clock ? 0.0 : now() - begin);
+  ledger_.add(call.op, name_, 1, x.bytes(), has_clock ? 0.0 : now() - begin, size_ > 1);
   return {*this, term, std::move(work)};
 }
 

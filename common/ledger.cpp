@@ -18,15 +18,15 @@ std::string to_string(Collective op) {
   return "unknown";
 }
 
-LedgerRow& Ledger::row_of(Collective op, std::string_view group) const {
+LedgerRow& Ledger::row_of(Collective op, std::string_view group, bool travels) const {
   for (LedgerRow& row : rows_) {
-    if (row.op == op && row.group == group) return row;
+    if (row.op == op && row.group == group && row.travels == travels) return row;
   }
-  return rows_.emplace_back(LedgerRow{op, std::string(group)});
+  return rows_.emplace_back(LedgerRow{.op = op, .group = std::string(group), .travels = travels});
 }
 
-void Ledger::add(Collective op, std::string_view group, int64_t calls, int64_t bytes, double seconds) {
-  LedgerRow& row = row_of(op, group);
+void Ledger::add(Collective op, std::string_view group, int64_t calls, int64_t bytes, double seconds, bool travels) {
+  LedgerRow& row = row_of(op, group, travels);
   row.calls += calls;
   row.bytes += bytes;
   row.seconds += seconds;
@@ -53,7 +53,8 @@ const std::vector<LedgerRow>& Ledger::rows() const {
 
 Ledger Ledger::since(const Ledger& earlier) const {
   Ledger difference = *this;
-  for (const LedgerRow& row : earlier.rows_) difference.add(row.op, row.group, -row.calls, -row.bytes, -row.seconds);
+  for (const LedgerRow& row : earlier.rows_)
+    difference.add(row.op, row.group, -row.calls, -row.bytes, -row.seconds, row.travels);
   for (Pending pending : earlier.pending_) {  // whether it has been settled here or not: it cancels out
     pending.sign = -pending.sign;
     difference.pending_.push_front(pending);

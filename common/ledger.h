@@ -27,11 +27,12 @@ std::string to_string(Collective op);  // as in "all_reduce"
 
 /// All calls of one collective in one group.
 struct LedgerRow {
-  Collective op;       // which collective
-  std::string group;   // the communicator's name: "tp", "dp", …
-  int64_t calls = 0;   // how many
-  int64_t bytes = 0;   // of the tensor that was given to the collective, on this rank
-  double seconds = 0;  // that this rank spent starting it and waiting for it; with NCCL, that its GPU spent in it
+  Collective op;        // which collective
+  std::string group;    // the communicator's name: "tp", "dp", …
+  int64_t calls = 0;    // how many
+  int64_t bytes = 0;    // of the tensor that was given to the collective, on this rank
+  double seconds = 0;   // that this rank spent starting it and waiting for it; with NCCL, that its GPU spent in it
+  bool travels = true;  // false in a group of one rank, where nothing is sent
 };
 
 /// The seconds of something that a device does behind the host's back.
@@ -47,7 +48,7 @@ class DeviceTime {
 class Ledger {
  public:
   /// Adds to the row of this collective in this group: calls, bytes on this rank, and seconds.
-  void add(Collective op, std::string_view group, int64_t calls, int64_t bytes, double seconds);
+  void add(Collective op, std::string_view group, int64_t calls, int64_t bytes, double seconds, bool travels = true);
   /// The same with seconds that will be known later.
   void add(Collective op, std::string_view group, int64_t calls, int64_t bytes, std::shared_ptr<const DeviceTime> time);
   const std::vector<LedgerRow>& rows() const;  // in the order of their first calls
@@ -68,7 +69,7 @@ class Ledger {
     std::shared_ptr<const DeviceTime> time;
     double sign;
   };
-  LedgerRow& row_of(Collective op, std::string_view group) const;
+  LedgerRow& row_of(Collective op, std::string_view group, bool travels = true) const;
   void settle_oldest() const;
 
   mutable std::vector<LedgerRow> rows_;

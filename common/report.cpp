@@ -1,5 +1,6 @@
 #include "common/report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -11,6 +12,8 @@
 
 namespace shard {
 namespace {
+
+constexpr const char* over_the_line = "\r\033[K";  // to its beginning, and all of it deleted
 
 std::string printed(const char* format, double value, int digits = 0) {
   char buffer[64];
@@ -73,7 +76,9 @@ struct Report::Json {
 
 Report::Report(Runtime& runtime) : runtime_(runtime), json_(std::make_unique<Json>()) {}
 
-Report::~Report() = default;
+Report::~Report() {
+  if (moving_) std::cout << std::endl;  // an error ends the run: its message gets a line of its own
+}
 
 void Report::result(const std::string& name, double value) { json_->results[name] = value; }
 
@@ -81,21 +86,25 @@ void Report::result(const std::string& name, const std::vector<double>& values) 
 
 void Report::heading(const std::string& title) { line("\n" + title); }
 
-void Report::line(const std::string& line) {
-  if (runtime_.world().rank() == 0) std::cout << line << std::endl;
+void Report::print(const std::string& text) {
+  if (runtime_.world().rank() == 0) std::cout << (moving_ ? over_the_line : "") << text << std::flush;
+  moving_ = false;
 }
+
+void Report::line(const std::string& line) { print(line + "\n"); }
 
 void Report::update(const std::string& line) {
-  if (runtime_.world().rank() == 0) std::cout << "\r\033[K" << line << std::flush;
+  if (runtime_.world().rank() == 0) std::cout << over_the_line << line << std::flush;
+  moving_ = runtime_.world().rank() == 0;
 }
 
-void Report::table(const Table& table) {
-  if (runtime_.world().rank() == 0) std::cout << table.str() << std::flush;
-}
+void Report::table(const Table& table) { print(table.str()); }
 
 void Report::ledger(const Ledger& ledger) {
   Table rows({"collective", "group", "calls", "bytes", "time"});
-  for (const LedgerRow& row : ledger.rows()) {
+  std::vector<LedgerRow> travelled;
+  std::ranges::copy_if(ledger.rows(), std::back_inserter(travelled), &LedgerRow::travels);
+  for (const LedgerRow& row : travelled) {
     rows.row({to_string(row.op), row.group, std::to_string(row.calls), bytes_text(static_cast<double>(row.bytes)),
               seconds_text(row.seconds)});
     json_->ledger.push_back({{"op", to_string(row.op)},
@@ -104,7 +113,7 @@ void Report::ledger(const Ledger& ledger) {
                              {"bytes", row.bytes},
                              {"seconds", row.seconds}});
   }
-  if (ledger.rows().empty()) {
+  if (travelled.empty()) {
     line("  no communication");
   } else {
     table(rows);
@@ -137,7 +146,7 @@ int Report::finish() {
     if (worst == nullptr || badness(check) > badness(*worst)) worst = &check;
   }
   if (worst == nullptr) {
-    line("\n0 of 0 checks hold");
+    line("\nno checks were made");
   } else {
     line(text("\n", held, " of ", checks_.size(), " checks hold; nearest to its limit: ", scientific(worst->error),
               " of ", scientific(worst->tolerance), " allowed (", worst->name, ")"));

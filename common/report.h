@@ -42,9 +42,9 @@ class Report {
   // Printed by rank 0, ignored by the others.
   void heading(const std::string& title);   // an empty line, then the title
   void line(const std::string& line = "");  // one line
-  void update(const std::string& line);     // over the line before it, on a terminal
+  void update(const std::string& line);     // a line on a terminal that the next output takes the place of
   void table(const Table& table);           // indented by two
-  /// This rank's ledger (rank 0's is printed); also goes to the JSON file.
+  /// This rank's ledger (rank 0's is printed), without what never left it; also goes to the JSON file.
   void ledger(const Ledger& ledger);
 
   /// Writes rank 0's picture to the file of --picture.
@@ -61,7 +61,7 @@ class Report {
   void result(const std::string& name, const std::vector<double>& values);
   void layout(int tp, int dp) { tp_ = tp, dp_ = dp; }  // the grid, for the JSON file
 
-  /// Prints the last line and writes the JSON file. The exit status: 0 if all checks hold, else 1.
+  /// Prints the last line: how many of the checks hold, or that there were none. Then writes the JSON file. The exit status: 0 if all checks hold, else 1.
   int finish();
 
  private:
@@ -71,12 +71,14 @@ class Report {
     bool pass;
   };
   struct Json;  // the ledger and the results, as they will be written
+  void print(const std::string& text);
   void write_json() const;
 
   Runtime& runtime_;
   std::vector<Check> checks_;
   std::unique_ptr<Json> json_;
   int tp_ = 1, dp_ = 1;
+  bool moving_ = false;  // what was printed last is from update()
 };
 
 }  // namespace shard

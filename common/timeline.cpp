@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string_view>
 
 #include "common/error.h"
 #include "common/plot.h"
@@ -64,12 +66,19 @@ void draw_axis(Svg& svg, Point at, const Scale& scale, double height) {
   }
 }
 
-void draw_bar(Svg& svg, Point at, const Scale& scale, const TimelineBar& bar, BarLook look, int rank) {
+/// The last colours of the palette, so that they are not those of the first ranks.
+std::string colour_of_group(size_t index) { return colour_of(6 - static_cast<int>(index % 4)); }
+
+/// The place of a group among all.
+size_t index_of(const std::vector<std::string>& groups, const std::string& group) {
+  return static_cast<size_t>(std::ranges::find(groups, group) - groups.begin());
+}
+
+void draw_bar(Svg& svg, Point at, const Scale& scale, const TimelineBar& bar, BarLook look, const std::string& colour) {
   constexpr double least = 1;
   const double begin = scale.place(bar.when.begin), end = scale.place(bar.when.end),
                width = std::max(least, end - begin);
   const Box box{at.x + begin, at.y + (row_height - bar_height) / 2, width, bar_height};
-  const std::string colour = colour_of(rank);
   const bool has_room = width_in({.size = 13}, bar.name) <= width - 6;
   if (look == BarLook::named) {
     if (!has_room) return;
@@ -91,7 +100,7 @@ void Timeline::add_to(PicturePage& page) const {
   require(when.end > when.begin, "a timeline of ", when.end - when.begin, " seconds cannot be drawn");
   double height = -between_ranks;
   for (const auto& rows : ranks) height += row_height * static_cast<double>(rows.size()) + between_ranks;
-  const auto draw = [timeline = *this, height](Svg& svg, Point at) {
+  const auto draw = [timeline = *this, names = groups(), height](Svg& svg, Point at) {
     const Scale scale{timeline.when, bars_width};
     draw_axis(svg, {at.x + label_width, at.y}, scale, height);
     for (int rank = 0; const auto& rows : timeline.ranks) {
@@ -106,7 +115,11 @@ void Timeline::add_to(PicturePage& page) const {
         }
         for (const TimelineBar& bar : row.bars) {
           if (bar.when.end < timeline.when.begin || bar.when.begin > timeline.when.end) continue;
-          draw_bar(svg, {at.x + label_width, at.y}, scale, bar, row.look, rank);
+          const bool grouped = !bar.group.empty();
+          if (grouped) svg.begin({{"data-group", bar.group}}, bar.group);
+          draw_bar(svg, {at.x + label_width, at.y}, scale, bar, row.look,
+                   grouped ? colour_of_group(index_of(names, bar.group)) : colour_of(rank));
+          if (grouped) svg.end();
         }
         svg.end();
         at.y += row_height;
@@ -116,11 +129,31 @@ void Timeline::add_to(PicturePage& page) const {
     }
   };
   page.drawing(label_width + bars_width + 24, height + axis_height, draw);
-  page.legend({{"computes", {.fill = ink, .opacity = 0.8}}, {"communicates or waits", {.fill = ink, .opacity = 0.3}}});
+  std::vector<PicturePage::Key> keys{{"computes", {.fill = ink, .opacity = 0.8}}};
+  if (groups().empty()) keys.push_back({"communicates or waits", {.fill = ink, .opacity = 0.3}});
+  for (size_t index = 0; const std::string& group : groups()) {
+    keys.push_back({"communicates or waits in " + group, {.fill = colour_of_group(index++)}});
+  }
+  page.legend(keys);
 }
+
+std::vector<std::string> Timeline::groups() const {
+  std::set<std::string> names;
+  for (const auto& rows : ranks) {
+    for (const TimelineRow& row : rows) {
+      for (const TimelineBar& bar : row.bars) names.insert(bar.group);
+    }
+  }
+  names.erase("");
+  return {names.begin(), names.end()};
+}
+
+/// The characters of the groups, one after the other.
+static constexpr std::string_view marks = "~=-+";
 
 std::string Timeline::in_characters(int columns, int rank) const {
   const Scale scale{when, static_cast<double>(columns)};
+  const std::vector<std::string> names = groups();
   std::string out;
   for (const TimelineRow& row : ranks[static_cast<size_t>(rank)]) {
     if (row.look == BarLook::named) continue;
@@ -129,8 +162,9 @@ std::string Timeline::in_characters(int columns, int rank) const {
       if (bar.when.end < when.begin || bar.when.begin > when.end) continue;
       const auto begin = std::min<int64_t>(columns - 1, std::lround(std::floor(scale.place(bar.when.begin))));
       const auto end = std::max<int64_t>(begin + 1, std::lround(scale.place(bar.when.end)));
+      const char mark = bar.group.empty() ? marks[0] : marks[index_of(names, bar.group) % marks.size()];
       for (int64_t i = begin; i < std::min<int64_t>(end, columns); ++i) {
-        line[static_cast<size_t>(i)] = row.look == BarLook::computes ? '#' : '~';
+        line[static_cast<size_t>(i)] = row.look == BarLook::computes ? '#' : mark;
       }
     }
     out += text(out.empty() ? "" : "\n", "  rank ", rank, " ", row.name,
@@ -143,7 +177,13 @@ std::string Timeline::in_characters(int columns) const {
   std::string out;
   for (int rank = 0; rank < static_cast<int>(ranks.size()); ++rank) out += in_characters(columns, rank) + "\n";
   const std::string length = seconds_text(when.end - when.begin);
-  return out + text("  # computes   ~ communicates or waits   from | to |: ", length);
+  out += "  # computes   ";
+  const std::vector<std::string> names = groups();
+  for (size_t i = 0; i < std::max<size_t>(1, names.size()); ++i) {
+    out += text(marks[i % marks.size()], i == 0 ? " communicates or waits" : "", names.empty() ? "" : " in " + names[i],
+                "   ");
+  }
+  return out + "from | to |: " + length;
 }
 
 }  // namespace shard

@@ -21,8 +21,9 @@ enum class BarLook { computes, communicates, named };
 
 /// Something that went on for a while.
 struct TimelineBar {
-  Interval when;     // from when to when
-  std::string name;  // "" or what to write on it
+  Interval when;           // from when to when
+  std::string name;        // "" or what to write on it
+  std::string group = "";  // of ranks that communicate meanwhile: each group has a colour of its own
 };
 /// Bars of one kind.
 struct TimelineRow {
@@ -36,7 +37,9 @@ struct Timeline {
   Interval when;                                // what the axis shows; bars are cut off at its ends
   std::vector<std::vector<TimelineRow>> ranks;  // the rows of each
 
-  /// One line a row, with # where a rank computes and ~ where it communicates.
+  /// The names of all groups, in alphabetical order.
+  std::vector<std::string> groups() const;
+  /// One line a row, with # where a rank computes, and ~ where it communicates, or = in the second group.
   std::string in_characters(int columns = 60) const;
   /// The same of one rank.
   std::string in_characters(int columns, int rank) const;

@@ -95,6 +95,11 @@ std::vector<std::vector<TraceBar>> gather_trace(Communicator& world) {
   return ranks;
 }
 
+/// With the group of a collective: Perfetto gives each name a colour, and tp is to be told from dp.
+static std::string shown_name(const TraceBar& bar) {
+  return bar.row == TraceRow::communication && !bar.detail.empty() ? bar.name + " " + bar.detail : bar.name;
+}
+
 void write_trace(Communicator& world, const std::string& file) {
   is_tracing = false;
   const std::vector<std::vector<TraceBar>> ranks = gather_trace(world);
@@ -110,7 +115,7 @@ void write_trace(Communicator& world, const std::string& file) {
     }
     for (const TraceBar& bar : of_rank) {
       events.push_back({{"ph", "X"},
-                        {"name", bar.name},
+                        {"name", shown_name(bar)},
                         {"pid", rank},
                         {"tid", static_cast<int>(bar.row)},
                         {"ts", bar.begin * 1e6},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "common/communicator.h"
 #include "common/report.h"
@@ -44,7 +45,16 @@ TimelineRow computing_row(const std::vector<TraceBar>& bars, Interval when) {
 }
 
 TimelineRow communicating_row(const std::vector<TraceBar>& bars, Interval when) {
-  return row_of("communicates", BarLook::communicates, intervals(bars, TraceRow::communication, when));
+  std::map<std::string, std::vector<Interval>> groups;
+  for (const TraceBar& bar : bars) {
+    if (bar.row == TraceRow::communication && overlaps(bar, when)) groups[bar.detail].push_back({bar.begin, bar.end});
+  }
+  TimelineRow row{"communicates", BarLook::communicates, {}};
+  for (const auto& [group, of_group] : groups) {
+    for (const Interval& interval : merged(of_group)) row.bars.push_back({interval, "", group});
+  }
+  std::ranges::stable_sort(row.bars, {}, [](const TimelineBar& bar) { return bar.when.begin; });
+  return row;
 }
 
 Timeline timeline_of(const std::vector<std::vector<TraceBar>>& ranks) {

@@ -84,7 +84,7 @@ collect() {
 alone() { beside "$@"; collect; }
 skip() { skipped+=("$1"); printf '  skipped %-26s %s\n' "$1" "$2"; }
 reason() { case $1 in 124 | 137) echo 'stopped: out of time' ;; *) echo "exit status $1" ;; esac; }
-own_words() { grep -hoE '^(passed: .*|[0-9]+ of [0-9]+ checks hold|=+ (ERROR|RACECHECK) SUMMARY: .*)' "$out/$1.log" | tail -n 1; }
+own_words() { grep -hoE '^(passed: .*|[0-9]+ of [0-9]+ checks hold|no checks were made|=+ (ERROR|RACECHECK) SUMMARY: .*)' "$out/$1.log" | tail -n 1; }
 
 # ---- Build ----------------------------------------------------------------------------------------------------------
 

@@ -114,6 +114,29 @@ TEST_CASE("timeline: in characters, and as a picture") {
   CHECK(contains(a_page.drawn().str(), ">forward<"));
 }
 
+TEST_CASE("timeline: each group that communicates has a colour and a character of its own") {
+  const Timeline timeline{
+      {0, 10},
+      {{{"communicates", BarLook::communicates, {{{0, 4}, "", "tp"}, {{4, 6}, "", "dp"}, {{8, 10}, "", "tp"}}}}}};
+  CHECK(timeline.groups() == std::vector<std::string>{"dp", "tp"});
+  CHECK(timeline.in_characters(10, 0) == "  rank 0 communicates  |====~~  ==|");
+  CHECK(contains(timeline.in_characters(10), "~ communicates or waits in dp   = in tp   from | to |"));
+  PicturePage a_page = page();
+  timeline.add_to(a_page);
+  const XmlElement root = parse_xml(a_page.drawn().str());
+  const auto colour = [&](const char* group) {
+    return with(root, "data-group", group)
+        .at(0)
+        ->all([](const XmlElement& e) { return e.name == "rect"; })
+        .at(0)
+        ->attribute("fill");
+  };
+  CHECK(with(root, "data-group", "tp").size() == 2);
+  CHECK(with(root, "data-group", "dp").size() == 1);
+  CHECK(colour("tp") != colour("dp"));
+  CHECK(contains(a_page.drawn().str(), "communicates or waits in tp"));
+}
+
 TEST_CASE("timeline: a moment without length is refused") {
   PicturePage a_page = page();
   CHECK(contains(message_of([&] { Timeline{{1, 1}, {{}}}.add_to(a_page); }), "a timeline of 0 seconds"));
@@ -125,7 +148,7 @@ TEST_CASE("trace picture: the last step, without what it waits for") {
                                    {compute, "step", "", 10, 20},
                                    {compute, "forward", "", 10, 15},
                                    {compute, "layer", "", 11, 12},
-                                   {communication, "all_reduce", "", 13, 14},
+                                   {communication, "all_reduce", "tp", 13, 14},
                                    {compute, "backward", "", 15, 19}};
   const Timeline timeline = timeline_of({bars});
   CHECK(timeline.when.begin == 10);
@@ -140,6 +163,7 @@ TEST_CASE("trace picture: the last step, without what it waits for") {
   CHECK(rows[1].bars[1].when.begin == 14);
   REQUIRE(rows[2].bars.size() == 1);
   CHECK(rows[2].bars[0].when.begin == 13);
+  CHECK(rows[2].bars[0].group == "tp");
 }
 
 TEST_CASE("trace picture: without steps the whole run, without bars nothing") {

@@ -25,9 +25,9 @@ fault() {
   done
 }
 
-fault none 0 -- '0 of 0 checks hold'
-fault none 0 --check-collectives -- '0 of 0 checks hold'
-fault late 0 -- '0 of 0 checks hold'
+fault none 0 -- 'no checks were made'
+fault none 0 --check-collectives -- 'no checks were made'
+fault late 0 -- 'no checks were made'
 fault failed-check 1 -- '  WRONG a check that holds on rank 1 only' '0 of 1 checks hold'
 fault throws 1 -- 'rank 1: the disk is full'
 fault throws 1 --check-collectives -- 'rank 1: the disk is full'

@@ -251,6 +251,15 @@ void check_trace(const XmlElement& svg, int ranks) {
       check(count_rows(svg, rank, row) > 0, "rank ", rank, " never ", row);
     }
   }
+  if (ranks < 4) return;  // chapter 10 on a grid of 2 × 2
+  std::set<std::string> colours;
+  for (const char* group : {"tp", "dp"}) {
+    const auto bars = svg.all([&](const XmlElement& element) { return element.attribute("data-group") == group; });
+    check(!bars.empty(), "nobody communicates in ", group);
+    if (!bars.empty())
+      colours.insert(bars[0]->all([](const XmlElement& e) { return e.name == "rect"; }).at(0)->attribute("fill"));
+  }
+  check(colours.size() == 2, "tp and dp have one colour");
 }
 
 void check_10(const XmlElement& svg, int ranks) {
