@@ -108,6 +108,7 @@ void draw_curve(Svg& svg, const Plot& plot, const Frame& frame, size_t index) {
     for (const Point& point : points) svg.circle(point, 4.5, {.fill = colour, .stroke = ink, .stroke_width = 0.75});
   } else if (points.size() > 1) {
     Paint paint{.stroke = colour, .stroke_width = plot.take_turns ? 5.0 : 2.5};
+    if (curve.faint) paint.stroke_width = 1.25, paint.opacity = 0.5;
     if (plot.take_turns) {
       paint.dash = dash, paint.space = dash * static_cast<double>(plot.curves.size() - 1);
       paint.shift = -dash * static_cast<double>(index);

@@ -15,6 +15,7 @@ struct Curve {
   std::string name;           // for the legend
   std::vector<Point> points;  // in the axes' units, from left to right
   bool dots = false;          // dots instead of a line
+  bool faint = false;         // a thin, pale line: what another curve sums up
 };
 
 /// Several curves, and how they are shown.

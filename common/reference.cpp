@@ -148,6 +148,8 @@ double relative_error(const Tensor& got, const Matrix& expected) {
 
 double relative_error(const Tensor& got, const Tensor& expected) { return relative_error(got, Matrix(expected)); }
 
+double relative_error(double got, double expected) { return got == expected ? 0 : std::abs(got / expected - 1); }
+
 double largest_difference(const Tensor& got, const Matrix& expected) {
   const std::vector<float> values = got.to_host();
   require(values.size() == expected.values.size(), "largest_difference: ", values.size(), " values against ",

@@ -63,6 +63,8 @@ double relative_error(std::span<const float> got, std::span<const double> expect
 double relative_error(const Tensor& got, const Matrix& expected);
 /// The same between two tensors, of f32.
 double relative_error(const Tensor& got, const Tensor& expected);
+/// |got / expected - 1|; 0 where they are equal, also where both are 0.
+double relative_error(double got, double expected);
 /// max |got - expected| over all elements.
 double largest_difference(const Tensor& got, const Matrix& expected);
 

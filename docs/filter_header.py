@@ -22,7 +22,7 @@ TOPICS = {
     "cuts": "partition parameter process_grid",
     "randomness": "random",
     "comparing": "reference compare",
-    "programs": "runtime options report error files durable process memory terminal timing clock",
+    "programs": "runtime options report error files durable process command_line memory terminal timing clock",
     "drawing": "trace svg matrix_picture picture_page plot timeline trace_picture",
     "checkpoints": "safetensors safetensors_writer file_format",
     "devices": "backend machine gpu host_transfer",

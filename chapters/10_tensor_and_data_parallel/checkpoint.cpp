@@ -78,7 +78,8 @@ Checkpoints::Checkpoints(Communicator& world, const std::string& directory, int6
 }
 
 //! [10-save]
-std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info) {
+std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info,
+                              const Metrics& metrics) {
   std::string folder;
   if (folder_) folder = folder_->begin();
   folder = world_.gather_text(folder).front();
@@ -89,6 +90,7 @@ std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const C
     replace_file(fs::path(folder) / "config.json", config_text(info));
     replace_file(fs::path(folder) / "training.json", training_text(info));
     for (const auto& [name, content] : info.tokenizer_files) replace_file(fs::path(folder) / name, content);
+    replace_file(fs::path(folder) / metrics_name, metrics_text(metrics));
   }
   world_.barrier();  // the files are there
   files.model.open();

@@ -4,6 +4,7 @@
 //     config.json            the sizes, as Hugging Face's transformers expects them of a GPT-2
 //     training.json          step, settings, characters, and a fingerprint of the text
 //     vocab.json, merges.txt a tokenizer of byte pairs, or whatever files it was read from
+//     metrics.csv            loss, gradient norm, learning rate, speed and validation loss of every step
 // The tensors in the files are whole: every rank writes its own part to where it belongs, and reads what it needs.
 #pragma once
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "chapters/10_tensor_and_data_parallel/checkpoint_folder.h"
 #include "chapters/10_tensor_and_data_parallel/checkpoint_info.h"
+#include "chapters/10_tensor_and_data_parallel/metrics.h"
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
 
 namespace shard {
@@ -21,8 +23,9 @@ class Checkpoints {
   /// Throws UsageError on every rank when rank 0 cannot save in `directory` (CheckpointFolder says when). Collective.
   Checkpoints(Communicator& world, const std::string& directory, int64_t keep,
               const std::filesystem::path& resumed = {});
-  /// Writes a checkpoint, and returns its folder. Throws Error when the disk fails. Collective.
-  std::string save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info);
+  /// Writes a checkpoint, and returns its folder; `metrics` are those of rank 0 (metrics.h). Throws Error when the disk
+  /// fails. Collective.
+  std::string save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info, const Metrics& metrics = {});
   /// What rank 0 should print (CheckpointFolder says what); nothing on the other ranks.
   std::vector<std::string> warnings();
 

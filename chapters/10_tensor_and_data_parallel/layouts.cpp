@@ -61,7 +61,8 @@ void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, co
         row.push_back(fixed(numbers[i], 6));
         of_layout.losses.push_back(numbers[i]);
       }
-      if (!expected.empty()) difference = reference::larger(difference, std::abs(numbers[i] / expected[i] - 1));
+      if (!expected.empty())
+        difference = reference::larger(difference, reference::relative_error(numbers[i], expected[i]));
     }
     difference = runtime.world().max_of(difference);
     worst = reference::larger(worst, difference);

@@ -1,13 +1,11 @@
 // Chapter 10: a GPT trained on text, on a grid of tensor × data parallel ranks. Everything before comes together here.
-#include <algorithm>
-#include <cmath>
-
 #include "chapters/10_tensor_and_data_parallel/generate.h"
-#include "chapters/10_tensor_and_data_parallel/interruption.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/10_tensor_and_data_parallel/picture.h"
+#include "chapters/10_tensor_and_data_parallel/results.h"
 #include "chapters/10_tensor_and_data_parallel/resume.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "chapters/10_tensor_and_data_parallel/saving.h"
 #include "chapters/10_tensor_and_data_parallel/self_checks.h"
 #include "chapters/10_tensor_and_data_parallel/training.h"
 #include "common/files.h"
@@ -23,81 +21,44 @@ void describe(Report& report, const Settings& s, Gpt& model, const TextData& dat
                    " to validate on; ", s.training.batch, " sequences a step"));
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[values.size() / 2];
-}
-
-void report_results(Runtime& runtime, Report& report, const Settings& s, const TrainingRun& run, bool from_start) {
-  const auto& losses = run.curve.training;
-  const double seconds = median(run.seconds);
-  const double tokens = static_cast<double>(s.training.batch * s.sizes.context);
-  const double memory = runtime.world().max_of(static_cast<double>(peak_resident_bytes()));
-  report.line(run.curve.drawn());
-  if (runtime.world().rank() == 0) {
-    run.curve.write_svg(s.curve, text("Training loss, tp ", s.tp, " × dp ", s.dp));
-  }
-  report.line(text("  the curve as a picture: ", s.curve));
-  const std::string validation = std::isnan(run.validation_loss) ? "" : ", validation " + fixed(run.validation_loss, 4);
-  report.line(text("\n  loss ", fixed(losses.front(), 4), " → ", fixed(losses.back(), 4), validation, "; ",
-                   fixed(seconds * 1e3), " ms a step (median), ", fixed(tokens / seconds, 0), " tokens/s; ",
-                   bytes_text(memory), " resident"));
-  report.result("milliseconds_per_step", seconds * 1e3);
-  report.result("tokens_per_second", tokens / seconds);
-  report.result("first_loss", losses.front());
-  report.result("last_loss", losses.back());
-  report.result("losses", losses);
-  report.result("gradient_norms", run.gradient_norms);
-  if (!validation.empty()) report.result("validation_loss", run.validation_loss);
-  report.result("peak_resident_bytes", memory);
-  report.result("allocations_after_step_10", static_cast<double>(run.new_allocations));
-  if (losses.size() > 10) report.check("no memory was allocated after step 10", run.new_allocations == 0);
-  if (from_start && losses.size() >= 20)
-    report.check("the loss fell", median({losses.end() - 10, losses.end()}) < losses.front());
-}
-
-void write_sample(Report& report, ProcessGrid& grid, const Settings& s, Gpt& model, const Tokenizer& tokenizer,
-                  const TextData& data) {
-  report.heading(text("What the model writes (", s.sample, " ", tokenizer.unit(), ")"));
-  const std::vector<int32_t> prompt = data.training(s.training.seed, s.training.steps, {0, 1}).tokens;
-  const std::vector<int32_t> first(prompt.begin(), prompt.begin() + 1);
-  const auto tokens = sample(model, grid.tp(), first, s.sample, {s.training.seed, stream_of("sample")});
-  report.line(tokenizer.decode(tokens));
-}
-
-/// Where a run with --save saves, and what lets it do so when it is asked to stop.
-struct Saving {
-  Checkpoints checkpoints;
-  Interruption interruption;
+/// What is trained, and on what.
+struct Subject {
+  ProcessGrid& grid;
+  Gpt& model;
+  const Tokenizer& tokenizer;
+  const TextData& data;
 };
 
-/// Trains, saving on the way. Returns false where somebody has asked to stop before the end.
-bool train_and_save(Runtime& runtime, Report& report, const Settings& s, ProcessGrid& grid, Gpt& model,
-                    const TextData& data, CheckpointInfo info, const std::filesystem::path& resumed, Saving* saving) {
-  Trainer trainer(grid, model, s.training);
+void write_sample(Report& report, const Settings& s, const Subject& subject, int64_t step) {
+  report.heading(text("What the model writes after step ", step, " (", s.sample, " ", subject.tokenizer.unit(), ")"));
+  const std::vector<int32_t> some = subject.data.training(s.training.seed, s.training.steps, {0, 1}).tokens;
+  const auto tokens =
+      sample(subject.model, subject.grid.tp(), {some.front()}, s.sample, {s.training.seed, stream_of("sample")});
+  report.line(subject.tokenizer.decode({tokens.begin() + 1, tokens.end()}));
+}
+
+/// Trains on from `resumed`, where there is one, and writes samples on the way and at the end.
+void train_and_report(Runtime& runtime, Report& report, const Settings& s, const Subject& subject,
+                      const CheckpointInfo& info, const std::filesystem::path& resumed, Saving* saving) {
+  Trainer trainer(subject.grid, subject.model, s.training);
   if (!resumed.empty()) load_checkpoint(resumed, trainer, s.allow_nan);
-  bool stopped = false;
-  const auto say_warnings = [&] {
-    for (const std::string& warning : saving->checkpoints.warnings()) report.line("  warning: " + warning);
+  TrainingPlan plan{info.step, s.eval_every, history_of(runtime, report, resumed, info.step)};
+  plan.goes_on_after = [&](const Metrics& metrics) {
+    const int64_t step = metrics.back().step;
+    const bool writes = s.sample_every > 0 && step % s.sample_every == 0 && step < s.training.steps;
+    if (writes) write_sample(report, s, subject, step);
+    return saving == nullptr || saving->goes_on_after(metrics, subject.grid, trainer, info);
   };
-  if (saving != nullptr) say_warnings();
-  TrainingPlan plan{info.step, s.eval_every};
-  plan.goes_on_after = [&](int64_t steps) {
-    if (saving == nullptr) return true;
-    const bool last = steps == s.training.steps, due = s.save_every > 0 && steps % s.save_every == 0;
-    stopped = Interruption::asked_for(runtime.world()) && !last;
-    info.step = steps;
-    if (stopped || due || last) {
-      report.line(text("  step ", steps, ": saved in ", saving->checkpoints.save(grid, trainer, info)));
-      say_warnings();
-    }
-    return !stopped;
-  };
-  const TrainingRun training = train(grid, model, trainer, data, s.training, plan, report);
-  report_results(runtime, report, s, training, resumed.empty());
+  const TrainingRun run = train(subject.grid, subject.model, trainer, subject.data, s.training, plan, report);
+  if (saving != nullptr) saving->complete(run.metrics);
+  report_results(runtime, report, s, run);
   report.heading("The ledger of the steps");
-  report.ledger(training.ledger);
-  return !stopped;
+  report.ledger(run.ledger);
+  if (!run.finished) {
+    report.line("\n  stopped on request; continue with\n    " + command_to_go_on(runtime));
+  } else if (s.sample > 0) {
+    write_sample(report, s, subject, s.training.steps);
+  }
 }
 
 void run_training(Runtime& runtime, Report& report, Settings& s) {
@@ -117,7 +78,8 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   report.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
   const std::string all_text = read_text(s.data), where = s.data.empty() ? "the repository's text" : "--data " + s.data;
   require_usage(resumed.empty() || info.data == fingerprint_of(all_text), where,
-                " is not, or no longer, the text of the checkpoint ", resumed.string());
+                " is not, or no longer, the text of the checkpoint ", resumed.string(),
+                ": --data must name the one that it was trained on");
   const auto tokenizer = tokenizer_of(all_text, where, s.vocabulary, resumed);
   require_usage(resumed.empty() || tokenizer->vocabulary() == info.sizes.vocabulary, resumed.string(),
                 " has a model of ", info.sizes.vocabulary, " tokens, but a tokenizer of ", tokenizer->vocabulary());
@@ -126,13 +88,13 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   if (s.layouts) return compare_layouts(runtime, report, s.sizes, data, s.training);
 
   std::unique_ptr<Saving> saving;
-  if (!s.save.empty()) saving.reset(new Saving{{runtime.world(), s.save, s.keep, resumed}, {}});
+  if (!s.save.empty()) saving = std::make_unique<Saving>(runtime, report, s, resumed);
   ProcessGrid grid(runtime.world(), static_cast<int>(s.tp), static_cast<int>(s.dp));
   Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.02f, 0.0f});
   describe(report, s, model, data, tokenizer->unit());
   if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8) report.table(grid_table(grid.tp().size(), grid.dp().size()));
   if (!runtime.options().picture.empty()) draw_grid(runtime, report, grid, s.sizes.heads, s.training.batch);
-  if (!resumed.empty()) report.line(text("  goes on from ", resumed.string(), ", after ", info.step, " steps"));
+  if (!resumed.empty()) say_what_changed(report, s, resumed, info);
   if (s.check_steps > 0) {
     check_against_finite_differences(runtime, report, s.training.seed);
     check_against_unsplit(runtime, report, grid, s.sizes, s.training, data, s.check_steps);
@@ -141,9 +103,7 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   report.heading("Training");
   info = {info.step, s.sizes, s.training, s.precision, s.reduce_in, tokenizer->characters(), fingerprint_of(all_text)};
   info.tokenizer_files = tokenizer->files(), info.end_of_text = tokenizer->end_of_text();
-  const bool finished = train_and_save(runtime, report, s, grid, model, data, info, resumed, saving.get());
-  if (!finished) return report.line("\n  stopped as asked; --resume " + s.save + " goes on");
-  if (s.sample > 0) write_sample(report, grid, s, model, *tokenizer, data);
+  train_and_report(runtime, report, s, {grid, model, *tokenizer, data}, info, resumed, saving.get());
 }
 
 int main(int argc, char** argv) {

@@ -20,8 +20,8 @@ void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, 
   for (int64_t step = 0; step < steps; ++step) {
     const auto batch = [&](Range range) { return training_batch(runtime.backend(), data, settings.seed, step, range); };
     const Trainer::Step got = split_trainer.step(step, batch), expected = whole_trainer.step(step, batch);
-    loss_error = reference::larger(loss_error, std::abs(got.loss / expected.loss - 1));
-    norm_error = reference::larger(norm_error, std::abs(got.gradient_norm / expected.gradient_norm - 1));
+    loss_error = reference::larger(loss_error, reference::relative_error(got.loss, expected.loss));
+    norm_error = reference::larger(norm_error, reference::relative_error(got.gradient_norm, expected.gradient_norm));
   }
   double gradients = 0;
   for (size_t i = 0; i < split.parameters().size(); ++i) {

@@ -5,14 +5,21 @@
 namespace shard {
 
 void add_options(Options& options, Settings& s) {
+  options.group("Grid");
   options.size("--tp", s.tp, "tensor-parallel ranks; 0: as many as --dp leaves", 0, 1 << 20);
   options.size("--dp", s.dp, "data-parallel ranks; 0: as many as --tp leaves", 0, 1 << 20);
+  options.text("--reduce-in", s.reduce_in, "what gradients travel in between dp ranks: f32, or on a GPU bf16");
+  options.flag("--layouts", s.layouts, "train a few steps in every layout that fits, and compare the losses");
+  options.group("Model");
   options.size("--layers", s.sizes.layers, "transformer blocks", 1, 1000);
   options.size("--heads", s.sizes.heads, "attention heads", 1, 1 << 16);
   options.size("--width", s.sizes.width, "width of the model", 1, 1 << 20);
   options.size("--context", s.sizes.context, "tokens that the model sees at once", 1, 1 << 20);
-  options.size("--batch", s.training.batch, "sequences a step, of all ranks together", 1, 1 << 20);
+  options.text("--precision", s.precision, "f32, or on a GPU tf32 (products only) or bf16 (weights and activations)");
+  options.group("Training");
   options.size("--steps", s.training.steps, "training steps", 1, int64_t{1} << 40);
+  options.size("--batch", s.training.batch, "sequences a step, of all ranks together", 1, 1 << 20);
+  options.size("--accumulate", s.training.accumulate, "micro-batches a step", 1, 1 << 20);
   options.number("--learning-rate", s.training.learning_rate, "its maximum");
   options.number("--min-learning-rate", s.training.min_learning_rate, "what the cosine ends at");
   options.size("--warmup", s.training.warmup, "steps of linear warm-up", 0);
@@ -20,19 +27,16 @@ void add_options(Options& options, Settings& s) {
   options.number("--weight-decay", s.training.weight_decay, "of matrices only");
   options.number("--clip", s.training.clip, "limit of the gradient norm; 0: none");
   options.number("--dropout", s.training.dropout, "probability", 0, 0.99);
-  options.size("--accumulate", s.training.accumulate, "micro-batches a step", 1, 1 << 20);
-  options.text("--precision", s.precision, "f32, or on a GPU tf32 (products only) or bf16 (weights and activations)");
-  options.text("--reduce-in", s.reduce_in, "what gradients travel in between dp ranks: f32, or on a GPU bf16");
+  options.size("--check-steps", s.check_steps, "steps compared with an unsplit model before training; 0: none", 0,
+               1000);
+  options.group("Data");
   options.text("--data", s.data, "a text file in UTF-8; without it the text of this repository is learnt");
   options.size("--vocabulary", s.vocabulary, "tokens to learn from the text, as byte pairs; 0: its characters", 0,
                1 << 20);
   options.number("--validation-fraction", s.training.validation_fraction, "part of the text kept for validation", 0,
                  0.9);
   options.size("--eval-every", s.eval_every, "steps between validations; 0: only at the end", 0);
-  options.size("--sample", s.sample, "tokens to write at the end", 0, 1 << 20);
-  options.size("--check-steps", s.check_steps, "steps compared with an unsplit model before training; 0: none", 0,
-               1000);
-  options.flag("--layouts", s.layouts, "train a few steps in every layout that fits, and compare the losses");
+  options.group("Checkpoints");
   options.text("--save", s.save,
                "directory for checkpoints: at the end, on SIGINT and SIGTERM, and as --save-every says");
   options.size("--save-every", s.save_every, "steps between checkpoints; 0: only at the end", 0, int64_t{1} << 40);
@@ -40,12 +44,17 @@ void add_options(Options& options, Settings& s) {
   options.text("--resume", s.resume,
                "checkpoint to go on from: its folder, a directory of them, \"latest\" in --save, or \"auto\": the "
                "latest in --save where there is one, else start");
-  options.text("--weights", s.weights, "write text with these weights (a GPT-2 as safetensors) instead of training");
+  options.flag("--allow-nan", s.allow_nan, "take NaN and infinity in a file's weights");
+  options.group("Writing text instead of training");
+  options.text("--weights", s.weights, "write text with these weights: a GPT-2 as safetensors");
   options.size("--generate", s.generate, "tokens to write with --weights", 0, 1 << 20);
   options.text("--prompt", s.prompt, "what the text begins with");
   options.number("--temperature", s.temperature, "of what is written; 0: always the most probable token");
-  options.flag("--allow-nan", s.allow_nan, "take NaN and infinity in a file's weights");
+  options.group("Output");
   options.text("--curve", s.curve, "file for the loss curve (SVG); without it, loss.svg in the build folder");
+  options.size("--sample", s.sample, "tokens to write at the end", 0, 1 << 20);
+  options.size("--sample-every", s.sample_every, "steps between samples on the way; 0: only at the end", 0,
+               int64_t{1} << 40);
 }
 
 void take_over(Settings& s, const CheckpointInfo& checkpoint, const Options& options) {
@@ -116,6 +125,7 @@ void complete(Settings& s, Runtime& runtime) {
                 most_steps_of_layouts);
   require_usage(s.vocabulary == 0 || s.vocabulary > 256, "--vocabulary ", s.vocabulary,
                 " is too small: the 256 bytes and <|endoftext|> are tokens, so at least 257, or 0 for characters");
+  require_usage(s.sample_every == 0 || s.sample > 0, "--sample-every ", s.sample_every, " needs --sample above 0");
   require_usage(s.save_every == 0 || !s.save.empty(), "--save-every ", s.save_every, " needs --save");
   require_usage(s.sizes.width % s.sizes.heads == 0, "--width ", s.sizes.width, " is not divisible by --heads ",
                 s.sizes.heads);

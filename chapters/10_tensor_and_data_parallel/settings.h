@@ -12,7 +12,7 @@ struct Settings {
   std::string precision = "f32", reduce_in = "f32";
   std::string data;
   int64_t vocabulary = 0;  // tokens to learn from the text; 0: its characters
-  int64_t eval_every = 0, sample = 200, check_steps = 3;
+  int64_t eval_every = 0, sample = 200, sample_every = 0, check_steps = 3;
   bool layouts = false;
   std::string curve;
 

@@ -40,37 +40,40 @@ TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextDat
   constexpr int64_t windows_on_the_way = 240, warm = 10;
   Backend& backend = grid.dp().backend();
   const Ledger before = grid.dp().ledger();
-  TrainingRun run;
-  Progress progress(report, settings.steps - plan.first_step, settings.batch * model.sizes().context);
+  const int64_t tokens_per_step = settings.batch * model.sizes().context;
+  int64_t settled = plan.first_step + warm;  // the first step that must take no new memory
+  TrainingRun run{.metrics = plan.history, .first_step = plan.first_step, .ledger = {}};
+  Progress progress(report, plan.first_step, settings.steps, tokens_per_step);
   for (int64_t step = plan.first_step; step < settings.steps; ++step) {
     const auto batch_of = [&](Range range) { return training_batch(backend, data, settings.seed, step, range); };
     const int64_t allocations = backend.allocations();
     const double start = now();
     const Trainer::Step result = trainer.step(step, batch_of);
-    run.seconds.push_back(now() - start);
+    const double seconds = now() - start;
     if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
       throw Error(text("step ", step + 1, " has loss ", result.loss, " and gradient norm ", result.gradient_norm, "; ",
                        first_bad_tensor(grid, model, batch_of, settings.batch)));
     }
-    run.curve.training.push_back(result.loss);
-    run.gradient_norms.push_back(result.gradient_norm);
-    if (step - plan.first_step >= warm) run.new_allocations += backend.allocations() - allocations;
-    progress.step(result.loss, run.seconds.back());
+    StepMetrics& row = run.metrics.emplace_back(StepMetrics{step + 1, result.loss, result.gradient_norm,
+                                                            learning_rate_at(step, settings),
+                                                            static_cast<double>(tokens_per_step) / seconds});
+    if (step >= settled) run.new_allocations += backend.allocations() - allocations;
+    const int64_t allocations_by_steps = backend.allocations();
+    progress.step(result.loss, seconds);
     if (plan.eval_every > 0 && (step + 1) % plan.eval_every == 0 && step + 1 < settings.steps) {
-      const double loss = validation_loss(grid, model, data, settings.batch, windows_on_the_way);
-      if (!std::isnan(loss)) run.curve.validation.emplace_back(step, loss);
-      progress.validated(loss);
+      row.validation_loss = validation_loss(grid, model, data, settings.batch, windows_on_the_way);
+      progress.validated(row.validation_loss);
     }
-    if (!plan.goes_on_after(step + 1)) {
-      run.ledger = grid.dp().ledger().since(before);
-      progress.end();
-      return run;
-    }
+    const bool goes_on = plan.goes_on_after(run.metrics);
+    // what a validation or a sample has taken may be of the sizes that the next step needs
+    if (backend.allocations() != allocations_by_steps) settled = std::max(settled, step + 2);
+    if (!goes_on) break;
+    run.finished = step + 1 == settings.steps;
   }
   run.ledger = grid.dp().ledger().since(before);
-  run.validation_loss = validation_loss(grid, model, data, settings.batch, data.validation_windows());
-  const int64_t last = plan.first_step + std::ssize(run.curve.training) - 1;
-  if (!std::isnan(run.validation_loss)) run.curve.validation.emplace_back(last, run.validation_loss);
+  if (run.finished) {
+    run.metrics.back().validation_loss = validation_loss(grid, model, data, settings.batch, data.validation_windows());
+  }
   progress.end();
   return run;
 }

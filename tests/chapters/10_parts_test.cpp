@@ -120,19 +120,3 @@ TEST_CASE("initial weights: projections are narrower by the root of twice the la
     if (!parameter->is_matrix()) CHECK(square == doctest::Approx(gain ? 1.0 : 0.0));
   }
 }
-
-TEST_CASE("the loss curve is drawn and written as SVG") {
-  LossCurve curve;
-  for (int step = 0; step < 100; ++step) curve.training.push_back(4.0 - 0.02 * step);
-  curve.validation.emplace_back(99, 2.0);
-  const std::string drawing = curve.drawn(40, 8);
-  CHECK(contains(drawing, "4.00 |"));
-  CHECK(contains(drawing, "o validation loss"));
-  const TemporaryFolder temporary;
-  curve.write_svg(temporary.path() / "curve.svg", "a title");
-  const std::string svg = content_of(temporary.path() / "curve.svg");
-  CHECK(contains(svg, "<title>a title</title>"));
-  CHECK(contains(svg, "</svg>"));
-  CHECK(contains(message_of<UsageError>([&] { curve.write_svg("/no/such/folder/x.svg", "a title"); }),
-                 "cannot be written"));
-}

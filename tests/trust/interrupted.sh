@@ -47,13 +47,8 @@ for signal in INT TERM; do   # without mpirun, as on one GPU
   passed "SIG$signal to a program without mpirun"
 done
 
-# Ctrl-C in a terminal, and its end, go to ./learn run and everything below it. The copy of it finds the programs built.
-checkout=$work/checkout
-mkdir -p "$checkout/build" "$work/tools"
-cp -r "$here"/../../{learn,scripts,chapters} "$checkout"
-ln -s "${program%/*}" "$checkout/build/bin"
-touch "$checkout/build/"{.configured,CMakeCache.txt}
-printf '#!/bin/sh\n' >"$work/tools/cmake" && chmod +x "$work/tools/cmake"
+# Ctrl-C in a terminal, and its end, go to ./learn run and everything below it.
+copy_learn
 nothing_runs() { ! pgrep -f -- "$checkout/build/bin" >/dev/null; }
 for signal in INT HUP TERM; do
   name=learn-$signal last=learn-$signal
@@ -71,6 +66,31 @@ for signal in INT HUP TERM; do
   passed "SIG$signal to ./learn run and all below it, as from a terminal"
 done
 
+# The command that a stopped run prints goes on, from a shell: what it was started with, quoted.
+odd="$work/it's \$HOME \"here\""
+mkdir "$odd"
+start_endless command 2 --tp 2 --save "$odd/saved" --weight-decay 0.2
+begun command
+kill -TERM "$(process_of 1)"
+ended command
+command=$(sed -n '/stopped on request; continue with/{n;p}' "$work/command.out")
+[[ $command == *mpirun*' -n 2 '*'--data '*' --resume latest' ]] || failed 'the command that goes on was expected'
+grep -q -- '--resume latest.*--resume' <<<"$command" && failed 'one --resume was expected'
+cd "$work"
+: >command-on.out
+bash -c "$command" >command-on.out 2>command-on.err </dev/null &
+waits_for 60 has_said command-on ', after ' || failed 'the command does not go on'
+kill -TERM "$(process_of 1)"
+wait $! || failed 'the command does not end well'
+last='command-on'
+! has_said command-on 'changed: ' || failed 'nothing was changed'
+[[ $(sed -n '/continue with/{n;p}' command-on.out) == "$command" ]] || failed 'the same command was expected again'
+cd - >/dev/null
+sed -n '/continue with/{n;p}' "$work/learn-INT.out" | grep -q '/checkout/learn run 10 --ranks 4 -- ' ||
+  failed 'the command of ./learn was expected'
+! sed -n '/continue with/{n;p}' "$work/alone-TERM.out" | grep -q 'mpirun' || failed 'no mpirun was expected'
+passed 'the command that goes on is printed'
+
 # Asked to stop in its last step, a run ends as usual.
 quick=(--sample 0 --check-steps 100 --curve "$work/loss.svg")
 start end 1 --steps 1 --save "$work/end"
@@ -79,7 +99,7 @@ kill -TERM "$(process_of 0)"
 ended end
 ends_with end 0
 says end 'step 1: saved in'
-! grep -q 'stopped as asked' "$work/end.out" || failed 'there was nothing left to stop'
+! grep -q 'stopped on request' "$work/end.out" || failed 'there was nothing left to stop'
 passed 'SIGTERM before the last step: the run ends as usual'
 quick=(--sample 0 --check-steps 0 --curve "$work/loss.svg")
 

@@ -115,6 +115,16 @@ near_losses() {
     failed "the losses of $1 are far from those of $3 after step $2"
 }
 
+# copy_learn: a checkout in $checkout whose programs are built: with $work/tools first in PATH, ./learn builds nothing.
+copy_learn() {
+  checkout=$work/checkout
+  mkdir -p "$checkout/build" "$work/tools"
+  cp -r "$(dirname "${BASH_SOURCE[0]}")"/../../{learn,scripts,chapters} "$checkout"
+  ln -s "${program%/*}" "$checkout/build/bin"
+  touch "$checkout/build/"{.configured,CMakeCache.txt}
+  printf '#!/bin/sh\n' >"$work/tools/cmake" && chmod +x "$work/tools/cmake"
+}
+
 # waits_for SECONDS COMMAND…: until the command succeeds.
 waits_for() {
   local end=$((SECONDS + $1))
