@@ -26,6 +26,7 @@ add_trust_test(trust.poor_disk LABEL faults SECONDS 600
 
 add_trust_test(trust.two_hosts LABEL hosts SECONDS 300
                COMMAND ${here}/../two_hosts.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+add_trust_test(trust.slurm LABEL hosts SECONDS 300 COMMAND ${here}/../slurm.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 add_trust_test(trust.scripts LABEL scripts SECONDS 120 COMMAND ${here}/scripts.sh)
 add_trust_test(trust.data LABEL scripts SECONDS 60 COMMAND ${here}/data.sh)
 
