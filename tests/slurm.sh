@@ -29,6 +29,11 @@ for ranks in 1 2 3 4; do
   says 05 ' checks hold'
 done
 passed 'srun --mpi=pmix: chapter 05 on 1 to 4 ranks'
+by_srun single 2 --mpi=none "${program%/*}/05_parallel_mlp"
+ends_with single 2
+says single '2 processes were started together'
+says single 'srun --mpi=pmix'
+passed 'srun without PMIx: the program refuses to run as two worlds of one rank'
 
 # ---- A training without a break, beside the job, and as long as needed ------------------------------------------------
 

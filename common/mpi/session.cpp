@@ -53,8 +53,16 @@ void require_partners() {
   } else {
     usleep(until_the_first_has_spoken);
   }
-  MPI_Finalize();
+  int initialized = 0;
+  MPI_Initialized(&initialized);
+  if (initialized != 0) MPI_Finalize();
   std::exit(2);
+}
+
+/// Open MPI 4 fails then while it starts, and advises to build another Slurm.
+bool started_by_srun_without_pmix() {
+  return std::getenv("SLURM_STEP_NUM_TASKS") != nullptr && std::getenv("PMIX_RANK") == nullptr &&
+         std::getenv("OMPI_COMM_WORLD_RANK") == nullptr;
 }
 
 /// The cores of this machine, or as many of them as the container's quota grants ("200000 100000": microseconds of all
@@ -75,6 +83,7 @@ MpiSession::MpiSession() {
   // 177 µs on one such machine. Whoever sets the variable decides.
   setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);  // Open MPI 4
   setenv("OMPI_MCA_smsc", "^cma", 0);                             // Open MPI 5
+  if (started_by_srun_without_pmix()) require_partners();
   int provided = 0;
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");

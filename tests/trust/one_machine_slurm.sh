@@ -32,10 +32,12 @@ node_is_idle() { [[ $(timeout 5 sinfo --noheader --format %T 2>/dev/null) == idl
 # More CPUs than there are, so that jobs do not wait for each other; a job that is put back into the queue starts again
 # after seconds instead of minutes (cred_expire); no cgroups, which a container may lack.
 configure_slurm() {
-  local cgroups_are_looked_for=23.11   # since when, and since when there is this setting
+  local cgroups=disabled first=23.02   # the first version that knows it; v1 of earlier ones looks for none until it is used
+  [[ ! ${slurm_version##* } < $first ]] || cgroups=cgroup/v1
+  echo "CgroupPlugin=$cgroups" >"$slurm/cgroup.conf"
   cat >"$slurm/slurm.conf" <<CONF
 ClusterName=shard
-SlurmctldHost=localhost
+SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort=$(free_port)
 SlurmdPort=$(free_port)
 SlurmUser=$(id -un)
@@ -56,10 +58,9 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
 FirstJobId=$((1 + RANDOM))
-NodeName=localhost CPUs=16
+NodeName=localhost NodeAddr=127.0.0.1 CPUs=16
 PartitionName=all Nodes=ALL Default=YES
 CONF
-  [[ ${slurm_version##* } < $cgroups_are_looked_for ]] || echo CgroupPlugin=disabled >"$slurm/cgroup.conf"
 }
 free_port() {
   local port
