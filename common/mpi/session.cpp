@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <exception>
@@ -17,53 +16,12 @@
 
 #include "common/clock.h"
 #include "common/mpi/check.h"
+#include "common/mpi/launch.h"
 #include "common/mpi/mpi_group.h"
 #include "common/mpi/status_board.h"
 
 namespace shard {
 namespace {
-
-/// How many processes were started together, by what scripts/mpirun.sh or their launcher says: the mpirun of Open MPI,
-/// that of MPICH and others, srun. And which this one is, as far as that is known.
-struct Launch {
-  int processes = 1, number = 0;
-};
-
-Launch launch() {
-  constexpr const char* variables[][2] = {{"SHARD_RANKS", "OMPI_COMM_WORLD_RANK"},
-                                          {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
-                                          {"PMI_SIZE", "PMI_RANK"},
-                                          {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
-  for (const auto& [processes, number] : variables) {
-    if (std::getenv(processes) == nullptr) continue;
-    return {std::atoi(std::getenv(processes)), std::getenv(number) == nullptr ? 0 : std::atoi(std::getenv(number))};
-  }
-  return {};
-}
-
-/// Under another MPI's launcher each process would be a rank of its own, all of whose checks hold.
-void require_partners() {
-  const Launch started = launch();
-  if (started.processes <= 1) return;
-  constexpr int until_the_first_has_spoken = 200000;  // microseconds: the launcher may end all when one has ended
-  if (started.number == 0) {
-    std::cerr << text(program_invocation_short_name, ": ", started.processes, " processes were started together, but ",
-                      MpiSession::library(), ", with which they are linked, makes each a rank of its own: start them ",
-                      "with its mpirun, as ./learn run does, or with srun --mpi=pmix\n");
-  } else {
-    usleep(until_the_first_has_spoken);
-  }
-  int initialized = 0;
-  MPI_Initialized(&initialized);
-  if (initialized != 0) MPI_Finalize();
-  std::exit(2);
-}
-
-/// Open MPI 4 fails then while it starts, and advises to build another Slurm.
-bool started_by_srun_without_pmix() {
-  return std::getenv("SLURM_STEP_NUM_TASKS") != nullptr && std::getenv("PMIX_RANK") == nullptr &&
-         std::getenv("OMPI_COMM_WORLD_RANK") == nullptr;
-}
 
 /// The cores of this machine, or as many of them as the container's quota grants ("200000 100000": microseconds of all
 /// cores in each period; "max 100000": all).
@@ -83,12 +41,12 @@ MpiSession::MpiSession() {
   // 177 µs on one such machine. Whoever sets the variable decides.
   setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);  // Open MPI 4
   setenv("OMPI_MCA_smsc", "^cma", 0);                             // Open MPI 5
-  if (started_by_srun_without_pmix()) require_partners();
+  if (started_by_srun_without_pmix()) refuse_ranks_alone();
   int provided = 0;
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
-  if (size_ == 1) require_partners();
+  if (size_ == 1) refuse_ranks_alone();
   MPI_Comm node = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
             "MPI_Comm_split_type");
