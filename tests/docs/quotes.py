@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = {"There are not enough slots available", "mpirun has detected an attempt to run as root"}   # Open MPI says them
+OTHERS = {"There are not enough slots available", "has detected an attempt to run as root"}   # Open MPI says them
 
 
 def spoken():
