@@ -78,6 +78,8 @@ find_mpirun
 check_temporary_folder
 find_shared_memory
 make_settings
+# Open MPI 5 keeps a line until it is complete, and one of progress never is.
+if [[ (-t 1 || -n ${SHARD_TERMINAL:-}) && $("$mpirun" --version) == *') 5.'* ]]; then options+=(--output :raw); fi
 set -m   # in a process group of its own: a Ctrl-C reaches mpirun once, from here
 exec {speaks}> >(without_notices)
 filter=$!

@@ -37,6 +37,7 @@ refused() {
 
 on_other_machines() {
   local room="$work/little room"
+  command -v ip >/dev/null || skip 'ip is not here'
   ip link set lo up
   echo codespaces_3620e8 >/proc/sys/kernel/hostname
   launch 3 "$layer"
@@ -158,6 +159,20 @@ says run 'no-such-option'
 passed "mpirun's own errors are shown"
 attempt env MPIEXEC="$work/none" "${mpirun[@]}" 2 "$layer"
 refused "there is no $work/none: install Open MPI" 'there is no mpirun'
+
+# A rank that writes on a line, and ends well if somebody reads that before the line is complete.
+cat >"$work/writer" <<'END_OF_WRITER'
+#!/usr/bin/env bash
+printf 'step 1\r'
+for ((tries = 0; tries < 100; ++tries)); do [[ ! -e $1 ]] || exit 0; sleep 0.1; done
+exit 9
+END_OF_WRITER
+chmod +x "$work/writer"
+status=0
+SHARD_TERMINAL=1 "${mpirun[@]}" 1 "$work/writer" "$work/seen" 2>"$work/run.err" |
+  { IFS= read -rd $'\r' && : >"$work/seen"; cat >/dev/null; } || status=$?
+ends_with run 0
+passed 'a line of progress is shown before it is complete'
 
 # ---- The temporary folder -------------------------------------------------------------------------------------------
 
