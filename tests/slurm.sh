@@ -22,19 +22,6 @@ start_slurm
 srun --mpi=list 2>&1 | grep -qw pmix || skip 'this Slurm has no PMIx'
 passed "$slurm_version on this machine"
 
-for ranks in 1 2 3 4; do
-  by_srun 05 $ranks --mpi=pmix "${program%/*}/05_parallel_mlp"
-  ends_with 05 0
-  says 05 "05_parallel_mlp: $ranks rank"
-  says 05 ' checks hold'
-done
-passed 'srun --mpi=pmix: chapter 05 on 1 to 4 ranks'
-by_srun single 2 --mpi=none "${program%/*}/05_parallel_mlp"
-ends_with single 2
-says single '2 processes were started together'
-says single 'srun --mpi=pmix'
-passed 'srun without PMIx: the program refuses to run as two worlds of one rank'
-
 # ---- A training without a break, beside the job, and as long as needed ------------------------------------------------
 
 grid=(--tp 2 --dp 2)
@@ -75,12 +62,6 @@ trains() {
 step_in() { local step; step=$(cat "$1/latest" 2>/dev/null || echo 0); echo $((10#${step#step-})); }
 has_reached() { (($(step_in "$1") >= $2)); }
 
-submit refused "${grid[@]}" --layers 0
-wait_until 60 'its failure' in_state FAILED
-says refused '--layers: must be'
-[[ $(of_job ExitCode) == 2:0 && $(of_job Restarts) == 0 ]] || failed "refused: $(of_job ExitCode), $(of_job Restarts) restarts"
-passed 'a job whose options are refused fails with 2, and is not put back into the queue'
-
 submit job "${grid[@]}" "${steady[@]}"
 wait_until 90 'the signal before the end of its time, and its place in the queue' is_back_in_queue
 scontrol update JobId="$job" TimeLimit=60   # no more such signals
@@ -106,4 +87,25 @@ passed 'scancel --signal=TERM: srun ends with 0, and the last step is saved'
 cmp <(for part in 0 1 2; do losses part-$part; done) <(losses unbroken | head -n "$steps") ||
   failed "the losses of the job's three starts are not those of the training without a break"
 passed "the losses of the job's $steps steps are those of a training without a break, bit by bit"
+
+# ---- What is short ----------------------------------------------------------------------------------------------------
+
+for ranks in 1 2 3 4; do
+  by_srun 05 $ranks --mpi=pmix "${program%/*}/05_parallel_mlp"
+  ends_with 05 0
+  says 05 "05_parallel_mlp: $ranks rank"
+  says 05 ' checks hold'
+done
+passed 'srun --mpi=pmix: chapter 05 on 1 to 4 ranks'
+by_srun single 2 --mpi=none "${program%/*}/05_parallel_mlp"
+ends_with single 2
+says single '2 processes were started together'
+says single 'srun --mpi=pmix'
+passed 'srun without PMIx: the program refuses to run as two worlds of one rank'
+
+submit refused "${grid[@]}" --layers 0
+wait_until 60 'its failure' in_state FAILED
+says refused '--layers: must be'
+[[ $(of_job ExitCode) == 2:0 && $(of_job Restarts) == 0 ]] || failed "refused: $(of_job ExitCode), $(of_job Restarts) restarts"
+passed 'a job whose options are refused fails with 2, and is not put back into the queue'
 finish
