@@ -78,7 +78,9 @@ passed 'old checkpoints that can be renamed only'
 locks_build() {   # LACKS: what scripts/setup.sh says
   # shellcheck disable=SC2016
   LD_PRELOAD=$shim POOR_FILE_SYSTEM=$1 timeout 20 bash -euc '
-    build=$1 shown() { printf %s "${1##*/}"; } progress() { echo "$1"; } clear_progress() { :; } fail() { echo "$1"; exit 1; }
+    build=$1
+    shown() { printf %s "${1##*/}"; }
+    fail() { echo "$1"; exit 1; }
     source "$2"
     lock_build
     echo builds' - "$work" "$root/scripts/setup.sh" 2>&1
