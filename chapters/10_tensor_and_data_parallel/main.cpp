@@ -91,7 +91,10 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   if (!s.save.empty()) saving = std::make_unique<Saving>(runtime, report, s, resumed);
   ProcessGrid grid(runtime.world(), static_cast<int>(s.tp), static_cast<int>(s.dp));
   Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.02f, 0.0f});
-  describe(report, s, model, data, tokenizer->unit());
+  const double bytes =
+      static_cast<double>(all_text.size()) / static_cast<double>(data.training_tokens() + data.validation_tokens());
+  describe(report, s, model, data,
+           tokenizer->unit() + (tokenizer->files().empty() ? "" : text(" of ", fixed(bytes), " bytes")));
   if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8) report.table(grid_table(grid.tp().size(), grid.dp().size()));
   if (!runtime.options().picture.empty()) draw_grid(runtime, report, grid, s.sizes.heads, s.training.batch);
   if (!resumed.empty()) say_what_changed(report, s, resumed, info);
