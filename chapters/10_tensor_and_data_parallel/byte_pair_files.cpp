@@ -86,7 +86,7 @@ void apply_config(const JsonFields& file, BytePairs& pairs, bool prefix_space_is
   file.must_be("/add_prefix_space", {nullptr, false, true});
   const bool prefix_space = file.at("/add_prefix_space") == json(true);
   require_usage(!prefix_space_is_known || prefix_space == pairs.add_prefix_space, file.name, ": /add_prefix_space is ",
-                prefix_space, ", but ", pairs.add_prefix_space, " in tokenizer.json");
+                prefix_space ? "true" : "false", ", and not what tokenizer.json says");
   pairs.add_prefix_space = prefix_space;
 }
 

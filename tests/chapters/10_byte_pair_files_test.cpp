@@ -122,7 +122,7 @@ TEST_CASE("byte pair files: add_prefix_space, by tokenizer_config.json and token
   json said = tokenizer_json(vocabulary);
   write_file(folder / "tokenizer.json", said.dump());
   CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer(); }),
-                 "tokenizer_config.json: /add_prefix_space is "));
+                 "tokenizer_config.json: /add_prefix_space is true, and not what"));
   said["pre_tokenizer"]["add_prefix_space"] = true;
   write_file(folder / "tokenizer.json", said.dump());
   CHECK(vocabulary.cut("t") == space + "t");
