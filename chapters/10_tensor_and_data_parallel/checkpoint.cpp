@@ -114,14 +114,13 @@ fs::path latest_checkpoint(Communicator& world, const fs::path& path) {
 }
 
 void load_checkpoint(const fs::path& checkpoint, Trainer& trainer, bool allow_nan) {
-  const fs::path model = checkpoint / "model.safetensors", optimizer = checkpoint / "optimizer.safetensors";
-  const WeightsFile weights(model);
-  const SafetensorsReader moments(optimizer);
+  const WeightsFile weights(checkpoint / "model.safetensors");
+  const SafetensorsReader moments(checkpoint / "optimizer.safetensors");
   for (const auto& [parameter, weight, first, second] : trainer.trained()) {
     const auto& [name, shard] = std::tie(parameter->name, parameter->shard);
     set(weight, weights.part(name, shard, allow_nan));
-    set(first, read_part(moments, optimizer, name + ".first_moment", shard, allow_nan));
-    set(second, read_part(moments, optimizer, name + ".second_moment", shard, allow_nan));
+    set(first, read_part(moments, name + ".first_moment", shard, allow_nan));
+    set(second, read_part(moments, name + ".second_moment", shard, allow_nan));
   }
   trainer.round_weights();
 }

@@ -14,6 +14,8 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 json config_of(const CheckpointInfo& info) {
+  const auto& ends = info.end_of_text;
+  const json begin = ends.empty() ? json() : json(ends.front()), end = ends.size() > 1 ? json(ends) : begin;
   return {{"model_type", "gpt2"},
           {"architectures", {"GPT2LMHeadModel"}},
           {"activation_function", "gelu_new"},
@@ -23,8 +25,8 @@ json config_of(const CheckpointInfo& info) {
           {"n_embd", info.sizes.width},
           {"n_head", info.sizes.heads},
           {"n_layer", info.sizes.layers},
-          {"bos_token_id", info.end_of_text.value_or(0)},
-          {"eos_token_id", info.end_of_text.value_or(0)}};
+          {"bos_token_id", begin},
+          {"eos_token_id", end}};
 }
 
 json json_of(const CheckpointInfo& info) {

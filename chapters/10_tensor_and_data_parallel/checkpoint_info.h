@@ -2,8 +2,8 @@
 #pragma once
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
 
@@ -17,7 +17,7 @@ struct CheckpointInfo {
   std::string characters;  // the tokenizer's, in order, as UTF-8; empty where it is one of byte pairs
   std::string data;        // fingerprint of the text
   std::map<std::string, std::string> tokenizer_files = {};  // only to be written: Tokenizer::files
-  std::optional<int32_t> end_of_text = {};                  // only to be written: Tokenizer::end_of_text
+  std::vector<int64_t> end_of_text = {};                    // only to be written: end_of_text_of
 };
 
 /// Reads training.json. Throws UsageError, naming the file, when anything in it is missing, of another kind or beyond its

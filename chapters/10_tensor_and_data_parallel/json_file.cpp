@@ -1,6 +1,7 @@
 #include "chapters/10_tensor_and_data_parallel/json_file.h"
 
 #include "common/error.h"
+#include "common/file_format.h"
 #include "common/files.h"
 
 namespace shard {
@@ -14,9 +15,12 @@ json read_json(const std::filesystem::path& file) {
     require_usage(depth <= most_depth, file.string(), " is nested too deeply");
     return true;
   };
+  const std::string content = read_file(file, most_bytes);
   try {
-    return json::parse(read_file(file, most_bytes), check_depth);
+    return json::parse(content, check_depth);
   } catch (const json::exception& error) {
+    const std::string format = recognized_format(content.substr(0, format_bytes));
+    require_usage(format.empty(), "cannot read ", file.string(), ": it is ", format);
     throw UsageError(text(file.string(), " is no JSON: ", shortened(std::string(error.what()))));
   }
 }

@@ -2,6 +2,7 @@
 #include "chapters/10_tensor_and_data_parallel/generate.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/10_tensor_and_data_parallel/picture.h"
+#include "chapters/10_tensor_and_data_parallel/pretrained.h"
 #include "chapters/10_tensor_and_data_parallel/results.h"
 #include "chapters/10_tensor_and_data_parallel/resume.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
@@ -105,7 +106,7 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   runtime.backend().allow_tf32(s.precision == "tf32");  // from here on: the checks above are in f32
   report.heading("Training");
   info = {info.step, s.sizes, s.training, s.precision, s.reduce_in, tokenizer->characters(), fingerprint_of(all_text)};
-  info.tokenizer_files = tokenizer->files(), info.end_of_text = tokenizer->end_of_text();
+  info.tokenizer_files = tokenizer->files(), info.end_of_text = end_of_text_of(resumed, *tokenizer);
   train_and_report(runtime, report, s, {grid, model, *tokenizer, data}, info, resumed, saving.get());
 }
 

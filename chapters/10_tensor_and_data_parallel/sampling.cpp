@@ -31,11 +31,12 @@ static std::vector<float> logits_after(Gpt& model, Communicator& tp, const std::
 }
 
 std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> prompt, int64_t count,
-                            RandomStream random, double temperature) {
+                            RandomStream random, const SamplingSettings& settings) {
   require(!prompt.empty(), "a text needs a first token to go on from");
   std::vector<int32_t> text = std::move(prompt);
   const auto context = static_cast<size_t>(model.sizes().context);
   size_t known = text.size() > context ? text.size() - context : 0;  // what the model has seen, or never will
+  const int64_t tokens = settings.tokens > 0 ? settings.tokens : model.sizes().vocabulary;
   std::vector<KeyValueCache> caches = model.make_caches();
   for (int64_t i = 0; i < count; ++i) {
     if (caches[0].seen == model.sizes().context) {
@@ -44,7 +45,8 @@ std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> p
     }
     const std::vector<float> logits = logits_after(model, tp, text, known, caches);
     known = text.size();
-    text.push_back(draw(logits, model.sizes().vocabulary, temperature, random.uniform(static_cast<uint64_t>(i))));
+    text.push_back(draw(logits, tokens, settings.temperature, random.uniform(static_cast<uint64_t>(i))));
+    if (std::ranges::count(settings.end_of_text, text.back()) > 0) break;
   }
   return text;
 }

@@ -1,4 +1,4 @@
-// Text from a trained model: one character after the other, each drawn from the model's probabilities.
+// Text from a trained model: one token after the other, each drawn from the model's probabilities.
 #pragma once
 #include <vector>
 
@@ -7,11 +7,17 @@
 
 namespace shard {
 
-/// Continues `prompt` (at least one token) by `count` tokens, the same on every rank of `tp`. The i-th draw uses number
-/// i of `random`; a temperature of 0 takes the most probable token. Keys and values of earlier tokens are kept, so that
-/// a new token costs one row of every product. The model sees `context` tokens at most: when they are full, it goes on
-/// from the last half of them.
+struct SamplingSettings {
+  double temperature = 0.8;               // 0: always the most probable token
+  int64_t tokens = 0;                     // only the first of them are drawn: the rest is padding; 0: all
+  std::vector<int64_t> end_of_text = {};  // tokens after which the text ends
+};
+
+/// Continues `prompt` (at least one token) by `count` tokens, or up to an end of text, the same on every rank of `tp`.
+/// The i-th draw uses number i of `random`. Keys and values of earlier tokens are kept, so that a new token costs one
+/// row of every product. The model sees `context` tokens at most: when they are full, it goes on from the last half of
+/// them.
 std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> prompt, int64_t count,
-                            RandomStream random, double temperature = 0.8);
+                            RandomStream random, const SamplingSettings& settings = {});
 
 }  // namespace shard

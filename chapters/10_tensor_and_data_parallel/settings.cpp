@@ -46,7 +46,7 @@ void add_options(Options& options, Settings& s) {
                "latest in --save where there is one, else start");
   options.flag("--allow-nan", s.allow_nan, "take NaN and infinity in a file's weights");
   options.group("Writing text instead of training");
-  options.text("--weights", s.weights, "write text with these weights: a GPT-2 as safetensors");
+  options.text("--weights", s.weights, "the GPT-2 that writes: its folder, or its safetensors file");
   options.size("--generate", s.generate, "tokens to write with --weights", 0, 1 << 20);
   options.text("--prompt", s.prompt, "what the text begins with");
   options.number("--temperature", s.temperature, "of what is written; 0: always the most probable token");

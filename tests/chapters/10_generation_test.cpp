@@ -77,8 +77,8 @@ TEST_CASE("every number of ranks writes what one rank writes, past the end of th
   Gpt split(world(), sizes, init), whole(alone(), sizes, init);
   for (double temperature : {0.0, 0.8}) {
     for (const std::vector<int32_t>& prompt : {std::vector<int32_t>{4}, text_tokens}) {
-      const std::vector<int32_t> expected = sample(whole, alone(), prompt, 30, {1, 2}, temperature);
-      CHECK(sample(split, world(), prompt, 30, {1, 2}, temperature) == expected);
+      const std::vector<int32_t> expected = sample(whole, alone(), prompt, 30, {1, 2}, {temperature});
+      CHECK(sample(split, world(), prompt, 30, {1, 2}, {temperature}) == expected);
     }
   }
 }
@@ -95,7 +95,30 @@ TEST_CASE(
     const std::vector<float> logits = last_row(alone(), model.logits(indices(window), 1));
     text.push_back(static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
   }
-  CHECK(sample(model, alone(), {4}, 25, {1, 2}, 0) == text);
+  CHECK(sample(model, alone(), {4}, 25, {1, 2}, {0}) == text);
+}
+
+TEST_CASE("a text ends behind the first end of text that is drawn, on every number of ranks") {
+  Gpt split(world(), sizes, init);
+  const std::vector<int32_t> endless = sample(split, world(), text_tokens, 30, {1, 2});
+  const auto begin = endless.begin() + std::ssize(text_tokens);
+  for (const std::vector<int64_t>& ends : {std::vector<int64_t>{begin[7]}, {begin[9], begin[4]}, {13, 50256, -1}, {}}) {
+    const auto end =
+        std::find_if(begin, endless.end(), [&](int32_t token) { return std::ranges::count(ends, token) > 0; });
+    const std::vector<int32_t> expected(endless.begin(), end == endless.end() ? end : end + 1);
+    CHECK(sample(split, world(), text_tokens, 30, {1, 2}, {.end_of_text = ends}) == expected);
+  }
+}
+
+TEST_CASE("padding of the vocabulary is never drawn") {
+  Gpt split(world(), sizes, init);
+  for (double temperature : {0.0, 5.0}) {
+    const SamplingSettings padded{temperature, 5};
+    const auto drawn = sample(split, world(), {4}, 200, {1, 2}, padded),
+               all = sample(split, world(), {4}, 200, {1, 2}, {temperature});
+    CHECK(*std::ranges::max_element(drawn) < 5);
+    CHECK(*std::ranges::max_element(all) >= 5);
+  }
 }
 
 TEST_CASE("weights are found with and without a prefix, and each rank takes its part") {

@@ -1,4 +1,5 @@
-"""What hugging_face.sh asks of transformers: to make a small GPT-2, and to go on with a prompt."""
+"""What hugging_face_models.sh asks of transformers: to make small GPT-2s, to go on with a prompt, and to compute a loss."""
+import json
 import sys
 from pathlib import Path
 
@@ -6,18 +7,44 @@ import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
+LINES = ["it's a naïve river, isn't it? the the then there 1234 12", "over and under the light  日本 stone"] * 20
 
-def make(folder: Path) -> None:
+
+def make(folder: Path, **config) -> GPT2LMHeadModel:
     """A GPT-2 with random weights, and a tokenizer that has learnt its pairs from a few lines."""
     folder.mkdir(parents=True)
     tokenizer = ByteLevelBPETokenizer()
-    lines = ["it's a naïve river, isn't it? the the then there 1234 12", "over and under the light  日本 stone"] * 20
-    tokenizer.train_from_iterator(lines, vocab_size=330, min_frequency=2)
+    tokenizer.train_from_iterator(LINES, vocab_size=330, min_frequency=2)
     tokenizer.save_model(str(folder))
     torch.manual_seed(7)
-    size = tokenizer.get_vocab_size()
-    config = GPT2Config(vocab_size=size, n_positions=64, n_embd=48, n_layer=3, n_head=12, initializer_range=0.3)
-    GPT2LMHeadModel(config).save_pretrained(folder, safe_serialization=True)
+    sizes = {"vocab_size": tokenizer.get_vocab_size(), "n_positions": 64, "n_embd": 48, "n_layer": 3, "n_head": 12}
+    model = GPT2LMHeadModel(GPT2Config(**sizes, initializer_range=0.3, bos_token_id=None, eos_token_id=None, **config))
+    model.save_pretrained(folder)
+    return model
+
+
+def make_variants(folder: Path) -> None:
+    """The same model as others save it: in several files, as halves, padded, with an output projection of its own."""
+    make(folder / "several").save_pretrained(folder / "several", max_shard_size="100KB")
+    (folder / "several" / "model.safetensors").unlink()
+    make(folder / "bf16").bfloat16().save_pretrained(folder / "bf16")
+    make(folder / "f16").half().save_pretrained(folder / "f16")
+    padded = make(folder / "padded")
+    tokens = padded.config.vocab_size
+    padded.resize_token_embeddings(384, mean_resizing=False)
+    padded.transformer.wte.weight.data[tokens:] = 0  # else transformers would write it
+    padded.save_pretrained(folder / "padded")
+    make(folder / "untied", tie_word_embeddings=False)
+    untied = make(folder / "equal", tie_word_embeddings=False)
+    untied.lm_head.weight.data = untied.transformer.wte.weight.data.clone()
+    untied.save_pretrained(folder / "equal")
+
+
+def set_end(folder: Path, file: str, end: list[int]) -> None:
+    """Writes eos_token_id in one of the configuration files: a number, or a list of several."""
+    content = json.loads((folder / file).read_text())
+    content["eos_token_id"] = end[0] if len(end) == 1 else end
+    (folder / file).write_text(json.dumps(content))
 
 
 def tokens_of(folder: Path, text: str) -> list[int]:
@@ -26,24 +53,27 @@ def tokens_of(folder: Path, text: str) -> list[int]:
     return tokenizer.encode(text)
 
 
-def continues(folder: Path, prompt: int, tokens: list[int]) -> None:
-    """Fails unless each token behind the prompt is the model's most probable one, or as good as that."""
-    model, report = GPT2LMHeadModel.from_pretrained(folder, output_loading_info=True)
+def model_in(folder: Path) -> GPT2LMHeadModel:
+    model, report = GPT2LMHeadModel.from_pretrained(folder, output_loading_info=True, dtype=torch.float32)
     assert not report["missing_keys"] and not report["unexpected_keys"], report
-    model.eval()
-    with torch.no_grad():
-        logits = model(torch.tensor([tokens])).logits[0]
-    assert len(tokens) > prompt
-    for place in range(prompt, len(tokens)):
-        row = logits[place - 1]
-        assert row[tokens[place]] >= row.max() - 1e-4, (place, tokens[place], int(row.argmax()))
+    return model.eval()
+
+
+def generate(folder: Path, prompt: list[int], count: int) -> list[int]:
+    """Goes on with the prompt as users of transformers do."""
+    tokens = torch.tensor([prompt])
+    return model_in(folder).generate(tokens, do_sample=False, max_new_tokens=count)[0].tolist()
 
 
 if __name__ == "__main__":
-    task, where = sys.argv[1], Path(sys.argv[2])
+    task, where, *rest = sys.argv[1:]
     if task == "make":
-        make(where)
+        make(Path(where))
+    elif task == "make-variants":
+        make_variants(Path(where))
+    elif task == "set-end":
+        set_end(Path(where), rest[0], [int(token) for token in rest[1:]])
     elif task == "tokens":
-        print(*tokens_of(where, sys.argv[3]))
-    else:
-        continues(where, int(sys.argv[3]), [int(token) for token in sys.argv[4].split()])
+        print(*tokens_of(Path(where), rest[0]))
+    elif task == "generate":
+        print(*generate(Path(where), [int(token) for token in rest[1:]], int(rest[0])))
