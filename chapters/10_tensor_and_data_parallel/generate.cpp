@@ -10,8 +10,8 @@ namespace shard {
 
 void generate(Runtime& runtime, Report& report, Settings& s) {
   complete_grid(s, runtime.world().size());
-  require_usage(s.save.empty() && s.resume.empty() && !s.layouts,
-                "--weights writes text instead of training: it takes no --save, --resume or --layouts");
+  require_usage(s.save.empty() && s.resume.empty() && s.start_from.empty() && !s.layouts,
+                "--weights writes text instead of training: it takes no --save, --resume, --start-from or --layouts");
   require_usage(s.dp == 1, "--weights: one text needs one model: --dp ", s.dp, " must be 1");
   const Pretrained pretrained(s.weights);
   s.sizes = pretrained.sizes;

@@ -33,8 +33,8 @@ struct Subject {
 void write_sample(Report& report, const Settings& s, const Subject& subject, int64_t step) {
   report.heading(text("What the model writes after step ", step, " (", s.sample, " ", subject.tokenizer.unit(), ")"));
   const std::vector<int32_t> some = subject.data.training(s.training.seed, s.training.steps, {0, 1}).tokens;
-  const auto tokens =
-      sample(subject.model, subject.grid.tp(), {some.front()}, s.sample, {s.training.seed, stream_of("sample")});
+  const auto tokens = sample(subject.model, subject.grid.tp(), {some.front()}, s.sample,
+                             {s.training.seed, stream_of("sample")}, {.tokens = subject.tokenizer.vocabulary()});
   report.line(subject.tokenizer.decode({tokens.begin() + 1, tokens.end()}));
 }
 
@@ -65,6 +65,8 @@ void train_and_report(Runtime& runtime, Report& report, const Settings& s, const
 void run_training(Runtime& runtime, Report& report, Settings& s) {
   CheckpointInfo info;
   s.training.seed = runtime.options().seed;
+  require_usage(s.start_from.empty() || s.resume.empty() || s.resume == "auto",
+                "--start-from begins a training and --resume goes on with one: give one of them");
   const std::filesystem::path resumed = checkpoint_to_resume(runtime.world(), s);
   if (!resumed.empty()) {
     info = read_checkpoint_info(resumed);
@@ -74,6 +76,11 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
                               s.training.steps, " steps"));
     }
   }
+  std::unique_ptr<Pretrained> start;
+  if (resumed.empty() && !s.start_from.empty()) {
+    start = std::make_unique<Pretrained>(s.start_from);
+    take_sizes(s, start->sizes, runtime.options());
+  }
   complete(s, runtime);
   require_writable(runtime.world(), "--curve", s.curve);
   report.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
@@ -81,10 +88,12 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   require_usage(resumed.empty() || info.data == fingerprint_of(all_text), where,
                 " is not, or no longer, the text of the checkpoint ", resumed.string(),
                 ": --data must name the one that it was trained on");
-  const auto tokenizer = tokenizer_of(all_text, where, s.vocabulary, resumed);
-  require_usage(resumed.empty() || tokenizer->vocabulary() == info.sizes.vocabulary, resumed.string(),
-                " has a model of ", info.sizes.vocabulary, " tokens, but a tokenizer of ", tokenizer->vocabulary());
-  s.sizes.vocabulary = tokenizer->vocabulary();
+  const std::filesystem::path origin = start ? start->folder : resumed;
+  const auto tokenizer = tokenizer_of(all_text, where, s.vocabulary, origin);
+  if (origin.empty()) s.sizes.vocabulary = tokenizer->vocabulary();
+  const int64_t padding = s.sizes.vocabulary - tokenizer->vocabulary();
+  require_usage(padding == 0 || (padding > 0 && tokenizer->characters().empty()), origin.string(), " has a model of ",
+                s.sizes.vocabulary, " tokens, but a tokenizer of ", tokenizer->vocabulary());
   const TextData data(tokenizer->encode(all_text), s.training.validation_fraction, s.sizes.context);
   if (s.layouts) return compare_layouts(runtime, report, s.sizes, data, s.training);
 
@@ -98,6 +107,11 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
            tokenizer->unit() + (tokenizer->files().empty() ? "" : text(" of ", fixed(bytes), " bytes")));
   if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8) report.table(grid_table(grid.tp().size(), grid.dp().size()));
   if (!runtime.options().picture.empty()) draw_grid(runtime, report, grid, s.sizes.heads, s.training.batch);
+  if (start) {
+    start->weights.load(model.parameters(), s.allow_nan);
+    report.line(text("  starts from ", start->weights.path().string(), ", with its tokenizer of ",
+                     tokenizer->vocabulary(), " ", tokenizer->unit()));
+  }
   if (!resumed.empty()) say_what_changed(report, s, resumed, info);
   if (s.check_steps > 0) {
     check_against_finite_differences(runtime, report, s.training.seed);
@@ -106,7 +120,7 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   runtime.backend().allow_tf32(s.precision == "tf32");  // from here on: the checks above are in f32
   report.heading("Training");
   info = {info.step, s.sizes, s.training, s.precision, s.reduce_in, tokenizer->characters(), fingerprint_of(all_text)};
-  info.tokenizer_files = tokenizer->files(), info.end_of_text = end_of_text_of(resumed, *tokenizer);
+  info.tokenizer_files = tokenizer->files(), info.end_of_text = end_of_text_of(origin, *tokenizer);
   train_and_report(runtime, report, s, {grid, model, *tokenizer, data}, info, resumed, saving.get());
 }
 

@@ -57,8 +57,10 @@ std::vector<int64_t> end_of_text_in(const fs::path& folder) {
 
 }  // namespace
 
-Pretrained::Pretrained(const fs::path& path) : weights(path), sizes(weights.sizes()) {
-  const fs::path folder = weights.path().parent_path(), config_file = folder / "config.json";
+Pretrained::Pretrained(const fs::path& path)
+    : weights(path), folder(weights.path().parent_path()), sizes(weights.sizes()) {
+  if (folder.empty()) folder = ".";
+  const fs::path config_file = folder / "config.json";
   require_usage(fs::exists(config_file), "cannot open ", config_file.string(),
                 ", which says how many heads the model has");
   const json config = read_json(config_file);

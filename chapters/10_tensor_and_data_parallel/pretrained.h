@@ -12,6 +12,7 @@ struct Pretrained {
   explicit Pretrained(const std::filesystem::path& path);
 
   WeightsFile weights;
+  std::filesystem::path folder;  // of the weights
   GptSizes sizes;
   std::unique_ptr<Tokenizer> tokenizer;
   std::vector<int64_t> end_of_text;  // tokens after which its texts end

@@ -49,9 +49,9 @@ std::string command_to_go_on(Runtime& runtime) {
   const std::vector<std::string>& given = runtime.options().arguments();
   for (size_t i = 0; i < given.size(); ++i) {
     const bool by_learn = given[i] == "--json" && i + 1 < given.size() && given[i + 1].starts_with(SHARD_BINARY_DIR);
-    if (given[i] == "--resume" || by_learn) {
+    if (given[i] == "--resume" || given[i] == "--start-from" || by_learn) {
       ++i;
-    } else if (!given[i].starts_with("--resume=")) {
+    } else if (!given[i].starts_with("--resume=") && !given[i].starts_with("--start-from=")) {
       words.push_back(given[i]);
     }
   }

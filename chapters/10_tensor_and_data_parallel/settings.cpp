@@ -41,6 +41,8 @@ void add_options(Options& options, Settings& s) {
                "directory for checkpoints: at the end, on SIGINT and SIGTERM, and as --save-every says");
   options.size("--save-every", s.save_every, "steps between checkpoints; 0: only at the end", 0, int64_t{1} << 40);
   options.size("--keep", s.keep, "checkpoints to keep, the newest");
+  options.text("--start-from", s.start_from,
+               "begin with the weights, sizes and tokenizer of this GPT-2: its folder, or its safetensors file");
   options.text("--resume", s.resume,
                "checkpoint to go on from: its folder, a directory of them, \"latest\" in --save, or \"auto\": the "
                "latest in --save where there is one, else start");
@@ -57,15 +59,31 @@ void add_options(Options& options, Settings& s) {
                int64_t{1} << 40);
 }
 
+/// `mine` becomes what `whose` has; another number is refused where the command line has said it.
+static void must_be(const Options& options, const std::string& option, int64_t& mine, const char* whose,
+                    int64_t theirs) {
+  require_usage(!options.given(option) || mine == theirs, option, " ", mine, ": ", whose, " has ", theirs);
+  mine = theirs;
+}
+
+void take_sizes(Settings& s, const GptSizes& model, const Options& options) {
+  require_usage(!s.layouts, "--layouts compares the first steps of new models: it takes no --start-from");
+  const char* whose = "the model of --start-from";
+  must_be(options, "--layers", s.sizes.layers, whose, model.layers);
+  must_be(options, "--heads", s.sizes.heads, whose, model.heads);
+  must_be(options, "--width", s.sizes.width, whose, model.width);
+  if (!options.given("--context")) s.sizes.context = model.context;
+  require_usage(s.sizes.context <= model.context, "--context ", s.sizes.context, ": ", whose, " has ", model.context);
+  s.sizes.vocabulary = model.vocabulary;
+  if (!options.given("--check-steps")) s.check_steps = 0;  // they compare new models
+}
+
 void take_over(Settings& s, const CheckpointInfo& checkpoint, const Options& options) {
-  const auto fixed = [&](const std::string& option, int64_t& mine, int64_t theirs) {
-    require_usage(!options.given(option) || mine == theirs, option, " ", mine, ": the checkpoint has ", theirs);
-    mine = theirs;
-  };
-  fixed("--layers", s.sizes.layers, checkpoint.sizes.layers);
-  fixed("--heads", s.sizes.heads, checkpoint.sizes.heads);
-  fixed("--width", s.sizes.width, checkpoint.sizes.width);
-  fixed("--context", s.sizes.context, checkpoint.sizes.context);
+  must_be(options, "--layers", s.sizes.layers, "the checkpoint", checkpoint.sizes.layers);
+  must_be(options, "--heads", s.sizes.heads, "the checkpoint", checkpoint.sizes.heads);
+  must_be(options, "--width", s.sizes.width, "the checkpoint", checkpoint.sizes.width);
+  must_be(options, "--context", s.sizes.context, "the checkpoint", checkpoint.sizes.context);
+  s.sizes.vocabulary = checkpoint.sizes.vocabulary;
   require_usage(!options.given("--seed") || options.seed == checkpoint.settings.seed, "--seed ", options.seed,
                 ": the checkpoint has ", checkpoint.settings.seed);
   for_each_setting([&](const std::string& name, auto member, auto...) {

@@ -18,6 +18,7 @@ struct Settings {
 
   std::string save, resume;
   int64_t save_every = 0, keep = 2;
+  std::string start_from;
   bool allow_nan = false;
 
   std::string weights, prompt;
@@ -30,6 +31,9 @@ void add_options(Options& options, Settings& settings);
 /// Goes on with what the checkpoint says where the command line says nothing. Throws UsageError where they differ in
 /// what a model cannot change: its sizes, its seed.
 void take_over(Settings& settings, const CheckpointInfo& checkpoint, const Options& options);
+/// Takes the sizes of the model that --start-from names, of its context as much as is asked for. Throws UsageError where
+/// the command line says others, or asks for another beginning.
+void take_sizes(Settings& settings, const GptSizes& model, const Options& options);
 /// Fills in the sizes of the grid that were not given, and refuses what does not fit the ranks.
 void complete_grid(Settings& settings, int ranks);
 /// Fills in what was not given, and refuses what cannot be: one sentence names the options.

@@ -1,5 +1,6 @@
 #include "chapters/10_tensor_and_data_parallel/weights.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace shard {
@@ -40,7 +41,9 @@ void WeightsFile::find_sizes() {
 }
 
 std::vector<float> WeightsFile::part(const std::string& name, const Shard& shard, bool allow_nan) const {
-  return read_part(files_.file_of(prefix_ + name), prefix_ + name, shard, allow_nan);
+  Shard of_file = shard;
+  if (name == "wpe.weight") of_file.whole = {std::max(shard.whole.rows(), sizes_.context), shard.whole.columns()};
+  return read_part(files_.file_of(prefix_ + name), prefix_ + name, of_file, allow_nan);
 }
 
 void WeightsFile::require_tied_head() const {

@@ -19,7 +19,7 @@ class WeightsFile {
   const GptSizes& sizes() const { return sizes_; }
   /// Whether there is an output projection, lm_head.weight, beside the embedding's table.
   bool has_head() const { return files_.has("lm_head.weight"); }
-  /// The part `shard` of tensor `name`. Throws UsageError for a tensor that is missing, of another shape, or, unless
+  /// The part `shard` of tensor `name`; of the positions, wpe.weight, a model of a smaller context takes the first. Throws UsageError for a tensor that is missing, of another shape, or, unless
   /// `allow_nan`, holds a NaN or an infinity.
   std::vector<float> part(const std::string& name, const Shard& shard, bool allow_nan) const;
   /// Sets the values of all parameters. Throws as above, and where lm_head.weight is not the embedding's table: Gpt has

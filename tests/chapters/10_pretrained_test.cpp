@@ -224,6 +224,27 @@ TEST_CASE("rows of the embedding behind the tokenizer's tokens are padding; fewe
   CHECK(contains(model.refusal(), "has 13 tokens, the tokenizer beside it 14"));
 }
 
+TEST_CASE("a model of a smaller context takes the first positions; one of a larger context is refused") {
+  const ModelFolder folder;
+  const WeightsFile weights(folder.path);
+  GptSizes other = sizes;
+  other.context = 7;
+  Gpt whole(alone(), sizes, init), shorter(alone(), other, {9, 0.1f, 0.1f});
+  weights.load(shorter.parameters(), false);
+  for (size_t i = 0; i < whole.parameters().size(); ++i) {
+    const Parameter& mine = *shorter.parameters()[i];
+    std::vector<float> expected = whole.parameters()[i]->value.to_host();
+    if (mine.name == "wpe.weight") expected.resize(7 * 24);
+    CHECK(mine.value.to_host() == expected);
+  }
+  other.context = 11;
+  CHECK(contains(message_of<UsageError>([&] {
+                   Gpt longer(alone(), other, init);
+                   weights.load(longer.parameters(), false);
+                 }),
+                 "transformer.wpe.weight has shape [10 × 24] where [11 × 24] belongs"));
+}
+
 TEST_CASE("the end of text is nothing, a number or a list, of generation_config.json where there is one") {
   const ModelFolder model;
   const json absent(json::value_t::discarded);

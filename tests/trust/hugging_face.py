@@ -47,10 +47,8 @@ def set_end(folder: Path, file: str, end: list[int]) -> None:
     (folder / file).write_text(json.dumps(content))
 
 
-def tokens_of(folder: Path, text: str) -> list[int]:
-    """The text as the folder's tokenizer cuts it."""
-    tokenizer = GPT2Tokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
-    return tokenizer.encode(text)
+def tokenizer_in(folder: Path) -> GPT2Tokenizer:
+    return GPT2Tokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
 
 
 def model_in(folder: Path) -> GPT2LMHeadModel:
@@ -65,6 +63,28 @@ def generate(folder: Path, prompt: list[int], count: int) -> list[int]:
     return model_in(folder).generate(tokens, do_sample=False, max_new_tokens=count)[0].tolist()
 
 
+def excerpt(folder: Path, text: Path, count: int) -> str:
+    """A beginning of the text that makes `count` tokens."""
+    content, tokenizer = text.read_text(), tokenizer_in(folder)
+    for length in range(count, len(content)):
+        if len(tokenizer.encode(content[:length])) == count:
+            return content[:length]
+    raise ValueError("no beginning of the text has so many tokens")
+
+
+def loss(folder: Path, text: Path, context: int, fraction: float, part: str) -> float:
+    """The mean loss over the text but for its last `fraction`, or over that: one window of `context` after the other."""
+    tokens = torch.tensor(tokenizer_in(folder).encode(text.read_text()))
+    middle = len(tokens) - int(fraction * len(tokens))
+    tokens = tokens[:middle] if part == "training" else tokens[middle:]
+    windows = (len(tokens) - 1) // context
+    inputs = tokens[: windows * context].reshape(windows, context)
+    targets = tokens[1 : windows * context + 1]
+    with torch.no_grad():
+        logits = model_in(folder)(inputs).logits
+    return torch.nn.functional.cross_entropy(logits.reshape(targets.numel(), -1).double(), targets).item()
+
+
 if __name__ == "__main__":
     task, where, *rest = sys.argv[1:]
     if task == "make":
@@ -74,6 +94,10 @@ if __name__ == "__main__":
     elif task == "set-end":
         set_end(Path(where), rest[0], [int(token) for token in rest[1:]])
     elif task == "tokens":
-        print(*tokens_of(Path(where), rest[0]))
+        print(*tokenizer_in(Path(where)).encode(rest[0]))
     elif task == "generate":
         print(*generate(Path(where), [int(token) for token in rest[1:]], int(rest[0])))
+    elif task == "excerpt":
+        print(excerpt(Path(where), Path(rest[0]), int(rest[1])), end="")
+    elif task == "loss":
+        print(loss(Path(where), Path(rest[0]), int(rest[1]), float(rest[2]), rest[3]))

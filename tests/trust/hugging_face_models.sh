@@ -64,4 +64,42 @@ ends_where generation_config.json 99999 "${written[length + 14]}" "${written[len
 rm "$theirs/generation_config.json"
 ends_where config.json "${written[length + 2]}"
 passed 'the text ends where it ends in transformers'
+
+# has_loss NAME FOLDER TEXT FRACTION PART: what a run says of this part of the text, its last FRACTION (validation) or what is
+# before that (training), is what transformers computes with the model in FOLDER, within 1e-5, relative.
+has_loss() {
+  local name here there
+  [[ $5 == validation ]] && name=validation_loss || name=first_loss
+  here=$(grep -oE "\"$name\": [0-9.e+-]+" "$work/$1.json" | grep -oE '[0-9.e+-]+$')
+  there=$(transformers loss "$2" "$3" 32 "$4" "$5")
+  awk -v here="$here" -v there="$there" 'BEGIN { error = here / there - 1; exit !(here > 0 && error < 1e-5 && error > -1e-5) }' ||
+    failed "$1: $name is $here, in transformers $there"
+}
+
+# Of 132 tokens 33 are learnt: every sequence of every batch is the same 32 and their targets. 99 validate.
+transformers excerpt "$theirs" "$data" 132 >"$work/short.txt"
+model=(--data "$work/short.txt" --validation-fraction 0.75 --context 32)
+still=(--steps 1 --learning-rate 0 --min-learning-rate 0 --warmup 0)
+for start in '1 1 padded' '2 1 several' '1 2 bf16' '2 2 padded'; do
+  read -r tp dp variant <<<"$start"
+  train "start-$tp-$dp" $((tp * dp)) --tp "$tp" --dp "$dp" --start-from "$work/variants/$variant" "${still[@]}"
+  ends_with "start-$tp-$dp" 0
+  has_loss "start-$tp-$dp" "$work/variants/$variant" "$work/short.txt" 0.75 training
+  has_loss "start-$tp-$dp" "$work/variants/$variant" "$work/short.txt" 0.75 validation
+done
+passed 'the losses at the start of a fine-tuning are those of transformers, on 1 × 1, 2 × 1, 1 × 2 and 2 × 2'
+
+transformers set-end "$work/variants/padded" generation_config.json 99999 5
+model=(--data "$data" --validation-fraction 0.25)
+tuning=("${steady[@]}" --steps 12 --save-every 8 --save "$work/tuned")
+train tuned 4 --tp 2 --dp 2 --start-from "$work/variants/padded" --context 32 "${tuning[@]}"
+ends_with tuned 0
+tuned=$work/tuned/step-00000012
+has_loss tuned "$tuned" "$data" 0.25 validation
+writes_the_same "$tuned" 'over it' "$(transformers tokens "$tuned" 'over it' | wc -w)" 2
+tr -d ' \n' <"$tuned/config.json" | grep -q '"eos_token_id":\[99999,5\]' || failed "the end of text is not the model's any more"
+train tuned-on 2 --tp 2 --resume "$work/tuned/step-00000008" "${steady[@]}" --steps 12
+ends_with tuned-on 0
+near_losses tuned-on 8 tuned
+passed 'transformers reads what was fine-tuned at 2 × 2 with the same loss and tokens; it is resumed at 2 × 1'
 finish

@@ -9,7 +9,7 @@ function(add_trust_test name)
 endfunction()
 
 set(here ${CMAKE_CURRENT_LIST_DIR})
-foreach(case resume byte_pairs interrupted killed stopped disk refused odd_texts terminal hugging_face hugging_face_models tidy)
+foreach(case resume start_from byte_pairs interrupted killed stopped disk refused odd_texts terminal hugging_face hugging_face_models tidy)
   add_trust_test(trust.${case} LABEL faults SECONDS 600 COMMAND ${here}/${case}.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
 set_property(TEST faults.runner faults.ranks faults.bad_input APPEND PROPERTY LABELS faults)
