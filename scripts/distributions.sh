@@ -24,6 +24,15 @@ cleanup() {
   rm -rf --one-file-system "$system"
 }
 
+in_namespaces() {
+  local status=0
+  unshare --mount --pid --fork --kill-child "$@" &
+  inside=$!
+  wait $inside || status=$?
+  inside=''
+  return $status
+}
+
 if [[ -z ${SHARD_SYSTEM:-} ]]; then
   [[ $(id -u) == 0 ]] || fail 'this takes root'
   for tool in debootstrap git; do command -v $tool >/dev/null || fail "this takes $tool"; done
@@ -35,15 +44,13 @@ if [[ -z ${SHARD_SYSTEM:-} ]]; then
   trap cleanup EXIT
   trap 'exit 130' INT TERM HUP
   started=$SECONDS
-  debootstrap --variant=minbase --include=git,ca-certificates --components=$components "$name" "$system" "$mirror" $model \
-    >"$system/debootstrap.log" 2>&1 || fail "debootstrap could not make $name: $(tail -n 3 "$system/debootstrap.log")"
+  in_namespaces debootstrap --variant=minbase --include=git,ca-certificates --components=$components \
+    "$name" "$system" "$mirror" $model >"$system/debootstrap.log" 2>&1 || fail "debootstrap could not make $name: $(tail -n 3 "$system/debootstrap.log")"
   echo "$name made in $((SECONDS - started)) s"
   apt-config dump | grep '^Acquire::' >"$system/etc/apt/apt.conf.d/90machine" || true
   cp /etc/resolv.conf /etc/hosts "$system/etc"
   git clone -q --no-hardlinks "$root" "$system/root/shard"
-  SHARD_SYSTEM=$system unshare --mount --pid --fork --kill-child "$0" "$name" "$@" &
-  inside=$!
-  wait $inside
+  SHARD_SYSTEM=$system in_namespaces "$0" "$name" "$@"
   exit
 fi
 
