@@ -6,7 +6,7 @@ source "$(dirname "$0")/trust.sh"
 train pairs 4 --tp 2 --dp 2 --steps 16 --vocabulary 280 --save "$work/pairs" --save-every 4 --keep 9
 ends_with pairs 0
 says pairs 'vocabulary 280,'
-says pairs ' tokens to learn from'
+says pairs ' bytes to learn from'
 train pairs-on 4 --tp 2 --dp 2 --resume "$work/pairs/step-00000004"
 ends_with pairs-on 0
 same_losses pairs-on 4 pairs
