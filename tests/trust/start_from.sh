@@ -39,6 +39,16 @@ ends_with on 0
 says on 'context 20'
 passed 'with a smaller context: trained, saved, started from again and resumed'
 
+auto=(--tp 2 --start-from "$trained" --save "$work/auto" --resume auto "${steady[@]}")
+train first 2 "${auto[@]}" --steps 2
+ends_with first 0
+says first 'starts from'
+train second 2 "${auto[@]}" --steps 4
+ends_with second 0
+says second 'goes on from'
+if has_said second 'starts from'; then failed 'a run that goes on does not start again'; fi
+passed 'with --resume auto the first run starts from the model, and the next goes on'
+
 refuses_start() { train start 1 --start-from "$trained" "${@:2}"; refuses "$1" start; }
 refuses_start '--context 33: the model of --start-from has 32' --context 33
 refuses_start '--layers 3: the model of --start-from has 2' --layers 3
