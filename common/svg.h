@@ -80,7 +80,7 @@ class Svg {
 
   /// The whole file.
   std::string str() const;
-  /// Throws UsageError, naming `option`, when the file cannot be written.
+  /// Throws Error, naming `option`, when the file cannot be written.
   void write(const std::string& option, const std::string& file) const;
 
  private:

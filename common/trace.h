@@ -77,7 +77,7 @@ struct TraceBar {
 };
 /// The bars of every rank so far, in the order in which they began. Collective.
 std::vector<std::vector<TraceBar>> gather_trace(Communicator& world);
-/// Gathers the bars of all ranks and writes them from rank 0. Throws UsageError when it cannot write. Collective.
+/// Gathers the bars of all ranks and writes them from rank 0. Throws Error when it cannot write. Collective.
 void write_trace(Communicator& world, const std::string& file);
 
 }  // namespace shard

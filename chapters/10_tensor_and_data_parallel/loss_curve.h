@@ -16,7 +16,7 @@ class LossCurve {
 
   /// A plot of `columns` × `rows` characters, axes labelled; nothing without steps.
   std::string drawn(int columns = 70, int rows = 14) const;
-  /// Throws UsageError when the file cannot be written.
+  /// Throws Error when the file cannot be written.
   void write_svg(const std::string& file, const std::string& title) const;
 
  private:

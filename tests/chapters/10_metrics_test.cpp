@@ -107,7 +107,6 @@ TEST_CASE("the loss curve is written as SVG, raw and smoothed") {
                            "data-curve=\"validation\"", "</svg>"}) {
     CHECK(contains(svg, part));
   }
-  CHECK(contains(
-      message_of<UsageError>([] { LossCurve(metrics_of(1, 9)).write_svg("/no/such/folder/x.svg", "a title"); }),
-      "cannot be written"));
+  CHECK(contains(message_of<Error>([] { LossCurve(metrics_of(1, 9)).write_svg("/no/such/folder/x.svg", "a title"); }),
+                 "cannot be written"));
 }

@@ -111,11 +111,11 @@ TEST_CASE("svg: empty data and groups that do not match are refused") {
   CHECK(message_of([] { Svg(1, 1, "titled", ""); }) == "a picture needs a title and a description");
 }
 
-TEST_CASE("svg: a file that cannot be written is bad usage") {
+TEST_CASE("svg: a file that cannot be written is named, with the reason") {
   Svg svg = picture();
   svg.line({0, 0}, {1, 1}, {.stroke = ink});
-  CHECK(message_of<UsageError>([&] { svg.write("--picture", "/no/such/folder/a.svg"); }) ==
-        "--picture /no/such/folder/a.svg: the file cannot be written");
+  CHECK(message_of<Error>([&] { svg.write("--picture", "/no/such/folder/a.svg"); }) ==
+        "--picture /no/such/folder/a.svg: the file cannot be written: No such file or directory");
 }
 
 /// The contrast of two colours "#rrggbb" by the Web Content Accessibility Guidelines 2.1, from 1 to 21.

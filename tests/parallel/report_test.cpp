@@ -147,11 +147,12 @@ TEST_CASE("report: the JSON file") {
   CHECK(content["ledger"][0]["seconds"] >= 0.0);
 }
 
-TEST_CASE("report: files that cannot be written are refused by name") {
+TEST_CASE("report: a file that cannot be written is named, with the reason") {
   Run run;
   run.options.json = "/no/such/folder/file";
-  const std::string message = message_of<UsageError>([&] { run.report.finish(); });
-  if (world().rank() == 0) CHECK(message == "--json /no/such/folder/file: the file cannot be written");
+  const std::string message = message_of<Error>([&] { run.report.finish(); });
+  if (world().rank() == 0)
+    CHECK(message == "--json /no/such/folder/file: the file cannot be written: No such file or directory");
   world().barrier();
 }
 
