@@ -78,7 +78,7 @@ command=$(sed -n '/stopped on request; continue with/{n;p}' "$work/command.out")
 grep -q -- '--resume latest.*--resume' <<<"$command" && failed 'one --resume was expected'
 cd "$work"
 : >command-on.out
-bash -c "$command" >command-on.out 2>command-on.err </dev/null &
+OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 bash -c "$command" >command-on.out 2>command-on.err </dev/null &
 waits_for 60 has_said command-on ', after ' || failed 'the command does not go on'
 kill -TERM "$(process_of 1)"
 wait $! || failed 'the command does not end well'
