@@ -10,7 +10,7 @@ model=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --data "$data")
 
 # train_on "LACKS…" NAME ARGS…: two ranks on such a file system.
 train_on() {
-  local mpirun=("${mpirun[@]}" -x LD_PRELOAD="$shim" -x POOR_FILE_SYSTEM="$1"
+  local placed=(-x LD_PRELOAD="$shim" -x POOR_FILE_SYSTEM="$1"
     -x ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0")
   train "$2" 2 --tp 2 --save "$work/$2" --save-every 2 "${@:3}"
 }

@@ -16,7 +16,7 @@ one_line() {
   says "$1" 'step 300/300'
 }
 for columns in 14 40 80 200; do
-  one_line "ranks-$columns" $columns "${mpirun[@]}" -n 2 "$program" --tp 2 "${tiny[@]}"
+  one_line "ranks-$columns" $columns "${mpirun[@]}" 2 "$program" --tp 2 "${tiny[@]}"
   one_line "alone-$columns" $columns "$program" "${tiny[@]}"
   says "alone-$columns" 'step 300/300'
   ((columns < 40)) || says "alone-$columns" 'step 300/300  loss '
@@ -25,7 +25,7 @@ for columns in 14 40 80 200; do
   ((columns < 200)) || says "alone-$columns" '[########################] step 300/300'
   passed "$columns columns"
 done
-one_line narrower 150,45 "${mpirun[@]}" -n 2 "$program" --tp 2 "${tiny[@]}"
+one_line narrower 150,45 "${mpirun[@]}" 2 "$program" --tp 2 "${tiny[@]}"
 passed 'a terminal that becomes narrower'
 
 one_line saving 80 "$program" "${tiny[@]}" --save "$work/saving" --save-every 100
