@@ -12,8 +12,9 @@ refuses() {
   grep -qF -- "$1" "$work/err" || wrong "${*:3}: the sentence does not say \"$1\""
 }
 
-# options_of PROGRAM TYPE: its options with values of this type (INT, FLOAT), from its --help.
-options_of() { "$here/../mpirun.sh" 1 "$bin/$1" --help | sed -nE "s/^ +(--[a-z0-9-]+) $2=.*/\\1/p"; }
+# options_of PROGRAM TYPE: its options with values of this type (INT, FLOAT), from its --help, where the default
+# stands as "INT=4" or "INT [4]", by the version of CLI11.
+options_of() { "$here/../mpirun.sh" 1 "$bin/$1" --help | sed -nE "s/^ +(--[a-z0-9-]+) $2(=| \\[).*/\\1/p"; }
 
 # ---- What every program must refuse, for each of its options --------------------------------------------------------
 
@@ -33,7 +34,9 @@ for chapter in "$here"/../../chapters/[0-9][0-9]_*/; do
   for size in "${sizes[@]}"; do refuses "$size: must be from" 1 "$program" "$size" -5; done
   refuses "${sizes[0]}: \"many\" is not a whole number" 1 "$program" "${sizes[0]}" many
   refuses "${sizes[0]}: must be from" 1 "$program" "${sizes[0]}" 99999999999999999999
-  for number in $(options_of "$program" FLOAT); do
+  mapfile -t numbers < <(options_of "$program" FLOAT)
+  [[ " ${numbers[*]} " == *' --timeout '* ]] || wrong "$program: --help has no --timeout"
+  for number in "${numbers[@]}"; do
     refuses "$number: \"nan\" is not a finite number" 1 "$program" "$number" nan
   done
 done
