@@ -51,6 +51,8 @@ std::string command_before_arguments(int ranks) {
   const auto found = std::find_if(words.begin(), words.end(), same);
   if (found == words.end()) return quoted({"mpirun", "-n", number, program});  // its daemon on another host, for one
   words.erase(found + 1, words.end());
+  const std::filesystem::path launcher = words.front();
+  if (launcher.filename() == "prterun") words.front() = launcher.parent_path() / "mpirun";  // which became it (Open MPI 5)
   return quoted(words);
 }
 

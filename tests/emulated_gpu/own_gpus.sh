@@ -6,9 +6,10 @@ export SHARD_EMULATED_GPUS=1
 
 # collectives FIRST_GPU SECOND_GPU PHRASE: what each rank sees, and what the program's first line must say.
 collectives() {
-  local program=("$bin/02_collectives" --device cuda) seen=SHARD_EMULATED_FIRST_GPU
+  # shellcheck disable=SC2016  # for each rank to fill in
+  local of_rank='seen=("$0" "$1"); export SHARD_EMULATED_FIRST_GPU=${seen[OMPI_COMM_WORLD_RANK]}; exec "${@:2}"'
   status=0 seconds=0 runs=$((runs + 1))
-  timeout 60 "$here/../mpirun.sh" 1 -x "$seen=$1" "${program[@]}" : -n 1 -x "$seen=$2" "${program[@]}" \
+  timeout 60 "$here/../mpirun.sh" 2 bash -c "$of_rank" "$1" "$2" "$bin/02_collectives" --device cuda \
     >"$work/out" 2>"$work/err" || status=$?
   [[ $status == 0 ]] || wrong "GPUs $1 and $2: exit status 0 was expected"
   grep -qE "^02_collectives: 2 ranks on emulated GPU.*; collectives by $3\$" "$work/out" ||
