@@ -50,7 +50,8 @@ make_settings() {
   command -v ssh >/dev/null || setting OMPI_MCA_plm isolated   # one machine needs no ssh
 }
 
-# Leaves out the notices, which are paragraphs between two lines of dashes, and what libevent says of them.
+# Leaves out the notices, which are paragraphs between two lines of dashes, and what libevent and PMIx say of a rank that
+# has just ended.
 without_notices() {
   local notice='Primary job +terminated normally|MPI_ABORT was invoked on rank'
   notice+='|[a-z.]+ (detected that one or more processes exited|noticed that process rank|has exited due to)'
@@ -58,6 +59,7 @@ without_notices() {
   exec sed -u -E "
     s/\x00//g
     /^\[warn\] Epoll |ORTE_ERROR_LOG: .*show_help\.c|sent help message .*mpi-abort$/d
+    /PMIX ERROR: PMIX_ERR_UNREACH in file .*\/server\/pmix_server\.c /d
     /Set MCA parameter .*_help_aggregate\" to 0 to see all help/d
     /^-{74}$/{
       N

@@ -142,6 +142,7 @@ terminated by signals sent by prterun (as reported here).' "$failure"
   echo '[vm:1] 1 more process has sent help message help-mpi-api.txt / mpi-abort'
   echo '[vm:1] Set MCA parameter "orte_base_help_aggregate" to 0 to see all help / error messages'
   echo '[warn] Epoll MOD(4) on fd 21 failed.'
+  echo '[vm:04278] PMIX ERROR: PMIX_ERR_UNREACH in file ../../../src/server/pmix_server.c at line 3184'
   printf '\0last, without an end'
 } >"$work/said"
 attempt env SAID="$work/said" MPIEXEC="$work/mpirun" "${mpirun[@]}" 2 "$layer"
