@@ -19,9 +19,8 @@ void keep_standard_streams() {
 }
 
 void allow_open_files() {
-  constexpr rlim_t needed = 40;  // Open MPI 4.1 starts a single rank with 32
-  constexpr rlim_t plenty =
-      4096;  // not all that there is: Open MPI closes each possible number when it starts a process
+  constexpr rlim_t needed = 40;    // Open MPI 4.1 starts a single rank with 32
+  constexpr rlim_t plenty = 4096;  // not the maximum: Open MPI closes each possible number when it starts a process
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, plenty));
