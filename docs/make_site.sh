@@ -12,7 +12,7 @@ fail() { printf 'docs: %s\n' "$*" >&2; exit 1; }
 
 make_pages() {
   python3 "$root/docs/make_pages.py" "$work"
-  local headers=("$root"/common/[a-z0-9]*.h)   # not the folder: Doxygen warns of each dangling link, as Emacs makes them
+  local headers=("$root"/common/{base,check,comm,draw,program,storage,tensor,text}/[a-z0-9]*.h)   # not the folder: Doxygen warns of each dangling link, as Emacs makes them
   SHARD_ROOT=$root SHARD_HEADERS=${headers[*]} SHARD_PAGES=$work SHARD_SITE=$work doxygen "$root/docs/Doxyfile"
   sed -i '/<div class="summary">/,/<\/div>/d' "$work"/html/*.html   # links within the page, some of them to nowhere
   python3 "$root/docs/make_search.py" "$work/html"

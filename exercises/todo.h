@@ -1,6 +1,6 @@
 // todo(): what stands in an exercise until you have written it.
 #pragma once
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace shard {
 
@@ -9,6 +9,8 @@ struct NotWritten : Error {
 };
 
 /// Ends the check with "not written yet": replace the call by your lines.
-[[noreturn]] inline void todo(const std::string& what) { throw NotWritten("not written yet: " + what); }
+[[noreturn]] inline void todo(const std::string& what) {
+  throw NotWritten("not written yet: " + what);
+}
 
 }  // namespace shard

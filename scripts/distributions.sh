@@ -16,7 +16,7 @@ name=$1
 shift
 (($#)) || set -- './learn run' './learn test'
 
-# ---- The system: used in namespaces, so that its mounts and processes end with this script ----------------
+# ---- The system: used in namespaces, so that its mounts and processes end with this script -------
 
 # shellcheck disable=SC2317  # a trap calls it
 cleanup() {
@@ -54,7 +54,7 @@ if [[ -z ${SHARD_SYSTEM:-} ]]; then
   exit
 fi
 
-# ---- In the system --------------------------------------------------------------------------------------------------
+# ---- In the system -------------------------------------------------------------------------------
 
 system=$SHARD_SYSTEM
 mount --bind "$system" "$system"   # a mount point: tests that make namespaces need one

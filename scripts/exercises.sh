@@ -7,7 +7,7 @@ state=$root/.learn
 exercise_limit=${SHARD_EXERCISE_LIMIT:-10}   # seconds that one run may take
 watching=false
 
-# ---- Which exercises there are --------------------------------------------------------------------------------------
+# ---- Which exercises there are -------------------------------------------------------------------
 
 # exercises [NN]: the numbers NN.K of all, or of a chapter.
 exercises() {
@@ -37,7 +37,7 @@ title_of_exercise() {
   echo "${title:-$(basename "$(stem_of "$1")" | sed 's/^._//; s/_/ /g')}"
 }
 
-# ---- What is remembered ---------------------------------------------------------------------------------------------
+# ---- What is remembered --------------------------------------------------------------------------
 
 # remember solved/03.1 TEXT
 remember() {
@@ -90,7 +90,7 @@ keep_stubs() {
   done 2>/dev/null
 }
 
-# ---- ./learn list ---------------------------------------------------------------------------------------------------
+# ---- ./learn list --------------------------------------------------------------------------------
 
 list() {
   local name id
@@ -116,7 +116,7 @@ mark_of() {
 
 count_solved() { local id; while read -r id; do state_of "$id"; done | grep -c solved || true; }   # of those it reads
 
-# ---- ./learn check --------------------------------------------------------------------------------------------------
+# ---- ./learn check -------------------------------------------------------------------------------
 
 check() {
   local id ids wrong=()
@@ -212,7 +212,7 @@ ending() {
   esac
 }
 
-# ---- What the compiler says -----------------------------------------------------------------------------------------
+# ---- What the compiler says ----------------------------------------------------------------------
 
 # first_message error|warning FILE: the compiler's first in FILE, with its line of code and the caret; false: none.
 first_message() {
@@ -246,7 +246,7 @@ explain_build() {
   else printf '\nThe whole log: %s\n' "$(shown "$log")"; fi
 }
 
-# ---- What to do next ------------------------------------------------------------------------------------------------
+# ---- What to do next -----------------------------------------------------------------------------
 
 what_now() {
   local next
@@ -270,7 +270,7 @@ hint_offer() {
   else echo "All hints are shown; ./learn solution $1 --anyway shows a solution."; fi
 }
 
-# ---- ./learn hint, solution and reset -------------------------------------------------------------------------------
+# ---- ./learn hint, solution and reset ------------------------------------------------------------
 
 # Each call shows one level more; those before are shown again.
 hint() {

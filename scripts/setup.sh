@@ -64,7 +64,7 @@ lock_build() {
   ((rc == 0)) || printf 'learn: %s cannot be locked (%s): run no other ./learn until it is built\n' "$(shown "$build")" "$reason" >&2
 }
 
-# ---- Packages -------------------------------------------------------------------------------------------------------
+# ---- Packages ------------------------------------------------------------------------------------
 
 installs_packages() {
   [[ -z ${SHARD_SKIP_PACKAGES:-} ]] && command -v dpkg-query >/dev/null && command -v apt-get >/dev/null
@@ -113,7 +113,7 @@ Get them with
 and try again. The whole output: $(shown "$log")"
 }
 
-# ---- Configure and compile ------------------------------------------------------------------------------------------
+# ---- Configure and compile -----------------------------------------------------------------------
 
 # A build folder that was copied or moved with its checkout still names the old folder, and so do its programs. What was
 # compiled is deleted, what programs wrote is kept. CMakeCache.txt goes last: if this is interrupted, it is done again.

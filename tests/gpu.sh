@@ -39,7 +39,7 @@ $smoke || gpus=$(nvidia-smi --query-gpu=index --format=csv,noheader | wc -l)
 at_once=$((cores > 8 && gpus == 1 ? 4 : 1))
 mkdir -p "$out" && rm -f "$out"/*.{log,status,json} || exit 2
 
-# ---- Steps ----------------------------------------------------------------------------------------------------------
+# ---- Steps ---------------------------------------------------------------------------------------
 
 passed=() failed=() skipped=() names=()
 
@@ -86,7 +86,7 @@ skip() { skipped+=("$1"); printf '  skipped %-26s %s\n' "$1" "$2"; }
 reason() { case $1 in 124 | 137) echo 'stopped: out of time' ;; *) echo "exit status $1" ;; esac; }
 own_words() { grep -hoE '^(passed: .*|[0-9]+ of [0-9]+ checks hold|no checks were made|=+ (ERROR|RACECHECK) SUMMARY: .*)' "$out/$1.log" | tail -n 1; }
 
-# ---- Build ----------------------------------------------------------------------------------------------------------
+# ---- Build ---------------------------------------------------------------------------------------
 
 build_all() {
   local targets=(programs unit_tests parallel_tests gpu_bench) cuda=ON
@@ -101,7 +101,7 @@ build_all() {
   ((${#failed[@]} == 0)) || stop 'it does not build, so nothing was tested' 1
 }
 
-# ---- Tests ----------------------------------------------------------------------------------------------------------
+# ---- Tests ---------------------------------------------------------------------------------------
 
 # on RANKS NAME SECONDS PROGRAM ARGS…: a step on so many ranks, which share the GPU.
 on() {
@@ -174,7 +174,7 @@ run_chapters() {   # on one rank, and on the most
     --curve "$out/curve_bf16.svg"
 }
 
-# ---- Measurements: one after the other ------------------------------------------------------------------------------
+# ---- Measurements: one after the other -----------------------------------------------------------
 
 layers=12 heads=12 width=768 context=1024 batch=32 vocabulary=50304 precision=bf16 size=()
 $smoke || for gib in 40 14 8; do   # a sequence takes nearly 1 GiB
@@ -207,7 +207,7 @@ measure_all() {
   fi
 }
 
-# ---- The tables -----------------------------------------------------------------------------------------------------
+# ---- The tables ----------------------------------------------------------------------------------
 
 # value FILE KEY: a number among the results of a run.
 value() { sed -n "s/^ *\"$2\": *\([-0-9.e+]*\),\{0,1\}\$/\1/p" "$out/$1.json" 2>/dev/null | head -n 1; }

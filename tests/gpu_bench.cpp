@@ -1,16 +1,17 @@
-// What a GPU reaches: matmul() beside a bare call of cuBLAS, chapter 01's best kernel beside cuBLAS, and every
-// elementwise and row op in GB/s beside a copy. GB/s count the fewest bytes that an op must move: each operand read once,
-// each result written once. Rows are Markdown, for docs/measurements.md. Times are the best of several, and for as many
-// calls in a row that starting and waiting do not count.
+// What a GPU reaches: matmul() beside a bare call of cuBLAS, chapter 01's best kernel beside
+// cuBLAS, and every elementwise and row op in GB/s beside a copy. GB/s count the fewest bytes that
+// an op must move: each operand read once, each result written once. Rows are Markdown, for
+// docs/measurements.md. Times are the best of several, and for as many calls in a row that starting
+// and waiting do not count.
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
 #include "chapters/01_gemm/gpu_ladder.h"
-#include "common/ops.h"
-#include "common/reference.h"
-#include "common/runtime.h"
-#include "common/timing.h"
+#include "common/check/reference.h"
+#include "common/check/timing.h"
+#include "common/program/runtime.h"
+#include "common/tensor/ops.h"
 
 using namespace shard;
 
@@ -27,13 +28,14 @@ struct Sizes {
   static Sizes smoke() { return {64, 64, 48, 32, 24, 80, 4, 16, 8, 2, 0}; }
 };
 
-/// Normal numbers, of which a million are drawn and then repeated: the power that a GPU takes, and with it its clock,
-/// depends on the numbers that it multiplies.
+/// Normal numbers, of which a million are drawn and then repeated: the power that a GPU takes, and
+/// with it its clock, depends on the numbers that it multiplies.
 Tensor random_tensor(Backend& backend, Shape shape, DataType type) {
   constexpr size_t period = 1'000'003;  // a prime, so that rows differ
   const RandomStream random{7, stream_of("bench")};
   std::vector<float> values(static_cast<size_t>(shape.elements()));
-  for (size_t i = 0; i < values.size(); ++i) values[i] = i < period ? random.normal(i) : values[i - period];
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = i < period ? random.normal(i) : values[i - period];
   const Tensor f32 = Tensor::from(backend, shape, std::span<const float>(values));
   return type == DataType::f32 ? f32 : cast(f32, type);
 }
@@ -50,14 +52,14 @@ double best_of_calls(Backend& backend, const Sizes& sizes, const std::function<v
          sizes.calls;
 }
 
-// ---- Matrix products ------------------------------------------------------------------------------------------------
+// ---- Matrix products ----------------------------------------------------------------------------
 
 /// A row of the table, and results NAME_tflops and NAME_percent for the JSON file. Returns TFLOP/s.
-double product_row(Report& report, const std::string& what, const std::string& name, int64_t size, double seconds,
-                   double percent, const std::string& beside) {
+double product_row(Report& report, const std::string& what, const std::string& name, int64_t size,
+                   double seconds, double percent, const std::string& beside) {
   const double tflops = 2.0 * std::pow(static_cast<double>(size), 3) / seconds / 1e12;
-  report.line(
-      text("| ", what, ", ", size, "³ | ", fixed(tflops, 1), " TFLOP/s | ", fixed(percent, 1), " % of ", beside, " |"));
+  report.line(text("| ", what, ", ", size, "³ | ", fixed(tflops, 1), " TFLOP/s | ",
+                   fixed(percent, 1), " % of ", beside, " |"));
   report.result(name + "_tflops", tflops);
   report.result(name + "_percent", percent);
   return tflops;
@@ -65,23 +67,28 @@ double product_row(Report& report, const std::string& what, const std::string& n
 
 void bench_bf16_product(Backend& backend, Report& report, const Sizes& sizes) {
   const int64_t size = sizes.half_matrix;
-  const Tensor x = random_square(backend, size, DataType::bf16), a = random_square(backend, size, DataType::bf16);
+  const Tensor x = random_square(backend, size, DataType::bf16),
+               a = random_square(backend, size, DataType::bf16);
   Tensor by_matmul, by_bare_call(backend, {size, size}, DataType::bf16);
   const auto bare = gpu_function<GpuGemm>("gpu_bare_matmul");
   // in turns, because a GPU slows down as it warms up
   double seconds = 1e30, bare_seconds = 1e30;
   for (int turn = 0; turn < 3; ++turn) {
     seconds = std::min(seconds, best_of_calls(backend, sizes, [&] { by_matmul = matmul(x, a); }));
-    bare_seconds = std::min(bare_seconds, best_of_calls(backend, sizes, [&] { bare(x, a, by_bare_call); }));
+    bare_seconds =
+        std::min(bare_seconds, best_of_calls(backend, sizes, [&] { bare(x, a, by_bare_call); }));
   }
-  product_row(report, "matmul() in bf16", "bf16_matmul", size, seconds, 100 * bare_seconds / seconds, "the bare call");
+  product_row(report, "matmul() in bf16", "bf16_matmul", size, seconds,
+              100 * bare_seconds / seconds, "the bare call");
   product_row(report, "cuBLAS called bare in bf16", "bf16_bare", size, bare_seconds, 100, "itself");
-  report.check("the bare call gives what matmul() gives", reference::relative_error(by_bare_call, by_matmul), 1e-3);
+  report.check("the bare call gives what matmul() gives",
+               reference::relative_error(by_bare_call, by_matmul), 1e-3);
 }
 
 void bench_f32_products(Backend& backend, Report& report, const Sizes& sizes) {
   const int64_t size = sizes.f32_matrix;
-  const Tensor x = random_square(backend, size, DataType::f32), a = random_square(backend, size, DataType::f32);
+  const Tensor x = random_square(backend, size, DataType::f32),
+               a = random_square(backend, size, DataType::f32);
   Tensor by_library, y(backend, {size, size});
   const auto kernel = gpu_function<GpuGemm>(gpu_ladder().back().function);
   double library = 1e30, written = 1e30;
@@ -91,17 +98,19 @@ void bench_f32_products(Backend& backend, Report& report, const Sizes& sizes) {
   }
   const double peak = backend.measure_peak().flops;
   const double operations = 2.0 * std::pow(static_cast<double>(size), 3);
-  product_row(report, "matmul() in f32", "f32_matmul", size, library, 100 * operations / library / peak,
-              "the measured peak");
-  product_row(report, "chapter 01, tiles in registers, f32", "register_tiled", size, written, 100 * library / written,
-              "matmul() in f32");
-  report.check("tiles in registers give what the library gives", reference::relative_error(y, by_library), 1e-5);
+  product_row(report, "matmul() in f32", "f32_matmul", size, library,
+              100 * operations / library / peak, "the measured peak");
+  product_row(report, "chapter 01, tiles in registers, f32", "register_tiled", size, written,
+              100 * library / written, "matmul() in f32");
+  report.check("tiles in registers give what the library gives",
+               reference::relative_error(y, by_library), 1e-5);
 }
 
 /// Attention's products, which the causal mask makes triangles, beside the whole ones.
 void bench_causal_products(Backend& backend, Report& report, const Sizes& sizes) {
   const Shape shape{sizes.heads, sizes.context, sizes.head_width};
-  const Tensor q = random_tensor(backend, shape, DataType::bf16), k = random_tensor(backend, shape, DataType::bf16);
+  const Tensor q = random_tensor(backend, shape, DataType::bf16),
+               k = random_tensor(backend, shape, DataType::bf16);
   Tensor p = matmul(q, transposed(k));
   causal_softmax(p, 0.125f);
   const auto row = [&](const char* what, const char* name, const auto& causal, const auto& whole) {
@@ -110,20 +119,22 @@ void bench_causal_products(Backend& backend, Report& report, const Sizes& sizes)
       seconds = std::min(seconds, best_of_calls(backend, sizes, causal));
       whole_seconds = std::min(whole_seconds, best_of_calls(backend, sizes, whole));
     }
-    report.line(text("| ", what, ", ", sizes.heads, " heads of ", sizes.context, " × ", sizes.head_width, " in bf16 | ",
-                     fixed(1e6 * seconds, 0), " µs | ", fixed(100 * seconds / whole_seconds, 1),
-                     " % of the whole product's time |"));
+    report.line(text("| ", what, ", ", sizes.heads, " heads of ", sizes.context, " × ",
+                     sizes.head_width, " in bf16 | ", fixed(1e6 * seconds, 0), " µs | ",
+                     fixed(100 * seconds / whole_seconds, 1), " % of the whole product's time |"));
     report.result(text(name, "_percent"), 100 * seconds / whole_seconds);
   };
   row(
-      "causal_scores(Q, K)", "causal_scores", [&] { causal_scores(q, k); }, [&] { matmul(q, transposed(k)); });
+      "causal_scores(Q, K)", "causal_scores", [&] { causal_scores(q, k); },
+      [&] { matmul(q, transposed(k)); });
   row(
       "lower(P)·V", "lower", [&] { matmul(lower(p), q); }, [&] { matmul(p, q); });
   row(
-      "lower(P)ᵀ·V", "lower_transposed", [&] { matmul(transposed(lower(p)), q); }, [&] { matmul(transposed(p), q); });
+      "lower(P)ᵀ·V", "lower_transposed", [&] { matmul(transposed(lower(p)), q); },
+      [&] { matmul(transposed(p), q); });
 }
 
-// ---- Elementwise and row ops ----------------------------------------------------------------------------------------
+// ---- Elementwise and row ops --------------------------------------------------------------------
 
 /// One op on tensors of one type.
 struct Case {
@@ -137,7 +148,8 @@ double bytes_of(const Tensor& x) { return static_cast<double>(x.bytes()); }
 
 Cases activation_cases(Backend& backend, const Sizes& s, DataType type) {
   const Tensor x = random_tensor(backend, {s.tokens, s.width}, type), dy = x.clone(), y = x.clone();
-  const Tensor bias = random_tensor(backend, {s.width}, type), sums = Tensor::zeros(backend, {s.width});
+  const Tensor bias = random_tensor(backend, {s.width}, type),
+               sums = Tensor::zeros(backend, {s.width});
   const LayerNorm norm = layer_norm(x, bias, bias);
   const double all = bytes_of(x);
   const Block block{0, 0, s.width};
@@ -153,7 +165,9 @@ Cases activation_cases(Backend& backend, const Sizes& s, DataType type) {
           {"gelu_backward", 3 * all, [=] { gelu_backward(x, dy); }},
           {"layer_norm", 2 * all, [=] { layer_norm(x, bias, bias); }},
           {"layer_norm_backward", 3 * all,
-           [=, dgain = sums, dbias = sums.clone()]() mutable { layer_norm_backward(dy, x, norm, bias, dgain, dbias); }},
+           [=, dgain = sums, dbias = sums.clone()]() mutable {
+             layer_norm_backward(dy, x, norm, bias, dgain, dbias);
+           }},
           {"dropout", 2 * all, [=] {
              dropout(x, 0.1f, {7, 1}, block);
            }}};
@@ -163,13 +177,17 @@ Cases attention_cases(Backend& backend, const Sizes& s, DataType type) {
   const int64_t sequences = s.tokens / s.context, heads = s.width / s.head_width;
   const Tensor x = random_tensor(backend, {s.tokens, s.width}, type);
   const Tensor parts = split_heads(x, 0, sequences, heads, s.head_width);
-  const Tensor scores = random_tensor(backend, {s.heads, s.context, s.context}, type), dscores = scores.clone();
+  const Tensor scores = random_tensor(backend, {s.heads, s.context, s.context}, type),
+               dscores = scores.clone();
   const double all = bytes_of(x), squares = bytes_of(scores);
-  const double triangles = squares * static_cast<double>(s.context + 1) / static_cast<double>(2 * s.context);
+  const double triangles =
+      squares * static_cast<double>(s.context + 1) / static_cast<double>(2 * s.context);
   // softmax reads what is on and below the diagonal, and writes zeros above it, too
-  return {{"split_heads", 2 * all, [=, h = s.head_width] { split_heads(x, 0, sequences, heads, h); }},
+  return {{"split_heads", 2 * all,
+           [=, h = s.head_width] { split_heads(x, 0, sequences, heads, h); }},
           {"merge_heads", 2 * all, [=, to = x.clone()]() mutable { merge_heads(to, 0, parts); }},
-          {"causal_softmax", triangles + squares, [=, to = scores]() mutable { causal_softmax(to, 0.125f); }},
+          {"causal_softmax", triangles + squares,
+           [=, to = scores]() mutable { causal_softmax(to, 0.125f); }},
           {"causal_softmax_backward", 2 * triangles + squares,
            [=, to = dscores]() mutable { causal_softmax_backward(to, scores, 0.125f); }}};
 }
@@ -178,22 +196,27 @@ Cases vocabulary_cases(Backend& backend, const Sizes& s, DataType type) {
   const Tensor table = random_tensor(backend, {s.vocabulary, s.width / 4}, type);
   const Tensor dtable = Tensor::zeros(backend, table.shape());
   std::vector<int32_t> ids(static_cast<size_t>(std::min(s.tokens, s.vocabulary)));
-  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i * 10'007 % static_cast<size_t>(s.vocabulary));
-  const Tensor tokens = Tensor::from(backend, {std::ssize(ids)}, std::span<const int32_t>(ids));  // all different
+  for (size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<int32_t>(i * 10'007 % static_cast<size_t>(s.vocabulary));
+  const Tensor tokens =
+      Tensor::from(backend, {std::ssize(ids)}, std::span<const int32_t>(ids));  // all different
   const Tensor dy = random_tensor(backend, {std::ssize(ids), s.width / 4}, type);
   const Tensor logits = random_tensor(backend, {s.logit_rows, s.vocabulary}, type);
   const Tensor targets = tokens.slice({0, std::min(s.logit_rows, tokens.rows())});
   const Tensor some_logits = logits.slice({0, targets.elements()});
-  const Tensor max = row_max(some_logits, s.vocabulary), sums = Tensor::full(backend, max.shape(), 1e4f);
+  const Tensor max = row_max(some_logits, s.vocabulary),
+               sums = Tensor::full(backend, max.shape(), 1e4f);
   const double rows = bytes_of(dy), all = bytes_of(some_logits);
-  return {{"gather_rows", 2 * rows, [=] { gather_rows(table, tokens, 0); }},
-          {"add_to_rows", rows + 8.0 * static_cast<double>(dy.elements()),
-           [=, to = dtable]() mutable { add_to_rows(to, tokens, dy, 0); }},
-          {"row_max", all, [=, n = s.vocabulary] { row_max(some_logits, n); }},
-          {"exp_and_row_sum", 2 * all,
-           [=, to = some_logits.clone(), n = s.vocabulary]() mutable { exp_and_row_sum(to, max, n); }},
-          {"cross_entropy_backward", 2 * all,
-           [=, to = some_logits.clone()]() mutable { cross_entropy_backward(to, sums, targets, 0, 0.5f); }}};
+  return {
+      {"gather_rows", 2 * rows, [=] { gather_rows(table, tokens, 0); }},
+      {"add_to_rows", rows + 8.0 * static_cast<double>(dy.elements()),
+       [=, to = dtable]() mutable { add_to_rows(to, tokens, dy, 0); }},
+      {"row_max", all, [=, n = s.vocabulary] { row_max(some_logits, n); }},
+      {"exp_and_row_sum", 2 * all,
+       [=, to = some_logits.clone(), n = s.vocabulary]() mutable { exp_and_row_sum(to, max, n); }},
+      {"cross_entropy_backward", 2 * all, [=, to = some_logits.clone()]() mutable {
+         cross_entropy_backward(to, sums, targets, 0, 0.5f);
+       }}};
 }
 
 /// Of f32 only, or from one type to the other.
@@ -205,16 +228,21 @@ Cases training_cases(Backend& backend, const Sizes& s) {
   return {{"copy f32 to bf16", 1.5 * all, [=, to = half]() mutable { copy(to, gradient); }},
           {"copy bf16 to f32", 1.5 * all, [=, to = gradient.clone()]() mutable { copy(to, half); }},
           {"add_sum", all, [=, to = total]() mutable { add_sum(to, gradient); }},
-          {"add_sum_of_squares", all, [=, to = total]() mutable { add_sum_of_squares(to, gradient); }},
+          {"add_sum_of_squares", all,
+           [=, to = total]() mutable { add_sum_of_squares(to, gradient); }},
           {"adamw", 7 * all,
            [=, w = gradient.clone(), m = Tensor::zeros(backend, gradient.shape()),
-            v = Tensor::zeros(backend, gradient.shape())]() mutable { adamw(w, m, v, gradient, one, AdamW{}); }}};
+            v = Tensor::zeros(backend, gradient.shape())]() mutable {
+             adamw(w, m, v, gradient, one, AdamW{});
+           }}};
 }
 
 /// GB/s of each case. The tensors of `cases` are given back at the end.
-std::vector<std::pair<std::string, double>> speeds(Backend& backend, const Sizes& sizes, const Cases& cases) {
+std::vector<std::pair<std::string, double>> speeds(Backend& backend, const Sizes& sizes,
+                                                   const Cases& cases) {
   std::vector<std::pair<std::string, double>> all;
-  for (const Case& one : cases) all.emplace_back(one.name, one.bytes / best_of_calls(backend, sizes, one.call) / 1e9);
+  for (const Case& one : cases)
+    all.emplace_back(one.name, one.bytes / best_of_calls(backend, sizes, one.call) / 1e9);
   return all;
 }
 
@@ -230,8 +258,8 @@ void bench_ops(Backend& backend, Report& report, const Sizes& sizes) {
     if (copy_speed == 0) copy_speed = f32[0].second;
     for (size_t i = 0; i < f32.size(); ++i) {
       const std::string& name = f32[i].first;
-      report.line(
-          text("| ", name, " | ", shown(name, "f32", f32[i].second), " | ", shown(name, "bf16", bf16[i].second), " |"));
+      report.line(text("| ", name, " | ", shown(name, "f32", f32[i].second), " | ",
+                       shown(name, "bf16", bf16[i].second), " |"));
     }
   }
   for (const auto& [name, speed] : speeds(backend, sizes, training_cases(backend, sizes))) {

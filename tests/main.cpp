@@ -1,12 +1,12 @@
-// The test runner: doctest on every rank. Each rank runs the same tests. A failed CHECK is told by its rank at once,
-// and all verdicts are compared after each test; a failed REQUIRE or an exception ends all ranks at once, because the
-// others may be inside a collective and would wait there.
+// The test runner: doctest on every rank. Each rank runs the same tests. A failed CHECK is told by
+// its rank at once, and all verdicts are compared after each test; a failed REQUIRE or an exception
+// ends all ranks at once, because the others may be inside a collective and would wait there.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
 #include <iostream>
 
-#include "common/machine.h"
+#include "common/program/machine.h"
 #include "tests/test_world.h"
 
 namespace shard {
@@ -20,7 +20,10 @@ struct TestWorld {
   bool passed = false;
 
   TestWorld(MpiSession& the_session, const std::string& device)
-      : session(the_session), machine(session, device), world(machine.world(ledger)), alone(machine.alone(ledger)) {
+      : session(the_session),
+        machine(session, device),
+        world(machine.world(ledger)),
+        alone(machine.alone(ledger)) {
     machine.backend().poison(true);
   }
 
@@ -35,7 +38,9 @@ std::string of_device() {
   return device.device() == Device::cpu ? "" : text(" of ", device.description());
 }
 
-std::string counted(double number, const char* what) { return text(number, " ", what, number == 1 ? "" : "s"); }
+std::string counted(double number, const char* what) {
+  return text(number, " ", what, number == 1 ? "" : "s");
+}
 
 bool is_sigterm(const doctest::TestCaseException& exception) {
   return exception.is_crash && std::string(exception.error_string.c_str()).starts_with("SIGTERM");
@@ -48,8 +53,9 @@ class RankReporter : public doctest::IReporter {
   void log_assert(const doctest::AssertData& assertion) override {
     if (!assertion.m_failed || (assertion.m_at & doctest::assertType::is_warn) != 0) return;
     const bool expected_to_throw =
-        (assertion.m_at & (doctest::assertType::is_throws | doctest::assertType::is_throws_as |
-                           doctest::assertType::is_throws_with | doctest::assertType::is_nothrow)) != 0;
+        (assertion.m_at &
+         (doctest::assertType::is_throws | doctest::assertType::is_throws_as |
+          doctest::assertType::is_throws_with | doctest::assertType::is_nothrow)) != 0;
     const bool threw = assertion.m_threw && !expected_to_throw;
     const char* name = doctest::assertString(assertion.m_at);
     say(assertion.m_file, assertion.m_line,
@@ -78,20 +84,23 @@ class RankReporter : public doctest::IReporter {
   void test_case_end(const doctest::CurrentTestCaseStats& stats) override {
     std::string where;
     int rank = 0;
-    for (const std::string& failed : here->world->gather_text(std::to_string(stats.numAssertsFailedCurrentTest))) {
+    for (const std::string& failed :
+         here->world->gather_text(std::to_string(stats.numAssertsFailedCurrentTest))) {
       if (failed != "0") where += text(where.empty() ? "" : ", ", failed, " on rank ", rank);
       ++rank;
     }
-    if (!where.empty()) announce(text("FAILED: \"", test_->m_name, "\": failed assertions: ", where));
+    if (!where.empty())
+      announce(text("FAILED: \"", test_->m_name, "\": failed assertions: ", where));
   }
 
   void test_run_end(const doctest::TestRunStats& run) override {
-    const double assertions = here->world->sum_of(run.numAsserts), failed = here->world->sum_of(run.numAssertsFailed);
+    const double assertions = here->world->sum_of(run.numAsserts),
+                 failed = here->world->sum_of(run.numAssertsFailed);
     const unsigned tests = run.numTestCasesPassingFilters;
     here->passed = failed == 0 && tests > 0 && assertions > 0;
     announce(tests == 0 ? "FAILED: no test matches"
-                        : text(here->passed ? "passed: " : "FAILED: ", counted(tests, "test"), " on ",
-                               counted(here->world->size(), "rank"), of_device(), ", ",
+                        : text(here->passed ? "passed: " : "FAILED: ", counted(tests, "test"),
+                               " on ", counted(here->world->size(), "rank"), of_device(), ", ",
                                counted(assertions, "assertion"), ", ", failed, " of them failed"));
   }
 
@@ -102,7 +111,8 @@ class RankReporter : public doctest::IReporter {
     }
     if (options_.help) {
       announce(
-          "--test-suite=NAMES --test-case=NAMES --source-file=NAMES: only these tests (with * and commas)\n"
+          "--test-suite=NAMES --test-case=NAMES --source-file=NAMES: only these tests (with * and "
+          "commas)\n"
           "--device=cuda: on the GPU\n"
           "--list-test-suites --list-test-cases: their names; the other options are doctest's");
     }
@@ -122,8 +132,8 @@ class RankReporter : public doctest::IReporter {
   /// One message of this rank, whole, with the test's name and its INFOs.
   void say(const char* file, int line, const std::string& what) const {
     std::ostringstream message;
-    message << "rank " << here->world->rank() << ": " << file << ":" << line << ": in \"" << test_->m_name
-            << "\": " << what << "\n";
+    message << "rank " << here->world->rank() << ": " << file << ":" << line << ": in \""
+            << test_->m_name << "\": " << what << "\n";
     for (int i = 0; i < get_num_active_contexts(); ++i) {
       message << "  with ";
       get_active_contexts()[i]->stringify(&message);

@@ -22,7 +22,7 @@ start_slurm
 srun --mpi=list 2>&1 | grep -qw pmix || skip 'this Slurm has no PMIx'
 passed "$slurm_version on this machine"
 
-# ---- A training without a break, beside the job, and as long as needed ------------------------------------------------
+# ---- A training without a break, beside the job, and as long as needed ---------------------------
 
 grid=(--tp 2 --dp 2)
 : >"$work/unbroken.out"
@@ -33,7 +33,7 @@ grid=(--tp 2 --dp 2)
 ) 2>/dev/null &
 unbroken=$!
 
-# ---- The job script of the page ---------------------------------------------------------------------------------------
+# ---- The job script of the page ------------------------------------------------------------------
 
 # Here with four ranks on one node, a small model, more steps than there is time for, and the losses of each start.
 awk '/^```/ { if (block ~ /--requeue/) exit; block = ""; next } { block = block $0 "\n" } END { printf "%s", block }' \
@@ -88,7 +88,7 @@ cmp <(for part in 0 1 2; do losses part-$part; done) <(losses unbroken | head -n
   failed "the losses of the job's three starts are not those of the training without a break"
 passed "the losses of the job's $steps steps are those of a training without a break, bit by bit"
 
-# ---- What is short ----------------------------------------------------------------------------------------------------
+# ---- What is short -------------------------------------------------------------------------------
 
 for ranks in 1 2 3 4; do
   by_srun 05 $ranks --mpi=pmix "${program%/*}/05_parallel_mlp"

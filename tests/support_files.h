@@ -7,7 +7,7 @@
 #include <iterator>
 #include <string>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace shard {
 
@@ -19,7 +19,8 @@ class TemporaryFolder {
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  std::filesystem::path path_ = std::filesystem::temp_directory_path() / text("shard test ", getpid());  // with spaces
+  std::filesystem::path path_ =
+      std::filesystem::temp_directory_path() / text("shard test ", getpid());  // with spaces
 };
 
 inline std::string content_of(const std::filesystem::path& file) {

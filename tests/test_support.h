@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "common/ops.h"
-#include "common/reference.h"
+#include "common/check/reference.h"
+#include "common/tensor/ops.h"
 #include "tests/test_world.h"
 
 namespace shard {
@@ -14,7 +14,8 @@ namespace shard {
 using reference::Matrix;
 
 /// Standard normal numbers: the same on every rank, others for every name.
-inline Matrix random_matrix(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) {
+inline Matrix random_matrix(int64_t rows, int64_t columns, std::string_view name,
+                            double deviation = 1.0) {
   return reference::random_matrix(rows, columns, {2024, stream_of(name)}, deviation);
 }
 
@@ -31,7 +32,9 @@ inline Tensor indices(const std::vector<int32_t>& values) {
 }
 
 /// Element i of the data of rank `rank`: small whole numbers, whose sums are exact.
-inline float element(int64_t rank, int64_t i) { return static_cast<float>((rank * 31 + i * 7) % 97 - 48); }
+inline float element(int64_t rank, int64_t i) {
+  return static_cast<float>((rank * 31 + i * 7) % 97 - 48);
+}
 
 /// The message of the Exception that `run` throws.
 template <class Exception = Error, class Run>

@@ -1,14 +1,15 @@
-// What a test stands on: the ranks it runs with, the device, and what has been communicated. main.cpp provides it.
-// A test is called by every rank, and so are the collectives in it.
+// What a test stands on: the ranks it runs with, the device, and what has been communicated.
+// main.cpp provides it. A test is called by every rank, and so are the collectives in it.
 #pragma once
-#include "common/backend.h"
-#include "common/communicator.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/backend.h"
 
 namespace shard {
 
 class MpiSession;
 
-Communicator& world();  // all ranks; every collective is compared across its group, and waits at most 20 s
+Communicator&
+world();  // all ranks; every collective is compared across its group, and waits at most 20 s
 Communicator& alone();  // this rank as a group of its own
 Backend& backend();     // its tensors are full of NaN until they are written
 Ledger& ledger();

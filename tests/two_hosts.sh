@@ -12,7 +12,7 @@ fi
 source "$here/trust/trust.sh"
 for tool in ip nsenter hostname; do command -v $tool >/dev/null || skip "$tool is not here"; done
 
-# ---- The hosts ------------------------------------------------------------------------------------------------------
+# ---- The hosts -----------------------------------------------------------------------------------
 
 # The second host is a process that does nothing; what runs there enters its namespaces.
 unshare --net --uts bash -c 'hostname shard-two; exec sleep 3600' &
@@ -46,7 +46,7 @@ two=(--host shard-one:2,shard-two:2 --mca plm_rsh_agent "$base/agent" --mca btl 
 # sent: bytes that have left this host through the cable.
 sent() { cat /sys/class/net/cable/statistics/tx_bytes; }
 
-# ---- The same losses ------------------------------------------------------------------------------------------------
+# ---- The same losses -----------------------------------------------------------------------------
 
 # across NAME BY ARGS…: on both hosts, ranks placed by slot (neighbours share a host) or by node (they do not).
 across() { local placed=("${two[@]}" --map-by "$2"); train "$1" 4 --tp 2 --dp 2 "${@:3}"; ends_with "$1" 0; }
@@ -65,7 +65,7 @@ near_losses crossed 0 one
 passed 'dp within each of two hosts, tp across them: the losses of one host'
 [[ ${2:-} == measure ]] || { finish; exit; }
 
-# ---- What the order of the grid is worth ----------------------------------------------------------------------------
+# ---- What the order of the grid is worth ---------------------------------------------------------
 
 number() { sed -nE "s/^ *\"$2\": ([0-9.]+).*/\\1/p" "$work/$1.json" | head -n 1; }
 # row WHERE BY LINK: the fastest of three runs, by their medians.

@@ -6,17 +6,17 @@
 
 #include "chapters/01_gemm/gemm_ladder.h"
 #include "chapters/01_gemm/gpu_ladder.h"
-#include "common/ops.h"
-#include "common/reference.h"
-#include "common/timing.h"
-#include "common/trace.h"
+#include "common/check/reference.h"
+#include "common/check/timing.h"
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 namespace {
 
 using namespace reference;
 
-// ---- The rungs of a device ------------------------------------------------------------------------------------------
+// ---- The rungs of a device ----------------------------------------------------------------------
 
 /// A rung that is written here, on tensors: of the CPU's ladder or of the GPU's.
 struct WrittenRung {
@@ -30,7 +30,8 @@ struct RoundedRung {
   std::string name, json_name;
   DataType type;
   bool tf32;
-  double tolerance;  // relative: what roundings of both factors, and of the result if it is stored so, can do
+  double tolerance;  // relative: what roundings of both factors, and of the result if it is stored
+                     // so, can do
 };
 
 bool is_gpu(const Backend& backend) { return backend.device() == Device::cuda; }
@@ -39,7 +40,8 @@ std::vector<WrittenRung> written_rungs(const Backend& backend) {
   std::vector<WrittenRung> rungs;
   if (is_gpu(backend)) {
     for (const GpuRung& rung : gpu_ladder()) {
-      rungs.push_back({rung.name, rung.json_name, gpu_function<GpuGemm>(rung.function), rung.largest_size});
+      rungs.push_back(
+          {rung.name, rung.json_name, gpu_function<GpuGemm>(rung.function), rung.largest_size});
     }
     return rungs;
   }
@@ -53,9 +55,12 @@ std::vector<WrittenRung> written_rungs(const Backend& backend) {
 }
 
 std::vector<RoundedRung> rounded_rungs(const Backend& backend) {
-  if (!backend.computes_in(DataType::bf16)) return {};  // nor in TF32: both came with one generation of GPUs
-  constexpr double tf32_rounding = 0x1p-10, bf16_rounding = 0x1p-8;  // TF32's 10 bits may be cut off, not rounded
-  return {{"the library, factors in TF32", "library_tf32_gflops", DataType::f32, true, 2 * tf32_rounding},
+  if (!backend.computes_in(DataType::bf16))
+    return {};  // nor in TF32: both came with one generation of GPUs
+  constexpr double tf32_rounding = 0x1p-10,
+                   bf16_rounding = 0x1p-8;  // TF32's 10 bits may be cut off, not rounded
+  return {{"the library, factors in TF32", "library_tf32_gflops", DataType::f32, true,
+           2 * tf32_rounding},
           {"the library, bf16", "library_bf16_gflops", DataType::bf16, false, 3 * bf16_rounding}};
 }
 
@@ -69,7 +74,7 @@ void with_product(const RoundedRung& rung, const Tensor& x, const Tensor& a, con
   backend.allow_tf32(false);
 }
 
-// ---- Timing ---------------------------------------------------------------------------------------------------------
+// ---- Timing -------------------------------------------------------------------------------------
 
 struct Problem {
   Tensor x, a;         // [size × size]
@@ -78,7 +83,8 @@ struct Problem {
   Peak peak;
 };
 
-/// The peak is the best of several measurements around the library's run: what disturbs one only makes it lower.
+/// The peak is the best of several measurements around the library's run: what disturbs one only
+/// makes it lower.
 Problem run_library(Backend& backend, int64_t size, uint64_t seed) {
   Problem p{to_tensor(backend, random_matrix(size, size, {seed, stream_of("x")})),
             to_tensor(backend, random_matrix(size, size, {seed, stream_of("a")})),
@@ -87,11 +93,13 @@ Problem run_library(Backend& backend, int64_t size, uint64_t seed) {
             backend.measure_peak()};
   TraceRange range(TraceRow::compute, "the library");
   p.seconds = best_seconds(backend, 1.0, [&] { p.y = matmul(p.x, p.a); });
-  for (int again = 0; again < 3; ++again) p.peak.flops = std::max(p.peak.flops, backend.measure_peak().flops);
+  for (int again = 0; again < 3; ++again)
+    p.peak.flops = std::max(p.peak.flops, backend.measure_peak().flops);
   return p;
 }
 
-/// Doubled until the fastest written rung takes a millisecond: a large GPU needs a large product to be busy.
+/// Doubled until the fastest written rung takes a millisecond: a large GPU needs a large product to
+/// be busy.
 int64_t size_for_gpu(Backend& backend) {
   constexpr int64_t smallest = 256, largest = 4096;
   const auto gemm = written_rungs(backend).back().gemm;
@@ -103,15 +111,18 @@ int64_t size_for_gpu(Backend& backend) {
   return largest;
 }
 
-/// Rows of the table, for a CPU or a GPU: there with one column more, the speed beside the library's.
+/// Rows of the table, for a CPU or a GPU: there with one column more, the speed beside the
+/// library's.
 class SpeedTable {
  public:
-  SpeedTable(const Problem& problem, bool gpu) : problem_(problem), gpu_(gpu), table_(heading(problem.x, gpu)) {}
+  SpeedTable(const Problem& problem, bool gpu)
+      : problem_(problem), gpu_(gpu), table_(heading(problem.x, gpu)) {}
 
   /// Returns GFLOP/s. A peak of 0: there is none to compare with.
   double row(const std::string& name, int cores, double seconds, double peak_flops) {
     const double flops = 2.0 * std::pow(static_cast<double>(problem_.x.rows()), 3) / seconds;
-    std::vector<std::string> cells{name, std::to_string(cores), seconds_text(seconds), fixed(flops / 1e9, 1),
+    std::vector<std::string> cells{name, std::to_string(cores), seconds_text(seconds),
+                                   fixed(flops / 1e9, 1),
                                    peak_flops > 0 ? fixed(100 * flops / peak_flops, 1) : "-"};
     if (gpu_) cells.push_back(fixed(problem_.seconds / seconds));
     table_.row(cells);
@@ -120,14 +131,16 @@ class SpeedTable {
 
   void print(Report& report) {
     const Peak& peak = problem_.peak;
-    table_.row({"peak: multiply-adds only", std::to_string(peak.cores), "", fixed(peak.flops / 1e9, 1), "100.0"});
+    table_.row({"peak: multiply-adds only", std::to_string(peak.cores), "",
+                fixed(peak.flops / 1e9, 1), "100.0"});
     report.table(table_);
   }
 
  private:
   static Table heading(const Tensor& x, bool gpu) {
     const std::string size = to_string(x.shape());
-    std::vector<std::string> cells{size + " · " + size, gpu ? "SMs" : "cores", "time", "GFLOP/s", "% of peak"};
+    std::vector<std::string> cells{size + " · " + size, gpu ? "SMs" : "cores", "time", "GFLOP/s",
+                                   "% of peak"};
     if (gpu) cells.emplace_back("× the library");
     return Table(cells);
   }
@@ -137,7 +150,8 @@ class SpeedTable {
   Table table_;
 };
 
-/// Times every written rung that is fast enough for the size. The largest error against the library.
+/// Times every written rung that is fast enough for the size. The largest error against the
+/// library.
 double time_written_rungs(Report& report, const Problem& p, SpeedTable& table) {
   Backend& backend = p.x.backend();
   const int cores = is_gpu(backend) ? p.peak.cores : 1;  // the CPU's rungs are for one core
@@ -147,7 +161,8 @@ double time_written_rungs(Report& report, const Problem& p, SpeedTable& table) {
     Tensor y = Tensor::full(backend, p.y.shape(), NAN);
     TraceRange range(TraceRow::compute, rung.name);
     const double seconds = best_seconds(backend, 0.3, [&] { rung.gemm(p.x, p.a, y); });
-    report.result(rung.json_name, table.row(rung.name, cores, seconds, p.peak.flops * cores / p.peak.cores));
+    report.result(rung.json_name,
+                  table.row(rung.name, cores, seconds, p.peak.flops * cores / p.peak.cores));
     error = larger(error, relative_error(y, p.y));
   }
   return error;
@@ -159,7 +174,8 @@ void check_ladder(Runtime& runtime, Report& report) {
   report.heading("The ladder: the same product, faster and faster");
   Backend& backend = runtime.backend();
   const uint64_t seed = runtime.options().seed;
-  const int64_t tokens = 131, in = 300, out = 71;  // no whole number of tiles, and more than one block's depth
+  const int64_t tokens = 131, in = 300,
+                out = 71;  // no whole number of tiles, and more than one block's depth
   const Matrix x = random_matrix(tokens, in, {seed, stream_of("ladder x")});
   const Matrix a = random_matrix(in, out, {seed, stream_of("ladder a")});
   const Matrix expected = matmul(x, a);
@@ -171,7 +187,8 @@ void check_ladder(Runtime& runtime, Report& report) {
   }
   for (const RoundedRung& rung : rounded_rungs(backend)) {
     with_product(rung, x_tensor, a_tensor, [&](const auto& product) {
-      report.check(rung.name + ", against double precision", relative_error(product(), expected), rung.tolerance);
+      report.check(rung.name + ", against double precision", relative_error(product(), expected),
+                   rung.tolerance);
     });
   }
 }
@@ -195,9 +212,10 @@ void climb_ladder(Runtime& runtime, Report& report, int64_t size) {
   }
   report.line();
   table.print(report);
-  report.line(is_gpu(backend)
-                  ? "  The peak is that of multiply-adds in f32. TF32 and bf16 are multiplied by tensor cores.\n"
-                  : "  The peak is the device's, for as many cores; a rung on one core is compared with one core's.\n");
+  report.line(is_gpu(backend) ? "  The peak is that of multiply-adds in f32. TF32 and bf16 are "
+                                "multiplied by tensor cores.\n"
+                              : "  The peak is the device's, for as many cores; a rung on one core "
+                                "is compared with one core's.\n");
   report.check("all rungs that ran agree with the library", error, 1e-5);
   for (size_t i = 0; i < errors.size(); ++i) {
     const RoundedRung rung = rounded_rungs(backend)[i];

@@ -10,8 +10,8 @@ reference::Matrix read_by_columns(std::span<const double> memory, int64_t rows, 
   return seen;
 }
 
-void column_major_gemm(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb,
-                       float* c, int64_t ldc) {
+void column_major_gemm(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
+                       int64_t ldb, float* c, int64_t ldc) {
   for (int64_t j = 0; j < n; ++j) {
     for (int64_t i = 0; i < m; ++i) {
       float sum = 0;
@@ -22,7 +22,8 @@ void column_major_gemm(int64_t m, int64_t n, int64_t k, const float* a, int64_t 
 }
 
 //! [01-column-major]
-void row_major_product(int64_t tokens, int64_t in, int64_t out, const float* x, const float* a, float* y) {
+void row_major_product(int64_t tokens, int64_t in, int64_t out, const float* x, const float* a,
+                       float* y) {
   column_major_gemm(out, tokens, in,  // Yᵀ: [out × tokens], a sum over in
                     a, out,           // Aᵀ: [out × in], A's rows are its columns
                     x, in,            // Xᵀ: [in × tokens]

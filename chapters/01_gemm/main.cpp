@@ -1,12 +1,13 @@
-// Chapter 01: Y = X·A on one device: what the product is, its gradients, how it lies in memory, and how fast it can be.
+// Chapter 01: Y = X·A on one device: what the product is, its gradients, how it lies in memory, and
+// how fast it can be.
 #include <cmath>
 
 #include "chapters/01_gemm/climb.h"
 #include "chapters/01_gemm/column_major.h"
 #include "chapters/01_gemm/picture.h"
 #include "chapters/01_gemm/worked_example.h"
-#include "common/ops.h"
-#include "common/runtime.h"
+#include "common/program/runtime.h"
+#include "common/tensor/ops.h"
 
 using namespace shard;
 using namespace shard::reference;
@@ -14,14 +15,17 @@ using namespace shard::reference;
 void show_worked_example(Runtime& runtime, Report& report) {
   report.heading("The worked example: every element of Y is a row of X times a column of A");
   const WorkedExample example = worked_example();
-  const Tensor x = to_tensor(runtime.backend(), example.x), a = to_tensor(runtime.backend(), example.a);
+  const Tensor x = to_tensor(runtime.backend(), example.x),
+               a = to_tensor(runtime.backend(), example.a);
   const Matrix y(matmul(x, a));
-  report.line(side_by_side({{"X =", drawn(example.x)}, {"A =", drawn(example.a)}, {"Y = X·A =", drawn(y)}}));
+  report.line(side_by_side(
+      {{"X =", drawn(example.x)}, {"A =", drawn(example.a)}, {"Y = X·A =", drawn(y)}}));
   report.line(dot_product(example, 1, 3) + "\n");
   report.check("Y of the worked example, exactly", y.values == matmul(example.x, example.a).values);
 }
 
-/// Random matrices of the three sizes, all different: a mistake in one of them cannot hide behind another.
+/// Random matrices of the three sizes, all different: a mistake in one of them cannot hide behind
+/// another.
 struct Data {
   static constexpr int64_t tokens = 37, in = 53, out = 29;
   Matrix x, a, dy;
@@ -35,26 +39,33 @@ struct Data {
 void check_forward_and_backward(Runtime& runtime, Report& report, const Data& data) {
   report.heading("Forward and backward: the gradients of a product are two products");
   Backend& backend = runtime.backend();
-  const Tensor x = to_tensor(backend, data.x), a = to_tensor(backend, data.a), dy = to_tensor(backend, data.dy);
+  const Tensor x = to_tensor(backend, data.x), a = to_tensor(backend, data.a),
+               dy = to_tensor(backend, data.dy);
   const Tensor y = matmul(x, a);                // [tokens × out]
   const Tensor dx = matmul(dy, transposed(a));  // [tokens × in]
   const Tensor da = matmul(transposed(x), dy);  // [in × out]
 
   Table table({"", "left factor", "right factor", "result"});
   table.row({"Y = X·A", to_string(x.shape()), to_string(a.shape()), to_string(y.shape())});
-  table.row({"dX = dY·Aᵀ", to_string(dy.shape()), to_string(a.shape()) + "ᵀ", to_string(dx.shape())});
-  table.row({"dA = Xᵀ·dY", to_string(x.shape()) + "ᵀ", to_string(dy.shape()), to_string(da.shape())});
+  table.row(
+      {"dX = dY·Aᵀ", to_string(dy.shape()), to_string(a.shape()) + "ᵀ", to_string(dx.shape())});
+  table.row(
+      {"dA = Xᵀ·dY", to_string(x.shape()) + "ᵀ", to_string(dy.shape()), to_string(da.shape())});
   report.table(table);
   report.check("Y against double precision", relative_error(y, matmul(data.x, data.a)), 1e-6);
-  report.check("dX against double precision", relative_error(dx, matmul(data.dy, transpose(data.a))), 1e-6);
-  report.check("dA against double precision", relative_error(da, matmul(transpose(data.x), data.dy)), 1e-6);
+  report.check("dX against double precision",
+               relative_error(dx, matmul(data.dy, transpose(data.a))), 1e-6);
+  report.check("dA against double precision",
+               relative_error(da, matmul(transpose(data.x), data.dy)), 1e-6);
 
   // the loss whose gradient with respect to Y is dY: L = Σ Y ∘ dY
   const auto loss_of_x = [&](const Matrix& point) { return dot(matmul(point, data.a), data.dy); };
   const auto loss_of_a = [&](const Matrix& point) { return dot(matmul(data.x, point), data.dy); };
   const RandomStream where{runtime.options().seed, stream_of("samples")};
-  report.check("dX against finite differences", finite_difference_error(loss_of_x, data.x, dx.to_host(), where), 1e-5);
-  report.check("dA against finite differences", finite_difference_error(loss_of_a, data.a, da.to_host(), where), 1e-5);
+  report.check("dX against finite differences",
+               finite_difference_error(loss_of_x, data.x, dx.to_host(), where), 1e-5);
+  report.check("dA against finite differences",
+               finite_difference_error(loss_of_a, data.a, da.to_host(), where), 1e-5);
 }
 
 void show_column_major(Report& report, const Data& data) {
@@ -62,22 +73,27 @@ void show_column_major(Report& report, const Data& data) {
   Matrix m(2, 3);
   m.values = {1, 2, 3, 4, 5, 6};
   const Matrix seen = read_by_columns(m.values, 3, 2);
-  report.line("  memory: 1 2 3 4 5 6\n" + side_by_side({{"by rows: M", drawn(m)}, {"by columns: Mᵀ", drawn(seen)}}));
-  report.check("row-major memory read by columns is the transposed matrix", seen.values == transpose(m).values);
+  report.line("  memory: 1 2 3 4 5 6\n" +
+              side_by_side({{"by rows: M", drawn(m)}, {"by columns: Mᵀ", drawn(seen)}}));
+  report.check("row-major memory read by columns is the transposed matrix",
+               seen.values == transpose(m).values);
 
   const int64_t tokens = Data::tokens, in = Data::in, out = Data::out;
   const std::vector<float> x = data.x.floats(), a = data.a.floats();
   std::vector<float> y(static_cast<size_t>(tokens * out), NAN);
   row_major_product(tokens, in, out, x.data(), a.data(), y.data());
   const Matrix expected = matmul(data.x, data.a);
-  report.check("factors exchanged: Y against double precision", relative_error(y, expected.values), 1e-6);
+  report.check("factors exchanged: Y against double precision", relative_error(y, expected.values),
+               1e-6);
 
   // With square matrices nothing but the numbers tells that the exchange was forgotten.
   const WorkedExample example = worked_example();
   std::vector<float> wrong(16);
-  column_major_gemm(4, 4, 4, example.x.floats().data(), 4, example.a.floats().data(), 4, wrong.data(), 4);
+  column_major_gemm(4, 4, 4, example.x.floats().data(), 4, example.a.floats().data(), 4,
+                    wrong.data(), 4);
   const Matrix x_times_a = matmul(example.x, example.a), a_times_x = matmul(example.a, example.x);
-  report.check("factors not exchanged: the call computes A·X, exactly", relative_error(wrong, a_times_x.values), 0);
+  report.check("factors not exchanged: the call computes A·X, exactly",
+               relative_error(wrong, a_times_x.values), 0);
   const double error = relative_error(wrong, x_times_a.values);
   report.line(text("        which is far from X·A: relative error ", fixed(error)));
   report.result("error_without_exchange", error);
@@ -86,13 +102,16 @@ void show_column_major(Report& report, const Data& data) {
 int main(int argc, char** argv) {
   int64_t size = 0;
   Options options("01_gemm", "Y = X·A on one device");
-  options.size("--size", size,
-               "rows and columns of the matrices that are timed; 0: 512, or what a GPU needs to be busy", 0);
+  options.size(
+      "--size", size,
+      "rows and columns of the matrices that are timed; 0: 512, or what a GPU needs to be busy", 0);
   options.offer_picture("the worked example");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const int ranks = runtime.world().size();
-    require_memory(50.0 * static_cast<double>(size * size) * ranks, text("--size ", size, " × ranks ", ranks));
-    if (ranks > 1) report.line("One device is enough here: every rank does the same, rank 0 speaks.");
+    require_memory(50.0 * static_cast<double>(size * size) * ranks,
+                   text("--size ", size, " × ranks ", ranks));
+    if (ranks > 1)
+      report.line("One device is enough here: every rank does the same, rank 0 speaks.");
     const Data data(runtime.options().seed);
     show_worked_example(runtime, report);
     if (!options.picture.empty()) draw_worked_example(runtime, report);

@@ -1,6 +1,6 @@
 // The picture of chapter 01: the worked example, and how its X lies in memory.
 #pragma once
-#include "common/runtime.h"
+#include "common/program/runtime.h"
 
 namespace shard {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "common/report.h"
+#include "common/program/report.h"
 
 namespace shard {
 
@@ -27,11 +27,13 @@ std::string dot_product(const WorkedExample& example, int64_t row, int64_t colum
     const double x = example.x(row, k), a = example.a(k, column);
     const std::string plus = k == 0 ? "" : " + ";
     letters += text(plus, "X[", row, "][", k, "]·A[", k, "][", column, "]");
-    numbers += text(plus, x < 0 && k > 0 ? text("(", x, ")") : text(x), "·", a < 0 ? text("(", a, ")") : text(a));
+    numbers += text(plus, x < 0 && k > 0 ? text("(", x, ")") : text(x), "·",
+                    a < 0 ? text("(", a, ")") : text(a));
     sum += x * a;
   }
   const std::string name = text("Y[", row, "][", column, "] = ");
-  return "  " + name + letters + "\n" + std::string(name.size(), ' ') + "= " + numbers + " = " + text(sum);
+  return "  " + name + letters + "\n" + std::string(name.size(), ' ') + "= " + numbers + " = " +
+         text(sum);
 }
 
 std::string drawn(const reference::Matrix& matrix) {

@@ -1,9 +1,9 @@
-// The worked example: X times A, 4 × 4, small whole numbers, so that every product can be checked in one's head.
-// Chapters 03 and 04 split these very matrices.
+// The worked example: X times A, 4 × 4, small whole numbers, so that every product can be checked
+// in one's head. Chapters 03 and 04 split these very matrices.
 #pragma once
 #include <string>
 
-#include "common/reference.h"
+#include "common/check/reference.h"
 
 namespace shard {
 
@@ -18,7 +18,8 @@ std::string dot_product(const WorkedExample& example, int64_t row, int64_t colum
 /// A matrix as lines of text, in brackets.
 std::string drawn(const reference::Matrix& matrix);
 
-/// Blocks of lines put beside each other, each with its name above it: "X · A = Y" with matrices for letters.
+/// Blocks of lines put beside each other, each with its name above it: "X · A = Y" with matrices
+/// for letters.
 struct Labelled {
   std::string name, block;
 };

@@ -1,4 +1,5 @@
-// Chapter 02: what ranks can do together. Collectives in small numbers, a ring all-reduce written by hand, its speed.
+// Chapter 02: what ranks can do together. Collectives in small numbers, a ring all-reduce written
+// by hand, its speed.
 #include <algorithm>
 #include <functional>
 
@@ -6,20 +7,21 @@
 #include "chapters/02_collectives/ring_all_reduce.h"
 #include "chapters/02_collectives/speed_table.h"
 #include "chapters/02_collectives/test_vectors.h"
-#include "common/reference.h"
-#include "common/runtime.h"
+#include "common/check/reference.h"
+#include "common/program/runtime.h"
 
 using namespace shard;
 using namespace shard::reference;
 
 /// Every rank's line, in rank order.
 void print_all(Communicator& world, Report& report, const std::string& line) {
-  for (const std::string& each : world.gather_text(text("    rank ", world.rank(), line))) report.line(each);
+  for (const std::string& each : world.gather_text(text("    rank ", world.rank(), line)))
+    report.line(each);
 }
 
 /// What every rank held before and what it holds now; then the check that this is `expected`.
-void show(Communicator& world, Report& report, const std::string& name, std::span<const float> before,
-          const Tensor& now, std::span<const float> expected) {
+void show(Communicator& world, Report& report, const std::string& name,
+          std::span<const float> before, const Tensor& now, std::span<const float> expected) {
   const std::vector<float> after = now.to_host();
   report.line("\n  " + name);
   print_all(world, report, text("  ", drawn(before), "  →  ", drawn(after)));
@@ -29,26 +31,31 @@ void show(Communicator& world, Report& report, const std::string& name, std::spa
 void show_collectives(Communicator& world, Report& report) {
   report.heading("Collectives: before → after, on every rank");
   const int size = world.size(), rank = world.rank(), last = size - 1;
-  const std::vector<float> two = values_of(rank, 2), all = values_of(rank, size + 1);  // one more than ranks: uneven
+  const std::vector<float> two = values_of(rank, 2),
+                           all = values_of(rank, size + 1);  // one more than ranks: uneven
 
   Tensor x = to_tensor(world, two);
   world.broadcast(x, last);
-  show(world, report, text("broadcast: rank ", last, "'s values become everyone's"), two, x, values_of(last, 2));
+  show(world, report, text("broadcast: rank ", last, "'s values become everyone's"), two, x,
+       values_of(last, 2));
 
   Tensor arrived = to_tensor(world, two);
   const int left = (rank + last) % size;
   world.send_receive(to_tensor(world, two), (rank + 1) % size, arrived, left);
-  show(world, report, "send and receive: everyone's values go to the next rank", two, arrived, values_of(left, 2));
+  show(world, report, "send and receive: everyone's values go to the next rank", two, arrived,
+       values_of(left, 2));
 
   std::vector<float> pieces;
-  for (int other = 0; other < size; ++other) std::ranges::copy(values_of(other, 2), std::back_inserter(pieces));
+  for (int other = 0; other < size; ++other)
+    std::ranges::copy(values_of(other, 2), std::back_inserter(pieces));
   show(world, report, "all-gather: all pieces, one after the other, for everyone", two,
        world.all_gather(to_tensor(world, two)), pieces);
 
   const std::vector<float> sum = sum_of_values(size, size + 1);
   const Range part = part_of(size + 1, size, rank);
   show(world, report, "reduce-scatter: everyone gets one part of the sum", all,
-       world.reduce_scatter(PartialSum(to_tensor(world, all))), std::span(sum).subspan(part.begin, part.size()));
+       world.reduce_scatter(PartialSum(to_tensor(world, all))),
+       std::span(sum).subspan(part.begin, part.size()));
   show(world, report, "all-reduce: everyone gets the whole sum", all,
        world.all_reduce(PartialSum(to_tensor(world, all))), sum);
 }
@@ -58,11 +65,13 @@ void show_groups(Communicator& world, Report& report) {
   const int parity = world.rank() % 2;
   const std::unique_ptr<Communicator> group = world.split(parity, parity == 0 ? "even" : "odd");
   print_all(world, report,
-            text(" is rank ", group->rank(), " of ", group->size(), " in the group \"", group->name(), "\""));
+            text(" is rank ", group->rank(), " of ", group->size(), " in the group \"",
+                 group->name(), "\""));
   report.check("ranks keep their order within a group", group->rank() == world.rank() / 2);
   const std::vector<float> before = values_of(world.rank(), 3);
   show(world, report, "all-reduce in each group: everyone gets the sum of its own group", before,
-       group->all_reduce(PartialSum(to_tensor(*group, before))), sum_of_values(world.size(), 3, parity, 2));
+       group->all_reduce(PartialSum(to_tensor(*group, before))),
+       sum_of_values(world.size(), 3, parity, 2));
 }
 
 void show_ring(Communicator& world, Report& report) {
@@ -85,8 +94,11 @@ void show_ring(Communicator& world, Report& report) {
     add_row(text("step ", step + 1, move.adds ? ", add" : ", copy"), move.receive);
   }
   if (size <= 5) report.table(table);  // of more ranks it would be too wide
-  report.line("  In step s rank i sends chunk (i - s + 1) mod t to the next rank; > marks what has just arrived.");
-  report.check("the sum of these vectors, exactly", std::ranges::equal(x.to_host(), sum_of_values(size, size)));
+  report.line(
+      "  In step s rank i sends chunk (i - s + 1) mod t to the next rank; > marks what has just "
+      "arrived.");
+  report.check("the sum of these vectors, exactly",
+               std::ranges::equal(x.to_host(), sum_of_values(size, size)));
 }
 
 /// The relative error of the ring's sum of the test vectors.
@@ -116,7 +128,8 @@ void check_ring(Runtime& runtime, Report& report) {
   const int64_t allocations = runtime.backend().allocations();
   Tensor sum = ring_all_reduce(world, PartialSum(term));
   const Ledger used = runtime.ledger().since(before);
-  report.check("called again, the ring allocates nothing", runtime.backend().allocations() == allocations);
+  report.check("called again, the ring allocates nothing",
+               runtime.backend().allocations() == allocations);
   const std::vector<float> mine = sum.to_host();
   world.broadcast(sum, 0);
   report.check("the same bits on every rank", mine == sum.to_host());
@@ -126,22 +139,26 @@ void check_ring(Runtime& runtime, Report& report) {
   const int64_t kept = ring.chunk((rank + 1) % size).size() + ring.chunk((rank + 2) % size).size();
   report.ledger(used);
   report.check(text("2(t-1) = ", ring.steps(), " messages and no other collective"),
-               used.calls() == ring.steps() && used.calls(Collective::send_receive) == ring.steps());
+               used.calls() == ring.steps() &&
+                   used.calls(Collective::send_receive) == ring.steps());
   report.check(text("about 2(t-1)/t of ", term.bytes(), " bytes sent: ", used.bytes()),
                used.bytes() == 2 * term.bytes() - 4 * kept);
 }
 
 int main(int argc, char** argv) {
   int64_t max_bytes = int64_t{1} << 22;
-  Options options("02_collectives", "what ranks can do together, and a ring all-reduce written by hand");
-  options.size("--max-bytes", max_bytes, "largest vector that is timed; 67108864 for 64 MiB", 16384);
+  Options options("02_collectives",
+                  "what ranks can do together, and a ring all-reduce written by hand");
+  options.size("--max-bytes", max_bytes, "largest vector that is timed; 67108864 for 64 MiB",
+               16384);
   options.offer_picture(text("a ring all-reduce, of at most ", most_ranks_in_picture, " ranks"));
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     Communicator& world = runtime.world();
     require_memory(12.0 * static_cast<double>(max_bytes) * world.size(),
                    text("--max-bytes ", max_bytes, " × ranks ", world.size()));
     require_usage(options.picture.empty() || world.size() <= most_ranks_in_picture,
-                  "--picture draws a ring of at most ", most_ranks_in_picture, " ranks, not of ", world.size());
+                  "--picture draws a ring of at most ", most_ranks_in_picture, " ranks, not of ",
+                  world.size());
     show_collectives(world, report);
     show_groups(world, report);
     show_ring(world, report);

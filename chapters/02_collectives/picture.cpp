@@ -5,12 +5,13 @@
 
 #include "chapters/02_collectives/ring_all_reduce.h"
 #include "chapters/02_collectives/test_vectors.h"
-#include "common/picture_page.h"
+#include "common/draw/picture_page.h"
 
 namespace shard {
 namespace {
 
-constexpr double cell_width = 56, cell_height = 30, between_ranks = 42, between_chunks = 3, name_height = 28;
+constexpr double cell_width = 56, cell_height = 30, between_ranks = 42, between_chunks = 3,
+                 name_height = 28;
 
 /// What all ranks hold after a step.
 struct Moment {
@@ -29,7 +30,8 @@ std::vector<std::vector<float>> gather(Communicator& world, const Tensor& x) {
   return all;
 }
 
-Moment moment_now(Communicator& world, const std::string& name, const Tensor& x, const Tensor& terms) {
+Moment moment_now(Communicator& world, const std::string& name, const Tensor& x,
+                  const Tensor& terms) {
   Moment moment{name, gather(world, x), {}, {}};
   for (const std::vector<float>& of_rank : gather(world, terms)) {
     moment.terms.emplace_back(of_rank.begin(), of_rank.end());
@@ -37,7 +39,8 @@ Moment moment_now(Communicator& world, const std::string& name, const Tensor& x,
   return moment;
 }
 
-/// The same steps on the numbers and on a vector of powers of two, which tell whose numbers a sum contains.
+/// The same steps on the numbers and on a vector of powers of two, which tell whose numbers a sum
+/// contains.
 std::vector<Moment> all_moments(Communicator& world) {
   const int size = world.size();
   const std::vector<float> mine(static_cast<size_t>(size), std::ldexp(1.0f, world.rank()));
@@ -68,12 +71,14 @@ void draw_cell(Svg& svg, const Box& box, float value, int terms, int size, bool 
   const double stripe = (box.width - 8) / std::max(4, size);
   for (int rank = 0; rank < size; ++rank) {
     if ((terms >> rank & 1) == 0) continue;
-    svg.rectangle({box.x + 4 + rank * stripe, box.y + 21, stripe - 1, 6}, {.fill = colour_of(rank)}, 1);
+    svg.rectangle({box.x + 4 + rank * stripe, box.y + 21, stripe - 1, 6}, {.fill = colour_of(rank)},
+                  1);
   }
   if (arrived) svg.rectangle(box, {.stroke = ink, .stroke_width = 2});
 }
 
-/// Chunk `chunk` goes from `rank` to the next; from the last to the first it leaves at the right and enters at the left.
+/// Chunk `chunk` goes from `rank` to the next; from the last to the first it leaves at the right
+/// and enters at the left.
 void draw_move(Svg& svg, Point at, int rank, int size, int chunk) {
   constexpr double clear = 4;
   const Box from = cell(at, rank, chunk), to = cell(at, (rank + 1) % size, chunk);
@@ -93,7 +98,8 @@ void draw_moment(Svg& svg, Point at, const Moment& moment) {
       const bool arrived = !moment.moves.empty() && moment.moves[r].receive == chunk;
       draw_cell(svg, cell(at, rank, chunk), moment.values[r][c], moment.terms[r][c], size, arrived);
     }
-    if (!moment.moves.empty()) draw_move(svg, at, rank, size, moment.moves[static_cast<size_t>(rank)].send);
+    if (!moment.moves.empty())
+      draw_move(svg, at, rank, size, moment.moves[static_cast<size_t>(rank)].send);
     svg.end();
   }
 }
@@ -102,14 +108,16 @@ void draw_moment(Svg& svg, Point at, const Moment& moment) {
 
 void draw_ring(Runtime& runtime, Report& report) {
   const int size = runtime.world().size();
-  PicturePage page(
-      text("A ring all-reduce on ", size, size == 1 ? " rank" : " ranks"),
-      text("Each of ", size,
-           " ranks holds a vector, one number a chunk. In each step every rank sends one chunk to the next "
-           "rank. In the first half of the steps it is added there, in the second half it is copied. At the "
-           "end all ranks hold the sum."));
+  PicturePage page(text("A ring all-reduce on ", size, size == 1 ? " rank" : " ranks"),
+                   text("Each of ", size,
+                        " ranks holds a vector, one number a chunk. In each step every rank sends "
+                        "one chunk to the next "
+                        "rank. In the first half of the steps it is added there, in the second "
+                        "half it is copied. At the "
+                        "end all ranks hold the sum."));
   page.sentence(
-      "A column is a rank's vector, one chunk below the other. The stripes in a cell say whose numbers it is the "
+      "A column is a rank's vector, one chunk below the other. The stripes in a cell say whose "
+      "numbers it is the "
       "sum of; an arrow is a message, and a frame is around what has just arrived.");
   const double width = between_ranks + size * (cell_width + between_ranks);
   page.drawing(width, 24, [=](Svg& svg, Point at) {

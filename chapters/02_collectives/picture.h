@@ -1,6 +1,6 @@
 // The picture of chapter 02: every step of a ring all-reduce, with what each rank holds after it.
 #pragma once
-#include "common/runtime.h"
+#include "common/program/runtime.h"
 
 namespace shard {
 

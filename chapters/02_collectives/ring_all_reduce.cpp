@@ -1,7 +1,7 @@
 #include "chapters/02_collectives/ring_all_reduce.h"
 
-#include "common/ops.h"
-#include "common/trace.h"
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 

@@ -1,14 +1,17 @@
-// Ring all-reduce: the sum of all ranks' vectors, built from nothing but messages to the right-hand neighbour.
-//     2(t-1) steps, in each of which every rank sends one t-th of the vector: 2(t-1)/t of its bytes in all, the least
-//     that any all-reduce can send. Patarasu and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
-//     workstations", Journal of Parallel and Distributed Computing 69(2), 2009.
+// Ring all-reduce: the sum of all ranks' vectors, built from nothing but messages to the right-hand
+// neighbour.
+//     2(t-1) steps, in each of which every rank sends one t-th of the vector: 2(t-1)/t of its bytes
+//     in all, the least that any all-reduce can send. Patarasu and Yuan, "Bandwidth optimal
+//     all-reduce algorithms for clusters of workstations", Journal of Parallel and Distributed
+//     Computing 69(2), 2009.
 #pragma once
-#include "common/communicator.h"
+#include "common/comm/communicator.h"
 
 namespace shard {
 
-/// What a rank does in one step: chunk `send` goes to rank + 1 while chunk `receive` comes from rank - 1, and is added
-/// to its own (the first t-1 steps: a reduce-scatter) or replaces it (the last t-1: an all-gather).
+/// What a rank does in one step: chunk `send` goes to rank + 1 while chunk `receive` comes from
+/// rank - 1, and is added to its own (the first t-1 steps: a reduce-scatter) or replaces it (the
+/// last t-1: an all-gather).
 struct RingMove {
   int send, receive;
   bool adds;

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/backend.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/tensor/backend.h"
 
 namespace shard {
 
-double median_seconds(Communicator& group, const AllReduce& sum_up, const Tensor& term, Tensor& sum) {
+double median_seconds(Communicator& group, const AllReduce& sum_up, const Tensor& term,
+                      Tensor& sum) {
   const int64_t runs = std::clamp<int64_t>((int64_t{1} << 25) / term.bytes(), 5, 50);
   std::vector<double> times;
   for (int64_t run = -1; run < runs; ++run) {  // run -1 warms up
@@ -23,12 +24,15 @@ double median_seconds(Communicator& group, const AllReduce& sum_up, const Tensor
   return group.max_of(times[times.size() / 2]);
 }
 
-double bus_bandwidth(double bytes, double seconds, int ranks) { return bytes / seconds * 2 * (ranks - 1) / ranks; }
+double bus_bandwidth(double bytes, double seconds, int ranks) {
+  return bytes / seconds * 2 * (ranks - 1) / ranks;
+}
 
-/// Minimises Σ (latency·u + slope·v - 1)², where u = 1/seconds and v = bytes/seconds: two linear equations.
+/// Minimises Σ (latency·u + slope·v - 1)², where u = 1/seconds and v = bytes/seconds: two linear
+/// equations.
 Line fit_line(std::span<const double> bytes, std::span<const double> seconds) {
-  require(bytes.size() == seconds.size() && bytes.size() >= 2, "fit_line: ", bytes.size(), " sizes and ",
-          seconds.size(), " times, where two of each are the least");
+  require(bytes.size() == seconds.size() && bytes.size() >= 2, "fit_line: ", bytes.size(),
+          " sizes and ", seconds.size(), " times, where two of each are the least");
   double uu = 0, uv = 0, vv = 0, u1 = 0, v1 = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
     const double u = 1 / seconds[i], v = bytes[i] / seconds[i];
@@ -39,7 +43,8 @@ Line fit_line(std::span<const double> bytes, std::span<const double> seconds) {
   if (line.latency < 0) line = {0, v1 / vv};           // the best line through the origin
   if (line.seconds_per_byte < 0) line = {u1 / uu, 0};  // the best constant
   double squares = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) squares += std::pow(line.seconds(bytes[i]) / seconds[i] - 1, 2);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    squares += std::pow(line.seconds(bytes[i]) / seconds[i] - 1, 2);
   line.error = std::sqrt(squares / static_cast<double>(bytes.size()));
   return line;
 }

@@ -3,13 +3,15 @@
 #include "chapters/02_collectives/ring_all_reduce.h"
 #include "chapters/02_collectives/speed.h"
 #include "chapters/02_collectives/test_vectors.h"
-#include "common/reference.h"
+#include "common/check/reference.h"
 
 namespace shard {
 
 using namespace reference;
 
-static std::string gigabytes(double bytes_per_second) { return fixed(bytes_per_second / 1e9) + " GB/s"; }
+static std::string gigabytes(double bytes_per_second) {
+  return fixed(bytes_per_second / 1e9) + " GB/s";
+}
 
 namespace {
 
@@ -22,8 +24,8 @@ struct Times {
 }  // namespace
 
 /// Measures both at every size and prints the table.
-static void measure(Communicator& world, Report& report, uint64_t seed, const std::vector<double>& sizes, Times& ring,
-                    Times& library) {
+static void measure(Communicator& world, Report& report, uint64_t seed,
+                    const std::vector<double>& sizes, Times& ring, Times& library) {
   const int64_t most = static_cast<int64_t>(sizes.back()) / size_of(DataType::f32);
   const Tensor all = to_tensor(world, random_values(seed, world.rank(), most, true));
   Table table({"size", "ring", "bus bandwidth", "library", "bus bandwidth"});
@@ -31,9 +33,11 @@ static void measure(Communicator& world, Report& report, uint64_t seed, const st
   for (double bytes : sizes) {
     const Tensor term = all.slice({0, static_cast<int64_t>(bytes) / size_of(DataType::f32)});
     Tensor sums[2];
-    std::vector<std::string> cells{bytes < 1 << 20 ? text(bytes / 1024, " KiB") : text(bytes / (1 << 20), " MiB")};
+    std::vector<std::string> cells{bytes < 1 << 20 ? text(bytes / 1024, " KiB")
+                                                   : text(bytes / (1 << 20), " MiB")};
     for (Times* times : {&ring, &library}) {
-      const double seconds = median_seconds(world, times->all_reduce, term, sums[times == &library]);
+      const double seconds =
+          median_seconds(world, times->all_reduce, term, sums[times == &library]);
       times->seconds.push_back(seconds);
       cells.push_back(seconds_text(seconds));
       cells.push_back(gigabytes(bus_bandwidth(bytes, seconds, world.size())));
@@ -48,14 +52,17 @@ static void measure(Communicator& world, Report& report, uint64_t seed, const st
 void show_speed(Runtime& runtime, Report& report, int64_t max_bytes) {
   Communicator& world = runtime.world();
   report.heading("Speed: the ring against the library's all-reduce");
-  if (world.size() == 1) return report.line("  With one rank there is nothing to send: run with 2 or more.");
+  if (world.size() == 1)
+    return report.line("  With one rank there is nothing to send: run with 2 or more.");
   std::vector<double> sizes;
-  for (int64_t bytes = 4096; bytes <= max_bytes; bytes *= 4) sizes.push_back(static_cast<double>(bytes));
+  for (int64_t bytes = 4096; bytes <= max_bytes; bytes *= 4)
+    sizes.push_back(static_cast<double>(bytes));
   Times ring{"ring", [&](const PartialSum& x) { return ring_all_reduce(world, x); }};
   Times library{"library", [&](const PartialSum& x) { return world.all_reduce(x); }};
   measure(world, report, runtime.options().seed, sizes, ring, library);
 
-  Table lines({"time = latency + bytes / bandwidth", "latency", "bandwidth", "bus bandwidth", "error of the line"});
+  Table lines({"time = latency + bytes / bandwidth", "latency", "bandwidth", "bus bandwidth",
+               "error of the line"});
   for (const Times& times : {ring, library}) {
     const Line line = fit_line(sizes, times.seconds);
     const double bus = bus_bandwidth(line.bandwidth(), 1, world.size());

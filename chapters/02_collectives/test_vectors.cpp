@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "common/random.h"
+#include "common/base/random.h"
 
 namespace shard {
 
@@ -34,7 +34,8 @@ std::vector<float> random_values(uint64_t seed, int rank, int64_t count, bool wh
   const RandomStream random{seed, stream_of("ring", static_cast<uint64_t>(rank))};
   std::vector<float> values;
   for (uint64_t i = 0; i < static_cast<uint64_t>(count); ++i) {
-    values.push_back(whole ? static_cast<float>(random.below(2001, i)) - 1000.0f : random.normal(i));
+    values.push_back(whole ? static_cast<float>(random.below(2001, i)) - 1000.0f
+                           : random.normal(i));
   }
   return values;
 }

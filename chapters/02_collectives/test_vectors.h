@@ -1,11 +1,12 @@
-// Vectors for pictures and for tests. Every rank can compute every other rank's, and so foretell any result.
+// Vectors for pictures and for tests. Every rank can compute every other rank's, and so foretell
+// any result.
 #pragma once
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "common/communicator.h"
+#include "common/comm/communicator.h"
 
 namespace shard {
 
@@ -18,7 +19,8 @@ std::vector<float> sum_of_values(int ranks, int64_t count, int first = 0, int st
 /// "[   1   2 >24 ]": with a mark before entry `marked`, if there is such an entry.
 std::string drawn(std::span<const float> values, int64_t marked = -1);
 
-/// Rank `rank`'s random vector: whole numbers from -1000 to 1000, whose sums are exact, or standard normal ones.
+/// Rank `rank`'s random vector: whole numbers from -1000 to 1000, whose sums are exact, or standard
+/// normal ones.
 std::vector<float> random_values(uint64_t seed, int rank, int64_t count, bool whole);
 
 /// As a tensor on the group's device.

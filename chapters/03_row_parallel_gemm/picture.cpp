@@ -1,17 +1,20 @@
 #include "chapters/03_row_parallel_gemm/picture.h"
 
-#include "common/matrix_picture.h"
-#include "common/ops.h"
+#include "common/draw/matrix_picture.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-void draw_row_parallel(Runtime& runtime, Report& report, Range part, const Tensor& x, const Tensor& a) {
+void draw_row_parallel(Runtime& runtime, Report& report, Range part, const Tensor& x,
+                       const Tensor& a) {
   Communicator& world = runtime.world();
-  MatrixPicture picture("Y = X·A with A cut by rows",
-                        text("The worked example on ", world.size(),
-                             " ranks. Rank i holds some columns of X and the same rows of A, shown in its colour. Its "
-                             "product is a whole matrix, one term of Y. The all-reduce adds the terms, and every rank "
-                             "holds Y."));
+  MatrixPicture picture(
+      "Y = X·A with A cut by rows",
+      text(
+          "The worked example on ", world.size(),
+          " ranks. Rank i holds some columns of X and the same rows of A, shown in its colour. Its "
+          "product is a whole matrix, one term of Y. The all-reduce adds the terms, and every rank "
+          "holds Y."));
   picture.line("Rank i holds columns of X and the same rows of A:");
   picture.matrix("X", gather_parts(world, Shard::of_columns({4, 4}, {part}), x));
   picture.sign("·");

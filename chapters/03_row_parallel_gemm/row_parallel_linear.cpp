@@ -1,14 +1,15 @@
 #include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
 
-#include "common/ops.h"
-#include "common/trace.h"
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-RowParallelLinear::RowParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
-                                     const Init& init)
-    : weight(group.backend(), name + ".weight", Shard::of_rows({in, out}, part_of(in, group.size(), group.rank())),
-             init.seed, init.weight),
+RowParallelLinear::RowParallelLinear(Communicator& group, const std::string& name, int64_t in,
+                                     int64_t out, const Init& init)
+    : weight(group.backend(), name + ".weight",
+             Shard::of_rows({in, out}, part_of(in, group.size(), group.rank())), init.seed,
+             init.weight),
       bias(group.backend(), name + ".bias", Shard::all({out}), init.seed, init.vector),
       group_(group) {}
 
@@ -27,7 +28,8 @@ Tensor RowParallelLinear::forward(const Tensor& x) {
 //! [03-forward]
 
 //! [03-backward]
-Tensor RowParallelLinear::backward(const Tensor& dy) {  // dy: [tokens × out], the same on every rank
+// dy: [tokens × out], the same on every rank
+Tensor RowParallelLinear::backward(const Tensor& dy) {
   TraceRange range(TraceRow::compute, "row-parallel backward", weight.name);
   add_matmul(weight.gradient, transposed(x_), dy);  // dA_i += X_iᵀ·dY
   add_column_sums(bias.gradient, dy);               // db += Σ over tokens, the same on every rank

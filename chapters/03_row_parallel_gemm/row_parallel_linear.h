@@ -1,9 +1,10 @@
 // RowParallelLinear: Y = X·A + b with A cut by rows and X by columns.
 //     X·A = [X₁ X₂ … X_t] · [A₁; A₂; …; A_t] = Σ X_i·A_i
-// Each rank computes one term of the sum; an all-reduce adds them. Shoeybi et al., arXiv:1909.08053, section 3.
+// Each rank computes one term of the sum; an all-reduce adds them. Shoeybi et al.,
+// arXiv:1909.08053, section 3.
 #pragma once
-#include "common/communicator.h"
-#include "common/parameter.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/parameter.h"
 
 namespace shard {
 
@@ -11,13 +12,16 @@ class RowParallelLinear {
  public:
   /// Rank i of `group` holds rows part_of(in, t, i) of A [in × out], and all of b [out].
   /// Parameters are named `name`.weight and `name`.bias, and start as `init` says.
-  RowParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out, const Init& init);
+  RowParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
+                    const Init& init);
 
-  /// x: [tokens × in/t], this rank's columns of X. Returns Y [tokens × out], the same on every rank. One all-reduce.
+  /// x: [tokens × in/t], this rank's columns of X. Returns Y [tokens × out], the same on every
+  /// rank. One all-reduce.
   Tensor forward(const Tensor& x);
   /// The same without the sum and without the bias: this rank's term.
   PartialSum partial_forward(const Tensor& x);
-  /// dy: [tokens × out], the same on every rank. Returns this rank's columns of dX [tokens × in/t]. No communication.
+  /// dy: [tokens × out], the same on every rank. Returns this rank's columns of dX [tokens × in/t].
+  /// No communication.
   Tensor backward(const Tensor& dy);
 
   Parameters parameters() { return {&weight, &bias}; }

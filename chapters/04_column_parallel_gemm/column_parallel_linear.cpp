@@ -1,18 +1,22 @@
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 
-#include "common/ops.h"
-#include "common/trace.h"
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-ColumnParallelLinear::ColumnParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
-                                           const Init& init)
-    : ColumnParallelLinear(group, name, in, out, {part_of(out, group.size(), group.rank())}, init) {}
+ColumnParallelLinear::ColumnParallelLinear(Communicator& group, const std::string& name, int64_t in,
+                                           int64_t out, const Init& init)
+    : ColumnParallelLinear(group, name, in, out, {part_of(out, group.size(), group.rank())}, init) {
+}
 
-ColumnParallelLinear::ColumnParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
-                                           const std::vector<Range>& columns, const Init& init)
-    : weight(group.backend(), name + ".weight", Shard::of_columns({in, out}, columns), init.seed, init.weight),
-      bias(group.backend(), name + ".bias", Shard::of_columns({out}, columns), init.seed, init.vector),
+ColumnParallelLinear::ColumnParallelLinear(Communicator& group, const std::string& name, int64_t in,
+                                           int64_t out, const std::vector<Range>& columns,
+                                           const Init& init)
+    : weight(group.backend(), name + ".weight", Shard::of_columns({in, out}, columns), init.seed,
+             init.weight),
+      bias(group.backend(), name + ".bias", Shard::of_columns({out}, columns), init.seed,
+           init.vector),
       group_(group) {}
 
 //! [04-forward]
@@ -28,9 +32,10 @@ Tensor ColumnParallelLinear::forward(const Tensor& x) {  // x: [tokens × in], t
 //! [04-backward]
 Tensor ColumnParallelLinear::backward(const Tensor& dy) {  // dy: [tokens × out/t]
   TraceRange range(TraceRow::compute, "column-parallel backward", weight.name);
-  PartialSum term(matmul(dy, transposed(weight.value)));  // dY_i·A_iᵀ: [tokens × in], one term of dX
-  PendingSum dx = group_.start_all_reduce(term);          // under way while dA_i is computed
-  add_matmul(weight.gradient, transposed(x_), dy);        // dA_i += Xᵀ·dY_i
+  PartialSum term(
+      matmul(dy, transposed(weight.value)));        // dY_i·A_iᵀ: [tokens × in], one term of dX
+  PendingSum dx = group_.start_all_reduce(term);    // under way while dA_i is computed
+  add_matmul(weight.gradient, transposed(x_), dy);  // dA_i += Xᵀ·dY_i
   add_column_sums(bias.gradient, dy);
   weight.gradient_is_ready();
   bias.gradient_is_ready();
@@ -42,11 +47,13 @@ Tensor gather_columns(Communicator& group, const Tensor& part, int64_t out) {
   const int64_t tokens = part.rows();
   std::vector<int64_t> widths = part_sizes(out, group.size()), counts = widths;
   for (int64_t& count : counts) count *= tokens;
-  const Tensor pieces = group.all_gather(part.reshape({part.elements()}), counts);  // rank after rank
+  const Tensor pieces =
+      group.all_gather(part.reshape({part.elements()}), counts);  // rank after rank
   Tensor y(part.backend(), {tokens, out});
   int64_t first = 0;
   for (int64_t width : widths) {
-    const Tensor piece = pieces.slice({first * tokens, (first + width) * tokens}).reshape({tokens, width});
+    const Tensor piece =
+        pieces.slice({first * tokens, (first + width) * tokens}).reshape({tokens, width});
     set_columns(y, first, piece);
     first += width;
   }

@@ -1,24 +1,28 @@
 // ColumnParallelLinear: Y = X·A + b with A (and b) cut by columns.
 //     X·[A₁ A₂ … A_t] = [X·A₁ X·A₂ … X·A_t]
-// Each rank computes complete columns of Y, so GeLU can follow at once. Shoeybi et al., arXiv:1909.08053, section 3.
+// Each rank computes complete columns of Y, so GeLU can follow at once. Shoeybi et al.,
+// arXiv:1909.08053, section 3.
 #pragma once
-#include "common/communicator.h"
-#include "common/parameter.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/parameter.h"
 
 namespace shard {
 
 class ColumnParallelLinear {
  public:
   /// Rank i of `group` holds columns part_of(out, t, i) of A [in × out] and of b [out].
-  ColumnParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out, const Init& init);
+  ColumnParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
+                       const Init& init);
   /// The same with this rank's columns named: several ranges, one after the other.
   ColumnParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
                        const std::vector<Range>& columns, const Init& init);
 
-  /// x: [tokens × in], the same on every rank. Returns this rank's columns of Y [tokens × out/t]. No communication.
+  /// x: [tokens × in], the same on every rank. Returns this rank's columns of Y [tokens × out/t].
+  /// No communication.
   Tensor forward(const Tensor& x);
-  /// dy: [tokens × out/t], this rank's columns of dY. Returns dX [tokens × in], the same on every rank: the sum of the
-  /// ranks' terms dY_i·A_iᵀ. Its one all-reduce runs while this rank computes dA_i.
+  /// dy: [tokens × out/t], this rank's columns of dY. Returns dX [tokens × in], the same on every
+  /// rank: the sum of the ranks' terms dY_i·A_iᵀ. Its one all-reduce runs while this rank computes
+  /// dA_i.
   Tensor backward(const Tensor& dy);
 
   Parameters parameters() { return {&weight, &bias}; }
@@ -30,8 +34,9 @@ class ColumnParallelLinear {
   Tensor x_;  // kept for the backward pass
 };
 
-/// All ranks' columns side by side: [tokens × out/t] → [tokens × out], cut as part_of(out, t, rank). One all-gather.
-/// The way back, for gradients, is columns_of: every rank takes its own columns.
+/// All ranks' columns side by side: [tokens × out/t] → [tokens × out], cut as part_of(out, t,
+/// rank). One all-gather. The way back, for gradients, is columns_of: every rank takes its own
+/// columns.
 Tensor gather_columns(Communicator& group, const Tensor& part, int64_t out);
 
 }  // namespace shard

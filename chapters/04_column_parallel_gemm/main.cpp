@@ -4,11 +4,11 @@
 #include "chapters/01_gemm/worked_example.h"
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 #include "chapters/04_column_parallel_gemm/picture.h"
-#include "common/compare.h"
-#include "common/ops.h"
-#include "common/reference.h"
-#include "common/runtime.h"
-#include "common/timing.h"
+#include "common/check/compare.h"
+#include "common/check/reference.h"
+#include "common/check/timing.h"
+#include "common/program/runtime.h"
+#include "common/tensor/ops.h"
 
 using namespace shard;
 using namespace shard::reference;
@@ -18,7 +18,8 @@ struct Sizes {
   int64_t timing_tokens = 256, timing_width = 512, repeat = 9;  // of the measurement of overlap
 };
 
-/// X and A of the worked example: every rank has all of X, and columns of A that give it the same columns of Y.
+/// X and A of the worked example: every rank has all of X, and columns of A that give it the same
+/// columns of Y.
 void show_worked_example(Runtime& runtime, Report& report) {
   Communicator& world = runtime.world();
   const WorkedExample example = worked_example();
@@ -26,15 +27,19 @@ void show_worked_example(Runtime& runtime, Report& report) {
   const Tensor x = to_tensor(runtime.backend(), example.x);                    // [4 × 4]
   const Tensor a = columns_of(to_tensor(runtime.backend(), example.a), part);  // [4 × 4/t]
   const Tensor columns = matmul(x, a);                                         // [4 × 4/t]
-  const std::string mine = side_by_side({{"X =", drawn(Matrix(x))},
-                                         {text("A", world.rank(), " ="), drawn(Matrix(a))},
-                                         {text("X·A", world.rank(), " ="), drawn(Matrix(columns))}});
+  const std::string mine =
+      side_by_side({{"X =", drawn(Matrix(x))},
+                    {text("A", world.rank(), " ="), drawn(Matrix(a))},
+                    {text("X·A", world.rank(), " ="), drawn(Matrix(columns))}});
   report.heading("The worked example: rank i holds all of X and some columns of A");
   for (const std::string& ranks_lines : world.gather_text(mine)) report.line(ranks_lines);
   const Tensor y = gather_columns(world, columns, 4);
-  report.line("  side by side, they are Y; nothing is added:\n" + side_by_side({{"Y =", drawn(Matrix(y))}}));
-  report.check("Y of the worked example, exactly", largest_difference(y, matmul(example.x, example.a)), 0);
-  if (!runtime.options().picture.empty()) draw_column_parallel(runtime, report, part, x, a, columns);
+  report.line("  side by side, they are Y; nothing is added:\n" +
+              side_by_side({{"Y =", drawn(Matrix(y))}}));
+  report.check("Y of the worked example, exactly",
+               largest_difference(y, matmul(example.x, example.a)), 0);
+  if (!runtime.options().picture.empty())
+    draw_column_parallel(runtime, report, part, x, a, columns);
 }
 
 /// The layer, split over all ranks and unsplit on each, with the same numbers.
@@ -64,7 +69,8 @@ struct Trial {
 
 void check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("Forward and backward against the unsplit layer");
-  const Tensor x = to_tensor(runtime.backend(), trial.x), dy = to_tensor(runtime.backend(), trial.dy);
+  const Tensor x = to_tensor(runtime.backend(), trial.x),
+               dy = to_tensor(runtime.backend(), trial.dy);
   const Ledger before = runtime.ledger();
   const Tensor y = trial.split.forward(x);  // [tokens × out/t]
   const Tensor activated = gelu(y);         // [tokens × out/t]
@@ -74,51 +80,68 @@ void check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial) 
 
   const Matrix a(trial.unsplit.weight.value);
   const Tensor y_double = to_tensor(runtime.backend(), trial.expected(trial.x, a));
-  report.check("columns of Y against double precision", relative_error(y, columns_of(y_double, trial.part)), 1e-5);
+  report.check("columns of Y against double precision",
+               relative_error(y, columns_of(y_double, trial.part)), 1e-5);
   report.check("GeLU of this rank's columns is its columns of GeLU(Y)",
                relative_error(activated, columns_of(gelu(trial.y_unsplit), trial.part)), 1e-6);
   report.check("dX against the unsplit layer", relative_error(dx, trial.dx_unsplit), 1e-5);
   check_gradients(report, trial.split.parameters(), trial.unsplit.parameters(), 1e-5);
 
-  const auto loss_of_x = [&](const Matrix& point) { return dot(trial.expected(point, a), trial.dy); };
-  const auto loss_of_a = [&](const Matrix& point) { return dot(trial.expected(trial.x, point), trial.dy); };
+  const auto loss_of_x = [&](const Matrix& point) {
+    return dot(trial.expected(point, a), trial.dy);
+  };
+  const auto loss_of_a = [&](const Matrix& point) {
+    return dot(trial.expected(trial.x, point), trial.dy);
+  };
   const RandomStream where{runtime.options().seed, stream_of("samples")};
   report.check("dX against finite differences",
-               finite_difference_error(loss_of_x, trial.x, trial.dx_unsplit.to_host(), where), 1e-4);
-  report.check("dA against finite differences",
-               finite_difference_error(loss_of_a, a, trial.unsplit.weight.gradient.to_host(), where), 1e-4);
+               finite_difference_error(loss_of_x, trial.x, trial.dx_unsplit.to_host(), where),
+               1e-4);
+  report.check(
+      "dA against finite differences",
+      finite_difference_error(loss_of_a, a, trial.unsplit.weight.gradient.to_host(), where), 1e-4);
 
   report.heading("The ledger of forward, GeLU and backward");
   report.ledger(both);
   report.check("forward and GeLU: no communication", forward.calls() == 0);
   report.check("backward: one all-reduce of tokens × in, nothing else",
-               both.calls() == 1 && both.calls(Collective::all_reduce) == 1 && both.bytes() == dx.bytes());
+               both.calls() == 1 && both.calls(Collective::all_reduce) == 1 &&
+                   both.bytes() == dx.bytes());
 }
 
-/// For whoever needs all columns of Y on every rank. Then dY arrives whole, and each rank takes its columns of it.
+/// For whoever needs all columns of Y on every rank. Then dY arrives whole, and each rank takes its
+/// columns of it.
 void check_gather(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("Optional: gather the columns");
   Communicator& world = runtime.world();
-  const Tensor part = trial.split.forward(to_tensor(runtime.backend(), trial.x));         // [tokens × out/t]
-  const Tensor dy_part = columns_of(to_tensor(runtime.backend(), trial.dy), trial.part);  // [tokens × out/t]
+  const Tensor part =
+      trial.split.forward(to_tensor(runtime.backend(), trial.x));  // [tokens × out/t]
+  const Tensor dy_part =
+      columns_of(to_tensor(runtime.backend(), trial.dy), trial.part);  // [tokens × out/t]
   const Ledger before = runtime.ledger();
   const Tensor y = gather_columns(world, part, trial.sizes.out);  // [tokens × out]
   const Ledger ledger = runtime.ledger().since(before);
   report.ledger(ledger);
   report.check("one all-gather of this rank's columns, nothing else",
-               ledger.calls() == 1 && ledger.calls(Collective::all_gather) == 1 && ledger.bytes() == part.bytes());
+               ledger.calls() == 1 && ledger.calls(Collective::all_gather) == 1 &&
+                   ledger.bytes() == part.bytes());
   report.check("gathered Y against the unsplit layer", relative_error(y, trial.y_unsplit), 1e-6);
-  // The loss Σ Y∘dY is the sum of the ranks' Σ Y_i∘dY_i, so their columns of dY are all that the ranks need.
-  const double loss = dot(Matrix(y), trial.dy), sum = world.sum_of(dot(Matrix(part), Matrix(dy_part)));
-  report.check("the way back, columns of dY: the ranks' parts of Σ Y∘dY", std::abs(sum - loss) / std::abs(loss), 1e-6);
+  // The loss Σ Y∘dY is the sum of the ranks' Σ Y_i∘dY_i, so their columns of dY are all that the
+  // ranks need.
+  const double loss = dot(Matrix(y), trial.dy),
+               sum = world.sum_of(dot(Matrix(part), Matrix(dy_part)));
+  report.check("the way back, columns of dY: the ranks' parts of Σ Y∘dY",
+               std::abs(sum - loss) / std::abs(loss), 1e-6);
 }
 
-/// Forward is right without communication, and so are dA and db: only dX, and all layers before it, would be wrong.
+/// Forward is right without communication, and so are dA and db: only dX, and all layers before it,
+/// would be wrong.
 void show_forgotten_all_reduce(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("A mistake that shows only in the backward pass: dX without its all-reduce");
   Communicator& world = runtime.world();
   const Tensor dy = columns_of(to_tensor(runtime.backend(), trial.dy), trial.part);
-  const double error = relative_error(matmul(dy, transposed(trial.split.weight.value)), trial.dx_unsplit);
+  const double error =
+      relative_error(matmul(dy, transposed(trial.split.weight.value)), trial.dx_unsplit);
   Table table({"rank", "columns of A", "relative error of its dX"});
   for (int rank = 0; const std::string& ranks_error : world.gather_text(scientific(error))) {
     const Range columns = part_of(trial.sizes.out, world.size(), rank);
@@ -130,8 +153,10 @@ void show_forgotten_all_reduce(Runtime& runtime, Report& report, Trial& trial) {
   report.result("error_without_all_reduce", world.max_of(error));
 }
 
-/// ColumnParallelLinear::backward with its steps one after the other: nobody computes while the sum is under way.
-Tensor backward_in_sequence(Communicator& world, ColumnParallelLinear& layer, const Tensor& x, const Tensor& dy) {
+/// ColumnParallelLinear::backward with its steps one after the other: nobody computes while the sum
+/// is under way.
+Tensor backward_in_sequence(Communicator& world, ColumnParallelLinear& layer, const Tensor& x,
+                            const Tensor& dy) {
   Tensor dx = world.all_reduce(PartialSum(matmul(dy, transposed(layer.weight.value))));
   add_matmul(layer.weight.gradient, transposed(x), dy);
   add_column_sums(layer.bias.gradient, dy);
@@ -140,11 +165,13 @@ Tensor backward_in_sequence(Communicator& world, ColumnParallelLinear& layer, co
 
 void show_overlap(Runtime& runtime, Report& report, const Sizes& sizes) {
   const int64_t tokens = sizes.timing_tokens, in = sizes.timing_width, out = 4 * in;
-  report.heading(text("Overlap in the backward pass: X [", tokens, " × ", in, "], A [", in, " × ", out, "]"));
+  report.heading(
+      text("Overlap in the backward pass: X [", tokens, " × ", in, "], A [", in, " × ", out, "]"));
   Communicator& world = runtime.world();
   const uint64_t seed = runtime.options().seed;
   ColumnParallelLinear layer(world, "timed", in, out, {seed, 0.3f, 0.5f});
-  const Tensor x = to_tensor(runtime.backend(), random_matrix(tokens, in, {seed, stream_of("timed x")}));
+  const Tensor x =
+      to_tensor(runtime.backend(), random_matrix(tokens, in, {seed, stream_of("timed x")}));
   const Tensor dy = layer.forward(x);  // any gradient will do, and this one has the right shape
 
   const Ledger before = runtime.ledger();
@@ -153,25 +180,34 @@ void show_overlap(Runtime& runtime, Report& report, const Sizes& sizes) {
   const Tensor dx = layer.backward(dy);
   const double seconds = runtime.ledger().since(before).seconds();
   layer.weight.on_gradient_ready = nullptr;
-  report.check("when dA was ready, the all-reduce had been started", when_da_was_ready.calls() == 1);
+  report.check("when dA was ready, the all-reduce had been started",
+               when_da_was_ready.calls() == 1);
   report.check("and it was waited for afterwards", seconds > when_da_was_ready.seconds());
-  report.check("the same dX as in sequence", relative_error(dx, backward_in_sequence(world, layer, x, dy)), 1e-6);
+  report.check("the same dX as in sequence",
+               relative_error(dx, backward_in_sequence(world, layer, x, dy)), 1e-6);
 
   const std::vector<Timing> timings = time_in_turns(
-      runtime, {[&] { backward_in_sequence(world, layer, x, dy); }, [&] { layer.backward(dy); }}, sizes.repeat);
+      runtime, {[&] { backward_in_sequence(world, layer, x, dy); }, [&] { layer.backward(dy); }},
+      sizes.repeat);
   Table table({text("backward, median of ", sizes.repeat), "time", "of it in collectives"});
-  table.row({"all-reduce, then dA", seconds_text(timings[0].seconds), seconds_text(timings[0].communication)});
-  table.row({"all-reduce during dA", seconds_text(timings[1].seconds), seconds_text(timings[1].communication)});
+  table.row({"all-reduce, then dA", seconds_text(timings[0].seconds),
+             seconds_text(timings[0].communication)});
+  table.row({"all-reduce during dA", seconds_text(timings[1].seconds),
+             seconds_text(timings[1].communication)});
   report.table(table);
   report.line(
-      "  MPI moves data mostly while a rank is inside an MPI call, so the wait still does most of the sum, and");
-  report.line("  the gain may be none. NCCL sums in kernels of its own, which run beside those of the product.");
+      "  MPI moves data mostly while a rank is inside an MPI call, so the wait still does most of "
+      "the sum, and");
+  report.line(
+      "  the gain may be none. NCCL sums in kernels of its own, which run beside those of the "
+      "product.");
   report.result("milliseconds_in_sequence", 1e3 * timings[0].seconds);
   report.result("milliseconds_overlapped", 1e3 * timings[1].seconds);
 }
 
 void check_sizes(const Sizes& s, int ranks) {
-  require_usage(s.out >= ranks, "--out ", s.out, " cannot be cut into ", ranks, " parts: one for each rank");
+  require_usage(s.out >= ranks, "--out ", s.out, " cannot be cut into ", ranks,
+                " parts: one for each rank");
   require_memory(50.0 * ranks * (1.0 * s.tokens * (s.in + s.out) + 1.0 * s.in * s.out),
                  text("--tokens ", s.tokens, ", --in ", s.in, ", --out ", s.out));
   require_memory(50.0 * s.timing_width * (1.0 * ranks * s.timing_tokens + s.timing_width),
@@ -185,7 +221,8 @@ int main(int argc, char** argv) {
   options.size("--in", sizes.in, "columns of X, rows of A");
   options.size("--out", sizes.out, "columns of A and Y: what is cut");
   options.size("--timing-tokens", sizes.timing_tokens, "rows of X where overlap is measured");
-  options.size("--timing-width", sizes.timing_width, "columns of X there; A has 4 times as many columns");
+  options.size("--timing-width", sizes.timing_width,
+               "columns of X there; A has 4 times as many columns");
   options.size("--repeat", sizes.repeat, "measurements of which the median is taken", 1, 1000);
   options.offer_picture("the worked example");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {

@@ -1,10 +1,11 @@
-// What chapter 05 asks of a design of the MLP: its numbers at a small size, its communication and its time at a large
-// one. A design is a class like ParallelMlp: same constructor, forward, backward and parameters.
+// What chapter 05 asks of a design of the MLP: its numbers at a small size, its communication and
+// its time at a large one. A design is a class like ParallelMlp: same constructor, forward,
+// backward and parameters.
 #pragma once
-#include "common/compare.h"
-#include "common/reference.h"
-#include "common/runtime.h"
-#include "common/timing.h"
+#include "common/check/compare.h"
+#include "common/check/reference.h"
+#include "common/check/timing.h"
+#include "common/program/runtime.h"
 
 namespace shard {
 
@@ -42,31 +43,36 @@ struct Trial {
 
  private:
   Tensor random_tensor(uint64_t seed, const char* name, const MlpSizes& s) const {
-    return to_tensor(group.backend(), reference::random_matrix(s.tokens, s.width, {seed, stream_of(name)}));
+    return to_tensor(group.backend(),
+                     reference::random_matrix(s.tokens, s.width, {seed, stream_of(name)}));
   }
 };
 
 struct Outcome {
   std::string name;
-  double z_error = 0, dx_error = 0, gradient_error = 0;  // against the unsplit MLP: the largest of all ranks
-  Tensor z;                                              // at the timing sizes, as all that follows
-  Ledger forward, backward;                              // of one pass
-  double bytes_sent = 0;                                 // in one pass, by a rank on average, if rings do it
-  std::function<void()> pass;                            // forward and backward
-  Timing timing;                                         // of a pass
+  double z_error = 0, dx_error = 0,
+         gradient_error = 0;   // against the unsplit MLP: the largest of all ranks
+  Tensor z;                    // at the timing sizes, as all that follows
+  Ledger forward, backward;    // of one pass
+  double bytes_sent = 0;       // in one pass, by a rank on average, if rings do it
+  std::function<void()> pass;  // forward and backward
+  Timing timing;               // of a pass
 
-  double largest_error() const { return reference::larger(z_error, reference::larger(dx_error, gradient_error)); }
+  double largest_error() const {
+    return reference::larger(z_error, reference::larger(dx_error, gradient_error));
+  }
 };
 
 /// "2 all_gather"
 std::string collectives_of(const Ledger& ledger);
-/// Chapter 02's rings: (t-1)/t of the whole tensor for an all-gather, twice that for an all-reduce. Collective.
+/// Chapter 02's rings: (t-1)/t of the whole tensor for an all-gather, twice that for an all-reduce.
+/// Collective.
 double bytes_sent_in_rings(Communicator& world, const Ledger& ledger);
 
 /// Compares the design with `unsplit`, at its sizes, and makes one pass at `timing_sizes`.
 template <class Mlp, class UnsplitMlp>
-Outcome try_design(Runtime& runtime, const std::string& name, Trial<UnsplitMlp>& unsplit, const MlpSizes& check_sizes,
-                   const MlpSizes& timing_sizes) {
+Outcome try_design(Runtime& runtime, const std::string& name, Trial<UnsplitMlp>& unsplit,
+                   const MlpSizes& check_sizes, const MlpSizes& timing_sizes) {
   Communicator& world = runtime.world();
   Trial<Mlp> small(world, runtime.options().seed, check_sizes);
   small.pass();
@@ -76,15 +82,16 @@ Outcome try_design(Runtime& runtime, const std::string& name, Trial<UnsplitMlp>&
   outcome.dx_error = world.max_of(reference::relative_error(small.dx, unsplit.dx));
   const Parameters split = small.mlp.parameters(), whole = unsplit.mlp.parameters();
   for (size_t i = 0; i < split.size(); ++i) {
-    outcome.gradient_error =
-        reference::larger(outcome.gradient_error, world.max_of(gradient_error(*split[i], *whole[i])));
+    outcome.gradient_error = reference::larger(outcome.gradient_error,
+                                               world.max_of(gradient_error(*split[i], *whole[i])));
   }
   const auto large = std::make_shared<Trial<Mlp>>(world, runtime.options().seed, timing_sizes);
   large->pass();
   outcome.z = large->z;
   outcome.forward = large->forward;
   outcome.backward = large->backward;
-  outcome.bytes_sent = bytes_sent_in_rings(world, large->forward) + bytes_sent_in_rings(world, large->backward);
+  outcome.bytes_sent =
+      bytes_sent_in_rings(world, large->forward) + bytes_sent_in_rings(world, large->backward);
   outcome.pass = [large] { large->pass(); };
   return outcome;
 }

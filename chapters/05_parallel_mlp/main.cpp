@@ -1,4 +1,5 @@
-// Chapter 05: Z = GeLU(X·A + b)·B + c in three designs. Column → row needs one all-reduce each way, nothing between.
+// Chapter 05: Z = GeLU(X·A + b)·B + c in three designs. Column → row needs one all-reduce each way,
+// nothing between.
 #include "chapters/05_parallel_mlp/design_trial.h"
 #include "chapters/05_parallel_mlp/other_designs.h"
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
@@ -7,10 +8,11 @@
 using namespace shard;
 using namespace shard::reference;
 
-constexpr MlpSizes check_sizes{24, 30, 101};  // small, for double precision; uneven cuts for 2, 3 and 4 ranks
+constexpr MlpSizes check_sizes{
+    24, 30, 101};  // small, for double precision; uneven cuts for 2, 3 and 4 ranks
 
-/// The unsplit MLP itself, whose numbers the designs must give: Z in double precision, dX, dA and dB against its
-/// differences.
+/// The unsplit MLP itself, whose numbers the designs must give: Z in double precision, dX, dA and
+/// dB against its differences.
 void check_unsplit(Report& report, uint64_t seed, Trial<ParallelMlp>& unsplit) {
   report.heading("The unsplit MLP in double precision: " + to_string(check_sizes));
   const Parameters parameters = unsplit.mlp.parameters();
@@ -21,7 +23,8 @@ void check_unsplit(Report& report, uint64_t seed, Trial<ParallelMlp>& unsplit) {
     return add_bias(matmul(gelu(add_bias(matmul(x_at, a_at), a_bias)), b_at), b_bias);
   };
   report.check("Z", relative_error(unsplit.z, mlp(x, a, b)), 1e-5);
-  const auto check = [&](const char* name, const Matrix& point, const Tensor& gradient, const auto& z_at) {
+  const auto check = [&](const char* name, const Matrix& point, const Tensor& gradient,
+                         const auto& z_at) {
     const auto loss = [&](const Matrix& moved) { return dot(z_at(moved), dz); };
     const RandomStream entries{seed, stream_of("entries")};
     report.check(text(name, " against finite differences"),
@@ -32,17 +35,22 @@ void check_unsplit(Report& report, uint64_t seed, Trial<ParallelMlp>& unsplit) {
   check("dB", b, parameters[2]->gradient, [&](const Matrix& moved) { return mlp(x, a, moved); });
 }
 
-std::vector<Outcome> try_designs(Runtime& runtime, Report& report, const MlpSizes& timing_sizes, int64_t repeat) {
+std::vector<Outcome> try_designs(Runtime& runtime, Report& report, const MlpSizes& timing_sizes,
+                                 int64_t repeat) {
   const std::unique_ptr<Communicator> alone = runtime.alone();
   Trial<ParallelMlp> unsplit(*alone, runtime.options().seed, check_sizes);
   unsplit.pass();
   check_unsplit(report, runtime.options().seed, unsplit);
   report.heading("Three designs against the unsplit MLP");
   std::vector<Outcome> designs;
-  designs.push_back(try_design<RowRowMlp>(runtime, "row → row", unsplit, check_sizes, timing_sizes));
-  designs.push_back(try_design<ColumnColumnMlp>(runtime, "column → column", unsplit, check_sizes, timing_sizes));
-  designs.push_back(try_design<ParallelMlp>(runtime, "column → row", unsplit, check_sizes, timing_sizes));
-  for (const Outcome& design : designs) report.check(design.name + ": Z, dX, gradients", design.largest_error(), 1e-5);
+  designs.push_back(
+      try_design<RowRowMlp>(runtime, "row → row", unsplit, check_sizes, timing_sizes));
+  designs.push_back(
+      try_design<ColumnColumnMlp>(runtime, "column → column", unsplit, check_sizes, timing_sizes));
+  designs.push_back(
+      try_design<ParallelMlp>(runtime, "column → row", unsplit, check_sizes, timing_sizes));
+  for (const Outcome& design : designs)
+    report.check(design.name + ": Z, dX, gradients", design.largest_error(), 1e-5);
   std::vector<std::function<void()>> passes;
   for (const Outcome& design : designs) passes.push_back(design.pass);
   const std::vector<Timing> timings = time_in_turns(runtime, passes, repeat);
@@ -55,62 +63,83 @@ void show_table(Report& report, const std::vector<Outcome>& designs, const MlpSi
   const auto row = [&](const std::string& label, const auto& cell) {
     table.row({label, cell(designs[0]), cell(designs[1]), cell(designs[2])});
   };
-  const auto bytes = [](const Ledger& ledger) { return bytes_text(static_cast<double>(ledger.bytes())); };
+  const auto bytes = [](const Ledger& ledger) {
+    return bytes_text(static_cast<double>(ledger.bytes()));
+  };
   table.row({to_string(check_sizes)});
   row("  error of Z", [](const Outcome& design) { return scientific(design.z_error); });
   row("  error of dX", [](const Outcome& design) { return scientific(design.dx_error); });
-  row("  largest error of a gradient", [](const Outcome& design) { return scientific(design.gradient_error); });
+  row("  largest error of a gradient",
+      [](const Outcome& design) { return scientific(design.gradient_error); });
   table.row({to_string(timing_sizes)});
   row("  forward", [](const Outcome& design) { return collectives_of(design.forward); });
   row("    bytes given to them", [&](const Outcome& design) { return bytes(design.forward); });
   row("  backward", [](const Outcome& design) { return collectives_of(design.backward); });
   row("    bytes given to them", [&](const Outcome& design) { return bytes(design.backward); });
-  row("  sent by a rank, both ways, in rings", [](const Outcome& design) { return bytes_text(design.bytes_sent); });
-  row("  time, both ways", [](const Outcome& design) { return seconds_text(design.timing.seconds); });
-  row("  of it in collectives", [](const Outcome& design) { return fixed(100 * design.timing.share, 1) + " %"; });
+  row("  sent by a rank, both ways, in rings",
+      [](const Outcome& design) { return bytes_text(design.bytes_sent); });
+  row("  time, both ways",
+      [](const Outcome& design) { return seconds_text(design.timing.seconds); });
+  row("  of it in collectives",
+      [](const Outcome& design) { return fixed(100 * design.timing.share, 1) + " %"; });
   report.heading("One table (errors are relative, times are medians)");
   report.table(table);
 }
 
-/// The ledger of each design, as bytes at the timing sizes. A gather takes this rank's columns, a sum takes all.
-void check_ledgers(Communicator& world, Report& report, const std::vector<Outcome>& designs, const MlpSizes& s) {
+/// The ledger of each design, as bytes at the timing sizes. A gather takes this rank's columns, a
+/// sum takes all.
+void check_ledgers(Communicator& world, Report& report, const std::vector<Outcome>& designs,
+                   const MlpSizes& s) {
   const int64_t row = 4 * s.tokens, here = part_of(s.width, world.size(), world.rank()).size() +
                                            part_of(s.hidden, world.size(), world.rank()).size();
-  const auto check = [&](const std::string& name, const Ledger& ledger, Collective op, int64_t calls, int64_t bytes) {
-    report.check(name, ledger.calls() == calls && ledger.calls(op) == calls && ledger.bytes() == bytes);
+  const auto check = [&](const std::string& name, const Ledger& ledger, Collective op,
+                         int64_t calls, int64_t bytes) {
+    report.check(name,
+                 ledger.calls() == calls && ledger.calls(op) == calls && ledger.bytes() == bytes);
   };
   report.heading("The ledgers behind the table");
   const Outcome &row_row = designs[0], &column_column = designs[1], &column_row = designs[2];
-  check("row → row: two all-reduces forward", row_row.forward, Collective::all_reduce, 2, row * (s.hidden + s.width));
-  check("row → row: two all-gathers backward", row_row.backward, Collective::all_gather, 2, row * here);
-  check("column → column: two all-gathers forward", column_column.forward, Collective::all_gather, 2, row * here);
-  check("column → column: two all-reduces backward", column_column.backward, Collective::all_reduce, 2,
+  check("row → row: two all-reduces forward", row_row.forward, Collective::all_reduce, 2,
         row * (s.hidden + s.width));
-  check("column → row: exactly one all-reduce of tokens × width forward", column_row.forward, Collective::all_reduce, 1,
-        row * s.width);
-  check("column → row: exactly one all-reduce of tokens × width backward", column_row.backward, Collective::all_reduce,
-        1, row * s.width);
+  check("row → row: two all-gathers backward", row_row.backward, Collective::all_gather, 2,
+        row * here);
+  check("column → column: two all-gathers forward", column_column.forward, Collective::all_gather,
+        2, row * here);
+  check("column → column: two all-reduces backward", column_column.backward, Collective::all_reduce,
+        2, row * (s.hidden + s.width));
+  check("column → row: exactly one all-reduce of tokens × width forward", column_row.forward,
+        Collective::all_reduce, 1, row * s.width);
+  check("column → row: exactly one all-reduce of tokens × width backward", column_row.backward,
+        Collective::all_reduce, 1, row * s.width);
   report.check("all three give the same Z at the timing size",
-               larger(relative_error(row_row.z, column_row.z), relative_error(column_column.z, column_row.z)), 1e-5);
-  if (world.size() == 1) return report.line("  With one rank nothing is sent, and the designs differ in copies only.");
-  report.check("column → row sends least",
-               column_row.bytes_sent < row_row.bytes_sent && column_row.bytes_sent < column_column.bytes_sent);
-  report.line(text("  Column → row wins: nothing passes between its two products, and the others send ",
-                   fixed(row_row.bytes_sent / column_row.bytes_sent, 2), " and ",
-                   fixed(column_column.bytes_sent / column_row.bytes_sent, 2), " times as much."));
+               larger(relative_error(row_row.z, column_row.z),
+                      relative_error(column_column.z, column_row.z)),
+               1e-5);
+  if (world.size() == 1)
+    return report.line("  With one rank nothing is sent, and the designs differ in copies only.");
+  report.check("column → row sends least", column_row.bytes_sent < row_row.bytes_sent &&
+                                               column_row.bytes_sent < column_column.bytes_sent);
+  report.line(
+      text("  Column → row wins: nothing passes between its two products, and the others send ",
+           fixed(row_row.bytes_sent / column_row.bytes_sent, 2), " and ",
+           fixed(column_column.bytes_sent / column_row.bytes_sent, 2), " times as much."));
 }
 
-/// Three pairs of products, one forward and two backward, each of 2·tokens·width·hidden FLOP a product.
+/// Three pairs of products, one forward and two backward, each of 2·tokens·width·hidden FLOP a
+/// product.
 void show_speed(Report& report, const Outcome& winner, const MlpSizes& s) {
-  const double flop = 12.0 * static_cast<double>(s.tokens) * static_cast<double>(s.width * s.hidden);
+  const double flop =
+      12.0 * static_cast<double>(s.tokens) * static_cast<double>(s.width * s.hidden);
   const double gflops = flop / winner.timing.seconds / 1e9;
   Ledger both = winner.forward;
-  for (const LedgerRow& row : winner.backward.rows()) both.add(row.op, row.group, row.calls, row.bytes, row.seconds);
-  report.heading(
-      text("Column → row, forward and backward, ", to_string(s), ": the ledger of its first pass, its speed"));
+  for (const LedgerRow& row : winner.backward.rows())
+    both.add(row.op, row.group, row.calls, row.bytes, row.seconds);
+  report.heading(text("Column → row, forward and backward, ", to_string(s),
+                      ": the ledger of its first pass, its speed"));
   report.ledger(both);
-  report.line(text("  ", seconds_text(winner.timing.seconds), " for ", fixed(flop / 1e9), " GFLOP: ", fixed(gflops, 1),
-                   " GFLOP/s over all ranks, ", fixed(100 * winner.timing.share, 1), " % of the time in collectives"));
+  report.line(text("  ", seconds_text(winner.timing.seconds), " for ", fixed(flop / 1e9),
+                   " GFLOP: ", fixed(gflops, 1), " GFLOP/s over all ranks, ",
+                   fixed(100 * winner.timing.share, 1), " % of the time in collectives"));
   report.result("milliseconds", 1e3 * winner.timing.seconds);
   report.result("gflops", gflops);
   report.result("communication_share", winner.timing.share);
@@ -119,7 +148,8 @@ void show_speed(Report& report, const Outcome& winner, const MlpSizes& s) {
 int main(int argc, char** argv) {
   MlpSizes sizes{256, 256, 0};
   int64_t repeat = 9;
-  Options options("05_parallel_mlp", "Z = GeLU(X·A + b)·B + c over several ranks, in three designs");
+  Options options("05_parallel_mlp",
+                  "Z = GeLU(X·A + b)·B + c over several ranks, in three designs");
   options.size("--tokens", sizes.tokens, "rows of X, where time is measured");
   options.size("--width", sizes.width, "columns of X and Z there");
   options.size("--hidden", sizes.hidden, "columns of A there; 0 means 4 · width", 0);

@@ -1,18 +1,19 @@
 #include "chapters/05_parallel_mlp/other_designs.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-/// This rank's columns of x, which every rank has. The way back is gather_columns: each rank knows its part of dx.
+/// This rank's columns of x, which every rank has. The way back is gather_columns: each rank knows
+/// its part of dx.
 static Tensor own_columns(const Communicator& group, const Tensor& x) {
   return columns_of(x, part_of(x.columns(), group.size(), group.rank()));
 }
 
-// ---- Row → row ------------------------------------------------------------------------------------------------------
+// ---- Row → row ----------------------------------------------------------------------------------
 
-RowRowMlp::RowRowMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden, const Init& init,
-                     float projection)
+RowRowMlp::RowRowMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
+                     const Init& init, float projection)
     : group_(group),
       width_(width),
       hidden_(hidden),
@@ -21,9 +22,10 @@ RowRowMlp::RowRowMlp(Communicator& group, const std::string& name, int64_t width
 
 //! [05-row-row]
 Tensor RowRowMlp::forward(const Tensor& x) {
-  const Tensor u = up_.forward(own_columns(group_, x));  // [tokens × hidden]: all-reduce before GeLU
-  up_output_ = own_columns(group_, u);                   // [tokens × hidden/t]: the rest was for other ranks
-  return down_.forward(gelu(up_output_));                // [tokens × width]: all-reduce
+  const Tensor u =
+      up_.forward(own_columns(group_, x));  // [tokens × hidden]: all-reduce before GeLU
+  up_output_ = own_columns(group_, u);      // [tokens × hidden/t]: the rest was for other ranks
+  return down_.forward(gelu(up_output_));   // [tokens × width]: all-reduce
 }
 
 Tensor RowRowMlp::backward(const Tensor& dz) {
@@ -39,10 +41,10 @@ Parameters RowRowMlp::parameters() {
   return all;
 }
 
-// ---- Column → column ------------------------------------------------------------------------------------------------
+// ---- Column → column ----------------------------------------------------------------------------
 
-ColumnColumnMlp::ColumnColumnMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
-                                 const Init& init, float projection)
+ColumnColumnMlp::ColumnColumnMlp(Communicator& group, const std::string& name, int64_t width,
+                                 int64_t hidden, const Init& init, float projection)
     : group_(group),
       width_(width),
       hidden_(hidden),
@@ -57,9 +59,9 @@ Tensor ColumnColumnMlp::forward(const Tensor& x) {
 }
 
 Tensor ColumnColumnMlp::backward(const Tensor& dz) {
-  const Tensor dh = down_.backward(own_columns(group_, dz));             // [tokens × hidden]: all-reduce
+  const Tensor dh = down_.backward(own_columns(group_, dz));  // [tokens × hidden]: all-reduce
   const Tensor du = gelu_backward(up_output_, own_columns(group_, dh));  // [tokens × hidden/t]
-  return up_.backward(du);                                               // [tokens × width]: all-reduce
+  return up_.backward(du);  // [tokens × width]: all-reduce
 }
 //! [05-column-column]
 

@@ -1,18 +1,20 @@
-// The two designs of Z = GeLU(X·A + b)·B + c that chapter 05 measures against ParallelMlp. They hold the same
-// parameters, compute the same numbers, and put a collective between the two products that ParallelMlp does without.
+// The two designs of Z = GeLU(X·A + b)·B + c that chapter 05 measures against ParallelMlp. They
+// hold the same parameters, compute the same numbers, and put a collective between the two products
+// that ParallelMlp does without.
 #pragma once
 #include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 
 namespace shard {
 
-/// Row → row: A and B cut by rows. X·A is a sum over ranks, so GeLU has to wait for an all-reduce; then every rank
-/// takes the columns of GeLU's output that its rows of B need.
+/// Row → row: A and B cut by rows. X·A is a sum over ranks, so GeLU has to wait for an all-reduce;
+/// then every rank takes the columns of GeLU's output that its rows of B need.
 class RowRowMlp {
  public:
-  RowRowMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden, const Init& init,
-            float projection);
-  Tensor forward(const Tensor& x);  // [tokens × width] → [tokens × width], the same on every rank; two all-reduces
+  RowRowMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
+            const Init& init, float projection);
+  Tensor forward(const Tensor& x);  // [tokens × width] → [tokens × width], the same on every rank;
+                                    // two all-reduces
   Tensor backward(const Tensor& dz);  // the same; two all-gathers
   Parameters parameters();
 
@@ -23,13 +25,14 @@ class RowRowMlp {
   Tensor up_output_;  // [tokens × hidden/t], before GeLU
 };
 
-/// Column → column: A and B cut by columns. Every column of Z needs all of GeLU's output, so it is gathered between the
-/// two products, and Z after them.
+/// Column → column: A and B cut by columns. Every column of Z needs all of GeLU's output, so it is
+/// gathered between the two products, and Z after them.
 class ColumnColumnMlp {
  public:
-  ColumnColumnMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden, const Init& init,
-                  float projection);
-  Tensor forward(const Tensor& x);  // [tokens × width] → [tokens × width], the same on every rank; two all-gathers
+  ColumnColumnMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
+                  const Init& init, float projection);
+  Tensor forward(const Tensor& x);  // [tokens × width] → [tokens × width], the same on every rank;
+                                    // two all-gathers
   Tensor backward(const Tensor& dz);  // the same; two all-reduces
   Parameters parameters();
 

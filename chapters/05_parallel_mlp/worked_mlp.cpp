@@ -1,8 +1,8 @@
 #include "chapters/05_parallel_mlp/worked_mlp.h"
 
 #include "chapters/01_gemm/worked_example.h"
-#include "common/matrix_picture.h"
-#include "common/ops.h"
+#include "common/draw/matrix_picture.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 namespace {
@@ -40,11 +40,14 @@ WorkedMlp compute(Runtime& runtime) {
 
 void draw(Runtime& runtime, Report& report, const WorkedMlp& mine, const Tensor& z) {
   Communicator& world = runtime.world();
-  const Shard columns = Shard::of_columns({4, 4}, {mine.part}), rows = Shard::of_rows({4, 4}, mine.part);
+  const Shard columns = Shard::of_columns({4, 4}, {mine.part}),
+              rows = Shard::of_rows({4, 4}, mine.part);
   MatrixPicture picture("Z = GeLU(X·A)·B: A cut by columns, B by rows",
                         text("A worked example on ", world.size(),
-                             " ranks. Every rank holds X. Rank i holds some columns of A, computes the same columns of "
-                             "H = GeLU(X·A), and holds the same rows of B, all shown in its colour. Its product of the "
+                             " ranks. Every rank holds X. Rank i holds some columns of A, computes "
+                             "the same columns of "
+                             "H = GeLU(X·A), and holds the same rows of B, all shown in its "
+                             "colour. Its product of the "
                              "two is one term of Z. The all-reduce adds the terms."));
   picture.line("Columns of A make columns of H = GeLU(X·A), complete, so GeLU needs nobody else:");
   picture.matrix("X", gather_parts(world, Shard::all({4, 4}), mine.x));
@@ -72,15 +75,18 @@ void show_worked_example(Runtime& runtime, Report& report) {
   const WorkedMlp mine = compute(runtime);
   const int rank = world.rank();
   report.heading(
-      "The worked example: rank i holds columns of A, so it has those of H = GeLU(X·A), and the same rows of B");
+      "The worked example: rank i holds columns of A, so it has those of H = GeLU(X·A), and the "
+      "same rows of B");
   report.line(side_by_side({{"X =", drawn(Matrix(mine.x))}}));
-  const std::string lines = side_by_side({{text("A", rank, " ="), drawn(Matrix(mine.a))},
-                                          {text("H", rank, " ="), drawn(Matrix(mine.hidden))},
-                                          {text("B", rank, " ="), drawn(Matrix(mine.b))},
-                                          {text("H", rank, "·B", rank, " ="), drawn(Matrix(mine.term))}});
+  const std::string lines =
+      side_by_side({{text("A", rank, " ="), drawn(Matrix(mine.a))},
+                    {text("H", rank, " ="), drawn(Matrix(mine.hidden))},
+                    {text("B", rank, " ="), drawn(Matrix(mine.b))},
+                    {text("H", rank, "·B", rank, " ="), drawn(Matrix(mine.term))}});
   for (const std::string& ranks_lines : world.gather_text(lines)) report.line(ranks_lines);
   const Tensor z = world.all_reduce(PartialSum(mine.term.clone()));
-  report.line("  the only all-reduce adds the terms:\n" + side_by_side({{"Z =", drawn(Matrix(z))}}));
+  report.line("  the only all-reduce adds the terms:\n" +
+              side_by_side({{"Z =", drawn(Matrix(z))}}));
   const WorkedExample example = worked_example();
   report.check("Z of the worked example against double precision",
                relative_error(z, matmul(gelu(matmul(example.x, example.a)), matrix_b())), 1e-6);

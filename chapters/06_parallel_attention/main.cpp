@@ -1,13 +1,14 @@
-// Chapter 06: causal multi-head attention. Heads do not look at each other, so ranks can share them out.
+// Chapter 06: causal multi-head attention. Heads do not look at each other, so ranks can share them
+// out.
 #include <cmath>
 
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/06_parallel_attention/picture.h"
 #include "chapters/06_parallel_attention/trial.h"
-#include "common/compare.h"
-#include "common/ops.h"
-#include "common/reference.h"
-#include "common/runtime.h"
+#include "common/check/compare.h"
+#include "common/check/reference.h"
+#include "common/program/runtime.h"
+#include "common/tensor/ops.h"
 
 using namespace shard;
 using namespace shard::reference;
@@ -15,7 +16,8 @@ using namespace shard::reference;
 /// One character for each head of Q, K and V: the (last digit of the) rank that `owner` names.
 std::string drawn_heads(int64_t heads, const std::function<int64_t(int64_t)>& owner) {
   std::string line;
-  for (int64_t i = 0; i < 3 * heads; ++i) line += text(i > 0 && i % heads == 0 ? "  " : "", owner(i) % 10);
+  for (int64_t i = 0; i < 3 * heads; ++i)
+    line += text(i > 0 && i % heads == 0 ? "  " : "", owner(i) % 10);
   return line;
 }
 
@@ -23,9 +25,11 @@ void show_cut(Runtime& runtime, Report& report, const Sizes& sizes) {
   const int ranks = runtime.world().size();
   const int64_t heads = sizes.heads, each = heads / ranks;
   const std::string gap(static_cast<size_t>(heads) + 1, ' ');
-  report.heading("Who holds which columns of A = [Q K V]: one character is one head, the digit is its rank");
+  report.heading(
+      "Who holds which columns of A = [Q K V]: one character is one head, the digit is its rank");
   report.line("                 Q" + gap + "K" + gap + "V");
-  report.line("  cut by heads   " + drawn_heads(heads, [&](int64_t i) { return i % heads / each; }));
+  report.line("  cut by heads   " +
+              drawn_heads(heads, [&](int64_t i) { return i % heads / each; }));
   report.line("  one range each " + drawn_heads(heads, [&](int64_t i) { return i / (3 * each); }) +
               (ranks > 1 ? "  (wrong)\n" : "\n"));
   Table table({"rank", "heads", "columns of Q", "columns of K", "columns of V"});
@@ -40,11 +44,13 @@ void show_cut(Runtime& runtime, Report& report, const Sizes& sizes) {
 }
 
 bool is_one_all_reduce(const Ledger& ledger, const Tensor& of) {
-  return ledger.calls() == 1 && ledger.calls(Collective::all_reduce) == 1 && ledger.bytes() == of.bytes();
+  return ledger.calls() == 1 && ledger.calls(Collective::all_reduce) == 1 &&
+         ledger.bytes() == of.bytes();
 }
 
 /// Returns what forward and backward have communicated.
-Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial, const AttentionDropout& dropout) {
+Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial,
+                                  const AttentionDropout& dropout) {
   const Parameters split = trial.split.parameters(), unsplit = trial.unsplit.parameters();
   zero_gradients(split);
   zero_gradients(unsplit);
@@ -56,7 +62,8 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
   trial.unsplit.forward(trial.x, trial.sizes.batch, dropout);
   const Tensor dx_unsplit = trial.unsplit.backward(trial.dy);
 
-  report.check("Y against double precision", relative_error(y, trial.expected(trial.points, dropout)), 1e-5);
+  report.check("Y against double precision",
+               relative_error(y, trial.expected(trial.points, dropout)), 1e-5);
   report.check("dX against the unsplit layer", relative_error(dx, dx_unsplit), 1e-5);
   check_gradients(report, split, unsplit, 1e-5);
   for (size_t i = 0; i < trial.points.size(); ++i) {
@@ -71,13 +78,15 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
                                          {runtime.options().seed, stream_of("samples")}),
                  1e-4);
   }
-  report.check("forward: one all-reduce of tokens × width", is_one_all_reduce(middle.since(before), y));
-  report.check("backward: one all-reduce of tokens × width", is_one_all_reduce(after.since(middle), dx));
+  report.check("forward: one all-reduce of tokens × width",
+               is_one_all_reduce(middle.since(before), y));
+  report.check("backward: one all-reduce of tokens × width",
+               is_one_all_reduce(after.since(middle), dx));
   return after.since(before);
 }
 
-/// A data-parallel rank or a micro-batch sees only some sequences of the batch. first_sequence says which, so that each
-/// probability meets the same mask as in the whole batch.
+/// A data-parallel rank or a micro-batch sees only some sequences of the batch. first_sequence says
+/// which, so that each probability meets the same mask as in the whole batch.
 void check_halves(Report& report, Trial& trial, AttentionDropout dropout) {
   report.heading("The batch in two halves, with the dropout of the whole batch");
   const int64_t batch = trial.sizes.batch, half = batch / 2, context = trial.sizes.context;
@@ -90,12 +99,15 @@ void check_halves(Report& report, Trial& trial, AttentionDropout dropout) {
   for (const Range sequences : {Range{0, half}, Range{half, batch}}) {
     const Range rows{sequences.begin * context, sequences.end * context};
     dropout.first_sequence = sequences.begin;
-    error = larger(error, relative_error(trial.split.forward(x.slice(rows), sequences.size(), dropout), y.slice(rows)));
+    error =
+        larger(error, relative_error(trial.split.forward(x.slice(rows), sequences.size(), dropout),
+                                     y.slice(rows)));
     error = larger(error, relative_error(trial.split.backward(dy.slice(rows)), dx.slice(rows)));
   }
   report.check("Y and dX of both halves are those of the whole", error, 1e-5);
   error = 0;
-  for (size_t i = 0; i < split.size(); ++i) error = larger(error, gradient_error(*split[i], *unsplit[i]));
+  for (size_t i = 0; i < split.size(); ++i)
+    error = larger(error, gradient_error(*split[i], *unsplit[i]));
   report.check("parameter gradients of the halves add up to those of the whole", error, 1e-5);
 }
 
@@ -105,11 +117,13 @@ void check_causality(Runtime& runtime, Report& report, Trial& trial) {
   Matrix changed = trial.points[0];  // X
   for (int64_t i = 0; i < width; ++i) changed(token, i) += 1 + changed(0, i);
   const Matrix y(trial.split.forward(trial.x, trial.sizes.batch));
-  const Matrix y_changed(trial.split.forward(to_tensor(runtime.backend(), changed), trial.sizes.batch));
+  const Matrix y_changed(
+      trial.split.forward(to_tensor(runtime.backend(), changed), trial.sizes.batch));
   double before = 0, after = 0, elsewhere = 0;  // the largest difference there
   for (int64_t row = 0; row < y.rows; ++row) {
     double& place = row < token ? before : row < trial.sizes.context ? after : elsewhere;
-    for (int64_t i = 0; i < width; ++i) place = larger(place, std::abs(y(row, i) - y_changed(row, i)));
+    for (int64_t i = 0; i < width; ++i)
+      place = larger(place, std::abs(y(row, i) - y_changed(row, i)));
   }
   report.check("outputs before it: not one bit changes", before, 0);
   report.check("outputs of the other sequences: not one bit changes", elsewhere, 0);
@@ -121,8 +135,10 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const 
   report.heading("The cut that fails: one range of 3·width/t columns of A for each rank");
   Communicator& world = runtime.world();
   const Sizes& sizes = trial.sizes;
-  ColumnParallelLinear qkv(world, "attn.c_attn", sizes.width, 3 * sizes.width, init);  // chapter 04's own cut
-  RowParallelLinear projection(world, "attn.c_proj", sizes.width, sizes.width, init.with_weight(0.3f));
+  ColumnParallelLinear qkv(world, "attn.c_attn", sizes.width, 3 * sizes.width,
+                           init);  // chapter 04's own cut
+  RowParallelLinear projection(world, "attn.c_proj", sizes.width, sizes.width,
+                               init.with_weight(0.3f));
   const Tensor mine = qkv.forward(trial.x);  // [tokens × 3·width/t], taken for Q_i K_i V_i
   const Matrix heads = attention(Matrix(mine), sizes.batch, sizes.heads / world.size());
   const Tensor y = projection.forward(to_tensor(runtime.backend(), heads));
@@ -130,7 +146,8 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const 
   report.line("  All shapes fit, so nothing complains; relative error of Y: " + scientific(error));
   report.result("error_one_range_each", error);
   if (world.size() == 1) report.line("  With one rank both cuts are the same, so this is right.");
-  if (world.size() > 1) report.check("the cut into one range each is wrong by more than 1 %", error > 0.01);
+  if (world.size() > 1)
+    report.check("the cut into one range each is wrong by more than 1 %", error > 0.01);
 
   report.heading("A head is never cut: 5 heads on 2 ranks");
   try {
@@ -144,19 +161,22 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const 
 int main(int argc, char** argv) {
   Sizes sizes;
   double probability = 0.2;
-  Options options("06_parallel_attention", "causal multi-head attention with its heads shared out over the ranks");
+  Options options("06_parallel_attention",
+                  "causal multi-head attention with its heads shared out over the ranks");
   options.size("--batch", sizes.batch, "sequences", 2);
   options.size("--context", sizes.context, "tokens of a sequence");
   options.size("--heads", sizes.heads, "heads: what is shared out");
   options.size("--width", sizes.width, "columns of X; each head has width/heads of them");
-  options.number("--dropout", probability, "probability of dropping an attention probability", 0, 0.99);
+  options.number("--dropout", probability, "probability of dropping an attention probability", 0,
+                 0.99);
   options.offer_picture("the cut of the QKV matrix");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const auto [batch, context, heads, width] = sizes;
     const int ranks = runtime.world().size();
     report.layout(ranks, 1);
     require_usage(width % heads == 0, "--width ", width, " cannot be divided into --heads ", heads);
-    require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ", ranks, " ranks");
+    require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ",
+                  ranks, " ranks");
     const double each_token = 40.0 * width + 8.0 * heads * context;
     require_memory(8 * each_token * batch * context,
                    text("--batch ", batch, " × --context ", context, " × --width ", width));
@@ -168,7 +188,8 @@ int main(int argc, char** argv) {
     const Ledger ledger = check_forward_and_backward(runtime, report, trial, {});
     report.ledger(ledger);
     report.heading(text("The same with dropout of ", probability, " on the probabilities"));
-    const AttentionDropout dropout{static_cast<float>(probability), {options.seed, stream_of("dropout")}};
+    const AttentionDropout dropout{static_cast<float>(probability),
+                                   {options.seed, stream_of("dropout")}};
     check_forward_and_backward(runtime, report, trial, dropout);
     check_halves(report, trial, dropout);
     check_causality(runtime, report, trial);

@@ -2,16 +2,19 @@
 
 #include <cmath>
 
-#include "common/ops.h"
-#include "common/trace.h"
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
 //! [06-cut]
 std::vector<Range> qkv_columns(int64_t width, int64_t heads, int ranks, int rank) {
-  require_usage(width % heads == 0, "a width of ", width, " cannot be divided into ", heads, " heads");
-  require_usage(heads % ranks == 0, heads, " heads cannot be shared out evenly over ", ranks, " tensor-parallel ranks");
-  const Range part = part_of(width, ranks, rank);  // whole heads: ranks divides heads, heads divides width
+  require_usage(width % heads == 0, "a width of ", width, " cannot be divided into ", heads,
+                " heads");
+  require_usage(heads % ranks == 0, heads, " heads cannot be shared out evenly over ", ranks,
+                " tensor-parallel ranks");
+  const Range part =
+      part_of(width, ranks, rank);  // whole heads: ranks divides heads, heads divides width
   std::vector<Range> columns;
   for (int64_t matrix = 0; matrix < 3; ++matrix) {  // Q, K, V
     columns.push_back({matrix * width + part.begin, matrix * width + part.end});
@@ -20,23 +23,26 @@ std::vector<Range> qkv_columns(int64_t width, int64_t heads, int ranks, int rank
 }
 //! [06-cut]
 
-ParallelAttention::ParallelAttention(Communicator& group, const std::string& name, int64_t width, int64_t heads,
-                                     const Init& init, float projection)
+ParallelAttention::ParallelAttention(Communicator& group, const std::string& name, int64_t width,
+                                     int64_t heads, const Init& init, float projection)
     : group_(group),
       heads_(heads),
       local_heads_(heads / group.size()),
       head_width_(width / heads),
-      qkv_(group, name + ".c_attn", width, 3 * width, qkv_columns(width, heads, group.size(), group.rank()), init),
+      qkv_(group, name + ".c_attn", width, 3 * width,
+           qkv_columns(width, heads, group.size(), group.rank()), init),
       projection_(group, name + ".c_proj", width, width, init.with_weight(projection)) {}
 
 //! [06-forward]
-Tensor ParallelAttention::forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout_settings) {
+Tensor ParallelAttention::forward(const Tensor& x, int64_t batch,
+                                  const AttentionDropout& dropout_settings) {
   TraceRange range(TraceRow::compute, "attention forward");
   batch_ = batch;
   dropout_ = dropout_settings;
-  const int64_t part = local_heads_ * head_width_;             // width/t
-  const Tensor qkv = qkv_.forward(x);                          // [tokens × 3·width/t]: Q_i K_i V_i
-  q_ = split_heads(qkv, 0, batch, local_heads_, head_width_);  // [batch·heads/t × context × head_width]
+  const int64_t part = local_heads_ * head_width_;  // width/t
+  const Tensor qkv = qkv_.forward(x);               // [tokens × 3·width/t]: Q_i K_i V_i
+  q_ = split_heads(qkv, 0, batch, local_heads_,
+                   head_width_);  // [batch·heads/t × context × head_width]
   k_ = split_heads(qkv, part, batch, local_heads_, head_width_);
   v_ = split_heads(qkv, 2 * part, batch, local_heads_, head_width_);
   probabilities_ = causal_scores(q_, k_);  // [batch·heads/t × context × context]
@@ -53,8 +59,10 @@ Tensor ParallelAttention::backward(const Tensor& dz) {
   TraceRange range(TraceRow::compute, "attention backward");
   const int64_t part = local_heads_ * head_width_;
   const Tensor dheads = split_heads(projection_.backward(dz), 0, batch_, local_heads_, head_width_);
-  Tensor dscores = with_dropout(causal_scores(dheads, v_));  // d(probabilities): the same mask again
-  causal_softmax_backward(dscores, probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
+  Tensor dscores =
+      with_dropout(causal_scores(dheads, v_));  // d(probabilities): the same mask again
+  causal_softmax_backward(dscores, probabilities_,
+                          1.0f / std::sqrt(static_cast<float>(head_width_)));
   Tensor dqkv(dz.backend(), {dz.rows(), 3 * part}, dz.type());  // [tokens × 3·width/t]
   merge_heads(dqkv, 0, matmul(lower(dscores), k_));
   merge_heads(dqkv, part, matmul(transposed(lower(dscores)), q_));
@@ -69,8 +77,8 @@ KeyValueCache ParallelAttention::make_cache(int64_t context) const {
   return {Tensor(group_.backend(), shape, type), Tensor(group_.backend(), shape, type), 0};
 }
 
-/// Writes the new rows [heads × new × head_width] behind the `seen` that are in `all` [heads × context × head_width],
-/// and returns all rows so far [heads × seen + new × head_width].
+/// Writes the new rows [heads × new × head_width] behind the `seen` that are in `all` [heads ×
+/// context × head_width], and returns all rows so far [heads × seen + new × head_width].
 static Tensor appended(const Tensor& all, int64_t seen, const Tensor& rows) {
   const int64_t heads = rows.shape()[0], count = rows.shape()[1], width = rows.shape()[2];
   Tensor by_head = all.reshape({heads, all.shape()[1] * width});
@@ -81,10 +89,11 @@ static Tensor appended(const Tensor& all, int64_t seen, const Tensor& rows) {
 //! [06-cache]
 Tensor ParallelAttention::forward_next(const Tensor& x, KeyValueCache& cache) {
   const int64_t part = local_heads_ * head_width_;
-  require(cache.seen + x.rows() <= cache.keys.shape()[1], "the cache has room for ", cache.keys.shape()[1],
-          " tokens, not for ", cache.seen + x.rows());
-  const Tensor qkv = qkv_.forward(x);                                  // [new × 3·width/t]
-  const Tensor q = split_heads(qkv, 0, 1, local_heads_, head_width_);  // [heads/t × new × head_width]
+  require(cache.seen + x.rows() <= cache.keys.shape()[1], "the cache has room for ",
+          cache.keys.shape()[1], " tokens, not for ", cache.seen + x.rows());
+  const Tensor qkv = qkv_.forward(x);  // [new × 3·width/t]
+  const Tensor q =
+      split_heads(qkv, 0, 1, local_heads_, head_width_);  // [heads/t × new × head_width]
   const Tensor k = split_heads(qkv, part, 1, local_heads_, head_width_);
   const Tensor v = split_heads(qkv, 2 * part, 1, local_heads_, head_width_);
   const Tensor keys = appended(cache.keys, cache.seen, k);  // [heads/t × seen × head_width]
@@ -100,9 +109,11 @@ Tensor ParallelAttention::forward_next(const Tensor& x, KeyValueCache& cache) {
 
 Tensor ParallelAttention::with_dropout(const Tensor& x) const {
   if (dropout_.probability == 0.0f) return x;
-  // The mask is one for [global batch × heads·context²]; this rank has its heads' columns of the batch's rows.
+  // The mask is one for [global batch × heads·context²]; this rank has its heads' columns of the
+  // batch's rows.
   const int64_t per_head = x.shape()[1] * x.shape()[2];
-  const Block block{dropout_.first_sequence, group_.rank() * local_heads_ * per_head, heads_ * per_head};
+  const Block block{dropout_.first_sequence, group_.rank() * local_heads_ * per_head,
+                    heads_ * per_head};
   const Tensor rows = x.reshape({batch_, local_heads_ * per_head});
   return dropout(rows, dropout_.probability, dropout_.random, block).reshape(x.shape());
 }

@@ -1,29 +1,31 @@
 // ParallelAttention: causal multi-head self-attention with its heads shared out over the ranks.
 //     [Q K V] = X·A + b;  head h: softmax(Q_h·K_hᵀ/√d, causal)·V_h;  Z = [head₁ … head_n]·B + c
-// Heads do not look at each other, so each rank computes its own from complete columns of Q, K and V (column-parallel),
-// and its rows of B take them up (row-parallel). Shoeybi et al., arXiv:1909.08053, section 3, figure 3b.
+// Heads do not look at each other, so each rank computes its own from complete columns of Q, K and
+// V (column-parallel), and its rows of B take them up (row-parallel). Shoeybi et al.,
+// arXiv:1909.08053, section 3, figure 3b.
 #pragma once
 #include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
-#include "common/random.h"
+#include "common/base/random.h"
 
 namespace shard {
 
-/// The columns of the fused matrix [Q K V] (each `width` wide, head after head) that rank `rank` of `ranks` needs: its
-/// heads' columns of Q, then of K, then of V. Three ranges: one range would give it heads of Q alone.
-/// Throws UsageError when the heads cannot be shared out evenly.
+/// The columns of the fused matrix [Q K V] (each `width` wide, head after head) that rank `rank` of
+/// `ranks` needs: its heads' columns of Q, then of K, then of V. Three ranges: one range would give
+/// it heads of Q alone. Throws UsageError when the heads cannot be shared out evenly.
 std::vector<Range> qkv_columns(int64_t width, int64_t heads, int ranks, int rank);
 
-/// Where dropout on the attention probabilities draws from; a probability of 0 means none. `first_sequence` is the
-/// number of this batch's first sequence in the whole (global) batch.
+/// Where dropout on the attention probabilities draws from; a probability of 0 means none.
+/// `first_sequence` is the number of this batch's first sequence in the whole (global) batch.
 struct AttentionDropout {
   float probability = 0;
   RandomStream random;
   int64_t first_sequence = 0;
 };
 
-/// What later tokens of one sequence need of the earlier ones: their keys and values, of this rank's heads. A token
-/// that is generated then costs one row of every product, not a whole sequence.
+/// What later tokens of one sequence need of the earlier ones: their keys and values, of this
+/// rank's heads. A token that is generated then costs one row of every product, not a whole
+/// sequence.
 struct KeyValueCache {
   Tensor keys, values;  // [heads/t × context × head_width] each
   int64_t seen = 0;     // tokens in it
@@ -31,18 +33,21 @@ struct KeyValueCache {
 
 class ParallelAttention {
  public:
-  /// Parameters `name`.c_attn.* and `name`.c_proj.*, as in GPT-2; `projection` is the deviation of c_proj's matrix.
-  /// Throws UsageError when width is not divisible by heads, or heads by the group's size.
-  ParallelAttention(Communicator& group, const std::string& name, int64_t width, int64_t heads, const Init& init,
-                    float projection);
+  /// Parameters `name`.c_attn.* and `name`.c_proj.*, as in GPT-2; `projection` is the deviation of
+  /// c_proj's matrix. Throws UsageError when width is not divisible by heads, or heads by the
+  /// group's size.
+  ParallelAttention(Communicator& group, const std::string& name, int64_t width, int64_t heads,
+                    const Init& init, float projection);
 
-  /// x: [batch·context × width], the same on every rank → the same shape, the same on every rank. One all-reduce.
+  /// x: [batch·context × width], the same on every rank → the same shape, the same on every rank.
+  /// One all-reduce.
   Tensor forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout = {});
   /// dz and dX: [batch·context × width], the same on every rank. One all-reduce.
   Tensor backward(const Tensor& dz);
 
-  /// x: [tokens × width], the next tokens of the one sequence whose earlier ones are in `cache`; adds them to it.
-  /// Returns what forward would for these rows. Throws Error when the cache is too small. One all-reduce.
+  /// x: [tokens × width], the next tokens of the one sequence whose earlier ones are in `cache`;
+  /// adds them to it. Returns what forward would for these rows. Throws Error when the cache is too
+  /// small. One all-reduce.
   Tensor forward_next(const Tensor& x, KeyValueCache& cache);
   /// An empty cache for sequences of up to `context` tokens.
   KeyValueCache make_cache(int64_t context) const;
@@ -50,8 +55,9 @@ class ParallelAttention {
   Parameters parameters();
 
  private:
-  /// x [batch·heads/t × context × context] with the dropout of this forward pass: the mask is a function of the element's
-  /// index in the whole batch and of all heads, so it is the same for every number of ranks.
+  /// x [batch·heads/t × context × context] with the dropout of this forward pass: the mask is a
+  /// function of the element's index in the whole batch and of all heads, so it is the same for
+  /// every number of ranks.
   Tensor with_dropout(const Tensor& x) const;
 
   Communicator& group_;
@@ -59,7 +65,8 @@ class ParallelAttention {
   ColumnParallelLinear qkv_;
   RowParallelLinear projection_;
 
-  // Kept for the backward pass. Each [batch·heads/t × context × head_width], probabilities [… × context × context].
+  // Kept for the backward pass. Each [batch·heads/t × context × head_width], probabilities [… ×
+  // context × context].
   int64_t batch_ = 0;
   AttentionDropout dropout_;
   Tensor q_, k_, v_, probabilities_, dropped_;

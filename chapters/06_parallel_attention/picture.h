@@ -1,7 +1,7 @@
 // The picture of chapter 06: how the fused QKV matrix and the projection are cut.
 #pragma once
 #include "chapters/06_parallel_attention/parallel_attention.h"
-#include "common/runtime.h"
+#include "common/program/runtime.h"
 
 namespace shard {
 

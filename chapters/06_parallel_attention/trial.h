@@ -1,8 +1,9 @@
-// What the checks of this chapter's program share: the layer twice, and what it must compute, in double precision.
+// What the checks of this chapter's program share: the layer twice, and what it must compute, in
+// double precision.
 #pragma once
 #include "chapters/06_parallel_attention/parallel_attention.h"
-#include "common/reference.h"
-#include "common/runtime.h"
+#include "common/check/reference.h"
+#include "common/program/runtime.h"
 
 namespace shard {
 
@@ -24,9 +25,11 @@ struct Trial {
   Trial(Runtime& runtime, Sizes s, const Init& init)
       : sizes(s),
         x(reference::to_tensor(runtime.backend(),
-                               reference::random_matrix(s.tokens(), s.width, {init.seed, stream_of("x")}))),
+                               reference::random_matrix(s.tokens(), s.width,
+                                                        {init.seed, stream_of("x")}))),
         dy(reference::to_tensor(runtime.backend(),
-                                reference::random_matrix(s.tokens(), s.width, {init.seed, stream_of("dy")}))),
+                                reference::random_matrix(s.tokens(), s.width,
+                                                         {init.seed, stream_of("dy")}))),
         alone(runtime.alone()),
         split(runtime.world(), "attn", s.width, s.heads, init, 0.3f),
         unsplit(*alone, "attn", s.width, s.heads, init, 0.3f) {
@@ -34,16 +37,16 @@ struct Trial {
     for (const Parameter* parameter : unsplit.parameters()) points.emplace_back(parameter->value);
   }
 
-  /// Y in double precision, at p = {X, A, its bias, B, its bias}. Dropout knows nothing of ranks here: it looks only at
-  /// where a probability stands among those of all sequences and heads.
+  /// Y in double precision, at p = {X, A, its bias, B, its bias}. Dropout knows nothing of ranks
+  /// here: it looks only at where a probability stands among those of all sequences and heads.
   Matrix expected(const std::vector<Matrix>& p, const AttentionDropout& dropout) const {
     const reference::Mask keep = [&](int64_t matrix, int64_t row, int64_t column) {
       const int64_t index = (matrix * sizes.context + row) * sizes.context + column;
       const bool drop = dropout.random.uniform(static_cast<uint64_t>(index)) < dropout.probability;
       return drop ? 0.0 : 1.0 / (1.0 - double{dropout.probability});
     };
-    const Matrix heads =
-        reference::attention(reference::add_bias(reference::matmul(p[0], p[1]), p[2]), sizes.batch, sizes.heads, keep);
+    const Matrix heads = reference::attention(
+        reference::add_bias(reference::matmul(p[0], p[1]), p[2]), sizes.batch, sizes.heads, keep);
     return reference::add_bias(reference::matmul(heads, p[3]), p[4]);
   }
 };

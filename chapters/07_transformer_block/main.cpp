@@ -1,21 +1,29 @@
-// Chapter 07: the pre-norm block of GPT-2. Half of it is sharded, half is replicated, and f and g stand in between.
+// Chapter 07: the pre-norm block of GPT-2. Half of it is sharded, half is replicated, and f and g
+// stand in between.
 #include <cmath>
 
 #include "chapters/07_transformer_block/transformer_block.h"
 #include "chapters/07_transformer_block/trial.h"
-#include "common/clock.h"
-#include "common/compare.h"
-#include "common/ops.h"
-#include "common/trace.h"
+#include "common/base/clock.h"
+#include "common/check/compare.h"
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
 
 using namespace shard;
 using namespace shard::reference;
 
 void show_picture(Report& report) {
-  report.heading("The block: ─ replicated, the same on all ranks; ═ sharded, each rank its heads or hidden columns");
-  report.line("  x ─┬─ norm₁ ─ f ═ attention ═ g ─ dropout ─ + ─ u    f: forward nothing, backward all-reduce");
-  report.line("     └────────────────────────────────────────┘        (inside ColumnParallelLinear)");
-  report.line("  u ─┬─ norm₂ ─ f ═════ MLP ═══ g ─ dropout ─ + ─ y    g: forward all-reduce, backward nothing");
+  report.heading(
+      "The block: ─ replicated, the same on all ranks; ═ sharded, each rank its heads or hidden "
+      "columns");
+  report.line(
+      "  x ─┬─ norm₁ ─ f ═ attention ═ g ─ dropout ─ + ─ u    f: forward nothing, backward "
+      "all-reduce");
+  report.line(
+      "     └────────────────────────────────────────┘        (inside ColumnParallelLinear)");
+  report.line(
+      "  u ─┬─ norm₂ ─ f ═════ MLP ═══ g ─ dropout ─ + ─ y    g: forward all-reduce, backward "
+      "nothing");
   report.line("     └────────────────────────────────────────┘        (inside RowParallelLinear)");
 }
 
@@ -25,8 +33,8 @@ void show_parameters(Runtime& runtime, Report& report, Trial& trial) {
   Table table({"parameter", "whole", "rank 0"});
   for (const Parameter* parameter : trial.split.parameters()) {
     const bool all = runtime.world().size() == 1 || parameter->is_replicated();
-    table.row({parameter->name, to_string(parameter->shard.whole), to_string(parameter->value.shape()),
-               all ? "replicated" : "sharded"});
+    table.row({parameter->name, to_string(parameter->shard.whole),
+               to_string(parameter->value.shape()), all ? "replicated" : "sharded"});
     here += parameter->value.elements();
     whole += parameter->shard.whole.elements();
   }
@@ -37,11 +45,13 @@ void show_parameters(Runtime& runtime, Report& report, Trial& trial) {
 }
 
 bool are_two_all_reduces(const Ledger& ledger, const Tensor& of) {
-  return ledger.calls() == 2 && ledger.calls(Collective::all_reduce) == 2 && ledger.bytes() == 2 * of.bytes();
+  return ledger.calls() == 2 && ledger.calls(Collective::all_reduce) == 2 &&
+         ledger.bytes() == 2 * of.bytes();
 }
 
 /// Returns what forward and backward have communicated.
-Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial, const DropoutMoment& moment) {
+Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial,
+                                  const DropoutMoment& moment) {
   const Parameters split = trial.split.parameters(), unsplit = trial.unsplit.parameters();
   zero_gradients(split);
   zero_gradients(unsplit);
@@ -56,7 +66,8 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
   const Tensor y_unsplit = trial.unsplit.forward(trial.x, trial.sizes.batch, moment);
   const Tensor dx_unsplit = trial.unsplit.backward(trial.dy);
 
-  report.check("Y against double precision", relative_error(y, trial.expected(trial.points, moment)), 1e-5);
+  report.check("Y against double precision",
+               relative_error(y, trial.expected(trial.points, moment)), 1e-5);
   report.check("Y against the unsplit block", relative_error(y, y_unsplit), 1e-5);
   report.check("dX against the unsplit block", relative_error(dx, dx_unsplit), 1e-5);
   check_gradients(report, split, unsplit, 1e-5);
@@ -72,23 +83,28 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
                                                   {runtime.options().seed, stream_of("samples")}));
   }
   report.check("dX and all parameters' gradients against finite differences", worst, 1e-4);
-  report.check("forward: two all-reduces of tokens × width", are_two_all_reduces(middle.since(before), y));
-  report.check("backward: two all-reduces of tokens × width", are_two_all_reduces(after.since(middle), dx));
+  report.check("forward: two all-reduces of tokens × width",
+               are_two_all_reduces(middle.since(before), y));
+  report.check("backward: two all-reduces of tokens × width",
+               are_two_all_reduces(after.since(middle), dx));
   return after.since(before);
 }
 
-/// A block that shows its masks: x and all weights are zero, and so is all that it adds to x, but for the bias of one
-/// projection, which is one. What comes out is that place's dropout of ones: 0 or 1/(1-p) in each element.
-Tensor mask_of(Runtime& runtime, const Sizes& sizes, const std::string& place, const DropoutMoment& moment) {
+/// A block that shows its masks: x and all weights are zero, and so is all that it adds to x, but
+/// for the bias of one projection, which is one. What comes out is that place's dropout of ones: 0
+/// or 1/(1-p) in each element.
+Tensor mask_of(Runtime& runtime, const Sizes& sizes, const std::string& place,
+               const DropoutMoment& moment) {
   TransformerBlock block(runtime.world(), "h.0", sizes.block(), {0, 0.0f, 0.0f}, 0.0f);
   for (Parameter* parameter : block.parameters()) {
     if (parameter->name == "h.0." + place + ".c_proj.bias") fill(parameter->value, 1.0f);
   }
-  return block.forward(Tensor::zeros(runtime.backend(), {sizes.batch * sizes.context, sizes.width}), sizes.batch,
-                       moment);
+  return block.forward(Tensor::zeros(runtime.backend(), {sizes.batch * sizes.context, sizes.width}),
+                       sizes.batch, moment);
 }
 
-/// The largest relative difference between a rank's x and rank 0's: 0 if all ranks have the same numbers.
+/// The largest relative difference between a rank's x and rank 0's: 0 if all ranks have the same
+/// numbers.
 double difference_of_ranks(Communicator& world, const Tensor& x) {
   Tensor of_rank_0 = x.clone();
   world.broadcast(of_rank_0, 0);
@@ -120,12 +136,12 @@ void check_masks(Runtime& runtime, Report& report, Trial& trial, DropoutMoment m
   const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, moment);
   moment.first_sequence = last;
   const Tensor y_last = trial.split.forward(trial.x.slice(rows), 1, moment);
-  report.check("the last sequence by itself, told its place: as in the batch", relative_error(y_last, y.slice(rows)),
-               1e-5);
+  report.check("the last sequence by itself, told its place: as in the batch",
+               relative_error(y_last, y.slice(rows)), 1e-5);
 }
 
-/// What keeps the replicated numbers equal is only that every rank computes the same. With a seed for each rank, they
-/// part.
+/// What keeps the replicated numbers equal is only that every rank computes the same. With a seed
+/// for each rank, they part.
 void show_replicas(Runtime& runtime, Report& report, Trial& trial, DropoutMoment moment) {
   report.heading("Replicated numbers: how far the ranks are from rank 0");
   Communicator& world = runtime.world();
@@ -150,13 +166,15 @@ void show_replicas(Runtime& runtime, Report& report, Trial& trial, DropoutMoment
   report.check("Y and the gradients of replicated parameters are identical on all ranks", right, 0);
   report.result("difference_with_masks_by_rank", of_y);
   if (world.size() == 1) return report.line("  With one rank there is nobody to disagree with.");
-  report.check("with masks by rank, Y and gradients differ by more than 1 %", of_y > 0.01 && of_gradients > 0.01);
+  report.check("with masks by rank, Y and gradients differ by more than 1 %",
+               of_y > 0.01 && of_gradients > 0.01);
 }
 
 int main(int argc, char** argv) {
   Sizes sizes;
   double probability = 0.2;
-  Options options("07_transformer_block", "the pre-norm transformer block: what is replicated, what is sharded");
+  Options options("07_transformer_block",
+                  "the pre-norm transformer block: what is replicated, what is sharded");
   options.size("--batch", sizes.batch, "sequences", 2);
   options.size("--context", sizes.context, "tokens of a sequence", 4);
   options.size("--heads", sizes.heads, "heads of the attention");
@@ -168,11 +186,14 @@ int main(int argc, char** argv) {
     const int ranks = runtime.world().size();
     report.layout(ranks, 1);
     require_usage(width % heads == 0, "--width ", width, " cannot be divided into --heads ", heads);
-    require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ", ranks, " ranks");
-    require_usage(hidden >= ranks, "--hidden ", hidden, " cannot be cut into ", ranks, " parts: one for each rank");
+    require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ",
+                  ranks, " ranks");
+    require_usage(hidden >= ranks, "--hidden ", hidden, " cannot be cut into ", ranks,
+                  " parts: one for each rank");
     const double each_token = 60.0 * width + 8.0 * heads * context + 8.0 * hidden;
     require_memory(8 * each_token * batch * context,
-                   text("--batch ", batch, " × --context ", context, " × --width ", width, " × --hidden ", hidden));
+                   text("--batch ", batch, " × --context ", context, " × --width ", width,
+                        " × --hidden ", hidden));
     const DropoutMoment moment{static_cast<float>(probability), options.seed, 5};
     Trial trial(runtime, sizes, {options.seed, 0.2f, 0.5f});
     show_picture(report);

@@ -1,6 +1,6 @@
 #include "chapters/07_transformer_block/transformer_block.h"
 
-#include "common/trace.h"
+#include "common/comm/trace.h"
 
 namespace shard {
 
@@ -21,8 +21,8 @@ Tensor NormLayer::backward(const Tensor& dy) {
   return dx;
 }
 
-TransformerBlock::TransformerBlock(Communicator& group, const std::string& name, BlockSizes sizes, const Init& init,
-                                   float projection)
+TransformerBlock::TransformerBlock(Communicator& group, const std::string& name, BlockSizes sizes,
+                                   const Init& init, float projection)
     : name_(name),
       norm_1_(group.backend(), name + ".ln_1", sizes.width, init),
       attention_(group, name + ".attn", sizes.width, sizes.heads, init, projection),
@@ -33,7 +33,8 @@ static RandomStream stream_at(const DropoutMoment& moment, const std::string& pl
   return {moment.seed, stream_of(place, moment.pass)};
 }
 
-/// x [batch·context × width] is whole rows of the global batch, so the mask depends on its first row only.
+/// x [batch·context × width] is whole rows of the global batch, so the mask depends on its first
+/// row only.
 Tensor TransformerBlock::with_dropout(const Tensor& x, const char* place) const {
   if (moment_.probability == 0.0f) return x;
   const int64_t context = x.rows() / batch_;
@@ -46,9 +47,10 @@ Tensor TransformerBlock::forward(const Tensor& x, int64_t batch, const DropoutMo
   TraceRange range(TraceRow::compute, "block forward", name_);
   batch_ = batch;
   moment_ = moment;
-  const AttentionDropout inside{moment.probability, stream_at(moment, name_ + ".attn.probabilities"),
-                                moment.first_sequence};
-  const Tensor attended = attention_.forward(norm_1_.forward(x), batch, inside);  // [tokens × width], one all-reduce
+  const AttentionDropout inside{
+      moment.probability, stream_at(moment, name_ + ".attn.probabilities"), moment.first_sequence};
+  const Tensor attended =
+      attention_.forward(norm_1_.forward(x), batch, inside);  // [tokens × width], one all-reduce
   const Tensor u = add(x, with_dropout(attended, ".attn"));
   const Tensor transformed = mlp_.forward(norm_2_.forward(u));  // [tokens × width], one all-reduce
   return add(u, with_dropout(transformed, ".mlp"));
@@ -56,8 +58,8 @@ Tensor TransformerBlock::forward(const Tensor& x, int64_t batch, const DropoutMo
 
 Tensor TransformerBlock::backward(const Tensor& dy) {
   TraceRange range(TraceRow::compute, "block backward", name_);
-  Tensor du = norm_2_.backward(mlp_.backward(with_dropout(dy, ".mlp")));         // one all-reduce
-  accumulate(du, dy);                                                            // the residual's share
+  Tensor du = norm_2_.backward(mlp_.backward(with_dropout(dy, ".mlp")));  // one all-reduce
+  accumulate(du, dy);                                                     // the residual's share
   Tensor dx = norm_1_.backward(attention_.backward(with_dropout(du, ".attn")));  // one all-reduce
   accumulate(dx, du);
   return dx;

@@ -1,12 +1,13 @@
 // TransformerBlock: the pre-norm block of GPT-2 over tensor-parallel ranks.
 //     u = x + dropout(attention(norm₁(x)));  y = u + dropout(mlp(norm₂(u)))
-// Norms, residuals and these dropouts are replicated: every rank computes them on whole rows, with the same masks.
-// Attention and MLP are sharded. Between the two worlds stand Megatron's f (identity forward, all-reduce backward: inside
-// ColumnParallelLinear) and g (all-reduce forward, identity backward: inside RowParallelLinear).
+// Norms, residuals and these dropouts are replicated: every rank computes them on whole rows, with
+// the same masks. Attention and MLP are sharded. Between the two worlds stand Megatron's f
+// (identity forward, all-reduce backward: inside ColumnParallelLinear) and g (all-reduce forward,
+// identity backward: inside RowParallelLinear).
 #pragma once
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "chapters/06_parallel_attention/parallel_attention.h"
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -14,8 +15,9 @@ namespace shard {
 class NormLayer {
  public:
   NormLayer(Backend& backend, const std::string& name, int64_t width, const Init& init);
-  Tensor forward(const Tensor& x);    // [tokens × width]
-  Tensor backward(const Tensor& dy);  // adds to the gradients of gain and bias: the same numbers on every rank
+  Tensor forward(const Tensor& x);  // [tokens × width]
+  Tensor backward(
+      const Tensor& dy);  // adds to the gradients of gain and bias: the same numbers on every rank
   Parameters parameters() { return {&gain_, &bias_}; }
 
  private:
@@ -39,13 +41,16 @@ struct DropoutMoment {
 class TransformerBlock {
  public:
   /// `name` is "h.0", "h.1", …; `projection` is the deviation of the two projections' matrices.
-  TransformerBlock(Communicator& group, const std::string& name, BlockSizes sizes, const Init& init, float projection);
+  TransformerBlock(Communicator& group, const std::string& name, BlockSizes sizes, const Init& init,
+                   float projection);
 
-  /// x: [batch·context × width], the same on every rank → the same shape, the same on every rank. Two all-reduces.
+  /// x: [batch·context × width], the same on every rank → the same shape, the same on every rank.
+  /// Two all-reduces.
   Tensor forward(const Tensor& x, int64_t batch, const DropoutMoment& moment = {});
   Tensor backward(const Tensor& dy);  // two all-reduces
 
-  /// x: [tokens × width], the next tokens of the sequence in `cache`. Two all-reduces. No dropout, no backward.
+  /// x: [tokens × width], the next tokens of the sequence in `cache`. Two all-reduces. No dropout,
+  /// no backward.
   Tensor forward_next(const Tensor& x, KeyValueCache& cache);
   KeyValueCache make_cache(int64_t context) const { return attention_.make_cache(context); }
 

@@ -2,22 +2,25 @@
 
 #include <cmath>
 
-#include "common/clock.h"
-#include "common/ops.h"
+#include "common/base/clock.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
 using namespace reference;
 
 /// The other way: every rank gets all logits and computes the whole loss.
-static Tensor loss_by_gathering(Trial& trial, const Tensor& part, int64_t vocabulary, const Tensor& targets) {
-  const Tensor pieces = trial.world.all_gather(part);  // [t·tokens × ⌈vocabulary/t⌉], rank after rank
+static Tensor loss_by_gathering(Trial& trial, const Tensor& part, int64_t vocabulary,
+                                const Tensor& targets) {
+  const Tensor pieces =
+      trial.world.all_gather(part);  // [t·tokens × ⌈vocabulary/t⌉], rank after rank
   const int64_t tokens = part.rows(), columns = part.columns();
   Tensor logits(part.backend(), {tokens, columns * trial.world.size()});
   for (int rank = 0; rank < trial.world.size(); ++rank) {
     set_columns(logits, rank * columns, pieces.slice({rank * tokens, (rank + 1) * tokens}));
   }
-  return VocabParallelCrossEntropy(*trial.alone, vocabulary).forward(columns_of(logits, {0, vocabulary}), targets);
+  return VocabParallelCrossEntropy(*trial.alone, vocabulary)
+      .forward(columns_of(logits, {0, vocabulary}), targets);
 }
 
 namespace {
@@ -46,7 +49,8 @@ static Measured measure(Trial& trial, const std::function<Tensor()>& loss) {
 }
 
 void compare_with_gathering(Report& report, Trial& trial) {
-  report.heading(text("Three small all-reduces, or one gather of all logits, for ", trial.sizes.tokens, " tokens"));
+  report.heading(text("Three small all-reduces, or one gather of all logits, for ",
+                      trial.sizes.tokens, " tokens"));
   const double ranks = trial.world.size();
   Table table({"loss", "collectives", "bytes given", "received", "time"});
   double error = 0;
@@ -55,8 +59,10 @@ void compare_with_gathering(Report& report, Trial& trial) {
     const Tensor targets = trial.on_device(trial.words("targets", vocabulary));
     VocabParallelCrossEntropy sharded(trial.world, vocabulary);
     const Measured small = measure(trial, [&] { return sharded.forward(part.clone(), targets); });
-    const Measured large = measure(trial, [&] { return loss_by_gathering(trial, part, vocabulary, targets); });
-    // In a ring (chapter 02) a rank receives t-1 pieces in an all-gather, and 2·(t-1)/t of the tensor in an all-reduce.
+    const Measured large =
+        measure(trial, [&] { return loss_by_gathering(trial, part, vocabulary, targets); });
+    // In a ring (chapter 02) a rank receives t-1 pieces in an all-gather, and 2·(t-1)/t of the
+    // tensor in an all-reduce.
     const auto row = [&](const char* name, const Measured& of, double factor) {
       const auto given = static_cast<double>(of.ledger.bytes());
       table.row({text(vocabulary, " words, ", name), text(of.ledger.calls()), bytes_text(given),

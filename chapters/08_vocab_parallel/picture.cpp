@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/matrix_picture.h"
+#include "common/draw/matrix_picture.h"
 
 namespace shard {
 
@@ -10,12 +10,14 @@ namespace shard {
 static std::string words_of(Range rows, int64_t vocabulary) {
   const Range words{rows.begin, std::min(rows.end, vocabulary)};
   if (words.size() <= 0) return "padding only";
-  const std::string padding = words.end < rows.end ? text(", ", rows.end - words.end, " padding") : "";
+  const std::string padding =
+      words.end < rows.end ? text(", ", rows.end - words.end, " padding") : "";
   if (words.size() == 1) return text("word ", words.begin, padding);
   return text("words ", words.begin, " … ", words.end - 1, padding);
 }
 
-static std::vector<MatrixPicture::Label> labels_of(const std::vector<HeldPart>& parts, int64_t vocabulary) {
+static std::vector<MatrixPicture::Label> labels_of(const std::vector<HeldPart>& parts,
+                                                   int64_t vocabulary) {
   std::vector<MatrixPicture::Label> labels;
   for (const HeldPart& part : parts) {
     const Range rows = part.shard.rows.front();
@@ -25,7 +27,8 @@ static std::vector<MatrixPicture::Label> labels_of(const std::vector<HeldPart>& 
 }
 
 /// The first tokens, each held by the rank that has its word's row.
-static std::vector<HeldPart> owners_of(Communicator& world, const std::vector<int32_t>& ids, int64_t vocabulary) {
+static std::vector<HeldPart> owners_of(Communicator& world, const std::vector<int32_t>& ids,
+                                       int64_t vocabulary) {
   const auto count = static_cast<int64_t>(ids.size());
   HeldPart mine{world.rank(), Shard::of_columns({1, count}, {}), {}};
   const Range words = vocabulary_part(vocabulary, world.size(), world.rank());
@@ -46,14 +49,18 @@ void draw_vocabulary_cut(Report& report, Trial& trial) {
   const Shard columns = Shard::of_columns({tokens, vocabulary}, embedding.weight.shard.rows);
   std::vector<int32_t> ids = trial.words("ids", vocabulary);
   ids.resize(std::min<size_t>(ids.size(), 12));
-  MatrixPicture picture("The vocabulary cut over the ranks",
-                        text("A vocabulary of ", vocabulary, " words on ", world.size(),
-                             " ranks. Each rank holds the rows of its words in the table E of the embedding, and "
-                             "computes the columns of its words in the logits. Every rank's share is of the same size; "
-                             "what reaches past the last word is padding."));
+  MatrixPicture picture(
+      "The vocabulary cut over the ranks",
+      text("A vocabulary of ", vocabulary, " words on ", world.size(),
+           " ranks. Each rank holds the rows of its words in the table E of the embedding, and "
+           "computes the columns of its words in the logits. Every rank's share is of the same "
+           "size; "
+           "what reaches past the last word is padding."));
   picture.line(text("The table E: ", vocabulary, " words, ", width, " numbers each:"));
   picture.areas("E", table, 130, 200, {}, labels_of(table, vocabulary));
-  picture.line("The first tokens of the batch. Whose word it is, that rank looks up its row; the others add zeros:");
+  picture.line(
+      "The first tokens of the batch. Whose word it is, that rank looks up its row; the others add "
+      "zeros:");
   picture.matrix("ids", owners_of(world, ids, vocabulary));
   picture.line(text("The logits X·Eᵀ of ", tokens, " tokens. No rank ever has a whole row:"));
   picture.areas("logits", gather_parts(world, columns), 460, 64);

@@ -1,9 +1,10 @@
 // TiedModel: the smallest language model with one table E at both ends, as in GPT-2.
 //     X = GeLU(E[ids]);  logits = X·Eᵀ;  mean of -log softmax(logits)[target]
-// E's gradient has two terms: dlogitsᵀ·X from the logits, and the rows of dE[ids] from the embedding.
+// E's gradient has two terms: dlogitsᵀ·X from the logits, and the rows of dE[ids] from the
+// embedding.
 #pragma once
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -15,15 +16,18 @@ struct TiedModel {
   TiedModel(Communicator& ranks, int64_t vocabulary, int64_t width, const Init& init)
       : group(ranks), embedding(ranks, "wte", vocabulary, width, init), loss(ranks, vocabulary) {}
 
-  /// Forward and backward: returns the losses [tokens], and adds the gradient of their mean to embedding.weight's.
+  /// Forward and backward: returns the losses [tokens], and adds the gradient of their mean to
+  /// embedding.weight's.
   Tensor step(const Tensor& ids, const Tensor& targets) {
-    Parameter& e = embedding.weight;                                              // [⌈vocabulary/t⌉ × width]
-    const Tensor h = embedding.forward(ids), x = gelu(h);                         // [tokens × width]
-    const Tensor losses = loss.forward(matmul(x, transposed(e.value)), targets);  // its logits: X·E_iᵀ
-    const Tensor dlogits = loss.backward(1.0f / static_cast<float>(x.rows()));    // [tokens × ⌈vocabulary/t⌉]
-    add_matmul(e.gradient, transposed(dlogits), x);                               // one end: dE_i += dlogits_iᵀ·X
-    const Tensor dx = group.all_reduce(PartialSum(matmul(dlogits, e.value)));     // Σ dlogits_i·E_i
-    embedding.backward(gelu_backward(h, dx));                                     // the other end
+    Parameter& e = embedding.weight;                       // [⌈vocabulary/t⌉ × width]
+    const Tensor h = embedding.forward(ids), x = gelu(h);  // [tokens × width]
+    const Tensor losses =
+        loss.forward(matmul(x, transposed(e.value)), targets);  // its logits: X·E_iᵀ
+    const Tensor dlogits =
+        loss.backward(1.0f / static_cast<float>(x.rows()));  // [tokens × ⌈vocabulary/t⌉]
+    add_matmul(e.gradient, transposed(dlogits), x);          // one end: dE_i += dlogits_iᵀ·X
+    const Tensor dx = group.all_reduce(PartialSum(matmul(dlogits, e.value)));  // Σ dlogits_i·E_i
+    embedding.backward(gelu_backward(h, dx));                                  // the other end
     return losses;
   }
 };

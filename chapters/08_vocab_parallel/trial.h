@@ -1,11 +1,11 @@
-// What the checks of this chapter's program share: random words and logits, the same on every rank, and what the loss
-// and its gradient must be, in double precision.
+// What the checks of this chapter's program share: random words and logits, the same on every rank,
+// and what the loss and its gradient must be, in double precision.
 #pragma once
 #include <cmath>
 
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
-#include "common/reference.h"
-#include "common/runtime.h"
+#include "common/check/reference.h"
+#include "common/program/runtime.h"
 
 namespace shard {
 
@@ -46,7 +46,8 @@ struct Trial {
   Matrix random_logits(int64_t vocabulary) const {
     return reference::random_matrix(sizes.tokens, vocabulary, {init.seed, stream_of("logits")}, 2);
   }
-  /// This rank's columns of a matrix [tokens × vocabulary], with `padding` in those that are no word.
+  /// This rank's columns of a matrix [tokens × vocabulary], with `padding` in those that are no
+  /// word.
   Tensor cut(const Matrix& whole, float padding = 0) const {
     const Range part = vocabulary_part(whole.columns, world.size(), world.rank());
     const Shard shard = Shard::of_columns({whole.rows, whole.columns}, {part});

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/ops.h"
-#include "common/trace.h"
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -12,11 +12,12 @@ Range vocabulary_part(int64_t vocabulary, int ranks, int rank) {
   return {rank * rows, (rank + 1) * rows};
 }
 
-VocabParallelEmbedding::VocabParallelEmbedding(Communicator& group, const std::string& name, int64_t vocabulary,
-                                               int64_t width, const Init& init)
+VocabParallelEmbedding::VocabParallelEmbedding(Communicator& group, const std::string& name,
+                                               int64_t vocabulary, int64_t width, const Init& init)
     : weight(group.backend(), name + ".weight",
-             Shard::of_rows({vocabulary, width}, vocabulary_part(vocabulary, group.size(), group.rank())), init.seed,
-             init.weight),
+             Shard::of_rows({vocabulary, width},
+                            vocabulary_part(vocabulary, group.size(), group.rank())),
+             init.seed, init.weight),
       group_(group),
       part_(vocabulary_part(vocabulary, group.size(), group.rank())) {}
 
@@ -24,7 +25,8 @@ VocabParallelEmbedding::VocabParallelEmbedding(Communicator& group, const std::s
 Tensor VocabParallelEmbedding::forward(const Tensor& ids) {  // ids: [tokens]
   TraceRange range(TraceRow::compute, "embedding forward");
   ids_ = ids;
-  return group_.all_reduce(PartialSum(gather_rows(weight.value, ids, part_.begin)));  // one rank's row + zeros
+  return group_.all_reduce(
+      PartialSum(gather_rows(weight.value, ids, part_.begin)));  // one rank's row + zeros
 }
 
 void VocabParallelEmbedding::backward(const Tensor& dy) {  // dy: [tokens × width]
@@ -40,7 +42,8 @@ VocabParallelCrossEntropy::VocabParallelCrossEntropy(Communicator& group, int64_
       valid_(std::clamp<int64_t>(vocabulary - part_.begin, 0, part_.size())) {}
 
 //! [08-loss]
-Tensor VocabParallelCrossEntropy::forward(Tensor logits, const Tensor& targets) {  // [tokens × ⌈vocabulary/t⌉]
+Tensor VocabParallelCrossEntropy::forward(Tensor logits,
+                                          const Tensor& targets) {  // [tokens × ⌈vocabulary/t⌉]
   TraceRange range(TraceRow::compute, "cross entropy forward");
   targets_ = targets;
   Tensor max = row_max(logits, valid_);  // [tokens]
@@ -53,7 +56,8 @@ Tensor VocabParallelCrossEntropy::forward(Tensor logits, const Tensor& targets) 
 
 Tensor VocabParallelCrossEntropy::backward(float factor) {
   TraceRange range(TraceRow::compute, "cross entropy backward");
-  cross_entropy_backward(exps_, sums_, targets_, part_.begin, factor);  // factor · (softmax - one-hot), in place
+  cross_entropy_backward(exps_, sums_, targets_, part_.begin,
+                         factor);  // factor · (softmax - one-hot), in place
   return std::move(exps_);
 }
 //! [08-loss]

@@ -1,27 +1,29 @@
-// The two ends of a GPT with the vocabulary cut over the ranks: the embedding, and the loss from sharded logits.
-// A vocabulary that t does not divide is padded to ⌈V/t⌉ rows a rank; padded rows stay zero and padded logits count
-// nothing. Shoeybi et al., arXiv:1909.08053, section 3, last paragraphs.
+// The two ends of a GPT with the vocabulary cut over the ranks: the embedding, and the loss from
+// sharded logits. A vocabulary that t does not divide is padded to ⌈V/t⌉ rows a rank; padded rows
+// stay zero and padded logits count nothing. Shoeybi et al., arXiv:1909.08053, section 3, last
+// paragraphs.
 #pragma once
-#include "common/communicator.h"
-#include "common/parameter.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/parameter.h"
 
 namespace shard {
 
-/// Rows of the vocabulary that rank `rank` of `ranks` holds: ⌈vocabulary/ranks⌉, so the last ranks' may reach past the
-/// end, or lie beyond it altogether.
+/// Rows of the vocabulary that rank `rank` of `ranks` holds: ⌈vocabulary/ranks⌉, so the last ranks'
+/// may reach past the end, or lie beyond it altogether.
 Range vocabulary_part(int64_t vocabulary, int ranks, int rank);
 
 class VocabParallelEmbedding {
  public:
   /// A table [vocabulary × width] cut by rows; the parameter is `name`.weight.
-  VocabParallelEmbedding(Communicator& group, const std::string& name, int64_t vocabulary, int64_t width,
-                         const Init& init);
+  VocabParallelEmbedding(Communicator& group, const std::string& name, int64_t vocabulary,
+                         int64_t width, const Init& init);
 
-  /// ids: i32 [tokens], the same on every rank → their rows [tokens × width], the same on every rank. A rank adds zeros
-  /// for ids that it does not hold; one all-reduce puts the rows together. Ids must be below vocabulary: nobody holds
-  /// another one, and its row would be zeros.
+  /// ids: i32 [tokens], the same on every rank → their rows [tokens × width], the same on every
+  /// rank. A rank adds zeros for ids that it does not hold; one all-reduce puts the rows together.
+  /// Ids must be below vocabulary: nobody holds another one, and its row would be zeros.
   Tensor forward(const Tensor& ids);
-  /// dy: [tokens × width], the same on every rank. Each rank adds to the rows it holds. No communication.
+  /// dy: [tokens × width], the same on every rank. Each rank adds to the rows it holds. No
+  /// communication.
   void backward(const Tensor& dy);
 
   Parameter weight;  // [⌈vocabulary/t⌉ × width]
@@ -36,11 +38,13 @@ class VocabParallelCrossEntropy {
  public:
   VocabParallelCrossEntropy(Communicator& group, int64_t vocabulary);
 
-  /// logits: [tokens × ⌈vocabulary/t⌉], this rank's columns, overwritten; targets: i32 [tokens], the same on every
-  /// rank. Returns -log softmax(logits)[target], [tokens], the same on every rank. Three all-reduces of [tokens]:
-  /// the maximum, Σ exp(logit - maximum), and the target's logit.
+  /// logits: [tokens × ⌈vocabulary/t⌉], this rank's columns, overwritten; targets: i32 [tokens],
+  /// the same on every rank. Returns -log softmax(logits)[target], [tokens], the same on every
+  /// rank. Three all-reduces of [tokens]: the maximum, Σ exp(logit - maximum), and the target's
+  /// logit.
   Tensor forward(Tensor logits, const Tensor& targets);
-  /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padded columns. No communication.
+  /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padded columns. No
+  /// communication.
   Tensor backward(float factor);
 
  private:

@@ -1,16 +1,18 @@
 #include "chapters/09_data_parallel/data_parallel.h"
 
-#include "common/clock.h"
-#include "common/ops.h"
+#include "common/base/clock.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
 //! [09-buckets]
-DataParallel::DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes, DataType reduce_in)
+DataParallel::DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
+                           DataType reduce_in)
     : group_(group), reduce_in_(reduce_in), parameters_(parameters) {
   Parameters bucket;
   int64_t bytes = 0;
-  for (size_t i = parameters.size(); i-- > 0;) {  // the backward pass finishes the last parameter first
+  for (size_t i = parameters.size();
+       i-- > 0;) {  // the backward pass finishes the last parameter first
     bucket.push_back(parameters[i]);
     bytes += parameters[i]->gradient.bytes();
     if (bytes >= bucket_bytes || i == 0) {
@@ -57,18 +59,20 @@ void DataParallel::reduce_in_next_backward() {
 void DataParallel::on_ready(size_t index) {
   if (!reducing_) return;  // a micro-batch that only accumulates
   Bucket& bucket = buckets_[index];
-  require(bucket.waiting_for > 0, "a parameter of ", bucket.parameters.front(), "'s bucket became ready twice");
+  require(bucket.waiting_for > 0, "a parameter of ", bucket.parameters.front(),
+          "'s bucket became ready twice");
   if (--bucket.waiting_for > 0) return;
   bucket.started = now();
-  PartialSum term(reduce_in_ == DataType::f32 ? bucket.gradients : cast(bucket.gradients, reduce_in_));
+  PartialSum term(reduce_in_ == DataType::f32 ? bucket.gradients
+                                              : cast(bucket.gradients, reduce_in_));
   pending_.push_back(group_.start_all_reduce(term));  // goes on under the backward pass
   started_.push_back(index);
 }
 
 void DataParallel::wait() {
   for (const Bucket& bucket : buckets_) {
-    require(!reducing_ || bucket.waiting_for == 0, "the backward pass finished without ", bucket.waiting_for,
-            " gradients of the bucket of ", bucket.parameters.front());
+    require(!reducing_ || bucket.waiting_for == 0, "the backward pass finished without ",
+            bucket.waiting_for, " gradients of the bucket of ", bucket.parameters.front());
   }
   for (size_t i = 0; i < pending_.size(); ++i) {
     Bucket& bucket = buckets_[started_[i]];

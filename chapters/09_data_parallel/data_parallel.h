@@ -1,30 +1,33 @@
-// DataParallel: every rank has all weights and its own part of the batch; the gradients are summed over the ranks.
-//     dL/dw = Σ over ranks of (Σ over the rank's samples of dL_sample/dw) / samples in the whole batch
-// The gradients live in buckets, filled in the order in which the backward pass finishes them, so that the all-reduce of
-// one bucket runs while earlier layers are still at work. Li et al., "PyTorch Distributed", arXiv:2006.15704, section 3.
+// DataParallel: every rank has all weights and its own part of the batch; the gradients are summed
+// over the ranks.
+//     dL/dw = Σ over ranks of (Σ over the rank's samples of dL_sample/dw) / samples in the whole
+//     batch
+// The gradients live in buckets, filled in the order in which the backward pass finishes them, so
+// that the all-reduce of one bucket runs while earlier layers are still at work. Li et al.,
+// "PyTorch Distributed", arXiv:2006.15704, section 3.
 #pragma once
 #include <string>
 #include <vector>
 
-#include "common/communicator.h"
-#include "common/parameter.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/parameter.h"
 
 namespace shard {
 
 class DataParallel {
  public:
-  /// `parameters` in the order of the forward pass. Their gradients become views of this object's buckets, each of
-  /// about `bucket_bytes`, filled from the last parameter to the first. The parameters must outlive this object.
-  /// Gradients are sums in f32; reduced in bf16, where the device has it, they are rounded before they travel: half the
-  /// bytes.
+  /// `parameters` in the order of the forward pass. Their gradients become views of this object's
+  /// buckets, each of about `bucket_bytes`, filled from the last parameter to the first. The
+  /// parameters must outlive this object. Gradients are sums in f32; reduced in bf16, where the
+  /// device has it, they are rounded before they travel: half the bytes.
   DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
                DataType reduce_in = DataType::f32);
   ~DataParallel();
   DataParallel(const DataParallel&) = delete;
 
   void zero_gradients();
-  /// The next backward pass is the last of this step: its gradients are reduced as they become ready. Passes before it
-  /// only accumulate, so that a step of many micro-batches reduces once.
+  /// The next backward pass is the last of this step: its gradients are reduced as they become
+  /// ready. Passes before it only accumulate, so that a step of many micro-batches reduces once.
   void reduce_in_next_backward();
   /// Waits for all buckets. Throws Error, naming the parameter, if the backward pass left one out.
   void wait();

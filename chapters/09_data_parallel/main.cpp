@@ -1,17 +1,17 @@
-// Chapter 09: data parallelism. Every rank trains the same model on its own part of each batch; one sum of gradients a
-// step keeps the replicas equal.
+// Chapter 09: data parallelism. Every rank trains the same model on its own part of each batch; one
+// sum of gradients a step keeps the replicas equal.
 #include "chapters/09_data_parallel/picture.h"
 #include "chapters/09_data_parallel/replica.h"
-#include "common/clock.h"
-#include "common/reference.h"
-#include "common/trace.h"
+#include "common/base/clock.h"
+#include "common/check/reference.h"
+#include "common/comm/trace.h"
 
 using namespace shard;
 using namespace shard::reference;
 
 void train_beside_one_process(Runtime& runtime, Report& report, const Settings& settings) {
-  report.heading(text("Training: ", runtime.world().size(), " ranks with a part of each batch of ", settings.batch,
-                      ", beside one process with all of it"));
+  report.heading(text("Training: ", runtime.world().size(), " ranks with a part of each batch of ",
+                      settings.batch, ", beside one process with all of it"));
   const auto alone = runtime.alone();
   Replica split(runtime, runtime.world(), settings), whole(runtime, *alone, settings);
   const Ledger before = runtime.ledger();
@@ -26,7 +26,8 @@ void train_beside_one_process(Runtime& runtime, Report& report, const Settings& 
     if (step == 0) first = last;
     loss_error = larger(loss_error, std::abs(last - expected) / expected);
     gradient_gap = larger(gradient_gap, gradient_error(split, whole));
-    if (step % 3 == 0 || step + 1 == settings.steps) table.row({text(step), fixed(last, 6), fixed(expected, 6)});
+    if (step % 3 == 0 || step + 1 == settings.steps)
+      table.row({text(step), fixed(last, 6), fixed(expected, 6)});
     split.descend();
     whole.descend();
   }
@@ -44,13 +45,15 @@ void train_beside_one_process(Runtime& runtime, Report& report, const Settings& 
 
 /// d(mean loss)/dw of one process against central differences of the loss in double precision.
 void check_against_finite_differences(Runtime& runtime, Report& report, const Settings& settings) {
-  report.heading("The gradient that all of this reduces, against finite differences in double precision");
+  report.heading(
+      "The gradient that all of this reduces, against finite differences in double precision");
   Replica split(runtime, runtime.world(), settings);
   split.gradients(0, 1);
   const Parameters parameters = split.model.parameters();
   std::vector<Matrix> values;
   for (const Parameter* parameter : parameters) values.emplace_back(parameter->value);
-  const Tensor x = samples(runtime.backend(), settings.seed, 0, settings.width, {0, settings.batch});
+  const Tensor x =
+      samples(runtime.backend(), settings.seed, 0, settings.width, {0, settings.batch});
   const Matrix wanted(split.teacher.forward(x));
   const auto loss_with = [&](size_t replaced, const Matrix& point) {
     const auto p = [&](size_t i) -> const Matrix& { return i == replaced ? point : values[i]; };
@@ -61,17 +64,21 @@ void check_against_finite_differences(Runtime& runtime, Report& report, const Se
     for (size_t i = 0; i < y.values.size(); ++i) y.values[i] -= wanted.values[i];
     return dot(y, y) / static_cast<double>(y.values.size());
   };
-  for (size_t i = 0; i < 4; ++i) {  // the first layer's: every other layer's backward pass stands behind them
+  for (size_t i = 0; i < 4;
+       ++i) {  // the first layer's: every other layer's backward pass stands behind them
     report.check(text("d ", parameters[i]->name),
-                 finite_difference_error([&](const Matrix& point) { return loss_with(i, point); }, values[i],
-                                         parameters[i]->gradient.to_host(), {settings.seed, stream_of("entries")}, 4),
+                 finite_difference_error([&](const Matrix& point) { return loss_with(i, point); },
+                                         values[i], parameters[i]->gradient.to_host(),
+                                         {settings.seed, stream_of("entries")}, 4),
                  1e-4);
   }
 }
 
 void show_accumulation(Runtime& runtime, Report& report, const Settings& settings) {
-  report.heading(text("Accumulation: ", settings.accumulate, " micro-batches a step, reduced once"));
-  Replica at_once(runtime, runtime.world(), settings), accumulated(runtime, runtime.world(), settings);
+  report.heading(
+      text("Accumulation: ", settings.accumulate, " micro-batches a step, reduced once"));
+  Replica at_once(runtime, runtime.world(), settings),
+      accumulated(runtime, runtime.world(), settings);
   const Ledger start = runtime.ledger();
   at_once.gradients(0, 1);
   const Ledger middle = runtime.ledger();
@@ -79,14 +86,17 @@ void show_accumulation(Runtime& runtime, Report& report, const Settings& setting
   const Ledger once = middle.since(start), many = runtime.ledger().since(middle);
   Table table({"passes a step", "all-reduces", "bytes"});
   table.row({"1", text(once.calls()), bytes_text(static_cast<double>(once.bytes()))});
-  table.row({text(settings.accumulate), text(many.calls()), bytes_text(static_cast<double>(many.bytes()))});
+  table.row({text(settings.accumulate), text(many.calls()),
+             bytes_text(static_cast<double>(many.bytes()))});
   report.table(table);
   report.check("the same gradients", gradient_error(accumulated, at_once), 1e-5);
-  report.check("the same communication", many.calls() == once.calls() && many.bytes() == once.bytes());
+  report.check("the same communication",
+               many.calls() == once.calls() && many.bytes() == once.bytes());
 }
 
 void show_buckets(Runtime& runtime, Report& report, const Settings& settings) {
-  report.heading("The buckets of one backward pass, in the order in which they are reduced (rank 0's clock)");
+  report.heading(
+      "The buckets of one backward pass, in the order in which they are reduced (rank 0's clock)");
   Replica replica(runtime, runtime.world(), settings);
   replica.gradients(0, 1);  // the second pass finds memory and connections ready
   const TraceRecording recording;
@@ -98,8 +108,8 @@ void show_buckets(Runtime& runtime, Report& report, const Settings& settings) {
   for (size_t i = 0; i < replica.data_parallel.buckets().size(); ++i) {
     const DataParallel::Bucket& bucket = replica.data_parallel.buckets()[i];
     table.row({text(i), bucket.parameters.front(), bucket.parameters.back(),
-               bytes_text(static_cast<double>(bucket.gradients.bytes())), seconds_text(bucket.started - start),
-               seconds_text(bucket.finished - start)});
+               bytes_text(static_cast<double>(bucket.gradients.bytes())),
+               seconds_text(bucket.started - start), seconds_text(bucket.finished - start)});
     in_order = in_order && bucket.started > last_start;
     last_start = bucket.started;
   }
@@ -120,7 +130,8 @@ void show_mistakes(Runtime& runtime, Report& report, const Settings& settings) {
   const Range mine = summed.part();
   summed.data_parallel.zero_gradients();
   summed.data_parallel.reduce_in_next_backward();
-  summed.pass(0, mine, mine.size());  // the mean over this rank's samples only, then summed over the ranks
+  summed.pass(0, mine,
+              mine.size());  // the mean over this rank's samples only, then summed over the ranks
   summed.data_parallel.wait();
   unreduced.data_parallel.zero_gradients();
   unreduced.pass(0, mine, mine.size());
@@ -132,7 +143,8 @@ void show_mistakes(Runtime& runtime, Report& report, const Settings& settings) {
   report.table(table);
   if (runtime.world().size() == 1) return report.line("  With one rank both are right.");
   report.line(text("  The sum of ", runtime.world().size(), " means is ", runtime.world().size(),
-                   " times the mean; without a reduction every rank follows its own data and the replicas part."));
+                   " times the mean; without a reduction every rank follows its own data and the "
+                   "replicas part."));
   report.check("the sum of means is wrong by more than 10 %", sum_error > 0.1);
   report.check("no reduction is wrong by more than 10 %", no_error > 0.1);
 }
@@ -144,19 +156,23 @@ int main(int argc, char** argv) {
   options.size("--width", settings.width, "width of the model", 1, 1 << 16);
   options.size("--batch", settings.batch, "samples in the whole (global) batch", 1, 1 << 20);
   options.size("--steps", settings.steps, "training steps", 1, 1000000);
-  options.size("--accumulate", settings.accumulate, "micro-batches a step where accumulation is shown", 1, 1 << 20);
-  options.size("--bucket-kilobytes", settings.bucket_kilobytes, "size of a gradient bucket", 1, 1 << 20);
+  options.size("--accumulate", settings.accumulate,
+               "micro-batches a step where accumulation is shown", 1, 1 << 20);
+  options.size("--bucket-kilobytes", settings.bucket_kilobytes, "size of a gradient bucket", 1,
+               1 << 20);
   options.number("--learning-rate", settings.learning_rate, "step size of gradient descent");
   options.offer_picture("a timeline of the buckets");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     settings.seed = options.seed;
     const int ranks = runtime.world().size();
     report.layout(1, ranks);
-    require_usage(settings.batch >= ranks * settings.accumulate, "--batch ", settings.batch, " cannot be cut into ",
-                  ranks, " ranks × --accumulate ", settings.accumulate, " micro-batches");
+    require_usage(settings.batch >= ranks * settings.accumulate, "--batch ", settings.batch,
+                  " cannot be cut into ", ranks, " ranks × --accumulate ", settings.accumulate,
+                  " micro-batches");
     const double a_layer = 1.0 * settings.width * (20.0 * settings.width + 10.0 * settings.batch);
     require_memory(20 * ranks * a_layer * settings.layers,
-                   text("--layers ", settings.layers, " × --width ", settings.width, " × --batch ", settings.batch));
+                   text("--layers ", settings.layers, " × --width ", settings.width, " × --batch ",
+                        settings.batch));
     train_beside_one_process(runtime, report, settings);
     check_against_finite_differences(runtime, report, settings);
     show_accumulation(runtime, report, settings);

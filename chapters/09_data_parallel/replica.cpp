@@ -1,8 +1,8 @@
 #include "chapters/09_data_parallel/replica.h"
 
-#include "common/compare.h"
-#include "common/ops.h"
-#include "common/reference.h"
+#include "common/check/compare.h"
+#include "common/check/reference.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -16,7 +16,8 @@ Replica::Replica(Runtime& runtime, Communicator& replicas, const Settings& s)
       loss(Tensor::zeros(runtime.backend(), {1})) {}
 
 void Replica::pass(int64_t step, Range range, int64_t mean_over) {
-  const Tensor x = samples(loss.backend(), settings.seed, step, settings.width, range);  // [samples × width]
+  const Tensor x =
+      samples(loss.backend(), settings.seed, step, settings.width, range);  // [samples × width]
   const Tensor wanted = teacher.forward(x);
   model.backward(squared_error(model.forward(x), wanted, mean_over, loss));
 }
@@ -51,7 +52,8 @@ double value_error(Replica& got, Replica& expected) {
 double gradient_error(Replica& got, Replica& expected) {
   double worst = 0;
   const Parameters a = got.model.parameters(), b = expected.model.parameters();
-  for (size_t i = 0; i < a.size(); ++i) worst = reference::larger(worst, gradient_error(*a[i], *b[i]));
+  for (size_t i = 0; i < a.size(); ++i)
+    worst = reference::larger(worst, gradient_error(*a[i], *b[i]));
   return worst;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 #include "chapters/09_data_parallel/data_parallel.h"
 #include "chapters/09_data_parallel/small_model.h"
-#include "common/runtime.h"
+#include "common/program/runtime.h"
 
 namespace shard {
 
@@ -14,18 +14,20 @@ struct Settings {
 
 struct Replica {
   const Settings& settings;
-  Communicator& group;                  // of the replicas
-  std::unique_ptr<Communicator> alone;  // within a replica nothing is split: that is the next chapter
+  Communicator& group;  // of the replicas
+  std::unique_ptr<Communicator>
+      alone;  // within a replica nothing is split: that is the next chapter
   SmallModel model, teacher;
   DataParallel data_parallel;
   Tensor loss;  // [1], this rank's share
 
   Replica(Runtime& runtime, Communicator& replicas, const Settings& s);
 
-  /// Forward and backward of samples `range` of batch `step`, whose mean is over `mean_over` samples.
+  /// Forward and backward of samples `range` of batch `step`, whose mean is over `mean_over`
+  /// samples.
   void pass(int64_t step, Range range, int64_t mean_over);
-  /// The gradients of the mean loss over the whole batch, on every rank, in `passes` micro-batches and one reduction.
-  /// Returns that loss.
+  /// The gradients of the mean loss over the whole batch, on every rank, in `passes` micro-batches
+  /// and one reduction. Returns that loss.
   double gradients(int64_t step, int64_t passes);
   /// One step of gradient descent.
   void descend();
@@ -34,7 +36,8 @@ struct Replica {
   Range part() const { return part_of(settings.batch, group.size(), group.rank()); }
 };
 
-/// The largest relative error of a parameter's value, or of its gradient, against the other replica's.
+/// The largest relative error of a parameter's value, or of its gradient, against the other
+/// replica's.
 double value_error(Replica& got, Replica& expected);
 double gradient_error(Replica& got, Replica& expected);
 

@@ -1,14 +1,14 @@
 #include "chapters/09_data_parallel/small_model.h"
 
-#include "common/ops.h"
-#include "common/trace.h"
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
 SmallModel::SmallModel(Communicator& group, int64_t layers, int64_t width, uint64_t seed) {
   for (int64_t layer = 0; layer < layers; ++layer) {
-    layers_.push_back(
-        std::make_unique<ParallelMlp>(group, text("h.", layer), width, 2 * width, Init{seed, 0.12f, 0.1f}, 0.12f));
+    layers_.push_back(std::make_unique<ParallelMlp>(group, text("h.", layer), width, 2 * width,
+                                                    Init{seed, 0.12f, 0.1f}, 0.12f));
   }
 }
 

@@ -1,4 +1,5 @@
-// A small model and a task to train it on: residual MLPs of chapter 05 that learn to imitate others of their kind.
+// A small model and a task to train it on: residual MLPs of chapter 05 that learn to imitate others
+// of their kind.
 #pragma once
 #include <memory>
 #include <vector>
@@ -19,11 +20,13 @@ class SmallModel {
   std::vector<std::unique_ptr<ParallelMlp>> layers_;
 };
 
-/// Samples `range` of batch number `step`: row i is a function of (seed, step, i), whichever rank asks for it.
+/// Samples `range` of batch number `step`: row i is a function of (seed, step, i), whichever rank
+/// asks for it.
 Tensor samples(Backend& backend, uint64_t seed, int64_t step, int64_t width, Range range);
 
-/// The squared error of y against `wanted`, averaged over `whole_batch` samples: adds Σ (y - wanted)² / (whole_batch ·
-/// width) to loss [1], and returns its gradient. Called with a part of the batch, it gives that part's share.
+/// The squared error of y against `wanted`, averaged over `whole_batch` samples: adds Σ (y -
+/// wanted)² / (whole_batch · width) to loss [1], and returns its gradient. Called with a part of
+/// the batch, it gives that part's share.
 Tensor squared_error(const Tensor& y, const Tensor& wanted, int64_t whole_batch, Tensor& loss);
 
 }  // namespace shard

@@ -3,8 +3,8 @@
 #include <functional>
 
 #include "chapters/10_tensor_and_data_parallel/weights.h"
-#include "common/durable.h"
-#include "common/safetensors_writer.h"
+#include "common/storage/durable.h"
+#include "common/storage/safetensors_writer.h"
 
 namespace shard {
 namespace {
@@ -30,7 +30,8 @@ struct Files {
       : model(folder / "model.safetensors", weights_of(parameters), {{"format", "pt"}}),
         optimizer(folder / "optimizer.safetensors", moments_of(parameters)) {}
 
-  static std::vector<SharedSafetensors::Description> weights_of(const std::vector<TrainedParameter>& parameters) {
+  static std::vector<SharedSafetensors::Description> weights_of(
+      const std::vector<TrainedParameter>& parameters) {
     std::vector<SharedSafetensors::Description> tensors;
     for (const auto& [parameter, weight, first, second] : parameters) {
       tensors.push_back({parameter->name, parameter->shard.whole});
@@ -38,7 +39,8 @@ struct Files {
     return tensors;
   }
 
-  static std::vector<SharedSafetensors::Description> moments_of(const std::vector<TrainedParameter>& parameters) {
+  static std::vector<SharedSafetensors::Description> moments_of(
+      const std::vector<TrainedParameter>& parameters) {
     std::vector<SharedSafetensors::Description> tensors;
     for (const auto& [parameter, weight, first, second] : parameters) {
       tensors.push_back({parameter->name + ".first_moment", parameter->shard.whole});
@@ -49,15 +51,19 @@ struct Files {
 };
 
 /// This rank's part of a tensor, to where it stands in the whole one.
-void write_part(SharedSafetensors& file, const std::string& name, const Shard& shard, const Tensor& part) {
+void write_part(SharedSafetensors& file, const std::string& name, const Shard& shard,
+                const Tensor& part) {
   const std::vector<float> values = part.to_host();
   shard.for_each_run([&](int64_t local, int64_t whole, int64_t length) {
-    file.write(name, whole, std::span(values).subspan(static_cast<size_t>(local), static_cast<size_t>(length)));
+    file.write(name, whole,
+               std::span(values).subspan(static_cast<size_t>(local), static_cast<size_t>(length)));
   });
 }
 
-/// Data-parallel ranks hold the same, and take turns; of what all tensor-parallel ranks hold, the first writes.
-void write_my_parts(Files& files, ProcessGrid& grid, const std::vector<TrainedParameter>& parameters) {
+/// Data-parallel ranks hold the same, and take turns; of what all tensor-parallel ranks hold, the
+/// first writes.
+void write_my_parts(Files& files, ProcessGrid& grid,
+                    const std::vector<TrainedParameter>& parameters) {
   int turn = 0;
   for (const auto& [parameter, weight, first, second] : parameters) {
     const bool mine = turn++ % grid.dp().size() == grid.dp().rank();
@@ -68,11 +74,14 @@ void write_my_parts(Files& files, ProcessGrid& grid, const std::vector<TrainedPa
   }
 }
 
-void set(Tensor tensor, const std::vector<float>& values) { tensor.assign(std::span<const float>(values)); }
+void set(Tensor tensor, const std::vector<float>& values) {
+  tensor.assign(std::span<const float>(values));
+}
 
 }  // namespace
 
-Checkpoints::Checkpoints(Communicator& world, const std::string& directory, int64_t keep, const fs::path& resumed)
+Checkpoints::Checkpoints(Communicator& world, const std::string& directory, int64_t keep,
+                         const fs::path& resumed)
     : world_(world) {
   on_rank_0(world, [&] { folder_ = std::make_unique<CheckpointFolder>(directory, keep, resumed); });
 }
@@ -89,7 +98,8 @@ std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const C
     files.optimizer.create();
     replace_file(fs::path(folder) / "config.json", config_text(info));
     replace_file(fs::path(folder) / "training.json", training_text(info));
-    for (const auto& [name, content] : info.tokenizer_files) replace_file(fs::path(folder) / name, content);
+    for (const auto& [name, content] : info.tokenizer_files)
+      replace_file(fs::path(folder) / name, content);
     replace_file(fs::path(folder) / metrics_name, metrics_text(metrics));
   }
   world_.barrier();  // the files are there
@@ -105,7 +115,9 @@ std::string Checkpoints::save(ProcessGrid& grid, const Trainer& trainer, const C
 }
 //! [10-save]
 
-std::vector<std::string> Checkpoints::warnings() { return folder_ ? folder_->warnings() : std::vector<std::string>(); }
+std::vector<std::string> Checkpoints::warnings() {
+  return folder_ ? folder_->warnings() : std::vector<std::string>();
+}
 
 fs::path latest_checkpoint(Communicator& world, const fs::path& path) {
   std::string found;

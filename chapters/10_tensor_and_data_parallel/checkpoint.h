@@ -4,8 +4,10 @@
 //     config.json            the sizes, as Hugging Face's transformers expects them of a GPT-2
 //     training.json          step, settings, characters, and a fingerprint of the text
 //     vocab.json, merges.txt a tokenizer of byte pairs, or whatever files it was read from
-//     metrics.csv            loss, gradient norm, learning rate, speed and validation loss of every step
-// The tensors in the files are whole: every rank writes its own part to where it belongs, and reads what it needs.
+//     metrics.csv            loss, gradient norm, learning rate, speed and validation loss of every
+//     step
+// The tensors in the files are whole: every rank writes its own part to where it belongs, and reads
+// what it needs.
 #pragma once
 #include <memory>
 #include <string>
@@ -20,12 +22,14 @@ namespace shard {
 /// Where a run saves. All ranks hold one, and call it together; rank 0 keeps the folder.
 class Checkpoints {
  public:
-  /// Throws UsageError on every rank when rank 0 cannot save in `directory` (CheckpointFolder says when). Collective.
+  /// Throws UsageError on every rank when rank 0 cannot save in `directory` (CheckpointFolder says
+  /// when). Collective.
   Checkpoints(Communicator& world, const std::string& directory, int64_t keep,
               const std::filesystem::path& resumed = {});
-  /// Writes a checkpoint, and returns its folder; `metrics` are those of rank 0 (metrics.h). Throws Error when the disk
-  /// fails. Collective.
-  std::string save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info, const Metrics& metrics = {});
+  /// Writes a checkpoint, and returns its folder; `metrics` are those of rank 0 (metrics.h). Throws
+  /// Error when the disk fails. Collective.
+  std::string save(ProcessGrid& grid, const Trainer& trainer, const CheckpointInfo& info,
+                   const Metrics& metrics = {});
   /// What rank 0 should print (CheckpointFolder says what); nothing on the other ranks.
   std::vector<std::string> warnings();
 
@@ -37,8 +41,8 @@ class Checkpoints {
 /// What rank 0 finds at `path`, on every rank: another run may save there meanwhile. Collective.
 std::filesystem::path latest_checkpoint(Communicator& world, const std::filesystem::path& path);
 
-/// Sets weights and moments from the checkpoint's files. Throws UsageError for a tensor that is missing, of another
-/// shape, or, unless `allow_nan`, holds a NaN or an infinity.
+/// Sets weights and moments from the checkpoint's files. Throws UsageError for a tensor that is
+/// missing, of another shape, or, unless `allow_nan`, holds a NaN or an infinity.
 void load_checkpoint(const std::filesystem::path& checkpoint, Trainer& trainer, bool allow_nan);
 
 }  // namespace shard

@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "common/durable.h"
-#include "common/error.h"
-#include "common/files.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/storage/durable.h"
 
 namespace shard {
 namespace {
@@ -39,7 +39,8 @@ void CheckpointFolder::prepare(const fs::path& resumed) {
   lock_.emplace(directory_);
   auto there = checkpoints_in(directory_);
   there.merge(checkpoints_in(directory_, replaced));
-  const bool goes_on = !resumed.empty() && fs::equivalent(fs::canonical(resumed).parent_path(), directory_);
+  const bool goes_on =
+      !resumed.empty() && fs::equivalent(fs::canonical(resumed).parent_path(), directory_);
   require(there.empty() || goes_on, "there are checkpoints of another run, of up to ",
           there.empty() ? 0 : there.rbegin()->first, " steps; --resume latest goes on from there");
   try_out();
@@ -52,14 +53,16 @@ void CheckpointFolder::prepare(const fs::path& resumed) {
   }
 }
 
-/// Does once what a save does: what this file system cannot do is found before any training is lost.
+/// Does once what a save does: what this file system cannot do is found before any training is
+/// lost.
 void CheckpointFolder::try_out() {
   const fs::path partial = begin(), other = directory_ / (std::string(removed) + "trial");
   sync(partial);
   rename_or_throw(partial, other);
   for (const auto& entry : fs::directory_iterator(directory_)) {
     std::error_code ignored;
-    if (entry.path().filename().string().starts_with(removed)) fs::remove_all(entry.path(), ignored);
+    if (entry.path().filename().string().starts_with(removed))
+      fs::remove_all(entry.path(), ignored);
   }
   const fs::path latest = directory_ / "latest", trial = directory_ / ".trial";
   if (fs::exists(latest)) return replace_file(latest, read_file(latest));
@@ -69,7 +72,8 @@ void CheckpointFolder::try_out() {
 
 CheckpointFolder::~CheckpointFolder() {
   std::error_code ignored;
-  fs::remove_all(directory_ / partial_name, ignored);  // of a save that failed: it may fill the disk
+  fs::remove_all(directory_ / partial_name,
+                 ignored);  // of a save that failed: it may fill the disk
 }
 
 fs::path CheckpointFolder::begin() {
@@ -102,7 +106,8 @@ void CheckpointFolder::sync(const fs::path& path) {
   }
 }
 
-/// The name of a step's checkpoint. What has it gives way; what cannot leaves the name with a number to the new one.
+/// The name of a step's checkpoint. What has it gives way; what cannot leaves the name with a
+/// number to the new one.
 fs::path CheckpointFolder::free_name(int64_t step) {
   const fs::path folder = directory_ / checkpoint_name(step);
   if (!fs::exists(folder)) return folder;
@@ -112,13 +117,13 @@ fs::path CheckpointFolder::free_name(int64_t step) {
   int number = 2;
   while (fs::exists(text(folder.string(), "-", number))) ++number;
   const fs::path numbered = text(folder.string(), "-", number);
-  warn(text(folder.string(), " cannot be renamed: ", failed.message(), "; the new checkpoint of this step is ",
-            numbered.string()));
+  warn(text(folder.string(), " cannot be renamed: ", failed.message(),
+            "; the new checkpoint of this step is ", numbered.string()));
   return numbered;
 }
 
-/// A folder first gets another name, so that a checkpoint is never half there under its own. Where it cannot, the file
-/// without which it is none goes first.
+/// A folder first gets another name, so that a checkpoint is never half there under its own. Where
+/// it cannot, the file without which it is none goes first.
 void CheckpointFolder::remove(const fs::path& checkpoint) {
   fs::path going = directory_ / (removed + checkpoint.filename().string());
   std::error_code failed;
@@ -129,12 +134,13 @@ void CheckpointFolder::remove(const fs::path& checkpoint) {
   if (failed) warn(text(going.string(), " cannot be removed: ", failed.message(), "; it stays"));
 }
 
-/// What this run has not saved is older than what it has. After a restart from an earlier step the newest is not the one
-/// with most steps.
+/// What this run has not saved is older than what it has. After a restart from an earlier step the
+/// newest is not the one with most steps.
 void CheckpointFolder::remove_old() try {
   for (const auto& [step, old] : checkpoints_in(directory_, replaced)) {
     const fs::path folder = directory_ / checkpoint_name(step);
-    is_checkpoint(folder) ? remove(old) : rename_or_throw(old, folder);  // the latter after a run that was killed
+    is_checkpoint(folder) ? remove(old)
+                          : rename_or_throw(old, folder);  // the latter after a run that was killed
   }
   auto older = checkpoints_in(directory_);
   std::vector<fs::path> by_age;

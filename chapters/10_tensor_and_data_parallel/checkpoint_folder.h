@@ -1,11 +1,10 @@
-// CheckpointFolder: a directory of checkpoints, of which one at least is always whole, whatever happens while the next is
-// written. Files and names only; checkpoint.h knows what is in them.
+// CheckpointFolder: a directory of checkpoints, of which one at least is always whole, whatever
+// happens while the next is written. Files and names only; checkpoint.h knows what is in them.
 //     DIR/.partial          a checkpoint being written
 //     DIR/step-00000200     one that is complete: a folder gets this name last, by one rename
-//     DIR/step-00000200-replaced   what had that name before, for the moment in which the new one takes it
-//     DIR/.removed-…        one that is being removed
-//     DIR/latest            the name of the newest, replaced after that
-//     DIR/.lock             held by the run that saves here
+//     DIR/step-00000200-replaced   what had that name before, for the moment in which the new one
+//     takes it DIR/.removed-…        one that is being removed DIR/latest            the name of
+//     the newest, replaced after that DIR/.lock             held by the run that saves here
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -15,28 +14,31 @@
 #include <vector>
 
 #include "chapters/10_tensor_and_data_parallel/checkpoint_names.h"
-#include "chapters/10_tensor_and_data_parallel/directory_lock.h"
+#include "common/storage/directory_lock.h"
 
 namespace shard {
 
 class CheckpointFolder {
  public:
-  /// Makes the directory where it is missing, takes its lock, removes what a killed run has left half done, and tries
-  /// all that a save needs. Keeps the `keep` checkpoints that were written last. `resumed` is the checkpoint that the run
-  /// goes on from, if any. Throws UsageError when the directory cannot be written to, another run saves there, or it holds
-  /// checkpoints and `resumed` is none of them: nobody's work is removed for a run that only has the same directory.
-  CheckpointFolder(std::filesystem::path directory, int64_t keep, const std::filesystem::path& resumed = {});
+  /// Makes the directory where it is missing, takes its lock, removes what a killed run has left
+  /// half done, and tries all that a save needs. Keeps the `keep` checkpoints that were written
+  /// last. `resumed` is the checkpoint that the run goes on from, if any. Throws UsageError when
+  /// the directory cannot be written to, another run saves there, or it holds checkpoints and
+  /// `resumed` is none of them: nobody's work is removed for a run that only has the same
+  /// directory.
+  CheckpointFolder(std::filesystem::path directory, int64_t keep,
+                   const std::filesystem::path& resumed = {});
   ~CheckpointFolder();
   CheckpointFolder(const CheckpointFolder&) = delete;
 
   /// An empty folder to write the next checkpoint into.
   std::filesystem::path begin();
-  /// What has been written there becomes the checkpoint of `step`, and the latest. Returns its folder. Throws Error when
-  /// the disk fails; the checkpoints before stay as they are.
+  /// What has been written there becomes the checkpoint of `step`, and the latest. Returns its
+  /// folder. Throws Error when the disk fails; the checkpoints before stay as they are.
   std::filesystem::path finish(int64_t step);
 
-  /// What the user should know since the last call, each thing once: what this file system cannot do, and old checkpoints
-  /// that cannot be removed.
+  /// What the user should know since the last call, each thing once: what this file system cannot
+  /// do, and old checkpoints that cannot be removed.
   std::vector<std::string> warnings();
 
  private:

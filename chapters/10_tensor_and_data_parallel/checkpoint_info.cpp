@@ -3,9 +3,9 @@
 #include <cmath>
 #include <iomanip>
 
-#include "chapters/10_tensor_and_data_parallel/json_file.h"
 #include "chapters/10_tensor_and_data_parallel/weights.h"
-#include "common/random.h"
+#include "common/base/random.h"
+#include "common/storage/json_file.h"
 
 namespace shard {
 namespace {
@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 json config_of(const CheckpointInfo& info) {
   const auto& ends = info.end_of_text;
-  const json begin = ends.empty() ? json() : json(ends.front()), end = ends.size() > 1 ? json(ends) : begin;
+  const json begin = ends.empty() ? json() : json(ends.front()),
+             end = ends.size() > 1 ? json(ends) : begin;
   return {{"model_type", "gpt2"},
           {"architectures", {"GPT2LMHeadModel"}},
           {"activation_function", "gelu_new"},
@@ -31,7 +32,8 @@ json config_of(const CheckpointInfo& info) {
 
 json json_of(const CheckpointInfo& info) {
   json settings;
-  for_each_setting([&](const char* name, auto member, auto...) { settings[name] = info.settings.*member; });
+  for_each_setting(
+      [&](const char* name, auto member, auto...) { settings[name] = info.settings.*member; });
   return {{"step", info.step},
           {"sizes",
            {{"vocabulary", info.sizes.vocabulary},
@@ -46,14 +48,16 @@ json json_of(const CheckpointInfo& info) {
           {"data", info.data}};
 }
 
-/// A number of training.json. Throws UsageError when it is missing, no number of this kind, or not from least to most.
+/// A number of training.json. Throws UsageError when it is missing, no number of this kind, or not
+/// from least to most.
 template <class Number>
 Number number_in(const json& object, const char* name, Number least, Number most) {
   const json& value = object.at(name);
-  const bool is_number = std::is_integral_v<Number> ? value.is_number_unsigned() : value.is_number();
+  const bool is_number =
+      std::is_integral_v<Number> ? value.is_number_unsigned() : value.is_number();
   const auto number = is_number ? value.get<double>() : NAN;
-  require_usage(number >= static_cast<double>(least) && number <= static_cast<double>(most), name, " is ",
-                shortened(value), ", which is not from ", least, " to ", most);
+  require_usage(number >= static_cast<double>(least) && number <= static_cast<double>(most), name,
+                " is ", shortened(value), ", which is not from ", least, " to ", most);
   return value.get<Number>();
 }
 
@@ -62,13 +66,16 @@ CheckpointInfo info_of(const json& j) {
   CheckpointInfo info;
   info.step = number_in<int64_t>(j, "step", 0, int64_t{1} << 40);
   const json& sizes = j.at("sizes");
-  info.sizes = {number_in<int64_t>(sizes, "vocabulary", 1, many), number_in<int64_t>(sizes, "context", 1, many),
-                number_in<int64_t>(sizes, "width", 1, many), number_in<int64_t>(sizes, "heads", 1, many),
+  info.sizes = {number_in<int64_t>(sizes, "vocabulary", 1, many),
+                number_in<int64_t>(sizes, "context", 1, many),
+                number_in<int64_t>(sizes, "width", 1, many),
+                number_in<int64_t>(sizes, "heads", 1, many),
                 number_in<int64_t>(sizes, "layers", 1, 1000)};
   for_each_setting([&](const char* name, auto member, auto least, auto most) {
     auto& setting = info.settings.*member;
     using Number = std::remove_reference_t<decltype(setting)>;
-    setting = number_in<Number>(j.at("settings"), name, static_cast<Number>(least), static_cast<Number>(most));
+    setting = number_in<Number>(j.at("settings"), name, static_cast<Number>(least),
+                                static_cast<Number>(most));
   });
   info.precision = j.at("precision").get<std::string>();
   info.reduce_in = j.at("reduce_in").get<std::string>();
@@ -77,11 +84,13 @@ CheckpointInfo info_of(const json& j) {
   return info;
 }
 
-/// The sizes that are said against those that the tensors have: memory is taken only for what is there.
+/// The sizes that are said against those that the tensors have: memory is taken only for what is
+/// there.
 void require_sizes_of(const fs::path& weights, const GptSizes& said) {
   const GptSizes found = WeightsFile(weights).sizes();
   const auto compare = [&](const char* name, int64_t here, int64_t there) {
-    require_usage(here == there, "training.json says ", name, " ", here, ", ", weights.string(), " has ", there);
+    require_usage(here == there, "training.json says ", name, " ", here, ", ", weights.string(),
+                  " has ", there);
   };
   compare("vocabulary", said.vocabulary, found.vocabulary);
   compare("context", said.context, found.context);

@@ -14,17 +14,19 @@ struct CheckpointInfo {
   GptSizes sizes;
   TrainingSettings settings;
   std::string precision = "f32", reduce_in = "f32";
-  std::string characters;  // the tokenizer's, in order, as UTF-8; empty where it is one of byte pairs
-  std::string data;        // fingerprint of the text
+  std::string
+      characters;    // the tokenizer's, in order, as UTF-8; empty where it is one of byte pairs
+  std::string data;  // fingerprint of the text
   std::map<std::string, std::string> tokenizer_files = {};  // only to be written: Tokenizer::files
   std::vector<int64_t> end_of_text = {};                    // only to be written: end_of_text_of
 };
 
-/// Reads training.json. Throws UsageError, naming the file, when anything in it is missing, of another kind or beyond its
-/// limits, or when the sizes are not those of the weights beside it.
+/// Reads training.json. Throws UsageError, naming the file, when anything in it is missing, of
+/// another kind or beyond its limits, or when the sizes are not those of the weights beside it.
 CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
 
-/// The text of training.json, which read_checkpoint_info reads, and of config.json, which transformers reads.
+/// The text of training.json, which read_checkpoint_info reads, and of config.json, which
+/// transformers reads.
 std::string training_text(const CheckpointInfo& info);
 std::string config_text(const CheckpointInfo& info);
 

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <iomanip>
 
-#include "common/error.h"
-#include "common/files.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
 
 namespace shard {
 
@@ -20,7 +20,8 @@ std::string checkpoint_name(int64_t step) {
 bool is_checkpoint(const fs::path& folder) {
   std::error_code failed;
   const fs::file_status status = fs::status(folder / "model.safetensors", failed);
-  require_usage(status.type() != fs::file_type::none, "cannot read ", folder.string(), ": ", failed.message());
+  require_usage(status.type() != fs::file_type::none, "cannot read ", folder.string(), ": ",
+                failed.message());
   return fs::is_regular_file(status);
 }
 
@@ -33,7 +34,9 @@ std::map<int64_t, fs::path> checkpoints_in(const fs::path& directory, const std:
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
     int64_t step = 0;
-    if (std::sscanf(name.c_str(), "step-%18" SCNd64, &step) != 1 || name != checkpoint_name(step) + suffix) continue;
+    if (std::sscanf(name.c_str(), "step-%18" SCNd64, &step) != 1 ||
+        name != checkpoint_name(step) + suffix)
+      continue;
     if (is_checkpoint(entry.path())) checkpoints[step] = entry.path();
   }
   return checkpoints;
@@ -52,7 +55,8 @@ static std::string latest_in(const fs::path& directory) {
 fs::path latest_checkpoint(const fs::path& path) {
   if (is_checkpoint(path)) return path;
   if (const std::string name = latest_in(path); !name.empty()) {
-    for (const fs::path& checkpoint : {path / name, path / (name + replaced)}) {  // the latter while it gives way
+    for (const fs::path& checkpoint :
+         {path / name, path / (name + replaced)}) {  // the latter while it gives way
       if (is_checkpoint(checkpoint)) return checkpoint;
     }
   }

@@ -17,8 +17,8 @@ std::string first_bad_weight(const Parameters& parameters) {
   return "";
 }
 
-std::string first_bad_activation(ProcessGrid& grid, Gpt& model, const std::function<Batch(Range)>& batch_of,
-                                 int64_t sequences) {
+std::string first_bad_activation(ProcessGrid& grid, Gpt& model,
+                                 const std::function<Batch(Range)>& batch_of, int64_t sequences) {
   std::string first;
   model.on_activation = [&](const std::string& name, const Tensor& x) {
     if (first.empty() && is_bad(x)) first = "the output of " + name;
@@ -39,20 +39,23 @@ std::string first_bad_gradient(const Parameters& parameters) {
 /// What the first rank with anything to say says; empty if none has.
 std::string first_said(ProcessGrid& grid, const std::string& mine) {
   const auto said = [](const std::vector<std::string>& all) {
-    const auto found = std::find_if(all.begin(), all.end(), [](const auto& one) { return !one.empty(); });
+    const auto found =
+        std::find_if(all.begin(), all.end(), [](const auto& one) { return !one.empty(); });
     return found == all.end() ? "" : *found;
   };
-  const std::string where = text(" (tp rank ", grid.tp().rank(), ", dp rank ", grid.dp().rank(), ")");
+  const std::string where =
+      text(" (tp rank ", grid.tp().rank(), ", dp rank ", grid.dp().rank(), ")");
   return said(grid.dp().gather_text(said(grid.tp().gather_text(mine.empty() ? "" : mine + where))));
 }
 
 }  // namespace
 
-std::string first_bad_tensor(ProcessGrid& grid, Gpt& model, const std::function<Batch(Range)>& batch_of,
-                             int64_t sequences) {
+std::string first_bad_tensor(ProcessGrid& grid, Gpt& model,
+                             const std::function<Batch(Range)>& batch_of, int64_t sequences) {
   const Parameters parameters = model.parameters();
   std::string found = first_said(grid, first_bad_weight(parameters));
-  if (found.empty()) found = first_said(grid, first_bad_activation(grid, model, batch_of, sequences));
+  if (found.empty())
+    found = first_said(grid, first_bad_activation(grid, model, batch_of, sequences));
   if (found.empty()) found = first_said(grid, first_bad_gradient(parameters));
   return found.empty() ? "but all weights, activations and gradients are finite"
                        : "the first that is not finite is " + found;

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "common/trace.h"
+#include "common/comm/trace.h"
 
 namespace shard {
 
@@ -10,13 +10,15 @@ Gpt::Gpt(Communicator& tp, GptSizes sizes, const Init& init)
     : tp_(tp),
       sizes_(sizes),
       token_embedding_(tp, "wte", sizes.vocabulary, sizes.width, init),
-      position_embedding_(tp.backend(), "wpe.weight", Shard::all({sizes.context, sizes.width}), init.seed, init.weight),
+      position_embedding_(tp.backend(), "wpe.weight", Shard::all({sizes.context, sizes.width}),
+                          init.seed, init.weight),
       final_norm_(tp.backend(), "ln_f", sizes.width, init),
       cross_entropy_(tp, sizes.vocabulary) {
   const float projection = init.weight / std::sqrt(2.0f * static_cast<float>(sizes.layers));
   for (int64_t layer = 0; layer < sizes.layers; ++layer) {
     blocks_.push_back(std::make_unique<TransformerBlock>(
-        tp, text("h.", layer), BlockSizes{sizes.width, sizes.heads, 4 * sizes.width}, init, projection));
+        tp, text("h.", layer), BlockSizes{sizes.width, sizes.heads, 4 * sizes.width}, init,
+        projection));
   }
 }
 
@@ -24,7 +26,8 @@ Gpt::Gpt(Communicator& tp, GptSizes sizes, const Init& init)
 Tensor Gpt::positions(int64_t tokens, int64_t batch) {
   if (positions_ && positions_.elements() == tokens && batch == batch_) return positions_;
   std::vector<int32_t> values(static_cast<size_t>(tokens));
-  for (int64_t i = 0; i < tokens; ++i) values[static_cast<size_t>(i)] = static_cast<int32_t>(i % (tokens / batch));
+  for (int64_t i = 0; i < tokens; ++i)
+    values[static_cast<size_t>(i)] = static_cast<int32_t>(i % (tokens / batch));
   return Tensor::from(tp_.backend(), {tokens}, std::span<const int32_t>(values));
 }
 
@@ -38,8 +41,9 @@ static Tensor with_dropout(const Tensor& x, const DropoutMoment& moment, int64_t
 //! [10-gpt]
 Tensor Gpt::logits(const Tensor& tokens, int64_t batch, const DropoutMoment& moment) {
   TraceRange range(TraceRow::compute, "gpt forward");
-  require(tokens.elements() % batch == 0 && tokens.elements() / batch <= sizes_.context, "gpt: ", tokens.elements(),
-          " tokens are not ", batch, " sequences of at most ", sizes_.context);
+  require(tokens.elements() % batch == 0 && tokens.elements() / batch <= sizes_.context,
+          "gpt: ", tokens.elements(), " tokens are not ", batch, " sequences of at most ",
+          sizes_.context);
   positions_ = positions(tokens.elements(), batch);
   moment_ = moment;
   batch_ = batch;
@@ -50,19 +54,25 @@ Tensor Gpt::logits(const Tensor& tokens, int64_t batch, const DropoutMoment& mom
     x = shown(text("block h.", i), blocks_[i]->forward(x, batch, moment));  // two all-reduces each
   }
   normed_ = shown("the last norm, ln_f", final_norm_.forward(x));
-  return shown("the logits", matmul(normed_, transposed(token_embedding_.weight.value)));  // [tokens × ⌈vocabulary/t⌉]
+  return shown("the logits",
+               matmul(normed_,
+                      transposed(token_embedding_.weight.value)));  // [tokens × ⌈vocabulary/t⌉]
 }
 
-Tensor Gpt::forward(const Tensor& tokens, const Tensor& targets, int64_t batch, const DropoutMoment& moment) {
-  return cross_entropy_.forward(logits(tokens, batch, moment), targets);  // [tokens], three small all-reduces
+Tensor Gpt::forward(const Tensor& tokens, const Tensor& targets, int64_t batch,
+                    const DropoutMoment& moment) {
+  return cross_entropy_.forward(logits(tokens, batch, moment),
+                                targets);  // [tokens], three small all-reduces
 }
 
 void Gpt::backward(float factor) {
   TraceRange range(TraceRow::compute, "gpt backward");
-  const Tensor dlogits = cross_entropy_.backward(factor);           // [tokens × ⌈vocabulary/t⌉]
-  PartialSum term(matmul(dlogits, token_embedding_.weight.value));  // [tokens × width], this rank's columns'
+  const Tensor dlogits = cross_entropy_.backward(factor);  // [tokens × ⌈vocabulary/t⌉]
+  PartialSum term(
+      matmul(dlogits, token_embedding_.weight.value));  // [tokens × width], this rank's columns'
   PendingSum dnormed = tp_.start_all_reduce(term);
-  add_matmul(token_embedding_.weight.gradient, transposed(dlogits), normed_);  // the table as output projection
+  add_matmul(token_embedding_.weight.gradient, transposed(dlogits),
+             normed_);  // the table as output projection
   Tensor dx = final_norm_.backward(dnormed.wait());
   for (size_t i = blocks_.size(); i-- > 0;) dx = blocks_[i]->backward(dx);  // two all-reduces each
   dx = with_dropout(dx, moment_, batch_);

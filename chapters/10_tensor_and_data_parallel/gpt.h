@@ -1,5 +1,6 @@
 // Gpt: GPT-2's model over tensor-parallel ranks: the pieces of chapters 06, 07 and 08 in a row.
-//     x = wte[tokens] + wpe[positions];  x = block_l(x) for every l;  logits = norm(x)·wteᵀ;  loss = cross entropy
+//     x = wte[tokens] + wpe[positions];  x = block_l(x) for every l;  logits = norm(x)·wteᵀ;  loss
+//     = cross entropy
 // Radford et al., "Language models are unsupervised multitask learners", 2019.
 #pragma once
 #include <functional>
@@ -17,23 +18,25 @@ struct GptSizes {
 
 class Gpt {
  public:
-  /// Over the ranks of `tp`. Parameters have GPT-2's names. Init.weight is the deviation of all matrices (0.02 in
-  /// GPT-2) but the blocks' projections, which get 1/√(2·layers) of it.
+  /// Over the ranks of `tp`. Parameters have GPT-2's names. Init.weight is the deviation of all
+  /// matrices (0.02 in GPT-2) but the blocks' projections, which get 1/√(2·layers) of it.
   Gpt(Communicator& tp, GptSizes sizes, const Init& init);
 
-  /// tokens, targets: i32 [batch·context'] with context' ≤ context, the same on every rank. Returns the loss of every
-  /// token [batch·context'], the same on every rank.
-  Tensor forward(const Tensor& tokens, const Tensor& targets, int64_t batch, const DropoutMoment& moment = {});
+  /// tokens, targets: i32 [batch·context'] with context' ≤ context, the same on every rank. Returns
+  /// the loss of every token [batch·context'], the same on every rank.
+  Tensor forward(const Tensor& tokens, const Tensor& targets, int64_t batch,
+                 const DropoutMoment& moment = {});
   /// Adds factor · d(Σ losses)/d(parameter) to the gradients of all parameters.
   void backward(float factor);
 
   /// Only the logits: [batch·context' × ⌈vocabulary/t⌉], this rank's columns.
   Tensor logits(const Tensor& tokens, int64_t batch, const DropoutMoment& moment = {});
 
-  /// The logits after the last of `tokens` [new], the next ones of the one sequence whose earlier tokens are in
-  /// `caches`, one for each block: [1 × ⌈vocabulary/t⌉], this rank's columns.
+  /// The logits after the last of `tokens` [new], the next ones of the one sequence whose earlier
+  /// tokens are in `caches`, one for each block: [1 × ⌈vocabulary/t⌉], this rank's columns.
   Tensor next_logits(const Tensor& tokens, std::vector<KeyValueCache>& caches);
-  std::vector<KeyValueCache> make_caches() const;  // empty, for one sequence of sizes().context tokens
+  std::vector<KeyValueCache> make_caches()
+      const;  // empty, for one sequence of sizes().context tokens
 
   /// In the order of the forward pass.
   Parameters parameters();

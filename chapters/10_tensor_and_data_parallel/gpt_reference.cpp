@@ -12,8 +12,9 @@ ReferenceWeights weights_of(Gpt& unsplit) {
   return weights;
 }
 
-double reference_loss(const ReferenceWeights& weights, const GptSizes& sizes, std::span<const int32_t> tokens,
-                      std::span<const int32_t> targets, int64_t batch) {
+double reference_loss(const ReferenceWeights& weights, const GptSizes& sizes,
+                      std::span<const int32_t> tokens, std::span<const int32_t> targets,
+                      int64_t batch) {
   const auto w = [&](const std::string& name) -> const Matrix& { return weights.at(name); };
   const auto norm = [&](const Matrix& x, const std::string& name) {
     return layer_norm(x, w(name + ".weight"), w(name + ".bias"));
@@ -25,12 +26,14 @@ double reference_loss(const ReferenceWeights& weights, const GptSizes& sizes, st
   Matrix x(count, sizes.width);
   for (int64_t i = 0; i < count; ++i) {
     for (int64_t c = 0; c < sizes.width; ++c) {
-      x(i, c) = w("wte.weight")(tokens[static_cast<size_t>(i)], c) + w("wpe.weight")(i % context, c);
+      x(i, c) =
+          w("wte.weight")(tokens[static_cast<size_t>(i)], c) + w("wpe.weight")(i % context, c);
     }
   }
   for (int64_t layer = 0; layer < sizes.layers; ++layer) {
     const std::string h = text("h.", layer);
-    const Matrix heads = reference::attention(linear(norm(x, h + ".ln_1"), h + ".attn.c_attn"), batch, sizes.heads);
+    const Matrix heads =
+        reference::attention(linear(norm(x, h + ".ln_1"), h + ".attn.c_attn"), batch, sizes.heads);
     x = add(x, linear(heads, h + ".attn.c_proj"));
     x = add(x, linear(gelu(linear(norm(x, h + ".ln_2"), h + ".mlp.c_fc")), h + ".mlp.c_proj"));
   }

@@ -1,10 +1,11 @@
-// The same GPT in double precision, unsplit, from the plain loops of reference.h: what the gradients are checked against.
+// The same GPT in double precision, unsplit, from the plain loops of reference.h: what the
+// gradients are checked against.
 #pragma once
 #include <map>
 #include <string>
 
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
-#include "common/reference.h"
+#include "common/check/reference.h"
 
 namespace shard {
 
@@ -15,7 +16,8 @@ using ReferenceWeights = std::map<std::string, reference::Matrix>;
 ReferenceWeights weights_of(Gpt& unsplit);
 
 /// Mean cross entropy of `batch` sequences, all of one length.
-double reference_loss(const ReferenceWeights& weights, const GptSizes& sizes, std::span<const int32_t> tokens,
-                      std::span<const int32_t> targets, int64_t batch);
+double reference_loss(const ReferenceWeights& weights, const GptSizes& sizes,
+                      std::span<const int32_t> tokens, std::span<const int32_t> targets,
+                      int64_t batch);
 
 }  // namespace shard

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "chapters/10_tensor_and_data_parallel/picture.h"
-#include "common/reference.h"
+#include "common/check/reference.h"
 
 namespace shard {
 
@@ -12,15 +12,17 @@ std::vector<Layout> layouts_of(int ranks, int64_t heads, const TrainingSettings&
   for (int used = 1; used <= ranks; ++used) {
     for (int tp = used; tp >= 1; --tp) {
       const int dp = used / tp;
-      if (used % tp == 0 && heads % tp == 0 && settings.batch >= dp * settings.accumulate) layouts.push_back({tp, dp});
+      if (used % tp == 0 && heads % tp == 0 && settings.batch >= dp * settings.accumulate)
+        layouts.push_back({tp, dp});
     }
   }
   return layouts;
 }
 
-/// Losses and gradient norms of the steps, one after the other; empty on ranks that the layout does not use.
-static std::vector<double> losses_of(Runtime& runtime, Layout layout, const GptSizes& sizes, const TextData& data,
-                                     const TrainingSettings& settings) {
+/// Losses and gradient norms of the steps, one after the other; empty on ranks that the layout does
+/// not use.
+static std::vector<double> losses_of(Runtime& runtime, Layout layout, const GptSizes& sizes,
+                                     const TextData& data, const TrainingSettings& settings) {
   Communicator& world = runtime.world();
   const int used = layout.tp * layout.dp;
   const auto ranks = world.split(world.rank() < used ? 0 : 1, "layout");
@@ -41,13 +43,14 @@ static std::vector<double> losses_of(Runtime& runtime, Layout layout, const GptS
 
 void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, const TextData& data,
                      const TrainingSettings& settings) {
-  report.heading(
-      text("The same ", settings.steps, " steps on every grid of at most ", runtime.world().size(), " ranks"));
+  report.heading(text("The same ", settings.steps, " steps on every grid of at most ",
+                      runtime.world().size(), " ranks"));
   std::vector<std::string> heading{"tp × dp"};
   for (int64_t step = 1; step <= settings.steps; ++step) heading.push_back(text("loss ", step));
   heading.push_back("largest difference");
   Table table(heading);
-  const std::vector<double> expected = losses_of(runtime, {1, 1}, sizes, data, settings);  // on rank 0, which compares
+  const std::vector<double> expected =
+      losses_of(runtime, {1, 1}, sizes, data, settings);  // on rank 0, which compares
   constexpr double tolerance = 1e-4;
   double worst = 0;
   std::vector<LayoutLosses> all;
@@ -62,7 +65,8 @@ void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, co
         of_layout.losses.push_back(numbers[i]);
       }
       if (!expected.empty())
-        difference = reference::larger(difference, reference::relative_error(numbers[i], expected[i]));
+        difference =
+            reference::larger(difference, reference::relative_error(numbers[i], expected[i]));
     }
     difference = runtime.world().max_of(difference);
     worst = reference::larger(worst, difference);
@@ -71,7 +75,8 @@ void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, co
   }
   report.table(table);
   report.check("losses and gradient norms are those of 1 × 1 in every layout", worst, tolerance);
-  if (!runtime.options().picture.empty() && runtime.world().rank() == 0) draw_layouts(report, all, tolerance);
+  if (!runtime.options().picture.empty() && runtime.world().rank() == 0)
+    draw_layouts(report, all, tolerance);
 }
 
 }  // namespace shard

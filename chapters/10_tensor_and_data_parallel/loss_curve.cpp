@@ -3,17 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/error.h"
-#include "common/plot.h"
-#include "common/report.h"
+#include "common/base/error.h"
+#include "common/draw/plot.h"
+#include "common/program/report.h"
 
 namespace shard {
 namespace {
 
-/// The mean of the steps that fall into column `column` of `columns`, for a curve with more steps than columns.
+/// The mean of the steps that fall into column `column` of `columns`, for a curve with more steps
+/// than columns.
 double mean_in_column(const std::vector<double>& values, int column, int columns) {
   const auto count = std::ssize(values);
-  const int64_t begin = column * count / columns, end = std::max(begin + 1, (column + 1) * count / columns);
+  const int64_t begin = column * count / columns,
+                end = std::max(begin + 1, (column + 1) * count / columns);
   double sum = 0;
   for (int64_t i = begin; i < end; ++i) sum += values[static_cast<size_t>(i)];
   return sum / static_cast<double>(end - begin);
@@ -24,10 +26,12 @@ struct Axis {
   double place(double value, double length) const { return (value - low) / (high - low) * length; }
 };
 
-Axis axis_of(const std::vector<double>& training, const std::vector<std::pair<int64_t, double>>& validation) {
+Axis axis_of(const std::vector<double>& training,
+             const std::vector<std::pair<int64_t, double>>& validation) {
   double low = training.front(), high = low;
   for (double value : training) low = std::min(low, value), high = std::max(high, value);
-  for (const auto& [step, value] : validation) low = std::min(low, value), high = std::max(high, value);
+  for (const auto& [step, value] : validation)
+    low = std::min(low, value), high = std::max(high, value);
   return high > low ? Axis{low, high} : Axis{low - 0.5, high + 0.5};
 }
 
@@ -39,24 +43,31 @@ struct Canvas {
 
   void put(int column, double value, char mark) {
     const auto last = static_cast<int>(rows.size()) - 1;
-    const int row = std::clamp(last - static_cast<int>(std::lround(axis.place(value, last))), 0, last);
-    rows[static_cast<size_t>(row)][static_cast<size_t>(std::clamp(column, 0, columns() - 1))] = mark;
+    const int row =
+        std::clamp(last - static_cast<int>(std::lround(axis.place(value, last))), 0, last);
+    rows[static_cast<size_t>(row)][static_cast<size_t>(std::clamp(column, 0, columns() - 1))] =
+        mark;
   }
   void put(const std::vector<double>& values, char mark) {
-    for (int column = 0; column < columns(); ++column) put(column, mean_in_column(values, column, columns()), mark);
+    for (int column = 0; column < columns(); ++column)
+      put(column, mean_in_column(values, column, columns()), mark);
   }
   std::string text(const std::string& first, const std::string& last) const {
     std::string out;
     for (size_t row = 0; row < rows.size(); ++row) {
       const bool labelled = row == 0 || row + 1 == rows.size();
       const std::string label = labelled ? fixed(row == 0 ? axis.high : axis.low) : "";
-      out += "  " + std::string(6 - std::min<size_t>(6, label.size()), ' ') + label + " |" + rows[row];
+      out +=
+          "  " + std::string(6 - std::min<size_t>(6, label.size()), ' ') + label + " |" + rows[row];
       out.erase(out.find_last_not_of(' ') + 1);
       out += "\n";
     }
     out += "         +" + std::string(static_cast<size_t>(columns()), '-') + "\n          " + first;
     const size_t between = first.size() + last.size() + 1;
-    return out + std::string(std::max<size_t>(between, static_cast<size_t>(columns())) - between + 1, ' ') + last;
+    return out +
+           std::string(std::max<size_t>(between, static_cast<size_t>(columns())) - between + 1,
+                       ' ') +
+           last;
   }
 };
 
@@ -66,7 +77,8 @@ std::vector<double> smoothed(const std::vector<double>& values, int64_t width) {
   std::vector<double> sums{0}, means;  // of all values before each
   for (double value : values) sums.push_back(sums.back() + value);
   for (int64_t i = 0; i < std::ssize(values); ++i) {
-    const int64_t begin = std::max<int64_t>(0, i - width / 2), end = std::min(std::ssize(values), i + width / 2 + 1);
+    const int64_t begin = std::max<int64_t>(0, i - width / 2),
+                  end = std::min(std::ssize(values), i + width / 2 + 1);
     means.push_back((sums[static_cast<size_t>(end)] - sums[static_cast<size_t>(begin)]) /
                     static_cast<double>(end - begin));
   }
@@ -89,14 +101,16 @@ int64_t LossCurve::smoothing() const {
 std::string LossCurve::drawn(int columns, int rows) const {
   if (training_.empty()) return "";
   Canvas canvas{axis_of(training_, validation_),
-                std::vector(static_cast<size_t>(rows), std::string(static_cast<size_t>(columns), ' '))};
+                std::vector(static_cast<size_t>(rows),
+                            std::string(static_cast<size_t>(columns), ' '))};
   const auto steps = std::ssize(training_);
   canvas.put(training_, '.');
   if (smoothing() >= 3) canvas.put(smoothed(training_, smoothing()), '*');
   for (const auto& [step, value] : validation_) {
     canvas.put(static_cast<int>((step - first_step_) * columns / steps), value, 'o');
   }
-  return canvas.text(std::to_string(first_step_), std::to_string(first_step_ + steps - 1)) + "\n  . training loss" +
+  return canvas.text(std::to_string(first_step_), std::to_string(first_step_ + steps - 1)) +
+         "\n  . training loss" +
          (smoothing() >= 3 ? text("   * its mean over ", smoothing(), " steps") : "") +
          (validation_.empty() ? "" : "   o validation loss") + ", over the steps";
 }
@@ -115,11 +129,14 @@ void LossCurve::write_svg(const std::string& file, const std::string& title) con
   };
   const bool smooth = smoothing() >= 3;
   add("training", training_, smooth);
-  if (smooth) add(text("mean over ", smoothing(), " steps"), smoothed(training_, smoothing()), false);
+  if (smooth)
+    add(text("mean over ", smoothing(), " steps"), smoothed(training_, smoothing()), false);
   Curve& dots = plot.curves.emplace_back(Curve{.name = "validation", .points = {}, .dots = true});
-  for (const auto& [step, loss] : validation_) dots.points.push_back({static_cast<double>(step), loss});
-  PicturePage page(title, text("The training loss over ", steps, " steps, from ", fixed(training_.front(), 4), " to ",
-                               fixed(training_.back(), 4), ", with dots for the validation loss."));
+  for (const auto& [step, loss] : validation_)
+    dots.points.push_back({static_cast<double>(step), loss});
+  PicturePage page(title, text("The training loss over ", steps, " steps, from ",
+                               fixed(training_.front(), 4), " to ", fixed(training_.back(), 4),
+                               ", with dots for the validation loss."));
   plot.add_to(page);
   page.drawn().write("--curve", file);
 }

@@ -1,4 +1,5 @@
-// Chapter 10: a GPT trained on text, on a grid of tensor × data parallel ranks. Everything before comes together here.
+// Chapter 10: a GPT trained on text, on a grid of tensor × data parallel ranks. Everything before
+// comes together here.
 #include "chapters/10_tensor_and_data_parallel/generate.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/10_tensor_and_data_parallel/picture.h"
@@ -9,17 +10,20 @@
 #include "chapters/10_tensor_and_data_parallel/saving.h"
 #include "chapters/10_tensor_and_data_parallel/self_checks.h"
 #include "chapters/10_tensor_and_data_parallel/training.h"
-#include "common/files.h"
-#include "common/runtime.h"
+#include "common/base/files.h"
+#include "common/program/runtime.h"
 
 using namespace shard;
 
-void describe(Report& report, const Settings& s, Gpt& model, const TextData& data, const std::string& unit) {
-  report.line(text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", s.sizes.layers, " layers, ", s.sizes.heads,
-                   " heads, width ", s.sizes.width, ", context ", s.sizes.context, ", vocabulary ", s.sizes.vocabulary,
-                   ", ", model.parameter_count(), " parameters"));
-  report.line(text("  data: ", data.training_tokens(), " ", unit, " to learn from, ", data.validation_tokens(),
-                   " to validate on; ", s.training.batch, " sequences a step"));
+void describe(Report& report, const Settings& s, Gpt& model, const TextData& data,
+              const std::string& unit) {
+  report.line(text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", s.sizes.layers, " layers, ",
+                   s.sizes.heads, " heads, width ", s.sizes.width, ", context ", s.sizes.context,
+                   ", vocabulary ", s.sizes.vocabulary, ", ", model.parameter_count(),
+                   " parameters"));
+  report.line(text("  data: ", data.training_tokens(), " ", unit, " to learn from, ",
+                   data.validation_tokens(), " to validate on; ", s.training.batch,
+                   " sequences a step"));
 }
 
 /// What is trained, and on what.
@@ -31,16 +35,20 @@ struct Subject {
 };
 
 void write_sample(Report& report, const Settings& s, const Subject& subject, int64_t step) {
-  report.heading(text("What the model writes after step ", step, " (", s.sample, " ", subject.tokenizer.unit(), ")"));
-  const std::vector<int32_t> some = subject.data.training(s.training.seed, s.training.steps, {0, 1}).tokens;
-  const auto tokens = sample(subject.model, subject.grid.tp(), {some.front()}, s.sample,
-                             {s.training.seed, stream_of("sample")}, {.tokens = subject.tokenizer.vocabulary()});
+  report.heading(text("What the model writes after step ", step, " (", s.sample, " ",
+                      subject.tokenizer.unit(), ")"));
+  const std::vector<int32_t> some =
+      subject.data.training(s.training.seed, s.training.steps, {0, 1}).tokens;
+  const auto tokens =
+      sample(subject.model, subject.grid.tp(), {some.front()}, s.sample,
+             {s.training.seed, stream_of("sample")}, {.tokens = subject.tokenizer.vocabulary()});
   report.line(subject.tokenizer.decode({tokens.begin() + 1, tokens.end()}));
 }
 
 /// Trains on from `resumed`, where there is one, and writes samples on the way and at the end.
 void train_and_report(Runtime& runtime, Report& report, const Settings& s, const Subject& subject,
-                      const CheckpointInfo& info, const std::filesystem::path& resumed, Saving* saving) {
+                      const CheckpointInfo& info, const std::filesystem::path& resumed,
+                      Saving* saving) {
   Trainer trainer(subject.grid, subject.model, s.training);
   if (!resumed.empty()) load_checkpoint(resumed, trainer, s.allow_nan);
   TrainingPlan plan{info.step, s.eval_every, history_of(runtime, report, resumed, info.step)};
@@ -50,7 +58,8 @@ void train_and_report(Runtime& runtime, Report& report, const Settings& s, const
     if (writes) write_sample(report, s, subject, step);
     return saving == nullptr || saving->goes_on_after(metrics, subject.grid, trainer, info);
   };
-  const TrainingRun run = train(subject.grid, subject.model, trainer, subject.data, s.training, plan, report);
+  const TrainingRun run =
+      train(subject.grid, subject.model, trainer, subject.data, s.training, plan, report);
   if (saving != nullptr) saving->complete(run.metrics);
   report_results(runtime, report, s, run);
   report.heading("The ledger of the steps");
@@ -72,8 +81,8 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
     info = read_checkpoint_info(resumed);
     take_over(s, info, runtime.options());
     if (s.resume == "auto" && info.step >= s.training.steps) {
-      return report.line(text("  nothing is left to do: ", resumed.string(), " has taken ", info.step, " of ",
-                              s.training.steps, " steps"));
+      return report.line(text("  nothing is left to do: ", resumed.string(), " has taken ",
+                              info.step, " of ", s.training.steps, " steps"));
     }
   }
   std::unique_ptr<Pretrained> start;
@@ -84,7 +93,8 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   complete(s, runtime);
   require_writable(runtime.world(), "--curve", s.curve);
   report.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
-  const std::string all_text = read_text(s.data), where = s.data.empty() ? "the repository's text" : "--data " + s.data;
+  const std::string all_text = read_text(s.data),
+                    where = s.data.empty() ? "the repository's text" : "--data " + s.data;
   require_usage(resumed.empty() || info.data == fingerprint_of(all_text), where,
                 " is not, or no longer, the text of the checkpoint ", resumed.string(),
                 ": --data must name the one that it was trained on");
@@ -92,8 +102,9 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   const auto tokenizer = tokenizer_of(all_text, where, s.vocabulary, origin);
   if (origin.empty()) s.sizes.vocabulary = tokenizer->vocabulary();
   const int64_t padding = s.sizes.vocabulary - tokenizer->vocabulary();
-  require_usage(padding == 0 || (padding > 0 && tokenizer->characters().empty()), origin.string(), " has a model of ",
-                s.sizes.vocabulary, " tokens, but a tokenizer of ", tokenizer->vocabulary());
+  require_usage(padding == 0 || (padding > 0 && tokenizer->characters().empty()), origin.string(),
+                " has a model of ", s.sizes.vocabulary, " tokens, but a tokenizer of ",
+                tokenizer->vocabulary());
   const TextData data(tokenizer->encode(all_text), s.training.validation_fraction, s.sizes.context);
   if (s.layouts) return compare_layouts(runtime, report, s.sizes, data, s.training);
 
@@ -101,12 +112,15 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   if (!s.save.empty()) saving = std::make_unique<Saving>(runtime, report, s, resumed);
   ProcessGrid grid(runtime.world(), static_cast<int>(s.tp), static_cast<int>(s.dp));
   Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.02f, 0.0f});
-  const double bytes =
-      static_cast<double>(all_text.size()) / static_cast<double>(data.training_tokens() + data.validation_tokens());
+  const double bytes = static_cast<double>(all_text.size()) /
+                       static_cast<double>(data.training_tokens() + data.validation_tokens());
   describe(report, s, model, data,
-           tokenizer->unit() + (tokenizer->files().empty() ? "" : text(" of ", fixed(bytes), " bytes")));
-  if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8) report.table(grid_table(grid.tp().size(), grid.dp().size()));
-  if (!runtime.options().picture.empty()) draw_grid(runtime, report, grid, s.sizes.heads, s.training.batch);
+           tokenizer->unit() +
+               (tokenizer->files().empty() ? "" : text(" of ", fixed(bytes), " bytes")));
+  if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8)
+    report.table(grid_table(grid.tp().size(), grid.dp().size()));
+  if (!runtime.options().picture.empty())
+    draw_grid(runtime, report, grid, s.sizes.heads, s.training.batch);
   if (start) {
     start->weights.load(model.parameters(), s.allow_nan);
     report.line(text("  starts from ", start->weights.path().string(), ", with its tokenizer of ",
@@ -119,9 +133,16 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
   }
   runtime.backend().allow_tf32(s.precision == "tf32");  // from here on: the checks above are in f32
   report.heading("Training");
-  info = {info.step, s.sizes, s.training, s.precision, s.reduce_in, tokenizer->characters(), fingerprint_of(all_text)};
+  info = {info.step,
+          s.sizes,
+          s.training,
+          s.precision,
+          s.reduce_in,
+          tokenizer->characters(),
+          fingerprint_of(all_text)};
   info.tokenizer_files = tokenizer->files(), info.end_of_text = end_of_text_of(origin, *tokenizer);
-  train_and_report(runtime, report, s, {grid, model, *tokenizer, data}, info, resumed, saving.get());
+  train_and_report(runtime, report, s, {grid, model, *tokenizer, data}, info, resumed,
+                   saving.get());
 }
 
 int main(int argc, char** argv) {

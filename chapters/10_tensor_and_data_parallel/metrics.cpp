@@ -2,13 +2,14 @@
 
 #include <charconv>
 
-#include "common/error.h"
-#include "common/files.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
 
 namespace shard {
 namespace {
 
-constexpr const char* names = "step,loss,gradient_norm,learning_rate,tokens_per_second,validation_loss";
+constexpr const char* names =
+    "step,loss,gradient_norm,learning_rate,tokens_per_second,validation_loss";
 
 /// As few digits as give the same number when it is read.
 void append(std::string& out, double value) {
@@ -29,8 +30,9 @@ bool take(std::string_view& rest, Number& number, bool more = true) {
 
 /// A line of the file. False where it is not one.
 bool parse(std::string_view line, StepMetrics& row) {
-  const bool numbers = take(line, row.step) && take(line, row.loss) && take(line, row.gradient_norm) &&
-                       take(line, row.learning_rate) && take(line, row.tokens_per_second);
+  const bool numbers = take(line, row.step) && take(line, row.loss) &&
+                       take(line, row.gradient_norm) && take(line, row.learning_rate) &&
+                       take(line, row.tokens_per_second);
   if (!numbers || !std::isfinite(row.loss)) return false;
   return line.empty() || (take(line, row.validation_loss, false) && line.empty());
 }
@@ -41,7 +43,8 @@ std::string metrics_text(const Metrics& metrics) {
   std::string out = std::string(names) + "\n";
   for (const StepMetrics& row : metrics) {
     out += std::to_string(row.step);
-    for (const double value : {row.loss, row.gradient_norm, row.learning_rate, row.tokens_per_second}) {
+    for (const double value :
+         {row.loss, row.gradient_norm, row.learning_rate, row.tokens_per_second}) {
       out += ",", append(out, value);
     }
     out += ",";
@@ -64,12 +67,14 @@ Metrics read_metrics(const std::filesystem::path& file, int64_t last) {
     const bool right = ++number == 1 ? line == names : parse(line, row);
     require_usage(right, file.string(), ": line ", number, " is not one of a metrics file");
     if (number == 1) continue;
-    require_usage(metrics.empty() || row.step == metrics.back().step + 1, file.string(), ": line ", number,
-                  " has step ", row.step, " after step ", metrics.empty() ? 0 : metrics.back().step);
+    require_usage(metrics.empty() || row.step == metrics.back().step + 1, file.string(), ": line ",
+                  number, " has step ", row.step, " after step ",
+                  metrics.empty() ? 0 : metrics.back().step);
     metrics.push_back(row);
   }
   const int64_t end = metrics.empty() ? 0 : metrics.back().step;
-  require_usage(end == last, file.string(), " ends with step ", end, ", the checkpoint was saved after step ", last);
+  require_usage(end == last, file.string(), " ends with step ", end,
+                ", the checkpoint was saved after step ", last);
   return metrics;
 }
 

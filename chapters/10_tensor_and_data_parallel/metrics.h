@@ -22,7 +22,8 @@ using Metrics = std::vector<StepMetrics>;
 /// The file's text: a line of names, then a line for each step, with all digits.
 std::string metrics_text(const Metrics& metrics);
 
-/// Reads such a file, whose last step must be `last`. Throws UsageError, naming it, when it is missing or anything else.
+/// Reads such a file, whose last step must be `last`. Throws UsageError, naming it, when it is
+/// missing or anything else.
 Metrics read_metrics(const std::filesystem::path& file, int64_t last);
 
 }  // namespace shard

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "common/plot.h"
+#include "common/draw/plot.h"
 
 namespace shard {
 namespace {
@@ -16,25 +16,29 @@ struct Place {
   Range heads, sequences;
 };
 
-std::vector<Place> gather_places(Communicator& world, ProcessGrid& grid, int64_t heads, int64_t batch) {
+std::vector<Place> gather_places(Communicator& world, ProcessGrid& grid, int64_t heads,
+                                 int64_t batch) {
   const auto [tp_rank, dp_rank] = grid.position();
-  const Range mine = part_of(heads, grid.tp().size(), tp_rank), part = part_of(batch, grid.dp().size(), dp_rank);
+  const Range mine = part_of(heads, grid.tp().size(), tp_rank),
+              part = part_of(batch, grid.dp().size(), dp_rank);
   const nlohmann::json place{tp_rank, dp_rank, mine.begin, mine.end, part.begin, part.end};
   std::vector<Place> places;
   for (const std::string& of_rank : world.gather_text(place.dump())) {
     const auto n = nlohmann::json::parse(of_rank).get<std::vector<int64_t>>();
-    places.push_back({{static_cast<int>(n[0]), static_cast<int>(n[1])}, {n[2], n[3]}, {n[4], n[5]}});
+    places.push_back(
+        {{static_cast<int>(n[0]), static_cast<int>(n[1])}, {n[2], n[3]}, {n[4], n[5]}});
   }
   return places;
 }
 
 std::string range_text(const std::string& what, Range range) {
-  return range.size() == 1 ? text(what, " ", range.begin) : text(what, "s ", range.begin, " … ", range.end - 1);
+  return range.size() == 1 ? text(what, " ", range.begin)
+                           : text(what, "s ", range.begin, " … ", range.end - 1);
 }
 
 Box cell(Point at, GridPosition position) {
-  return {at.x + left + position.tp_rank * (cell_width + gap), at.y + top + position.dp_rank * (cell_height + gap),
-          cell_width, cell_height};
+  return {at.x + left + position.tp_rank * (cell_width + gap),
+          at.y + top + position.dp_rank * (cell_height + gap), cell_width, cell_height};
 }
 
 void draw_place(Svg& svg, Point at, int rank, const Place& place) {
@@ -67,7 +71,8 @@ void draw_groups(Svg& svg, Point at, int tp, int dp) {
     svg.rectangle({first.x - dashed, first.y - dashed, cell_width + 2 * dashed,
                    last.y + cell_height - first.y + 2 * dashed},
                   {.stroke = ink, .stroke_width = 1.5, .dash = 5, .space = 4}, 14);
-    svg.text({first.middle().x, at.y + 8}, text("tp ", column), {.size = 15, .anchor = Anchor::middle});
+    svg.text({first.middle().x, at.y + 8}, text("tp ", column),
+             {.size = 15, .anchor = Anchor::middle});
   }
 }
 
@@ -75,7 +80,8 @@ std::vector<Curve> curves_of(const std::vector<LayoutLosses>& layouts, const aut
   std::vector<Curve> curves;
   for (const auto& [layout, losses] : layouts) {
     Curve& curve = curves.emplace_back(Curve{text("tp ", layout.tp, " × dp ", layout.dp), {}});
-    for (size_t i = 0; i < losses.size(); ++i) curve.points.push_back({static_cast<double>(i + 1), value(losses, i)});
+    for (size_t i = 0; i < losses.size(); ++i)
+      curve.points.push_back({static_cast<double>(i + 1), value(losses, i)});
   }
   return curves;
 }
@@ -100,36 +106,44 @@ void draw_grid(Runtime& runtime, Report& report, ProcessGrid& grid, int64_t head
   PicturePage page(text("The grid tp ", tp, " × dp ", dp),
                    text(tp * dp, " ranks in ", dp, " rows of ", tp,
                         ". A row is a tp group: its ranks share one replica "
-                        "of the model, and each holds some of its heads. A column is a dp group: its ranks hold the "
+                        "of the model, and each holds some of its heads. A column is a dp group: "
+                        "its ranks hold the "
                         "same part of each replica, and each has some sequences of the batch."));
   page.sentence(
-      "A row (solid frame) is a tp group: one replica of the model, its heads shared out. Its ranks sum "
+      "A row (solid frame) is a tp group: one replica of the model, its heads shared out. Its "
+      "ranks sum "
       "activations, several times in every block.");
   page.sentence(
-      "A column (dashed) is a dp group: the same part of every replica, for other sequences. Its ranks sum "
+      "A column (dashed) is a dp group: the same part of every replica, for other sequences. Its "
+      "ranks sum "
       "gradients, once a step.");
-  page.drawing(left + tp * (cell_width + gap), top + dp * (cell_height + gap) - gap + 12, [=](Svg& svg, Point at) {
-    draw_groups(svg, at, tp, dp);
-    for (int rank = 0; const Place& place : places) draw_place(svg, at, rank++, place);
-  });
+  page.drawing(left + tp * (cell_width + gap), top + dp * (cell_height + gap) - gap + 12,
+               [=](Svg& svg, Point at) {
+                 draw_groups(svg, at, tp, dp);
+                 for (int rank = 0; const Place& place : places) draw_place(svg, at, rank++, place);
+               });
   report.picture(page.drawn());
 }
 
 void draw_layouts(Report& report, const std::vector<LayoutLosses>& layouts, double tolerance) {
   const std::vector<double>& first = layouts.front().losses;
   PicturePage page(text("The same ", first.size(), " steps in ", layouts.size(), " layouts"),
-                   text("Two plots over the training steps. In the upper one the loss curves of ", layouts.size(),
-                        " layouts lie on each other. The lower one shows how far they are from those of one rank, "
+                   text("Two plots over the training steps. In the upper one the loss curves of ",
+                        layouts.size(),
+                        " layouts lie on each other. The lower one shows how far they are from "
+                        "those of one rank, "
                         "relative to the loss: all are below the allowed ",
                         scientific(tolerance), "."));
   Plot losses{"step", "loss", curves_of(layouts, [](const auto& of, size_t i) { return of[i]; })};
   losses.take_turns = true;
   losses.add_to(page);
   page.sentence(
-      "The curves lie on each other: each is drawn in dashes that leave room for the others. How far they are "
+      "The curves lie on each other: each is drawn in dashes that leave room for the others. How "
+      "far they are "
       "from the first:");
-  Plot gaps{"step", "relative difference",
-            curves_of(layouts, [&](const auto& of, size_t i) { return std::abs(of[i] / first[i] - 1); })};
+  Plot gaps{"step", "relative difference", curves_of(layouts, [&](const auto& of, size_t i) {
+              return std::abs(of[i] / first[i] - 1);
+            })};
   gaps.logarithmic = true;
   for (Curve& curve : gaps.curves) curve.dots = true;
   gaps.limit = tolerance;

@@ -1,7 +1,7 @@
 // The pictures of chapter 10: the process grid, and the losses of all layouts on one plot.
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
-#include "common/process_grid.h"
+#include "common/comm/process_grid.h"
 
 namespace shard {
 

@@ -1,14 +1,15 @@
-// Pretrained: a GPT-2 in a folder, as Hugging Face's transformers or this program has saved it: weights, config.json and
-// a tokenizer that fit together.
+// Pretrained: a GPT-2 in a folder, as Hugging Face's transformers or this program has saved it:
+// weights, config.json and a tokenizer that fit together.
 #pragma once
-#include "chapters/10_tensor_and_data_parallel/tokenizer.h"
 #include "chapters/10_tensor_and_data_parallel/weights.h"
+#include "common/text/tokenizer.h"
 
 namespace shard {
 
 struct Pretrained {
-  /// `path`: the folder, or its file of weights or index (SafetensorsFiles). Throws UsageError, naming the file, for a
-  /// model that Gpt cannot compute, and for a tokenizer with more tokens than the model has.
+  /// `path`: the folder, or its file of weights or index (SafetensorsFiles). Throws UsageError,
+  /// naming the file, for a model that Gpt cannot compute, and for a tokenizer with more tokens
+  /// than the model has.
   explicit Pretrained(const std::filesystem::path& path);
 
   WeightsFile weights;
@@ -20,8 +21,9 @@ struct Pretrained {
   int64_t padding() const { return sizes.vocabulary - tokenizer->vocabulary(); }
 };
 
-/// The tokens after which the model in `folder` ends a text, as transformers finds them; without a folder, the tokenizer's.
-/// Characters have none, whatever older checkpoints of them say.
-std::vector<int64_t> end_of_text_of(const std::filesystem::path& folder, const Tokenizer& tokenizer);
+/// The tokens after which the model in `folder` ends a text, as transformers finds them; without a
+/// folder, the tokenizer's. Characters have none, whatever older checkpoints of them say.
+std::vector<int64_t> end_of_text_of(const std::filesystem::path& folder,
+                                    const Tokenizer& tokenizer);
 
 }  // namespace shard

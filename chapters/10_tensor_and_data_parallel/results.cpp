@@ -22,16 +22,17 @@ std::vector<double> column(const Metrics& metrics, double StepMetrics::*of_step)
 void draw_curve(Runtime& runtime, Report& report, const Settings& s, const Metrics& all) {
   const LossCurve curve(all);
   report.line(curve.drawn());
-  if (runtime.world().rank() == 0) curve.write_svg(s.curve, text("Training loss, tp ", s.tp, " × dp ", s.dp));
+  if (runtime.world().rank() == 0)
+    curve.write_svg(s.curve, text("Training loss, tp ", s.tp, " × dp ", s.dp));
   report.line(text("  the curve as a picture: ", s.curve));
 }
 
-/// Whether the loss must have fallen by now: not before the warm-up is over, nor where it has been 0 from the start,
-/// nor by a model that was trained before.
+/// Whether the loss must have fallen by now: not before the warm-up is over, nor where it has been
+/// 0 from the start, nor by a model that was trained before.
 bool is_due(const TrainingSettings& settings, const std::vector<double>& losses, bool from_start) {
   constexpr int64_t enough = 20;
-  return from_start && std::ssize(losses) >= std::max(enough, settings.warmup + 1) && settings.learning_rate > 0 &&
-         losses.front() > 0;
+  return from_start && std::ssize(losses) >= std::max(enough, settings.warmup + 1) &&
+         settings.learning_rate > 0 && losses.front() > 0;
 }
 
 }  // namespace
@@ -46,8 +47,9 @@ void report_results(Runtime& runtime, Report& report, const Settings& s, const T
   const double memory = runtime.world().max_of(static_cast<double>(peak_resident_bytes()));
   const double validation = mine.back().validation_loss;
   report.line(text("\n  loss ", fixed(losses.front(), 4), " → ", fixed(losses.back(), 4),
-                   std::isnan(validation) ? "" : ", validation " + fixed(validation, 4), "; ", fixed(milliseconds),
-                   " ms a step (median), ", fixed(rate, 0), " tokens/s; ", bytes_text(memory), " resident"));
+                   std::isnan(validation) ? "" : ", validation " + fixed(validation, 4), "; ",
+                   fixed(milliseconds), " ms a step (median), ", fixed(rate, 0), " tokens/s; ",
+                   bytes_text(memory), " resident"));
   report.result("milliseconds_per_step", milliseconds);
   report.result("tokens_per_second", rate);
   report.result("steps_before", static_cast<double>(run.first_step));
@@ -58,7 +60,8 @@ void report_results(Runtime& runtime, Report& report, const Settings& s, const T
   if (!std::isnan(validation)) report.result("validation_loss", validation);
   report.result("peak_resident_bytes", memory);
   report.result("allocations_after_step_10", static_cast<double>(run.new_allocations));
-  if (losses.size() > 10) report.check("no memory was allocated after step 10", run.new_allocations == 0);
+  if (losses.size() > 10)
+    report.check("no memory was allocated after step 10", run.new_allocations == 0);
   if (is_due(s.training, losses, run.first_step == 0 && s.start_from.empty())) {
     report.check("the loss fell", median({losses.end() - 10, losses.end()}) < losses.front());
   }

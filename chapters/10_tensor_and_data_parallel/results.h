@@ -6,6 +6,7 @@
 namespace shard {
 
 /// Prints and draws it. The curve shows all steps, the rest is about those of this run. Collective.
-void report_results(Runtime& runtime, Report& report, const Settings& settings, const TrainingRun& run);
+void report_results(Runtime& runtime, Report& report, const Settings& settings,
+                    const TrainingRun& run);
 
 }  // namespace shard

@@ -1,14 +1,17 @@
 #include "chapters/10_tensor_and_data_parallel/resume.h"
 
-#include "common/command_line.h"
+#include "common/base/command_line.h"
+#include "common/base/folders.h"
 
 namespace shard {
 
 std::filesystem::path checkpoint_to_resume(Communicator& world, const Settings& s) {
   if (s.resume.empty()) return {};
   const bool in_save = s.resume == "latest" || s.resume == "auto";
-  require_usage(!in_save || !s.save.empty(), "--resume ", s.resume, " needs --save: the directory to look in");
-  const std::filesystem::path where = in_save ? s.save : s.resume, found = latest_checkpoint(world, where);
+  require_usage(!in_save || !s.save.empty(), "--resume ", s.resume,
+                " needs --save: the directory to look in");
+  const std::filesystem::path where = in_save ? s.save : s.resume,
+                              found = latest_checkpoint(world, where);
   require_usage(!found.empty() || s.resume == "auto", "there is no checkpoint in ", where.string());
   return found;
 }
@@ -26,15 +29,18 @@ void say_what_changed(Report& report, const Settings& s, const std::filesystem::
   compare("reduce-in", s.reduce_in, before.reduce_in);
   const TrainingSettings &now = s.training, &then = before.settings;
   const bool same_schedule = now.steps == then.steps && now.warmup == then.warmup &&
-                             now.learning_rate == then.learning_rate && now.min_learning_rate == then.min_learning_rate;
+                             now.learning_rate == then.learning_rate &&
+                             now.min_learning_rate == then.min_learning_rate;
   if (!same_schedule) {
-    report.line(text("  so the learning rate goes on at ", scientific(learning_rate_at(before.step, now)),
+    report.line(text("  so the learning rate goes on at ",
+                     scientific(learning_rate_at(before.step, now)),
                      " (without that: ", scientific(learning_rate_at(before.step, then)),
                      ") and reaches its end at step ", now.steps));
   }
 }
 
-Metrics history_of(Runtime& runtime, Report& report, const std::filesystem::path& resumed, int64_t step) {
+Metrics history_of(Runtime& runtime, Report& report, const std::filesystem::path& resumed,
+                   int64_t step) {
   if (resumed.empty() || runtime.world().rank() != 0) return {};
   try {
     return read_metrics(resumed / metrics_name, step);
@@ -48,7 +54,8 @@ std::string command_to_go_on(Runtime& runtime) {
   std::vector<std::string> words;
   const std::vector<std::string>& given = runtime.options().arguments();
   for (size_t i = 0; i < given.size(); ++i) {
-    const bool by_learn = given[i] == "--json" && i + 1 < given.size() && given[i + 1].starts_with(SHARD_BINARY_DIR);
+    const bool by_learn =
+        given[i] == "--json" && i + 1 < given.size() && given[i + 1].starts_with(build_folder());
     if (given[i] == "--resume" || given[i] == "--start-from" || by_learn) {
       ++i;
     } else if (!given[i].starts_with("--resume=") && !given[i].starts_with("--start-from=")) {

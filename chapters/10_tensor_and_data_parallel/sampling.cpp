@@ -6,7 +6,8 @@
 namespace shard {
 
 /// The index at which the running sum of softmax(logits / temperature) passes `u` in [0, 1).
-static int32_t draw(const std::vector<float>& logits, int64_t vocabulary, double temperature, double u) {
+static int32_t draw(const std::vector<float>& logits, int64_t vocabulary, double temperature,
+                    double u) {
   const auto largest = std::max_element(logits.begin(), logits.begin() + vocabulary);
   if (temperature == 0.0) return static_cast<int32_t>(largest - logits.begin());
   std::vector<double> weights;
@@ -22,20 +23,25 @@ static int32_t draw(const std::vector<float>& logits, int64_t vocabulary, double
   return static_cast<int32_t>(vocabulary - 1);
 }
 
-/// The logits after `text`, whose last tokens from `first_new` on the caches do not know yet: [vocabulary and padding].
-static std::vector<float> logits_after(Gpt& model, Communicator& tp, const std::vector<int32_t>& text, size_t first_new,
+/// The logits after `text`, whose last tokens from `first_new` on the caches do not know yet:
+/// [vocabulary and padding].
+static std::vector<float> logits_after(Gpt& model, Communicator& tp,
+                                       const std::vector<int32_t>& text, size_t first_new,
                                        std::vector<KeyValueCache>& caches) {
-  const std::span<const int32_t> added(text.begin() + static_cast<std::ptrdiff_t>(first_new), text.end());
-  const Tensor logits = model.next_logits(Tensor::from(tp.backend(), {std::ssize(added)}, added), caches);
+  const std::span<const int32_t> added(text.begin() + static_cast<std::ptrdiff_t>(first_new),
+                                       text.end());
+  const Tensor logits =
+      model.next_logits(Tensor::from(tp.backend(), {std::ssize(added)}, added), caches);
   return tp.all_gather(logits.reshape({logits.columns()})).to_host();
 }
 
-std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> prompt, int64_t count,
-                            RandomStream random, const SamplingSettings& settings) {
+std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> prompt,
+                            int64_t count, RandomStream random, const SamplingSettings& settings) {
   require(!prompt.empty(), "a text needs a first token to go on from");
   std::vector<int32_t> text = std::move(prompt);
   const auto context = static_cast<size_t>(model.sizes().context);
-  size_t known = text.size() > context ? text.size() - context : 0;  // what the model has seen, or never will
+  size_t known =
+      text.size() > context ? text.size() - context : 0;  // what the model has seen, or never will
   const int64_t tokens = settings.tokens > 0 ? settings.tokens : model.sizes().vocabulary;
   std::vector<KeyValueCache> caches = model.make_caches();
   for (int64_t i = 0; i < count; ++i) {
@@ -45,7 +51,8 @@ std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> p
     }
     const std::vector<float> logits = logits_after(model, tp, text, known, caches);
     known = text.size();
-    text.push_back(draw(logits, tokens, settings.temperature, random.uniform(static_cast<uint64_t>(i))));
+    text.push_back(
+        draw(logits, tokens, settings.temperature, random.uniform(static_cast<uint64_t>(i))));
     if (std::ranges::count(settings.end_of_text, text.back()) > 0) break;
   }
   return text;

@@ -1,10 +1,11 @@
 #include "chapters/10_tensor_and_data_parallel/saving.h"
 
-#include "common/durable.h"
+#include "common/storage/durable.h"
 
 namespace shard {
 
-Saving::Saving(Runtime& runtime, Report& report, const Settings& settings, const std::filesystem::path& resumed)
+Saving::Saving(Runtime& runtime, Report& report, const Settings& settings,
+               const std::filesystem::path& resumed)
     : world_(runtime.world()),
       report_(report),
       settings_(settings),
@@ -12,7 +13,8 @@ Saving::Saving(Runtime& runtime, Report& report, const Settings& settings, const
   say_warnings();
 }
 
-bool Saving::goes_on_after(const Metrics& metrics, ProcessGrid& grid, const Trainer& trainer, CheckpointInfo info) {
+bool Saving::goes_on_after(const Metrics& metrics, ProcessGrid& grid, const Trainer& trainer,
+                           CheckpointInfo info) {
   info.step = metrics.back().step;
   const bool last = info.step == settings_.training.steps;
   const bool due = settings_.save_every > 0 && info.step % settings_.save_every == 0;

@@ -1,20 +1,22 @@
 // Saving: when a run with --save writes a checkpoint, and how it ends early.
 #pragma once
-#include "chapters/10_tensor_and_data_parallel/interruption.h"
 #include "chapters/10_tensor_and_data_parallel/metrics.h"
 #include "chapters/10_tensor_and_data_parallel/settings.h"
+#include "common/program/interruption.h"
 
 namespace shard {
 
 class Saving {
  public:
-  /// Throws UsageError when --save cannot be saved to. `resumed` is the checkpoint that the run goes on from, if any.
-  /// Collective.
-  Saving(Runtime& runtime, Report& report, const Settings& settings, const std::filesystem::path& resumed);
+  /// Throws UsageError when --save cannot be saved to. `resumed` is the checkpoint that the run
+  /// goes on from, if any. Collective.
+  Saving(Runtime& runtime, Report& report, const Settings& settings,
+         const std::filesystem::path& resumed);
 
-  /// After the last of these steps: saves where it is due, with `info` and that step. Returns false where somebody has
-  /// asked to stop. Collective.
-  bool goes_on_after(const Metrics& metrics, ProcessGrid& grid, const Trainer& trainer, CheckpointInfo info);
+  /// After the last of these steps: saves where it is due, with `info` and that step. Returns false
+  /// where somebody has asked to stop. Collective.
+  bool goes_on_after(const Metrics& metrics, ProcessGrid& grid, const Trainer& trainer,
+                     CheckpointInfo info);
   /// What was measured since the last save goes into its metrics.
   void complete(const Metrics& metrics) const;
 

@@ -4,12 +4,13 @@
 
 #include "chapters/10_tensor_and_data_parallel/gpt_reference.h"
 #include "chapters/10_tensor_and_data_parallel/training.h"
-#include "common/compare.h"
+#include "common/check/compare.h"
 
 namespace shard {
 
-void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, const GptSizes& sizes,
-                           const TrainingSettings& settings, const TextData& data, int64_t steps) {
+void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid,
+                           const GptSizes& sizes, const TrainingSettings& settings,
+                           const TextData& data, int64_t steps) {
   report.heading(text("The first ", steps, " steps beside an unsplit model"));
   const Init init{settings.seed, 0.02f, 0.0f};
   const auto alone = runtime.alone();
@@ -18,14 +19,19 @@ void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid, 
   Trainer split_trainer(grid, split, settings), whole_trainer(single, whole, settings);
   double loss_error = 0, norm_error = 0;
   for (int64_t step = 0; step < steps; ++step) {
-    const auto batch = [&](Range range) { return training_batch(runtime.backend(), data, settings.seed, step, range); };
-    const Trainer::Step got = split_trainer.step(step, batch), expected = whole_trainer.step(step, batch);
+    const auto batch = [&](Range range) {
+      return training_batch(runtime.backend(), data, settings.seed, step, range);
+    };
+    const Trainer::Step got = split_trainer.step(step, batch),
+                        expected = whole_trainer.step(step, batch);
     loss_error = reference::larger(loss_error, reference::relative_error(got.loss, expected.loss));
-    norm_error = reference::larger(norm_error, reference::relative_error(got.gradient_norm, expected.gradient_norm));
+    norm_error = reference::larger(norm_error, reference::relative_error(got.gradient_norm,
+                                                                         expected.gradient_norm));
   }
   double gradients = 0;
   for (size_t i = 0; i < split.parameters().size(); ++i) {
-    gradients = reference::larger(gradients, gradient_error(*split.parameters()[i], *whole.parameters()[i]));
+    gradients = reference::larger(gradients,
+                                  gradient_error(*split.parameters()[i], *whole.parameters()[i]));
   }
   // bf16 keeps 8 bits of 24; gradients come after updates from slightly different weights
   const bool bf16 = settings.precision == DataType::bf16 || settings.reduce_in == DataType::bf16;
@@ -42,8 +48,10 @@ void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t
   Gpt model(*alone, sizes, {seed, 0.3f, 0.3f});
   std::vector<int32_t> tokens, targets;
   for (int64_t i = 0; i < batch * sizes.context; ++i) {
-    tokens.push_back(static_cast<int32_t>(RandomStream{seed, 1}.below(11, static_cast<uint64_t>(i))));
-    targets.push_back(static_cast<int32_t>(RandomStream{seed, 2}.below(11, static_cast<uint64_t>(i))));
+    tokens.push_back(
+        static_cast<int32_t>(RandomStream{seed, 1}.below(11, static_cast<uint64_t>(i))));
+    targets.push_back(
+        static_cast<int32_t>(RandomStream{seed, 2}.below(11, static_cast<uint64_t>(i))));
   }
   const Shape shape{batch * sizes.context};
   model.forward(Tensor::from(runtime.backend(), shape, std::span<const int32_t>(tokens)),
@@ -57,9 +65,9 @@ void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t
       changed[parameter->name] = point;
       return reference_loss(changed, sizes, tokens, targets, batch);
     };
-    worst =
-        reference::larger(worst, finite_difference_error(loss, weights[parameter->name], parameter->gradient.to_host(),
-                                                         {seed, stream_of("entries")}, 3));
+    worst = reference::larger(worst, finite_difference_error(loss, weights[parameter->name],
+                                                             parameter->gradient.to_host(),
+                                                             {seed, stream_of("entries")}, 3));
   }
   report.check("gradients of all parameters", worst, 1e-4);
 }

@@ -1,7 +1,7 @@
 // What chapter 10's program can be told.
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/checkpoint.h"
-#include "common/runtime.h"
+#include "common/program/runtime.h"
 
 namespace shard {
 
@@ -28,11 +28,11 @@ struct Settings {
 
 void add_options(Options& options, Settings& settings);
 
-/// Goes on with what the checkpoint says where the command line says nothing. Throws UsageError where they differ in
-/// what a model cannot change: its sizes, its seed.
+/// Goes on with what the checkpoint says where the command line says nothing. Throws UsageError
+/// where they differ in what a model cannot change: its sizes, its seed.
 void take_over(Settings& settings, const CheckpointInfo& checkpoint, const Options& options);
-/// Takes the sizes of the model that --start-from names, of its context as much as is asked for. Throws UsageError where
-/// the command line says others, or asks for another beginning.
+/// Takes the sizes of the model that --start-from names, of its context as much as is asked for.
+/// Throws UsageError where the command line says others, or asks for another beginning.
 void take_sizes(Settings& settings, const GptSizes& model, const Options& options);
 /// Fills in the sizes of the grid that were not given, and refuses what does not fit the ranks.
 void complete_grid(Settings& settings, int ranks);

@@ -2,18 +2,22 @@
 
 #include <cmath>
 
-#include "common/trace.h"
+#include "common/comm/trace.h"
 
 namespace shard {
 
 double learning_rate_at(int64_t step, const TrainingSettings& s) {
-  if (step < s.warmup) return s.learning_rate * static_cast<double>(step + 1) / static_cast<double>(s.warmup + 1);
-  const double progress = std::min(1.0, static_cast<double>(step - s.warmup) /
-                                            static_cast<double>(std::max<int64_t>(1, s.steps - s.warmup)));
-  return s.min_learning_rate + 0.5 * (1.0 + std::cos(M_PI * progress)) * (s.learning_rate - s.min_learning_rate);
+  if (step < s.warmup)
+    return s.learning_rate * static_cast<double>(step + 1) / static_cast<double>(s.warmup + 1);
+  const double progress =
+      std::min(1.0, static_cast<double>(step - s.warmup) /
+                        static_cast<double>(std::max<int64_t>(1, s.steps - s.warmup)));
+  return s.min_learning_rate +
+         0.5 * (1.0 + std::cos(M_PI * progress)) * (s.learning_rate - s.min_learning_rate);
 }
 
-// Large enough that an all-reduce is worth its latency, small enough that the first starts early in the backward pass.
+// Large enough that an all-reduce is worth its latency, small enough that the first starts early in
+// the backward pass.
 static constexpr int64_t bucket_bytes = 1 << 20;
 
 Trainer::Trainer(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings)
@@ -23,19 +27,21 @@ Trainer::Trainer(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings
       data_parallel_(grid.dp(), model.parameters(), bucket_bytes, settings.reduce_in),
       loss_(Tensor::zeros(grid.dp().backend(), {1})),
       squares_(Tensor::zeros(grid.dp().backend(), {1})) {
-  require_usage(settings.batch >= grid.dp().size() * settings.accumulate, "--batch ", settings.batch,
-                " has too few sequences for --dp ", grid.dp().size(), " × --accumulate ", settings.accumulate);
+  require_usage(settings.batch >= grid.dp().size() * settings.accumulate, "--batch ",
+                settings.batch, " has too few sequences for --dp ", grid.dp().size(),
+                " × --accumulate ", settings.accumulate);
   Backend& backend = grid.dp().backend();
   for (Parameter* parameter : model.parameters()) {
     const Tensor weight = parameter->value;
-    trained_.push_back(
-        {parameter, weight, Tensor::zeros(backend, weight.shape()), Tensor::zeros(backend, weight.shape())});
+    trained_.push_back({parameter, weight, Tensor::zeros(backend, weight.shape()),
+                        Tensor::zeros(backend, weight.shape())});
     if (settings.precision != weight.type()) parameter->value = cast(weight, settings.precision);
   }
 }
 
 //! [10-step]
-Trainer::Step Trainer::step(int64_t step, const std::function<Batch(Range)>& batch_of, double learning_rate) {
+Trainer::Step Trainer::step(int64_t step, const std::function<Batch(Range)>& batch_of,
+                            double learning_rate) {
   TraceRange range(TraceRow::compute, "step");
   const Tensor loss = sum_gradients(step, batch_of);
   const Tensor squares = sum_of_squared_gradients();
@@ -49,21 +55,24 @@ double Trainer::gradients(int64_t step, const std::function<Batch(Range)>& batch
 }
 
 double Trainer::mean_of(const Tensor& sum) const {
-  return static_cast<double>(sum.to_host()[0]) / static_cast<double>(settings_.batch * model_.sizes().context);
+  return static_cast<double>(sum.to_host()[0]) /
+         static_cast<double>(settings_.batch * model_.sizes().context);
 }
 
 Tensor Trainer::sum_gradients(int64_t step, const std::function<Batch(Range)>& batch_of) {
   data_parallel_.zero_gradients();
   fill(loss_, 0.0f);
   const int64_t context = model_.sizes().context;
-  const float mean = 1.0f / static_cast<float>(settings_.batch * context);  // over the tokens of the whole batch
+  const float mean =
+      1.0f / static_cast<float>(settings_.batch * context);  // over the tokens of the whole batch
   const Range mine = part_of(settings_.batch, grid_.dp().size(), grid_.dp().rank());
   for (int64_t micro = 0; micro < settings_.accumulate; ++micro) {
-    const Range part = part_of(mine.size(), static_cast<int>(settings_.accumulate), static_cast<int>(micro));
+    const Range part =
+        part_of(mine.size(), static_cast<int>(settings_.accumulate), static_cast<int>(micro));
     const Range sequences{mine.begin + part.begin, mine.begin + part.end};
     const Batch batch = batch_of(sequences);
-    const DropoutMoment moment{static_cast<float>(settings_.dropout), settings_.seed, static_cast<uint64_t>(step),
-                               sequences.begin};
+    const DropoutMoment moment{static_cast<float>(settings_.dropout), settings_.seed,
+                               static_cast<uint64_t>(step), sequences.begin};
     add_sum(loss_, model_.forward(batch.tokens, batch.targets, batch.sequences, moment));
     if (micro + 1 == settings_.accumulate) data_parallel_.reduce_in_next_backward();
     model_.backward(mean);
@@ -72,12 +81,13 @@ Tensor Trainer::sum_gradients(int64_t step, const std::function<Batch(Range)>& b
   return grid_.dp().all_reduce(PartialSum(loss_));
 }
 
-/// Σ g² over the whole model: a sharded parameter's parts add up over the tp ranks; a replicated one, whose gradient all
-/// of them hold, must count once, so only tp rank 0 counts it.
+/// Σ g² over the whole model: a sharded parameter's parts add up over the tp ranks; a replicated
+/// one, whose gradient all of them hold, must count once, so only tp rank 0 counts it.
 Tensor Trainer::sum_of_squared_gradients() {
   fill(squares_, 0.0f);
   for (const auto& [parameter, weight, first, second] : trained_) {
-    if (!parameter->is_replicated() || grid_.tp().rank() == 0) add_sum_of_squares(squares_, parameter->gradient);
+    if (!parameter->is_replicated() || grid_.tp().rank() == 0)
+      add_sum_of_squares(squares_, parameter->gradient);
   }
   return grid_.tp().all_reduce(PartialSum(squares_));
 }

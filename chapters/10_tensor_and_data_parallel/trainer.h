@@ -1,11 +1,12 @@
-// Trainer: one training step on a tensor × data parallel grid: batches in, loss and gradient norm out.
+// Trainer: one training step on a tensor × data parallel grid: batches in, loss and gradient norm
+// out.
 #pragma once
 #include <limits>
 
 #include "chapters/09_data_parallel/data_parallel.h"
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
-#include "chapters/10_tensor_and_data_parallel/text_data.h"
-#include "common/process_grid.h"
+#include "common/comm/process_grid.h"
+#include "common/text/text_data.h"
 
 namespace shard {
 
@@ -19,12 +20,14 @@ struct TrainingSettings {
   double clip = 1.0;  // limit of the gradient norm; 0: none
   double dropout = 0;
   uint64_t seed = 0;
-  double validation_fraction = 0.1;    // part of the text that is kept for validation
-  DataType precision = DataType::f32;  // of weights and activations; the weights that AdamW updates stay f32
+  double validation_fraction = 0.1;  // part of the text that is kept for validation
+  DataType precision =
+      DataType::f32;  // of weights and activations; the weights that AdamW updates stay f32
   DataType reduce_in = DataType::f32;  // what gradients travel in between the data-parallel ranks
 };
 
-/// Calls visit(name, member, least, most) for every setting that a checkpoint keeps, by its option's name without --.
+/// Calls visit(name, member, least, most) for every setting that a checkpoint keeps, by its
+/// option's name without --.
 template <class Visit>
 void for_each_setting(const Visit& visit) {
   constexpr int64_t many = int64_t{1} << 20;
@@ -45,8 +48,8 @@ void for_each_setting(const Visit& visit) {
   visit("validation-fraction", &TrainingSettings::validation_fraction, 0, 0.9);
 }
 
-/// Linear warm-up from 0, then a half cosine from learning_rate down to min_learning_rate (Loshchilov and Hutter,
-/// arXiv:1608.03983). Steps count from 0.
+/// Linear warm-up from 0, then a half cosine from learning_rate down to min_learning_rate
+/// (Loshchilov and Hutter, arXiv:1608.03983). Steps count from 0.
 double learning_rate_at(int64_t step, const TrainingSettings& settings);
 
 /// The tokens of some sequences and, for each token, the one that follows it.
@@ -64,17 +67,17 @@ struct TrainedParameter {
 
 class Trainer {
  public:
-  /// Throws UsageError when the batch has fewer sequences than dp · accumulate. Rounds the model's weights to
-  /// settings.precision; the unrounded ones stay here.
+  /// Throws UsageError when the batch has fewer sequences than dp · accumulate. Rounds the model's
+  /// weights to settings.precision; the unrounded ones stay here.
   Trainer(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings);
 
   struct Step {
     double loss = 0;           // mean over the tokens of the whole batch, before the update
     double gradient_norm = 0;  // before clipping
   };
-  /// One step, the same numbers on every rank. `batch_of(range)` gives sequences `range` of the step's whole batch; a
-  /// rank asks for its own only. The learning rate is learning_rate_at(step) unless given. Where a gradient is not
-  /// finite, the weights stay as they are.
+  /// One step, the same numbers on every rank. `batch_of(range)` gives sequences `range` of the
+  /// step's whole batch; a rank asks for its own only. The learning rate is learning_rate_at(step)
+  /// unless given. Where a gradient is not finite, the weights stay as they are.
   Step step(int64_t step, const std::function<Batch(Range)>& batch_of, double learning_rate);
   Step step(int64_t step, const std::function<Batch(Range)>& batch_of) {
     return this->step(step, batch_of, learning_rate_at(step, settings_));
@@ -88,9 +91,11 @@ class Trainer {
   void round_weights();
 
  private:
-  /// Fills the gradients of all parameters. Returns the sum of the whole batch's losses: [1], on the device.
+  /// Fills the gradients of all parameters. Returns the sum of the whole batch's losses: [1], on
+  /// the device.
   Tensor sum_gradients(int64_t step, const std::function<Batch(Range)>& batch_of);
-  double mean_of(const Tensor& sum) const;  // over the tokens of the whole batch: waits for the device
+  double mean_of(
+      const Tensor& sum) const;  // over the tokens of the whole batch: waits for the device
   Tensor sum_of_squared_gradients();
   void update(int64_t step, double learning_rate, const Tensor& gradient_factor);
 

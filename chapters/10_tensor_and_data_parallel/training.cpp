@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "chapters/10_tensor_and_data_parallel/diagnosis.h"
-#include "chapters/10_tensor_and_data_parallel/progress.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/program/progress.h"
 
 namespace shard {
 
@@ -16,11 +16,13 @@ static Batch to_batch(Backend& backend, const TextData::Sequences& sequences, in
           Tensor::from(backend, shape, std::span<const int32_t>(sequences.targets)), count};
 }
 
-Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int64_t step, Range range) {
+Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int64_t step,
+                     Range range) {
   return to_batch(backend, data.training(seed, step, range), range.size());
 }
 
-double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int64_t batch, int64_t windows) {
+double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int64_t batch,
+                       int64_t windows) {
   const int64_t chosen = std::min(windows, data.validation_windows());
   if (chosen <= 0) return std::numeric_limits<double>::quiet_NaN();
   Backend& backend = grid.dp().backend();
@@ -32,7 +34,8 @@ double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int6
     add_sum(sum, model.forward(some.tokens, some.targets, some.sequences));
   }
   const Tensor all = grid.dp().all_reduce(PartialSum(sum));
-  return static_cast<double>(all.to_host()[0]) / static_cast<double>(chosen * model.sizes().context);
+  return static_cast<double>(all.to_host()[0]) /
+         static_cast<double>(chosen * model.sizes().context);
 }
 
 TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextData& data,
@@ -45,18 +48,21 @@ TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextDat
   TrainingRun run{.metrics = plan.history, .first_step = plan.first_step, .ledger = {}};
   Progress progress(report, plan.first_step, settings.steps, tokens_per_step);
   for (int64_t step = plan.first_step; step < settings.steps; ++step) {
-    const auto batch_of = [&](Range range) { return training_batch(backend, data, settings.seed, step, range); };
+    const auto batch_of = [&](Range range) {
+      return training_batch(backend, data, settings.seed, step, range);
+    };
     const int64_t allocations = backend.allocations();
     const double start = now();
     const Trainer::Step result = trainer.step(step, batch_of);
     const double seconds = now() - start;
     if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
-      throw Error(text("step ", step + 1, " has loss ", result.loss, " and gradient norm ", result.gradient_norm, "; ",
+      throw Error(text("step ", step + 1, " has loss ", result.loss, " and gradient norm ",
+                       result.gradient_norm, "; ",
                        first_bad_tensor(grid, model, batch_of, settings.batch)));
     }
-    StepMetrics& row = run.metrics.emplace_back(StepMetrics{step + 1, result.loss, result.gradient_norm,
-                                                            learning_rate_at(step, settings),
-                                                            static_cast<double>(tokens_per_step) / seconds});
+    StepMetrics& row = run.metrics.emplace_back(
+        StepMetrics{step + 1, result.loss, result.gradient_norm, learning_rate_at(step, settings),
+                    static_cast<double>(tokens_per_step) / seconds});
     if (step >= settled) run.new_allocations += backend.allocations() - allocations;
     const int64_t allocations_by_steps = backend.allocations();
     progress.step(result.loss, seconds);
@@ -72,7 +78,8 @@ TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextDat
   }
   run.ledger = grid.dp().ledger().since(before);
   if (run.finished) {
-    run.metrics.back().validation_loss = validation_loss(grid, model, data, settings.batch, data.validation_windows());
+    run.metrics.back().validation_loss =
+        validation_loss(grid, model, data, settings.batch, data.validation_windows());
   }
   progress.end();
   return run;

@@ -25,14 +25,15 @@ static std::string processor_name() {
 
 std::string CpuBackend::description() const {
   const dnnl_version_t* version = dnnl_version();
-  return text("CPU (", processor_name(), ", ", threads_, threads_ == 1 ? " thread" : " threads", " a rank, oneDNN ",
-              version->major, ".", version->minor, ".", version->patch, ")");
+  return text("CPU (", processor_name(), ", ", threads_, threads_ == 1 ? " thread" : " threads",
+              " a rank, oneDNN ", version->major, ".", version->minor, ".", version->patch, ")");
 }
 
 void* CpuBackend::take_block(size_t bytes) {
   constexpr size_t cache_line = 64;
   void* block = std::aligned_alloc(cache_line, (bytes + cache_line - 1) / cache_line * cache_line);
-  if (block == nullptr && bytes > 0) throw OutOfMemory(text("out of memory: ", bytes, " bytes on the CPU"));
+  if (block == nullptr && bytes > 0)
+    throw OutOfMemory(text("out of memory: ", bytes, " bytes on the CPU"));
   return block;
 }
 
@@ -48,6 +49,8 @@ void CpuBackend::copy_from_host(void* device, const void* host, size_t bytes) {
   if (bytes > 0) std::memcpy(device, host, bytes);
 }
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<CpuBackend>(threads); }
+std::unique_ptr<Backend> make_cpu_backend(int threads) {
+  return std::make_unique<CpuBackend>(threads);
+}
 
 }  // namespace shard

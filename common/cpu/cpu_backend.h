@@ -1,6 +1,7 @@
-// CpuBackend: matrix products by oneDNN, everything else by plain loops that OpenMP and the compiler spread.
+// CpuBackend: matrix products by oneDNN, everything else by plain loops that OpenMP and the
+// compiler spread.
 #pragma once
-#include "common/backend.h"
+#include "common/tensor/backend.h"
 
 namespace shard {
 
@@ -22,17 +23,20 @@ class CpuBackend : public Backend {
   void accumulate(Tensor& y, const Tensor& x, float factor) override;
   void add(Tensor& out, const Tensor& a, const Tensor& b) override;
   void scale(Tensor& x, float factor) override;
-  void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column, int64_t columns) override;
+  void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
+                    int64_t columns) override;
   void matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) override;
   void add_bias(Tensor& y, const Tensor& bias) override;
   void add_column_sums(Tensor& sums, const Tensor& x) override;
   void gelu(Tensor& y, const Tensor& x) override;
   void gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) override;
-  void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x, const Tensor& gain,
-                  const Tensor& bias, float epsilon) override;
-  void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy, const Tensor& x,
-                           const Tensor& mean, const Tensor& inverse_deviation, const Tensor& gain) override;
-  void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random, Block block) override;
+  void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
+                  const Tensor& gain, const Tensor& bias, float epsilon) override;
+  void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
+                           const Tensor& x, const Tensor& mean, const Tensor& inverse_deviation,
+                           const Tensor& gain) override;
+  void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,
+               Block block) override;
   void split_heads(Tensor& heads, const Tensor& x, int64_t first_column) override;
   void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) override;
   void causal_softmax(Tensor& scores, float scale) override;
@@ -42,14 +46,15 @@ class CpuBackend : public Backend {
   void row_max(Tensor& max, const Tensor& x, int64_t valid_columns) override;
   void exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max, int64_t valid_columns) override;
   void pick(Tensor& picked, const Tensor& x, const Tensor& columns, int64_t first_column) override;
-  void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max, const Tensor& picked) override;
-  void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets, int64_t first_column,
-                              float factor) override;
+  void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
+                     const Tensor& picked) override;
+  void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
+                              int64_t first_column, float factor) override;
   void add_sum(Tensor& total, const Tensor& x) override;
   void add_sum_of_squares(Tensor& total, const Tensor& x) override;
   void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) override;
-  void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient, const Tensor& gradient_factor,
-             const AdamW& hyper) override;
+  void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
+             const Tensor& gradient_factor, const AdamW& hyper) override;
 
  protected:
   void* take_block(size_t bytes) override;

@@ -1,4 +1,5 @@
-// Loops over elements and rows. Compiled with -ffast-math, so that tanh and exp become vector instructions.
+// Loops over elements and rows. Compiled with -ffast-math, so that tanh and exp become vector
+// instructions.
 #include <algorithm>
 #include <cstring>
 
@@ -10,13 +11,15 @@ namespace shard {
 void CpuBackend::copy(Tensor& to, const Tensor& from) {
   const float* source = from.data<float>();
   float* target = to.data<float>();
-  parallel_for(to.elements(), 1,
-               [=](int64_t begin, int64_t end) { std::copy(source + begin, source + end, target + begin); });
+  parallel_for(to.elements(), 1, [=](int64_t begin, int64_t end) {
+    std::copy(source + begin, source + end, target + begin);
+  });
 }
 
 void CpuBackend::fill(Tensor& x, float value) {
   float* target = x.data<float>();
-  parallel_for(x.elements(), 1, [=](int64_t begin, int64_t end) { std::fill(target + begin, target + end, value); });
+  parallel_for(x.elements(), 1,
+               [=](int64_t begin, int64_t end) { std::fill(target + begin, target + end, value); });
 }
 
 void CpuBackend::accumulate(Tensor& y, const Tensor& x, float factor) {
@@ -42,7 +45,8 @@ void CpuBackend::scale(Tensor& x, float factor) {
   });
 }
 
-void CpuBackend::copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column, int64_t columns) {
+void CpuBackend::copy_columns(Tensor& to, int64_t to_column, const Tensor& from,
+                              int64_t from_column, int64_t columns) {
   float* target = to.data<float>() + to_column;
   const float* source = from.data<float>() + from_column;
   const int64_t to_row = to.columns(), from_row = from.columns();
@@ -94,7 +98,8 @@ void CpuBackend::gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) {
   });
 }
 
-void CpuBackend::dropout(Tensor& y, const Tensor& x, float probability, RandomStream random, Block block) {
+void CpuBackend::dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,
+                         Block block) {
   float* out = y.data<float>();
   const float* in = x.data<float>();
   const int64_t columns = x.columns();
@@ -102,7 +107,8 @@ void CpuBackend::dropout(Tensor& y, const Tensor& x, float probability, RandomSt
   constexpr int64_t cost = 20;
   parallel_for(x.rows(), columns * cost, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const auto first = static_cast<uint64_t>((block.first_row + row) * block.whole_columns + block.first_column);
+      const auto first =
+          static_cast<uint64_t>((block.first_row + row) * block.whole_columns + block.first_column);
       auto words = random.words(first / 4);
       for (int64_t i = 0; i < columns; ++i) {
         const uint64_t index = first + static_cast<uint64_t>(i);

@@ -6,7 +6,8 @@
 
 namespace shard {
 
-/// A matrix in memory: its first element, how far apart its rows are, and whether its transpose is meant.
+/// A matrix in memory: its first element, how far apart its rows are, and whether its transpose is
+/// meant.
 struct Stored {
   float* first;
   int64_t row_length;
@@ -16,9 +17,11 @@ struct Stored {
 
 /// C [m × n] ← A·B + beta·C for one pair of matrices.
 static void product(Stored c, Stored a, Stored b, int64_t m, int64_t n, int64_t k, float beta) {
-  const dnnl_status_t status = dnnl_sgemm(a.letter(), b.letter(), m, n, k, 1.0f, a.first, a.row_length, b.first,
-                                          b.row_length, beta, c.first, c.row_length);
-  require(status == dnnl_success, "dnnl_sgemm of ", m, " × ", n, " × ", k, " failed with status ", int{status});
+  const dnnl_status_t status =
+      dnnl_sgemm(a.letter(), b.letter(), m, n, k, 1.0f, a.first, a.row_length, b.first,
+                 b.row_length, beta, c.first, c.row_length);
+  require(status == dnnl_success, "dnnl_sgemm of ", m, " × ", n, " × ", k, " failed with status ",
+          int{status});
 }
 
 void CpuBackend::matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) {
@@ -29,16 +32,18 @@ void CpuBackend::matmul(Tensor& c, Operand a, Operand b, float beta, const Produ
     return;
   }
   const auto stored = [](const Operand& x, int64_t matrix, int64_t row, int64_t column) {
-    return Stored{x.matrix.data<float>() + matrix * x.size() + x.place_of(row, column), x.matrix.columns(),
-                  x.transposed};
+    return Stored{x.matrix.data<float>() + matrix * x.size() + x.place_of(row, column),
+                  x.matrix.columns(), x.transposed};
   };
   const auto product_of = [&](int64_t i) {  // matrix i of the batch
-    product(stored(c, i, part.rows.begin, part.columns.begin), stored(a, i, part.rows.begin, part.inner.begin),
+    product(stored(c, i, part.rows.begin, part.columns.begin),
+            stored(a, i, part.rows.begin, part.inner.begin),
             stored(b, i, part.inner.begin, part.columns.begin), m, n, k, beta);
   };
   const int64_t batch = c.elements() / Operand(c).size();
   if (batch == 1) return product_of(0);
-  // Many small products: a thread takes whole ones, and oneDNN, called inside a parallel region, stays on that thread.
+  // Many small products: a thread takes whole ones, and oneDNN, called inside a parallel region,
+  // stays on that thread.
   parallel_for(batch, m * n * k, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) product_of(i);
   });

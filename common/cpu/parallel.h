@@ -4,15 +4,16 @@
 
 #include <cstdint>
 
-#include "common/partition.h"
+#include "common/base/partition.h"
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
 #endif
 
 namespace shard {
 
-/// A moment before which, and after which, things happen on several threads. OpenMP sees to that at both ends of a
-/// parallel region. The thread sanitizer has to be told: gcc's OpenMP is not compiled for it.
+/// A moment before which, and after which, things happen on several threads. OpenMP sees to that at
+/// both ends of a parallel region. The thread sanitizer has to be told: gcc's OpenMP is not
+/// compiled for it.
 struct Moment {
 #ifdef __SANITIZE_THREAD__
   void comes_after_this() { __tsan_release(this); }
@@ -23,8 +24,9 @@ struct Moment {
 #endif
 };
 
-/// Calls body(begin, end) for consecutive parts of 0 … count-1, one part a thread. `cost`: operations per item, so
-/// that work too small to be worth the threads' start (a few µs) stays on the calling thread.
+/// Calls body(begin, end) for consecutive parts of 0 … count-1, one part a thread. `cost`:
+/// operations per item, so that work too small to be worth the threads' start (a few µs) stays on
+/// the calling thread.
 template <class Body>
 void parallel_for(int64_t count, int64_t cost, const Body& body) {
   constexpr int64_t worth_starting_threads = 16384;

@@ -1,8 +1,9 @@
-// The CPU's peak: fused multiply-adds on values that stay in registers, as many at once as the core can start.
+// The CPU's peak: fused multiply-adds on values that stay in registers, as many at once as the core
+// can start.
 #include <atomic>
 #include <limits>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/cpu/cpu_backend.h"
 #include "common/cpu/parallel.h"
 
@@ -19,8 +20,9 @@ constexpr int vector_bytes = 16, chains = 12;
 typedef float Vector __attribute__((vector_size(vector_bytes)));
 constexpr int lanes = vector_bytes / static_cast<int>(sizeof(float));
 
-/// value ← value · factor + term, `rounds` times in each lane of each chain. A chain waits for its last result, some
-/// four cycles; the others fill the time. The compiled loop is nothing but multiply-adds (vfmadd) and its counter.
+/// value ← value · factor + term, `rounds` times in each lane of each chain. A chain waits for its
+/// last result, some four cycles; the others fill the time. The compiled loop is nothing but
+/// multiply-adds (vfmadd) and its counter.
 [[gnu::noinline]] float multiply_add(int64_t rounds, float factor, float term) {
   Vector value[chains], factors = Vector{} + factor, terms = Vector{} + term;
   for (int chain = 0; chain < chains; ++chain) value[chain] = Vector{} + static_cast<float>(chain);
@@ -36,15 +38,19 @@ constexpr int lanes = vector_bytes / static_cast<int>(sizeof(float));
 }  // namespace
 
 Peak CpuBackend::measure_peak() {
-  constexpr int64_t rounds = 100'000;  // about a millisecond: short enough to find a moment when nobody disturbs
+  constexpr int64_t rounds =
+      100'000;  // about a millisecond: short enough to find a moment when nobody disturbs
   constexpr int tries = 200;
   double best = std::numeric_limits<double>::infinity();
-  const volatile float factor = 0.5f, term = 1.0f;  // volatile, so that the compiler cannot work anything out itself
-  std::atomic<float> used;                          // or leave it out
+  const volatile float factor = 0.5f,
+                       term =
+                           1.0f;  // volatile, so that the compiler cannot work anything out itself
+  std::atomic<float> used;        // or leave it out
   for (int attempt = 0; attempt < tries; ++attempt) {
     const double start = now();
     parallel_for(threads_, rounds, [&](int64_t begin, int64_t end) {
-      for (int64_t thread = begin; thread < end; ++thread) used = multiply_add(rounds, factor, term);
+      for (int64_t thread = begin; thread < end; ++thread)
+        used = multiply_add(rounds, factor, term);
     });
     best = std::min(best, now() - start);
   }

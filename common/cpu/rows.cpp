@@ -1,5 +1,5 @@
-// Loops that reduce along rows: layer norm and attention's softmax, and the moves between tokens and heads.
-// Compiled with -ffast-math.
+// Loops that reduce along rows: layer norm and attention's softmax, and the moves between tokens
+// and heads. Compiled with -ffast-math.
 #include <algorithm>
 #include <cmath>
 
@@ -8,11 +8,12 @@
 
 namespace shard {
 
-void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x, const Tensor& gain,
-                            const Tensor& bias, float epsilon) {
+void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
+                            const Tensor& gain, const Tensor& bias, float epsilon) {
   const int64_t width = x.columns();
   const float *in = x.data<float>(), *g = gain.data<float>(), *b = bias.data<float>();
-  float *out = y.data<float>(), *means = mean.data<float>(), *inverses = inverse_deviation.data<float>();
+  float *out = y.data<float>(), *means = mean.data<float>(),
+        *inverses = inverse_deviation.data<float>();
   parallel_for(x.rows(), 4 * width, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const float* values = in + row * width;
@@ -21,7 +22,8 @@ void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, 
       const float m = sum / static_cast<float>(width);
       for (int64_t i = 0; i < width; ++i) squares += (values[i] - m) * (values[i] - m);
       const float inverse = 1.0f / std::sqrt(squares / static_cast<float>(width) + epsilon);
-      for (int64_t i = 0; i < width; ++i) out[row * width + i] = (values[i] - m) * inverse * g[i] + b[i];
+      for (int64_t i = 0; i < width; ++i)
+        out[row * width + i] = (values[i] - m) * inverse * g[i] + b[i];
       means[row] = m;
       inverses[row] = inverse;
     }
@@ -29,31 +31,33 @@ void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, 
 }
 
 /// dx of one row: see ops.h for the formula.
-static void layer_norm_row_backward(float* dx, const float* dy, const float* x, float mean, float inverse,
-                                    const float* gain, int64_t width) {
+static void layer_norm_row_backward(float* dx, const float* dy, const float* x, float mean,
+                                    float inverse, const float* gain, int64_t width) {
   float sum = 0, sum_with_n = 0;
   for (int64_t i = 0; i < width; ++i) {
     const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
     sum += g;
     sum_with_n += g * n;
   }
-  const float mean_g = sum / static_cast<float>(width), mean_gn = sum_with_n / static_cast<float>(width);
+  const float mean_g = sum / static_cast<float>(width),
+              mean_gn = sum_with_n / static_cast<float>(width);
   for (int64_t i = 0; i < width; ++i) {
     const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
     dx[i] = inverse * (g - mean_g - n * mean_gn);
   }
 }
 
-void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy, const Tensor& x,
-                                     const Tensor& mean, const Tensor& inverse_deviation, const Tensor& gain) {
+void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
+                                     const Tensor& x, const Tensor& mean,
+                                     const Tensor& inverse_deviation, const Tensor& gain) {
   const int64_t width = x.columns(), rows = x.rows();
   const float *in = x.data<float>(), *g = gain.data<float>(), *upstream = dy.data<float>();
   const float *means = mean.data<float>(), *inverses = inverse_deviation.data<float>();
   float *out = dx.data<float>(), *gain_sums = dgain.data<float>(), *bias_sums = dbias.data<float>();
   parallel_for(rows, 6 * width, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      layer_norm_row_backward(out + row * width, upstream + row * width, in + row * width, means[row], inverses[row], g,
-                              width);
+      layer_norm_row_backward(out + row * width, upstream + row * width, in + row * width,
+                              means[row], inverses[row], g, width);
     }
   });
   parallel_for(width, 4 * rows, [=](int64_t begin, int64_t end) {
@@ -67,10 +71,13 @@ void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, c
   });
 }
 
-/// Calls move(token's entry, head's entry) for each sequence, head and position: head_width numbers stand at each.
+/// Calls move(token's entry, head's entry) for each sequence, head and position: head_width numbers
+/// stand at each.
 template <class Move>
-static void for_each_head_vector(const Tensor& heads, const Tensor& tokens, int64_t first_column, const Move& move) {
-  const int64_t context = heads.shape()[1], head_width = heads.shape()[2], columns = tokens.columns();
+static void for_each_head_vector(const Tensor& heads, const Tensor& tokens, int64_t first_column,
+                                 const Move& move) {
+  const int64_t context = heads.shape()[1], head_width = heads.shape()[2],
+                columns = tokens.columns();
   const int64_t batch = tokens.rows() / context, count = heads.shape()[0] / batch;
   parallel_for(batch * count, context * head_width, [=](int64_t begin, int64_t end) {
     for (int64_t matrix = begin; matrix < end; ++matrix) {
@@ -87,16 +94,18 @@ void CpuBackend::split_heads(Tensor& heads, const Tensor& x, int64_t first_colum
   float* out = heads.data<float>();
   const float* in = x.data<float>();
   const int64_t head_width = heads.columns();
-  for_each_head_vector(heads, x, first_column,
-                       [=](int64_t token, int64_t head) { std::copy_n(in + token, head_width, out + head); });
+  for_each_head_vector(heads, x, first_column, [=](int64_t token, int64_t head) {
+    std::copy_n(in + token, head_width, out + head);
+  });
 }
 
 void CpuBackend::merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) {
   float* out = x.data<float>();
   const float* in = heads.data<float>();
   const int64_t head_width = heads.columns();
-  for_each_head_vector(heads, x, first_column,
-                       [=](int64_t token, int64_t head) { std::copy_n(in + head, head_width, out + token); });
+  for_each_head_vector(heads, x, first_column, [=](int64_t token, int64_t head) {
+    std::copy_n(in + head, head_width, out + token);
+  });
 }
 
 void CpuBackend::causal_softmax(Tensor& scores, float scale) {
@@ -117,7 +126,8 @@ void CpuBackend::causal_softmax(Tensor& scores, float scale) {
   });
 }
 
-void CpuBackend::causal_softmax_backward(Tensor& dscores, const Tensor& probabilities, float scale) {
+void CpuBackend::causal_softmax_backward(Tensor& dscores, const Tensor& probabilities,
+                                         float scale) {
   float* all = dscores.data<float>();
   const float* probability = probabilities.data<float>();
   const int64_t context = dscores.columns();

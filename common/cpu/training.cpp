@@ -8,7 +8,8 @@
 
 namespace shard {
 
-/// Σ term(x[i]) in double, summed in parts of fixed length, so that the number of threads does not change the result.
+/// Σ term(x[i]) in double, summed in parts of fixed length, so that the number of threads does not
+/// change the result.
 template <class Term>
 static double sum_over(const Tensor& x, const Term& term) {
   constexpr int64_t part = 16384;
@@ -35,7 +36,8 @@ void CpuBackend::add_sum(Tensor& total, const Tensor& x) {
 }
 
 void CpuBackend::add_sum_of_squares(Tensor& total, const Tensor& x) {
-  *total.data<float>() += static_cast<float>(sum_over(x, [](double value) { return value * value; }));
+  *total.data<float>() +=
+      static_cast<float>(sum_over(x, [](double value) { return value * value; }));
 }
 
 void CpuBackend::clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) {
@@ -48,8 +50,8 @@ void CpuBackend::clip_factor(Tensor& factor, const Tensor& sum_of_squares, float
   }
 }
 
-void CpuBackend::adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient, const Tensor& gradient_factor,
-                       const AdamW& hyper) {
+void CpuBackend::adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
+                       const Tensor& gradient_factor, const AdamW& hyper) {
   float *w = weight.data<float>(), *first = m.data<float>(), *second = v.data<float>();
   const float* g = gradient.data<float>();
   const float factor = *gradient_factor.data<float>();
@@ -59,7 +61,8 @@ void CpuBackend::adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradi
   const auto c2 = static_cast<float>(1.0 - std::pow(double{hyper.beta2}, step));
   constexpr int64_t cost = 8;
   parallel_for(weight.elements(), cost, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) adamw_update(w[i], first[i], second[i], factor * g[i], hyper, c1, c2);
+    for (int64_t i = begin; i < end; ++i)
+      adamw_update(w[i], first[i], second[i], factor * g[i], hyper, c1, c2);
   });
 }
 

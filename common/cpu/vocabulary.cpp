@@ -1,4 +1,5 @@
-// Embedding rows and the parts of the cross entropy over one rank's part of the vocabulary. Compiled with -ffast-math.
+// Embedding rows and the parts of the cross entropy over one rank's part of the vocabulary.
+// Compiled with -ffast-math.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,7 +9,8 @@
 
 namespace shard {
 
-void CpuBackend::gather_rows(Tensor& out, const Tensor& table, const Tensor& ids, int64_t first_row) {
+void CpuBackend::gather_rows(Tensor& out, const Tensor& table, const Tensor& ids,
+                             int64_t first_row) {
   const int64_t width = table.columns(), rows = table.rows();
   const float* from = table.data<float>();
   const int32_t* id = ids.data<int32_t>();
@@ -25,12 +27,14 @@ void CpuBackend::gather_rows(Tensor& out, const Tensor& table, const Tensor& ids
   });
 }
 
-void CpuBackend::add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) {
+void CpuBackend::add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy,
+                             int64_t first_row) {
   const int64_t width = dtable.columns(), rows = dtable.rows(), count = ids.elements();
   float* sums = dtable.data<float>();
   const int32_t* id = ids.data<int32_t>();
   const float* upstream = dy.data<float>();
-  // Threads share the columns, not the ids: two tokens with one id must not add to one element at once.
+  // Threads share the columns, not the ids: two tokens with one id must not add to one element at
+  // once.
   parallel_for(width, count, [=](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t row = id[i] - first_row;
@@ -49,13 +53,15 @@ void CpuBackend::row_max(Tensor& max, const Tensor& x, int64_t valid_columns) {
   parallel_for(x.rows(), columns, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       float largest = std::numeric_limits<float>::lowest();
-      for (int64_t i = 0; i < valid_columns; ++i) largest = std::max(largest, values[row * columns + i]);
+      for (int64_t i = 0; i < valid_columns; ++i)
+        largest = std::max(largest, values[row * columns + i]);
       out[row] = largest;
     }
   });
 }
 
-void CpuBackend::exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max, int64_t valid_columns) {
+void CpuBackend::exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max,
+                                 int64_t valid_columns) {
   const int64_t columns = x.columns();
   float *all = x.data<float>(), *out = sums.data<float>();
   const float* largest = max.data<float>();
@@ -71,7 +77,8 @@ void CpuBackend::exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max, int
   });
 }
 
-void CpuBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns, int64_t first_column) {
+void CpuBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns,
+                      int64_t first_column) {
   const int64_t width = x.columns();
   const float* values = x.data<float>();
   const int32_t* wanted = columns.data<int32_t>();
@@ -82,14 +89,17 @@ void CpuBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns, in
   }
 }
 
-void CpuBackend::cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max, const Tensor& picked) {
-  const float *sum = sums.data<float>(), *largest = max.data<float>(), *target = picked.data<float>();
+void CpuBackend::cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
+                               const Tensor& picked) {
+  const float *sum = sums.data<float>(), *largest = max.data<float>(),
+              *target = picked.data<float>();
   float* out = losses.data<float>();
-  for (int64_t row = 0; row < losses.elements(); ++row) out[row] = std::log(sum[row]) + (largest[row] - target[row]);
+  for (int64_t row = 0; row < losses.elements(); ++row)
+    out[row] = std::log(sum[row]) + (largest[row] - target[row]);
 }
 
-void CpuBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets, int64_t first_column,
-                                        float factor) {
+void CpuBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
+                                        int64_t first_column, float factor) {
   const int64_t columns = exps.columns();
   float* all = exps.data<float>();
   const float* sum = sums.data<float>();

@@ -3,7 +3,7 @@
 
 #include <sched.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 namespace shard {
 
@@ -34,7 +34,8 @@ CudaBackend::CudaBackend(int device)
   // What is freed stays with the process, and the next allocation costs no call to the driver.
   uint64_t keep_all = UINT64_MAX;
   check_cuda(cudaDeviceGetDefaultMemPool(&pool_, device), "cudaDeviceGetDefaultMemPool");
-  check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
+  check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all),
+             "cudaMemPoolSetAttribute");
 }
 
 CudaBackend::~CudaBackend() {
@@ -52,17 +53,19 @@ std::string CudaBackend::description() const {
   int runtime = 0, cublas = 0;
   check_cuda(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
   check_cublas(cublasGetVersion(cublas_, &cublas), "cublasGetVersion");
-  return text(properties.name, " (", multiprocessors_, " multiprocessors, ", properties.totalGlobalMem >> 30,
-              " GiB, CUDA ", version_text(runtime, 1000, 10), ", cuBLAS ", version_text(cublas, 10000, 100), ")");
+  return text(properties.name, " (", multiprocessors_, " multiprocessors, ",
+              properties.totalGlobalMem >> 30, " GiB, CUDA ", version_text(runtime, 1000, 10),
+              ", cuBLAS ", version_text(cublas, 10000, 100), ")");
 }
 
-// ---- Memory ---------------------------------------------------------------------------------------------------------
+// ---- Memory -------------------------------------------------------------------------------------
 
 void* CudaBackend::take_block(size_t bytes) {
   void* block = nullptr;
   if (bytes == 0) return block;
   cudaError_t result = cudaMallocAsync(&block, bytes, compute_);
-  if (result == cudaErrorMemoryAllocation) {  // released blocks of other sizes may be large enough together
+  if (result ==
+      cudaErrorMemoryAllocation) {  // released blocks of other sizes may be large enough together
     cudaGetLastError();
     give_back_all();
     synchronize();
@@ -73,8 +76,8 @@ void* CudaBackend::take_block(size_t bytes) {
     size_t free = 0, total = 0;
     cudaGetLastError();
     cudaMemGetInfo(&free, &total);
-    throw OutOfMemory(text("out of memory on ", properties_of_this_device().name, ": ", bytes, " bytes, where ", free,
-                           " of ", total, " are free"));
+    throw OutOfMemory(text("out of memory on ", properties_of_this_device().name, ": ", bytes,
+                           " bytes, where ", free, " of ", total, " are free"));
   }
   check_cuda(result, "cudaMallocAsync");
   return block;
@@ -91,7 +94,8 @@ void CudaBackend::fill_with_nan(void* block, size_t bytes) {
 void CudaBackend::copy_to_host(void* host, const void* device, size_t bytes) {
   synchronize();
   if (bytes == 0) return;
-  check_cuda(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, compute_), "cudaMemcpyAsync");
+  check_cuda(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, compute_),
+             "cudaMemcpyAsync");
   check_cuda(cudaStreamSynchronize(compute_), "cudaStreamSynchronize");
 }
 
@@ -99,15 +103,18 @@ void CudaBackend::copy_to_host(void* host, const void* device, size_t bytes) {
 void CudaBackend::copy_from_host(void* device, const void* host, size_t bytes) {
   if (bytes == 0) return;
   if (bytes <= SmallUploads::slot_bytes) {
-    const auto wait = [this](const Event& copied) { wait_until([&] { return copied.has_happened(); }); };
+    const auto wait = [this](const Event& copied) {
+      wait_until([&] { return copied.has_happened(); });
+    };
     return small_uploads_.copy(device, host, bytes, compute_, wait);
   }
   synchronize();
-  check_cuda(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, compute_), "cudaMemcpyAsync");
+  check_cuda(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, compute_),
+             "cudaMemcpyAsync");
   check_cuda(cudaStreamSynchronize(compute_), "cudaStreamSynchronize");
 }
 
-// ---- Waiting --------------------------------------------------------------------------------------------------------
+// ---- Waiting ------------------------------------------------------------------------------------
 
 void CudaBackend::synchronize() {
   wait_until([this] {

@@ -2,7 +2,7 @@
 
 #include <nvtx3/nvToolsExt.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 namespace shard {
 

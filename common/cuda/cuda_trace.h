@@ -1,9 +1,10 @@
-// What the GPU adds to the timeline (trace.h): marks in the compute stream, and ranges for NVIDIA's Nsight Systems.
+// What the GPU adds to the timeline (trace.h): marks in the compute stream, and ranges for NVIDIA's
+// Nsight Systems.
 #pragma once
 #include <vector>
 
+#include "common/comm/trace.h"
 #include "common/cuda/stream.h"
-#include "common/trace.h"
 
 namespace shard {
 
@@ -18,7 +19,9 @@ class CudaTrace : public TraceDevice {
   int64_t mark() override;
   double moment_of(int64_t mark) override { return moment_of(marks_[static_cast<size_t>(mark)]); }
   /// The same for any timed event of this device.
-  double moment_of(const Event& event) const { return start_on_host_ + event.seconds_since(start_); }
+  double moment_of(const Event& event) const {
+    return start_on_host_ + event.seconds_since(start_);
+  }
 
  private:
   cudaStream_t stream_;

@@ -27,11 +27,15 @@ void* CudaTransfer::allocate(size_t bytes) {
 }
 
 void CudaTransfer::to_host(void* host, const void* device, size_t bytes) {
-  if (bytes > 0) check_cuda(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, copies_), "cudaMemcpyAsync");
+  if (bytes > 0)
+    check_cuda(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, copies_),
+               "cudaMemcpyAsync");
 }
 
 void CudaTransfer::from_host(void* device, const void* host, size_t bytes) {
-  if (bytes > 0) check_cuda(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, copies_), "cudaMemcpyAsync");
+  if (bytes > 0)
+    check_cuda(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, copies_),
+               "cudaMemcpyAsync");
 }
 
 HostTransfer::Mark CudaTransfer::mark() {

@@ -4,13 +4,14 @@
 #include <vector>
 
 #include "common/cuda/stream.h"
-#include "common/host_transfer.h"
+#include "common/tensor/host_transfer.h"
 
 namespace shard {
 
 class CudaTransfer : public HostTransfer {
  public:
-  CudaTransfer(cudaStream_t compute, cudaStream_t communication) : compute_(compute), copies_(communication) {}
+  CudaTransfer(cudaStream_t compute, cudaStream_t communication)
+      : compute_(compute), copies_(communication) {}
   ~CudaTransfer() override;
 
   void* allocate(size_t bytes) override;

@@ -4,7 +4,8 @@
 
 namespace shard {
 
-/// The block's dynamic shared memory, of as many bytes as the launch asked for; aligned to 16 bytes.
+/// The block's dynamic shared memory, of as many bytes as the launch asked for; aligned to 16
+/// bytes.
 template <class T>
 __device__ T* dynamic_shared() {
 #ifdef SHARD_EMULATED_GPU

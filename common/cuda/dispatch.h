@@ -4,21 +4,24 @@
 #include <bit>
 #include <initializer_list>
 
-#include "common/backend.h"
-#include "common/bfloat16.h"
+#include "common/base/bfloat16.h"
 #include "common/cuda/launch.h"
+#include "common/tensor/backend.h"
 
 namespace shard {
 
 constexpr int64_t block_threads = 256;
-constexpr int64_t blocks_per_multiprocessor = 32;  // some four times what runs at once, so that all end together
+constexpr int64_t blocks_per_multiprocessor =
+    32;  // some four times what runs at once, so that all end together
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// A dimension of a grid or block.
 inline unsigned dimension(int64_t size) { return static_cast<unsigned>(size); }
 
-inline int64_t address_of(const Tensor& x) { return static_cast<int64_t>(reinterpret_cast<uintptr_t>(x.address())); }
+inline int64_t address_of(const Tensor& x) {
+  return static_cast<int64_t>(reinterpret_cast<uintptr_t>(x.address()));
+}
 
 /// The largest of 16, 8, 4 and 2 that all numbers (addresses, lengths in bytes) are multiples of.
 inline int unit_of(std::initializer_list<int64_t> bytes) {
@@ -27,10 +30,12 @@ inline int unit_of(std::initializer_list<int64_t> bytes) {
   return 1 << std::min(4, std::countr_zero(static_cast<uint64_t>(all)));
 }
 
-/// Whether rows of these tensors, with as many columns as the first one, can be moved 16 bytes at a time.
+/// Whether rows of these tensors, with as many columns as the first one, can be moved 16 bytes at a
+/// time.
 template <class... Tensors>
 bool rows_are_wide(const Tensor& first, const Tensors&... others) {
-  return unit_of({first.columns() * size_of(first.type()), address_of(first), address_of(others)...}) == 16;
+  return unit_of({first.columns() * size_of(first.type()), address_of(first),
+                  address_of(others)...}) == 16;
 }
 
 /// The same for tensors that are seen as one row, whose last elements may be fewer.
@@ -54,34 +59,37 @@ void by_type(DataType type, const Body& body) {
 /// Calls body.operator()<T, n>(): n elements of T are 16 bytes if `wide`, else n = 1.
 template <class Body>
 void by_type(DataType type, bool wide, const Body& body) {
-  by_type(type,
-          [&]<class T>() { wide ? body.template operator()<T, 16 / sizeof(T)>() : body.template operator()<T, 1>(); });
+  by_type(type, [&]<class T>() {
+    wide ? body.template operator()<T, 16 / sizeof(T)>() : body.template operator()<T, 1>();
+  });
 }
 
 /// Blocks for `count` threads, each of which goes on in steps of the grid if there are more.
 inline dim3 blocks_for(int64_t count, int multiprocessors) {
-  return dim3(
-      dimension(std::clamp<int64_t>(ceil_div(count, block_threads), 1, multiprocessors * blocks_per_multiprocessor)));
+  return dim3(dimension(std::clamp<int64_t>(ceil_div(count, block_threads), 1,
+                                            multiprocessors * blocks_per_multiprocessor)));
 }
 
 struct Tiles {
   dim3 grid, block;
 };
 
-/// Covers a matrix of `rows` × `units`: x has a thread for every unit of a row, y goes down the rows in steps.
+/// Covers a matrix of `rows` × `units`: x has a thread for every unit of a row, y goes down the
+/// rows in steps.
 inline Tiles tiles_of(int64_t rows, int64_t units, int multiprocessors) {
   constexpr int64_t warp = 32, widest = 512;
   const int64_t across = ceil_div(units, widest);
   const int64_t x = units < warp ? static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(units)))
                                  : ceil_div(ceil_div(units, across), warp) * warp;
   const int64_t y = std::max<int64_t>(1, block_threads / x);
-  const int64_t most_down = std::max<int64_t>(1, multiprocessors * blocks_per_multiprocessor / across);
+  const int64_t most_down =
+      std::max<int64_t>(1, multiprocessors * blocks_per_multiprocessor / across);
   const int64_t down = std::clamp<int64_t>(ceil_div(rows, y), 1, most_down);
   return {dim3(dimension(across), dimension(down)), dim3(dimension(x), dimension(y))};
 }
 
-/// Memory for what one launch leaves to the next. Released when the launches are in the stream: who gets it next comes
-/// after them.
+/// Memory for what one launch leaves to the next. Released when the launches are in the stream: who
+/// gets it next comes after them.
 class Scratch {
  public:
   Scratch(Backend& backend, int64_t bytes)

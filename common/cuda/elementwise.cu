@@ -10,8 +10,8 @@ void CudaBackend::copy(Tensor& to, const Tensor& from) {
   const int64_t count = to.elements();
   if (count == 0) return;
   if (to.type() == from.type()) {
-    check_cuda(cudaMemcpyAsync(to.address(), from.address(), static_cast<size_t>(to.bytes()), cudaMemcpyDeviceToDevice,
-                               compute_),
+    check_cuda(cudaMemcpyAsync(to.address(), from.address(), static_cast<size_t>(to.bytes()),
+                               cudaMemcpyDeviceToDevice, compute_),
                "cudaMemcpyAsync");
     return;
   }
@@ -31,7 +31,9 @@ void CudaBackend::accumulate(Tensor& y, const Tensor& x, float factor) {
   transform(*this, kernels::Accumulate{factor}, y, y, x);
 }
 
-void CudaBackend::add(Tensor& out, const Tensor& a, const Tensor& b) { transform(*this, kernels::Add{}, out, a, b); }
+void CudaBackend::add(Tensor& out, const Tensor& a, const Tensor& b) {
+  transform(*this, kernels::Add{}, out, a, b);
+}
 
 void CudaBackend::scale(Tensor& x, float factor) { transform(*this, kernels::Scale{factor}, x, x); }
 
@@ -41,19 +43,20 @@ void CudaBackend::gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) {
   transform(*this, kernels::GeluBackward{}, dx, x, dy);
 }
 
-void CudaBackend::copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
-                               int64_t columns) {
+void CudaBackend::copy_columns(Tensor& to, int64_t to_column, const Tensor& from,
+                               int64_t from_column, int64_t columns) {
   const int64_t size = size_of(to.type());
   copy_rows(*this, to, from, to.rows(), columns * size,
-            kernels::MoveColumns{to.columns() * size, to_column * size, from.columns() * size, from_column * size});
+            kernels::MoveColumns{to.columns() * size, to_column * size, from.columns() * size,
+                                 from_column * size});
 }
 
 void CudaBackend::add_bias(Tensor& y, const Tensor& bias) {
   if (y.elements() == 0) return;
   by_type(y.type(), rows_are_wide(y, bias), [&]<class T, int n>() {
     const Tiles tiles = tiles_of(y.rows(), y.columns() / n, multiprocessors_);
-    launch(kernels::add_bias<n, T>, tiles.grid, tiles.block, 0, compute_, y.data<T>(), bias.data<T>(), y.rows(),
-           y.columns());
+    launch(kernels::add_bias<n, T>, tiles.grid, tiles.block, 0, compute_, y.data<T>(),
+           bias.data<T>(), y.rows(), y.columns());
   });
 }
 
@@ -64,26 +67,29 @@ void CudaBackend::add_column_sums(Tensor& sums, const Tensor& x) {
   const dim3 block(kernels::strip_threads, kernels::strip_rows);
   by_type(x.type(), rows_are_wide(x), [&]<class T, int n>() {
     const int64_t strips = ceil_div(columns, block.x * n);
-    const int64_t parts = std::clamp<int64_t>(multiprocessors_ * blocks_at_once / strips, 1, ceil_div(rows, block.y));
+    const int64_t parts =
+        std::clamp<int64_t>(multiprocessors_ * blocks_at_once / strips, 1, ceil_div(rows, block.y));
     const Scratch of_parts(*this, parts * columns * size_of(DataType::f32));
-    launch(kernels::column_sums<n, T>, dim3(dimension(strips), dimension(parts)), block, 0, compute_,
-           of_parts.data<float>(), x.data<T>(), rows, columns);
-    launch(kernels::add_parts<float>, dim3(dimension(ceil_div(columns, block.x))), block, 0, compute_,
-           sums.data<float>(), nullptr, of_parts.data<float>(), parts, columns);
+    launch(kernels::column_sums<n, T>, dim3(dimension(strips), dimension(parts)), block, 0,
+           compute_, of_parts.data<float>(), x.data<T>(), rows, columns);
+    launch(kernels::add_parts<float>, dim3(dimension(ceil_div(columns, block.x))), block, 0,
+           compute_, sums.data<float>(), nullptr, of_parts.data<float>(), parts, columns);
   });
 }
 
-void CudaBackend::dropout(Tensor& y, const Tensor& x, float probability, RandomStream random, Block block) {
+void CudaBackend::dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,
+                          Block block) {
   if (x.elements() == 0) return;
   constexpr int64_t group = 4;  // of one block of random numbers
   const int64_t pack = 16 / size_of(x.type());
-  const bool whole = (x.columns() | block.whole_columns | block.first_column) % pack == 0 && is_wide(x, y);
+  const bool whole =
+      (x.columns() | block.whole_columns | block.first_column) % pack == 0 && is_wide(x, y);
   const int64_t units = whole ? x.columns() / pack : ceil_div(x.columns() + group - 1, group);
   const Tiles tiles = tiles_of(x.rows(), units, multiprocessors_);
   by_type(x.type(), whole, [&]<class T, int n>() {
     constexpr bool in_groups = n > 1;
-    launch(kernels::dropout<in_groups, T>, tiles.grid, tiles.block, 0, compute_, y.data<T>(), x.data<T>(), x.rows(),
-           x.columns(), probability, random, block);
+    launch(kernels::dropout<in_groups, T>, tiles.grid, tiles.block, 0, compute_, y.data<T>(),
+           x.data<T>(), x.rows(), x.columns(), probability, random, block);
   });
 }
 

@@ -1,18 +1,18 @@
-// How every kernel is started: by one function instead of <<<…>>>, so that the same source compiles for a GPU and, with
-// the host's compiler, for the emulated GPU of the tests.
+// How every kernel is started: by one function instead of <<<…>>>, so that the same source compiles
+// for a GPU and, with the host's compiler, for the emulated GPU of the tests.
 #pragma once
 #include "common/cuda/check.h"
 
 namespace shard {
 
-/// Starts `kernel` on grid × block threads, each block with `shared_bytes` of dynamic shared memory, in the order of
-/// `stream`. Throws Error, naming the kernel, if it cannot start.
+/// Starts `kernel` on grid × block threads, each block with `shared_bytes` of dynamic shared
+/// memory, in the order of `stream`. Throws Error, naming the kernel, if it cannot start.
 template <class... Parameters, class... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
-            const Arguments&... arguments) {
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+            cudaStream_t stream, const Arguments&... arguments) {
 #ifdef SHARD_EMULATED_GPU
-  const cudaError_t result =
-      emulated_gpu::launch(kernel, grid, block, shared_bytes, stream, static_cast<Parameters>(arguments)...);
+  const cudaError_t result = emulated_gpu::launch(kernel, grid, block, shared_bytes, stream,
+                                                  static_cast<Parameters>(arguments)...);
 #else
   kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
   const cudaError_t result = cudaGetLastError();

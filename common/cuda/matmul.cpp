@@ -12,17 +12,23 @@ static void* element(const Operand& x, int64_t row, int64_t column) {
   return x.matrix.data<std::byte>() + x.place_of(row, column) * size_of(x.matrix.type());
 }
 
-static cublasOperation_t operation(const Operand& x) { return x.transposed ? CUBLAS_OP_T : CUBLAS_OP_N; }
-static cudaDataType_t type(const Operand& x) { return x.matrix.type() == DataType::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
+static cublasOperation_t operation(const Operand& x) {
+  return x.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+}
+static cudaDataType_t type(const Operand& x) {
+  return x.matrix.type() == DataType::bf16 ? CUDA_R_16BF : CUDA_R_32F;
+}
 static int row_length(const Operand& x) { return cublas_size(x.matrix.columns()); }
 
 //! [cublas]
-/// C [m × n] ← A·B + beta·C, row-major. cuBLAS is column-major: in the same memory it sees the transposed matrices, so
-/// it is asked for Cᵀ = Bᵀ·Aᵀ, and nothing is moved. A leading dimension is the length of a stored row.
+/// C [m × n] ← A·B + beta·C, row-major. cuBLAS is column-major: in the same memory it sees the
+/// transposed matrices, so it is asked for Cᵀ = Bᵀ·Aᵀ, and nothing is moved. A leading dimension is
+/// the length of a stored row.
 void CudaBackend::matmul(Tensor& to, Operand a, Operand b, float beta, const ProductPart& part) {
   const Operand c = to;
   const auto [rows, inner, columns] = part;
-  const int m = cublas_size(rows.size()), n = cublas_size(columns.size()), k = cublas_size(inner.size());
+  const int m = cublas_size(rows.size()), n = cublas_size(columns.size()),
+            k = cublas_size(inner.size());
   if (to.elements() == 0) return;
   if (k == 0) {
     if (beta == 0.0f) fill(to, 0.0f);
@@ -31,13 +37,14 @@ void CudaBackend::matmul(Tensor& to, Operand a, Operand b, float beta, const Pro
   const int batch = cublas_size(to.elements() / c.size());
   const float one = 1.0f;
   const bool in_tf32 = tf32_ && a.matrix.type() == DataType::f32;
-  check_cublas(cublasGemmStridedBatchedEx(
-                   cublas_, operation(b), operation(a), n, m, k, &one,                                     //
-                   element(b, inner.begin, columns.begin), type(b), row_length(b), b.size(),               //
-                   element(a, rows.begin, inner.begin), type(a), row_length(a), a.size(),                  //
-                   &beta, element(c, rows.begin, columns.begin), type(c), row_length(c), c.size(), batch,  //
-                   in_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
-               "cublasGemmStridedBatchedEx");
+  check_cublas(
+      cublasGemmStridedBatchedEx(
+          cublas_, operation(b), operation(a), n, m, k, &one,                                     //
+          element(b, inner.begin, columns.begin), type(b), row_length(b), b.size(),               //
+          element(a, rows.begin, inner.begin), type(a), row_length(a), a.size(),                  //
+          &beta, element(c, rows.begin, columns.begin), type(c), row_length(c), c.size(), batch,  //
+          in_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+      "cublasGemmStridedBatchedEx");
 }
 //! [cublas]
 

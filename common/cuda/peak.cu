@@ -1,5 +1,5 @@
-// The GPU's peak in f32: fused multiply-adds on values that stay in registers, as many at once as the multiprocessors
-// can start.
+// The GPU's peak in f32: fused multiply-adds on values that stay in registers, as many at once as
+// the multiprocessors can start.
 #include <algorithm>
 #include <limits>
 
@@ -10,7 +10,8 @@
 namespace shard {
 namespace {
 
-constexpr int chains = 8;  // a chain waits four cycles for its last result; the others, and other warps, fill the time
+constexpr int chains =
+    8;  // a chain waits four cycles for its last result; the others, and other warps, fill the time
 constexpr int64_t threads_at_once = 2048;  // on a multiprocessor
 
 /// value ← value · factor + term, `rounds` times in each chain.
@@ -30,14 +31,16 @@ __global__ void multiply_add(float* out, int64_t rounds, float factor, float ter
 }  // namespace
 
 Peak CudaBackend::measure_peak() {
-  constexpr double long_enough = 1e-3;  // seconds: then the start and the end of the kernel do not count
-  constexpr int tries = 20;             // one of them finds the clock at its highest
+  constexpr double long_enough =
+      1e-3;                  // seconds: then the start and the end of the kernel do not count
+  constexpr int tries = 20;  // one of them finds the clock at its highest
   const int64_t blocks = multiprocessors_ * threads_at_once / block_threads;
   const Scratch out(*this, blocks * block_threads * int64_t{sizeof(float)});
   Event begin(true), end(true);
   const auto seconds_of = [&](int64_t rounds) {
     begin.record(compute_);
-    launch(multiply_add, dim3(dimension(blocks)), block_threads, 0, compute_, out.data<float>(), rounds, 0.5f, 1.0f);
+    launch(multiply_add, dim3(dimension(blocks)), block_threads, 0, compute_, out.data<float>(),
+           rounds, 0.5f, 1.0f);
     end.record(compute_);
     synchronize();
     return end.seconds_since(begin);

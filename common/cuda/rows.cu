@@ -7,13 +7,13 @@
 namespace shard {
 namespace {
 
-/// A block for rows of `columns` elements of which a thread keeps `kept`: as many threads as that takes side by side,
-/// and as many rows as fill the block.
+/// A block for rows of `columns` elements of which a thread keeps `kept`: as many threads as that
+/// takes side by side, and as many rows as fill the block.
 dim3 row_block(int64_t columns, int64_t kept) {
   constexpr int64_t warp = kernels::warp_size;
   require(columns <= INT32_MAX, "rows of ", columns, " columns are too long for the GPU");
-  const int64_t x =
-      std::clamp<int64_t>(ceil_div(ceil_div(columns, kept), warp) * warp, warp, kernels::most_row_threads);
+  const int64_t x = std::clamp<int64_t>(ceil_div(ceil_div(columns, kept), warp) * warp, warp,
+                                        kernels::most_row_threads);
   return dim3(dimension(x), dimension(std::max<int64_t>(1, block_threads / x)));
 }
 
@@ -23,20 +23,22 @@ dim3 row_grid(int64_t rows, dim3 block, int64_t most_blocks) {
 
 }  // namespace
 
-void CudaBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x, const Tensor& gain,
-                             const Tensor& bias, float epsilon) {
+void CudaBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
+                             const Tensor& gain, const Tensor& bias, float epsilon) {
   const int64_t rows = x.rows(), width = x.columns();
   if (rows == 0) return;
   const dim3 block = row_block(width, kernels::layer_norm_kept);
   by_type(x.type(), rows_are_wide(x, y, gain, bias), [&]<class T, int n>() {
-    launch(kernels::layer_norm<n, T>, row_grid(rows, block, multiprocessors_ * blocks_per_multiprocessor), block, 0,
-           compute_, y.data<T>(), mean.data<float>(), inverse_deviation.data<float>(), x.data<T>(), gain.data<T>(),
-           bias.data<T>(), rows, width, epsilon);
+    launch(kernels::layer_norm<n, T>,
+           row_grid(rows, block, multiprocessors_ * blocks_per_multiprocessor), block, 0, compute_,
+           y.data<T>(), mean.data<float>(), inverse_deviation.data<float>(), x.data<T>(),
+           gain.data<T>(), bias.data<T>(), rows, width, epsilon);
   });
 }
 
-void CudaBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy, const Tensor& x,
-                                      const Tensor& mean, const Tensor& inverse_deviation, const Tensor& gain) {
+void CudaBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
+                                      const Tensor& x, const Tensor& mean,
+                                      const Tensor& inverse_deviation, const Tensor& gain) {
   constexpr int64_t blocks_at_once = 2;  // on a multiprocessor: more would leave more parts of sums
   const int64_t rows = x.rows(), width = x.columns();
   if (x.elements() == 0) return;
@@ -47,18 +49,22 @@ void CudaBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, 
   float* const dgain_parts = sums.data<float>();
   float* const dbias_parts = dgain_parts + parts * width;
   by_type(x.type(), rows_are_wide(x, dx, dy, gain), [&]<class T, int n>() {
-    launch(kernels::layer_norm_backward<n, T>, grid, block, 0, compute_, dx.data<T>(), dgain_parts, dbias_parts,
-           dy.data<T>(), x.data<T>(), mean.data<float>(), inverse_deviation.data<float>(), gain.data<T>(), rows, width);
+    launch(kernels::layer_norm_backward<n, T>, grid, block, 0, compute_, dx.data<T>(), dgain_parts,
+           dbias_parts, dy.data<T>(), x.data<T>(), mean.data<float>(),
+           inverse_deviation.data<float>(), gain.data<T>(), rows, width);
   });
   launch(kernels::add_parts<float>, dim3(dimension(ceil_div(width, kernels::strip_threads)), 2),
-         dim3(kernels::strip_threads, kernels::strip_rows), 0, compute_, dgain.data<float>(), dbias.data<float>(),
-         dgain_parts, parts, width);
+         dim3(kernels::strip_threads, kernels::strip_rows), 0, compute_, dgain.data<float>(),
+         dbias.data<float>(), dgain_parts, parts, width);
 }
 
 /// Both are seen as lists of heads' vectors: one for each sequence, head and position.
-static kernels::HeadPlaces head_places(const Tensor& heads, const Tensor& tokens, int64_t first_column) {
-  const int64_t context = heads.shape()[1], sequences = tokens.rows() / context, size = size_of(heads.type());
-  return {context, heads.shape()[0] / sequences, tokens.columns() * size, first_column * size, heads.columns() * size};
+static kernels::HeadPlaces head_places(const Tensor& heads, const Tensor& tokens,
+                                       int64_t first_column) {
+  const int64_t context = heads.shape()[1], sequences = tokens.rows() / context,
+                size = size_of(heads.type());
+  return {context, heads.shape()[0] / sequences, tokens.columns() * size, first_column * size,
+          heads.columns() * size};
 }
 
 void CudaBackend::split_heads(Tensor& heads, const Tensor& x, int64_t first_column) {
@@ -78,18 +84,21 @@ void CudaBackend::causal_softmax(Tensor& scores, float scale) {
   if (rows == 0) return;
   const dim3 block = row_block(context, kernels::softmax_kept);
   by_type(scores.type(), rows_are_wide(scores), [&]<class T, int n>() {
-    launch(kernels::causal_softmax<n, T>, row_grid(rows, block, multiprocessors_ * blocks_per_multiprocessor), block, 0,
-           compute_, scores.data<T>(), rows, scores.shape()[1], context, scale);
+    launch(kernels::causal_softmax<n, T>,
+           row_grid(rows, block, multiprocessors_ * blocks_per_multiprocessor), block, 0, compute_,
+           scores.data<T>(), rows, scores.shape()[1], context, scale);
   });
 }
 
-void CudaBackend::causal_softmax_backward(Tensor& dscores, const Tensor& probabilities, float scale) {
+void CudaBackend::causal_softmax_backward(Tensor& dscores, const Tensor& probabilities,
+                                          float scale) {
   const int64_t rows = dscores.rows(), context = dscores.columns();
   if (rows == 0) return;
   const dim3 block = row_block(context, kernels::softmax_kept);
   by_type(dscores.type(), rows_are_wide(dscores, probabilities), [&]<class T, int n>() {
-    launch(kernels::causal_softmax_backward<n, T>, row_grid(rows, block, multiprocessors_ * blocks_per_multiprocessor),
-           block, 0, compute_, dscores.data<T>(), probabilities.data<T>(), rows, context, scale);
+    launch(kernels::causal_softmax_backward<n, T>,
+           row_grid(rows, block, multiprocessors_ * blocks_per_multiprocessor), block, 0, compute_,
+           dscores.data<T>(), probabilities.data<T>(), rows, context, scale);
   });
 }
 

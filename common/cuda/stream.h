@@ -1,4 +1,5 @@
-// Streams and events with one owner. A stream is a queue of work for the GPU; an event is a mark in it.
+// Streams and events with one owner. A stream is a queue of work for the GPU; an event is a mark in
+// it.
 #pragma once
 #include <utility>
 
@@ -22,7 +23,9 @@ class Event {
     return *this;
   }
 
-  void record(cudaStream_t stream) { check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord"); }
+  void record(cudaStream_t stream) {
+    check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord");
+  }
   /// What comes later in `stream` waits for what was before the mark. The host does not wait.
   void order_before(cudaStream_t stream) const {
     check_cuda(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent");
@@ -48,7 +51,8 @@ class Stream {
   enum class Priority { normal, high };
   explicit Stream(Priority priority) {
     int least = 0, greatest = 0;
-    check_cuda(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+    check_cuda(cudaDeviceGetStreamPriorityRange(&least, &greatest),
+               "cudaDeviceGetStreamPriorityRange");
     check_cuda(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
                                             priority == Priority::high ? greatest : least),
                "cudaStreamCreateWithPriority");
@@ -61,7 +65,8 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
-/// What comes into `second` from now on waits for all that is in `first` now. The host does not wait.
+/// What comes into `second` from now on waits for all that is in `first` now. The host does not
+/// wait.
 inline void order(cudaStream_t first, cudaStream_t second) {
   Event now;  // CUDA lets an event be destroyed before it has happened
   now.record(first);

@@ -1,4 +1,5 @@
-// Embedding rows and the parts of the cross entropy over one rank's part of the vocabulary, on the GPU.
+// Embedding rows and the parts of the cross entropy over one rank's part of the vocabulary, on the
+// GPU.
 #include "common/cuda/copy_rows.h"
 #include "common/cuda/kernels/vocabulary.cuh"
 #include "common/cuda/transform.h"
@@ -20,25 +21,28 @@ Line line_of(const Tensor& x, int multiprocessors) {
 
 }  // namespace
 
-void CudaBackend::gather_rows(Tensor& out, const Tensor& table, const Tensor& ids, int64_t first_row) {
+void CudaBackend::gather_rows(Tensor& out, const Tensor& table, const Tensor& ids,
+                              int64_t first_row) {
   const int64_t width = table.columns() * size_of(table.type());
   copy_rows(*this, out, table, out.rows(), width,
             kernels::GatherRows{ids.data<int32_t>(), first_row, table.rows(), width});
 }
 
-void CudaBackend::add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) {
+void CudaBackend::add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy,
+                              int64_t first_row) {
   const int64_t tokens = dy.rows(), width = dy.columns();
   if (dy.elements() == 0) return;
   require(tokens <= INT32_MAX, "add_to_rows on a GPU: ", tokens, " tokens are too many");
   const Scratch order(*this, tokens * int64_t{sizeof(int32_t)});
   const Scratch occurrences(*this, tokens * int64_t{sizeof(kernels::Occurrences)});
-  launch(kernels::sort_ids<block_threads>, blocks_for(tokens, multiprocessors_), block_threads, 0, compute_,
-         order.data<int32_t>(), occurrences.data<kernels::Occurrences>(), ids.data<int32_t>(), tokens);
+  launch(kernels::sort_ids<block_threads>, blocks_for(tokens, multiprocessors_), block_threads, 0,
+         compute_, order.data<int32_t>(), occurrences.data<kernels::Occurrences>(),
+         ids.data<int32_t>(), tokens);
   by_type(dy.type(), rows_are_wide(dy, dtable), [&]<class T, int n>() {
     const Tiles tiles = tiles_of(tokens, width / n, multiprocessors_);
-    launch(kernels::add_to_rows<n, T>, tiles.grid, tiles.block, 0, compute_, dtable.data<float>(), dy.data<T>(),
-           ids.data<int32_t>(), order.data<int32_t>(), occurrences.data<kernels::Occurrences>(), tokens, dtable.rows(),
-           width, first_row);
+    launch(kernels::add_to_rows<n, T>, tiles.grid, tiles.block, 0, compute_, dtable.data<float>(),
+           dy.data<T>(), ids.data<int32_t>(), order.data<int32_t>(),
+           occurrences.data<kernels::Occurrences>(), tokens, dtable.rows(), width, first_row);
   });
 }
 
@@ -46,41 +50,46 @@ void CudaBackend::row_max(Tensor& max, const Tensor& x, int64_t valid_columns) {
   if (x.rows() == 0) return;
   const Line line = line_of(x, multiprocessors_);
   by_type(x.type(), [&]<class T>() {
-    launch(kernels::row_max<T>, line.grid, line.block, 0, compute_, max.data<float>(), x.data<T>(), x.rows(),
-           x.columns(), valid_columns);
+    launch(kernels::row_max<T>, line.grid, line.block, 0, compute_, max.data<float>(), x.data<T>(),
+           x.rows(), x.columns(), valid_columns);
   });
 }
 
-void CudaBackend::exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max, int64_t valid_columns) {
+void CudaBackend::exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max,
+                                  int64_t valid_columns) {
   if (x.rows() == 0) return;
   const Line line = line_of(x, multiprocessors_);
   by_type(x.type(), [&]<class T>() {
-    launch(kernels::exp_and_row_sum<T>, line.grid, line.block, 0, compute_, x.data<T>(), sums.data<float>(),
-           max.data<float>(), x.rows(), x.columns(), valid_columns);
+    launch(kernels::exp_and_row_sum<T>, line.grid, line.block, 0, compute_, x.data<T>(),
+           sums.data<float>(), max.data<float>(), x.rows(), x.columns(), valid_columns);
   });
 }
 
-void CudaBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns, int64_t first_column) {
+void CudaBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns,
+                       int64_t first_column) {
   if (x.rows() == 0) return;
   by_type(x.type(), [&]<class T>() {
-    launch(kernels::pick<T>, blocks_for(x.rows(), multiprocessors_), block_threads, 0, compute_, picked.data<float>(),
-           x.data<T>(), columns.data<int32_t>(), x.rows(), x.columns(), first_column);
+    launch(kernels::pick<T>, blocks_for(x.rows(), multiprocessors_), block_threads, 0, compute_,
+           picked.data<float>(), x.data<T>(), columns.data<int32_t>(), x.rows(), x.columns(),
+           first_column);
   });
 }
 
-void CudaBackend::cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max, const Tensor& picked) {
+void CudaBackend::cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
+                                const Tensor& picked) {
   if (losses.elements() == 0) return;
-  start_transform<1>(*this, losses.elements(), kernels::CrossEntropy{}, losses.data<float>(), sums.data<float>(),
-                     max.data<float>(), picked.data<float>());
+  start_transform<1>(*this, losses.elements(), kernels::CrossEntropy{}, losses.data<float>(),
+                     sums.data<float>(), max.data<float>(), picked.data<float>());
 }
 
-void CudaBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets, int64_t first_column,
-                                         float factor) {
+void CudaBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
+                                         int64_t first_column, float factor) {
   if (exps.elements() == 0) return;
   const Line line = line_of(exps, multiprocessors_);
   by_type(exps.type(), [&]<class T>() {
-    launch(kernels::cross_entropy_backward<T>, line.grid, line.block, 0, compute_, exps.data<T>(), sums.data<float>(),
-           targets.data<int32_t>(), exps.rows(), exps.columns(), first_column, factor);
+    launch(kernels::cross_entropy_backward<T>, line.grid, line.block, 0, compute_, exps.data<T>(),
+           sums.data<float>(), targets.data<int32_t>(), exps.rows(), exps.columns(), first_column,
+           factor);
   });
 }
 

@@ -4,12 +4,13 @@
 
 #include <source_location>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace shard {
 
 /// Throws Error with the call's name, MPI's own message, file and line.
-inline void check_mpi(int result, const char* call, std::source_location where = std::source_location::current()) {
+inline void check_mpi(int result, const char* call,
+                      std::source_location where = std::source_location::current()) {
   if (result == MPI_SUCCESS) return;
   char message[MPI_MAX_ERROR_STRING] = "";
   int length = 0;
@@ -17,7 +18,8 @@ inline void check_mpi(int result, const char* call, std::source_location where =
   throw Error(text(call, ": ", message, " (", where.file_name(), ":", where.line(), ")"));
 }
 
-inline bool is_done(MPI_Request& request, std::source_location where = std::source_location::current()) {
+inline bool is_done(MPI_Request& request,
+                    std::source_location where = std::source_location::current()) {
   int done = 0;
   check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test", where);
   return done != 0;

@@ -1,6 +1,6 @@
 #include "common/mpi/host_work.h"
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 namespace shard {
 
@@ -12,7 +12,8 @@ struct HostWork::Time : DeviceTime {
   double begin() const override { return began; }
 };
 
-HostWork::HostWork(MpiGroup& group, Backend& backend) : group_(group), transfer_(backend.host_transfer()) {
+HostWork::HostWork(MpiGroup& group, Backend& backend)
+    : group_(group), transfer_(backend.host_transfer()) {
   if (!copies()) return;
   transfer_->follow_compute();
   computed_ = transfer_->mark();
@@ -25,7 +26,8 @@ void HostWork::wait() {
     if (time_->began == 0 && computed_()) time_->began = now();
     return time_->began > 0 && advance();
   });
-  for (const HostTensor& x : on_host_) transfer_->release(x.address, static_cast<size_t>(x.bytes()));
+  for (const HostTensor& x : on_host_)
+    transfer_->release(x.address, static_cast<size_t>(x.bytes()));
   on_host_.clear();
   time_->ended = now();
 }
@@ -34,16 +36,21 @@ std::shared_ptr<const DeviceTime> HostWork::time() const { return time_; }
 
 HostWork::HostTensor HostWork::on_host(const Tensor& tensor) {
   if (!copies()) return {tensor, tensor.data<std::byte>()};
-  on_host_.push_back({tensor, static_cast<std::byte*>(transfer_->allocate(static_cast<size_t>(tensor.bytes())))});
+  on_host_.push_back(
+      {tensor, static_cast<std::byte*>(transfer_->allocate(static_cast<size_t>(tensor.bytes())))});
   return on_host_.back();
 }
 
 void HostWork::fetch(const HostTensor& x, int64_t begin, int64_t bytes) {
-  if (copies()) transfer_->to_host(x.address + begin, x.tensor.data<std::byte>() + begin, static_cast<size_t>(bytes));
+  if (copies())
+    transfer_->to_host(x.address + begin, x.tensor.data<std::byte>() + begin,
+                       static_cast<size_t>(bytes));
 }
 
 void HostWork::put_back(const HostTensor& x, int64_t begin, int64_t bytes) {
-  if (copies()) transfer_->from_host(x.tensor.data<std::byte>() + begin, x.address + begin, static_cast<size_t>(bytes));
+  if (copies())
+    transfer_->from_host(x.tensor.data<std::byte>() + begin, x.address + begin,
+                         static_cast<size_t>(bytes));
 }
 
 HostWork::Mark HostWork::mark() const {

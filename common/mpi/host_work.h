@@ -1,11 +1,11 @@
-// HostWork: a collective that MPI carries out on host memory. On the CPU that is the tensors' own memory. On a GPU it is
-// a pinned copy: elements are fetched before MPI reads them and put back after it has written them, while the GPU
-// computes on.
+// HostWork: a collective that MPI carries out on host memory. On the CPU that is the tensors' own
+// memory. On a GPU it is a pinned copy: elements are fetched before MPI reads them and put back
+// after it has written them, while the GPU computes on.
 #pragma once
 #include <vector>
 
-#include "common/backend.h"
 #include "common/mpi/mpi_group.h"
+#include "common/tensor/backend.h"
 
 namespace shard {
 
@@ -13,7 +13,8 @@ class HostWork : public Work {
  public:
   HostWork(MpiGroup& group, Backend& backend);
   void wait() override;
-  /// On a GPU: from the moment when it had computed what came before, or that of wait() if it is later, to the end.
+  /// On a GPU: from the moment when it had computed what came before, or that of wait() if it is
+  /// later, to the end.
   std::shared_ptr<const DeviceTime> time() const override;
 
  protected:

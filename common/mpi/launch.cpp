@@ -7,14 +7,15 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "common/mpi/session.h"
 
 namespace shard {
 namespace {
 
-/// How many processes were started together, by what scripts/mpirun.sh or their launcher says: the mpirun of Open MPI,
-/// that of MPICH and others, srun. And which this one is, as far as that is known.
+/// How many processes were started together, by what scripts/mpirun.sh or their launcher says: the
+/// mpirun of Open MPI, that of MPICH and others, srun. And which this one is, as far as that is
+/// known.
 struct Launch {
   int processes = 1, number = 0;
 };
@@ -26,7 +27,8 @@ Launch launch() {
                                           {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
   for (const auto& [processes, number] : variables) {
     if (std::getenv(processes) == nullptr) continue;
-    return {std::atoi(std::getenv(processes)), std::getenv(number) == nullptr ? 0 : std::atoi(std::getenv(number))};
+    return {std::atoi(std::getenv(processes)),
+            std::getenv(number) == nullptr ? 0 : std::atoi(std::getenv(number))};
   }
   return {};
 }
@@ -36,10 +38,12 @@ Launch launch() {
 void refuse_ranks_alone() {
   const Launch started = launch();
   if (started.processes <= 1) return;
-  constexpr int until_the_first_has_spoken = 200000;  // microseconds: the launcher may end all when one has ended
+  constexpr int until_the_first_has_spoken =
+      200000;  // microseconds: the launcher may end all when one has ended
   if (started.number == 0) {
-    std::cerr << text(program_invocation_short_name, ": ", started.processes, " processes were started together, but ",
-                      MpiSession::library(), ", with which they are linked, makes each a rank of its own: start them ",
+    std::cerr << text(program_invocation_short_name, ": ", started.processes,
+                      " processes were started together, but ", MpiSession::library(),
+                      ", with which they are linked, makes each a rank of its own: start them ",
                       "with its mpirun, as ./learn run does, or with srun --mpi=pmix\n");
   } else {
     usleep(until_the_first_has_spoken);

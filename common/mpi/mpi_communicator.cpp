@@ -4,10 +4,10 @@
 #include <limits>
 #include <numeric>
 
-#include "common/group_of_one.h"
+#include "common/comm/group_of_one.h"
 #include "common/mpi/check.h"
 #include "common/mpi/host_work.h"
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 namespace {
@@ -22,7 +22,8 @@ MPI_Datatype mpi_type(DataType type) {
 }
 
 int mpi_count(int64_t count) {
-  require(count <= std::numeric_limits<int>::max(), "MPI counts elements in an int; ", count, " are too many");
+  require(count <= std::numeric_limits<int>::max(), "MPI counts elements in an int; ", count,
+          " are too many");
   return static_cast<int>(count);
 }
 
@@ -36,7 +37,8 @@ struct Pieces {
   }
 };
 
-/// One call of MPI on whole tensors: what it reads is fetched, it is called, and what it wrote is put back.
+/// One call of MPI on whole tensors: what it reads is fetched, it is called, and what it wrote is
+/// put back.
 class CallWork : public HostWork {
  public:
   using HostWork::HostWork;
@@ -52,7 +54,8 @@ class CallWork : public HostWork {
     return target_.address;
   }
 
-  /// Starts `call` as soon as it can be. What it captures lives until it is done, because MPI goes on reading it.
+  /// Starts `call` as soon as it can be. What it captures lives until it is done, because MPI goes
+  /// on reading it.
   void start(std::function<void(MPI_Request*)> call) {
     call_ = std::move(call);
     copied_ = mark();
@@ -82,10 +85,12 @@ class CallWork : public HostWork {
   MPI_Request request_ = MPI_REQUEST_NULL;
 };
 
-/// One message in and one out. MPI itself takes a message that is shorter than its receiver expects without a word.
+/// One message in and one out. MPI itself takes a message that is shorter than its receiver expects
+/// without a word.
 class ExchangeWork : public CallWork {
  public:
-  ExchangeWork(MpiGroup& group, const Tensor& in, int from) : CallWork(group, in.backend()), in_(in), from_(from) {}
+  ExchangeWork(MpiGroup& group, const Tensor& in, int from)
+      : CallWork(group, in.backend()), in_(in), from_(from) {}
 
   void wait() override {
     CallWork::wait();
@@ -120,12 +125,14 @@ class ExchangeWork : public CallWork {
   MPI_Status status_{};
 };
 
-/// An all-reduce in place, cut into pieces that follow one another: a piece stays in the cache while it is copied and
-/// summed. On two ranks of one machine 64 MB took 65 ms whole and 19 ms in pieces of 1 MB. On a GPU, the next pieces
-/// are fetched and the last ones put back while one is summed.
+/// An all-reduce in place, cut into pieces that follow one another: a piece stays in the cache
+/// while it is copied and summed. On two ranks of one machine 64 MB took 65 ms whole and 19 ms in
+/// pieces of 1 MB. On a GPU, the next pieces are fetched and the last ones put back while one is
+/// summed.
 class ReduceWork : public HostWork {
  public:
-  ReduceWork(MpiGroup& group, const Tensor& x, MPI_Op op) : HostWork(group, x.backend()), x_(on_host(x)), op_(op) {
+  ReduceWork(MpiGroup& group, const Tensor& x, MPI_Op op)
+      : HostWork(group, x.backend()), x_(on_host(x)), op_(op) {
     for (int64_t begin = 0; copies() && begin < x_.bytes(); begin += piece) {
       fetch(x_, begin, bytes_from(begin));
       fetched_.push_back(mark());
@@ -155,8 +162,8 @@ class ReduceWork : public HostWork {
 
   void start_piece() {
     const auto count = static_cast<int>(bytes_from(begin_) / size_of(x_.tensor.type()));
-    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, x_.address + begin_, count, mpi_type(x_.tensor.type()), op_, group().comm(),
-                             &request_),
+    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, x_.address + begin_, count, mpi_type(x_.tensor.type()),
+                             op_, group().comm(), &request_),
               "MPI_Iallreduce");
     summing_ = true;
   }
@@ -195,7 +202,8 @@ std::unique_ptr<Work> start_reduction(MpiGroup& group, const Tensor& x, MPI_Op o
 }  // namespace
 
 MpiCommunicator::MpiCommunicator(Backend& backend, Ledger& ledger, std::unique_ptr<MpiGroup> group)
-    : Communicator(backend, ledger, group->rank(), group->size(), group->name()), group_(std::move(group)) {}
+    : Communicator(backend, ledger, group->rank(), group->size(), group->name()),
+      group_(std::move(group)) {}
 
 std::unique_ptr<Communicator> MpiCommunicator::make_part(int color, const std::string& name) {
   auto part = group_->split(color, name);
@@ -203,17 +211,24 @@ std::unique_ptr<Communicator> MpiCommunicator::make_part(int color, const std::s
   return std::make_unique<MpiCommunicator>(backend(), ledger(), std::move(part));
 }
 
-std::unique_ptr<Work> MpiCommunicator::start_sum(Tensor& x) { return start_reduction(*group_, x, MPI_SUM); }
+std::unique_ptr<Work> MpiCommunicator::start_sum(Tensor& x) {
+  return start_reduction(*group_, x, MPI_SUM);
+}
 
-std::unique_ptr<Work> MpiCommunicator::start_max(Tensor& x) { return start_reduction(*group_, x, MPI_MAX); }
+std::unique_ptr<Work> MpiCommunicator::start_max(Tensor& x) {
+  return start_reduction(*group_, x, MPI_MAX);
+}
 
-std::unique_ptr<Work> MpiCommunicator::start_gather(Tensor& all, const Tensor& piece, std::span<const int64_t> counts) {
+std::unique_ptr<Work> MpiCommunicator::start_gather(Tensor& all, const Tensor& piece,
+                                                    std::span<const int64_t> counts) {
   auto work = std::make_unique<CallWork>(*group_, backend());
   const void* from = work->reads(piece);
   void* to = work->writes(all);
   const int here = mpi_count(piece.elements());
-  work->start([=, type = mpi_type(piece.type()), comm = group_->comm(), pieces = Pieces(counts)](MPI_Request* request) {
-    check_mpi(MPI_Iallgatherv(from, here, type, to, pieces.counts.data(), pieces.offsets.data(), type, comm, request),
+  work->start([=, type = mpi_type(piece.type()), comm = group_->comm(),
+               pieces = Pieces(counts)](MPI_Request* request) {
+    check_mpi(MPI_Iallgatherv(from, here, type, to, pieces.counts.data(), pieces.offsets.data(),
+                              type, comm, request),
               "MPI_Iallgatherv");
   });
   return work;
@@ -223,13 +238,16 @@ std::unique_ptr<Work> MpiCommunicator::start_scatter(Tensor& part, const Tensor&
                                                      std::span<const int64_t> counts) {
   if (part.type() == DataType::bf16) {
     Tensor wide(backend(), part.shape());
-    return std::make_unique<RoundedWork>(part, wide, start_scatter(wide, cast(term, DataType::f32), counts));
+    return std::make_unique<RoundedWork>(part, wide,
+                                         start_scatter(wide, cast(term, DataType::f32), counts));
   }
   auto work = std::make_unique<CallWork>(*group_, backend());
   const void* from = work->reads(term);
   void* to = work->writes(part);
-  work->start([=, type = mpi_type(term.type()), comm = group_->comm(), pieces = Pieces(counts)](MPI_Request* request) {
-    check_mpi(MPI_Ireduce_scatter(from, to, pieces.counts.data(), type, MPI_SUM, comm, request), "MPI_Ireduce_scatter");
+  work->start([=, type = mpi_type(term.type()), comm = group_->comm(),
+               pieces = Pieces(counts)](MPI_Request* request) {
+    check_mpi(MPI_Ireduce_scatter(from, to, pieces.counts.data(), type, MPI_SUM, comm, request),
+              "MPI_Ireduce_scatter");
   });
   return work;
 }
@@ -244,7 +262,8 @@ std::unique_ptr<Work> MpiCommunicator::start_broadcast(Tensor& x, int root) {
   return work;
 }
 
-std::unique_ptr<Work> MpiCommunicator::start_exchange(const Tensor& out, int to, Tensor& in, int from) {
+std::unique_ptr<Work> MpiCommunicator::start_exchange(const Tensor& out, int to, Tensor& in,
+                                                      int from) {
   constexpr int tag = 1;
   auto work = std::make_unique<ExchangeWork>(*group_, in, from);
   const void* source = work->reads(out);

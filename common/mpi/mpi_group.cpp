@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/mpi/check.h"
 
 namespace shard {
@@ -50,15 +50,16 @@ void MpiGroup::announce(const Call& call) {
 void MpiGroup::compare(const Call& mine) const {
   std::vector<Call> calls(static_cast<size_t>(size_));
   MPI_Request request;
-  check_mpi(MPI_Iallgather(&mine, sizeof mine, MPI_BYTE, calls.data(), sizeof mine, MPI_BYTE, comm_, &request),
+  check_mpi(MPI_Iallgather(&mine, sizeof mine, MPI_BYTE, calls.data(), sizeof mine, MPI_BYTE, comm_,
+                           &request),
             "MPI_Iallgather");
   wait(request);
   bool same = true;
   std::string all;  // the same words on every rank
   for (size_t other = 0; other < calls.size(); ++other) {
     const Call& theirs = calls[other];
-    same = same && theirs.op == mine.op && theirs.type == mine.type && theirs.number == mine.number &&
-           (mine.uneven || theirs.count == mine.count);
+    same = same && theirs.op == mine.op && theirs.type == mine.type &&
+           theirs.number == mine.number && (mine.uneven || theirs.count == mine.count);
     all += text(other == 0 ? "rank " : ", rank ", world_ranks_[other], ": ", to_string(theirs));
   }
   require(same, "the ranks of ", name_, " call different collectives: ", all);
@@ -68,9 +69,12 @@ MpiGroup::Watch::Watch(const MpiGroup& group)
     : group_(group), start_(now()), last_look_(start_), left_since_(INFINITY) {}
 
 void MpiGroup::Watch::look() {
-  constexpr double grace = 1;  // seconds: a rank may do its part and leave before this one has seen the call completed
-  constexpr double pause = 1;  // seconds: who has not looked for longer was stopped, and has not waited meanwhile
-  if (const double stopped = now() - last_look_ - pause; stopped > 0) start_ += stopped, left_since_ += stopped;
+  constexpr double grace =
+      1;  // seconds: a rank may do its part and leave before this one has seen the call completed
+  constexpr double pause =
+      1;  // seconds: who has not looked for longer was stopped, and has not waited meanwhile
+  if (const double stopped = now() - last_look_ - pause; stopped > 0)
+    start_ += stopped, left_since_ += stopped;
   last_look_ = now();
   StatusBoard& board = group_.board_;
   if (const int died = board.first_that_died(); died >= 0) {
@@ -113,11 +117,14 @@ bool MpiGroup::meet_at_end() const {
   constexpr int tag = 2;
   std::vector<MPI_Request> requests;
   for (int other = 0; other < size_; ++other) {
-    check_mpi(MPI_Irecv(nullptr, 0, MPI_BYTE, other, tag, comm_, &requests.emplace_back()), "MPI_Irecv");
-    check_mpi(MPI_Isend(nullptr, 0, MPI_BYTE, other, tag, comm_, &requests.emplace_back()), "MPI_Isend");
+    check_mpi(MPI_Irecv(nullptr, 0, MPI_BYTE, other, tag, comm_, &requests.emplace_back()),
+              "MPI_Irecv");
+    check_mpi(MPI_Isend(nullptr, 0, MPI_BYTE, other, tag, comm_, &requests.emplace_back()),
+              "MPI_Isend");
   }
   return wait_at_end([&] {
-    return std::all_of(requests.begin(), requests.end(), [](MPI_Request& request) { return is_done(request); });
+    return std::all_of(requests.begin(), requests.end(),
+                       [](MPI_Request& request) { return is_done(request); });
   });
 }
 
@@ -146,12 +153,13 @@ std::vector<std::string> MpiGroup::gather_text(const std::string& text) const {
   const int length = static_cast<int>(text.size());
   std::vector<int> lengths(static_cast<size_t>(size_)), offsets(lengths.size());
   MPI_Request request;
-  check_mpi(MPI_Iallgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, comm_, &request), "MPI_Iallgather");
+  check_mpi(MPI_Iallgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, comm_, &request),
+            "MPI_Iallgather");
   wait(request);
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
   std::string all(static_cast<size_t>(offsets.back() + lengths.back()), '\0');
-  check_mpi(MPI_Iallgatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR, comm_,
-                            &request),
+  check_mpi(MPI_Iallgatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(),
+                            offsets.data(), MPI_CHAR, comm_, &request),
             "MPI_Iallgatherv");
   wait(request);
   std::vector<std::string> texts;

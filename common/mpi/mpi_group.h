@@ -1,5 +1,6 @@
-// MpiGroup: an MPI communicator that is freed by its owner, and the watchful wait: with a time limit, an eye on ranks
-// that have left, and the comparison of collectives. MpiCommunicator moves tensors with it.
+// MpiGroup: an MPI communicator that is freed by its owner, and the watchful wait: with a time
+// limit, an eye on ranks that have left, and the comparison of collectives. MpiCommunicator moves
+// tensors with it.
 #pragma once
 #include <mpi.h>
 
@@ -8,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/communicator.h"
+#include "common/comm/communicator.h"
 #include "common/mpi/session.h"
 #include "common/mpi/status_board.h"
 
@@ -30,21 +31,25 @@ class MpiGroup {
   /// The ranks that name the same color, as a group of their own. Collective.
   std::unique_ptr<MpiGroup> split(int color, const std::string& name) const;
 
-  /// Puts the call on the board; with check_collectives, compares it across the group and throws Error on a mismatch.
+  /// Puts the call on the board; with check_collectives, compares it across the group and throws
+  /// Error on a mismatch.
   void announce(const Call& call);
-  /// Asks done() until it says true. Throws Error after the time limit, or when a rank of the group has left.
+  /// Asks done() until it says true. Throws Error after the time limit, or when a rank of the group
+  /// has left.
   void wait(const std::function<bool()>& done) const;
   std::vector<std::string> gather_text(const std::string& text) const;
   std::unique_ptr<Work> start_barrier();
 
-  // For those who wait by other means than wait(): what the board says of this rank, and the same patience.
+  // For those who wait by other means than wait(): what the board says of this rank, and the same
+  // patience.
   void show_waiting(const Call& call) const { board_.waits(call, name_); }
   void show_computing() const { board_.computes(); }
   class Watch {
    public:
     /// Begins to wait for ranks of `group`.
     explicit Watch(const MpiGroup& group);
-    /// Throws Error after the time limit, or when a rank of the group has left. To be called from time to time.
+    /// Throws Error after the time limit, or when a rank of the group has left. To be called from
+    /// time to time.
     void look();
 
    private:
@@ -52,8 +57,8 @@ class MpiGroup {
     double start_, last_look_, left_since_;
   };
 
-  /// Waits until all ranks are here, in order to end something together, whatever the board says. False after the
-  /// time limit.
+  /// Waits until all ranks are here, in order to end something together, whatever the board says.
+  /// False after the time limit.
   bool meet_at_end() const;
   /// Asks done() until it says true, in the same way.
   bool wait_at_end(const std::function<bool()>& done) const;

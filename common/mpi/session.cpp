@@ -14,7 +14,7 @@
 #include <set>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/mpi/check.h"
 #include "common/mpi/launch.h"
 #include "common/mpi/mpi_group.h"
@@ -23,8 +23,8 @@
 namespace shard {
 namespace {
 
-/// The cores of this machine, or as many of them as the container's quota grants ("200000 100000": microseconds of all
-/// cores in each period; "max 100000": all).
+/// The cores of this machine, or as many of them as the container's quota grants ("200000 100000":
+/// microseconds of all cores in each period; "max 100000": all).
 int cores_of_machine() {
   const auto online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   std::ifstream file("/sys/fs/cgroup/cpu.max");
@@ -36,9 +36,10 @@ int cores_of_machine() {
 }  // namespace
 
 MpiSession::MpiSession() {
-  // Open MPI's single-copy transfer between processes of a node is 2 to 4 times slower than its copy through shared
-  // memory where system calls are expensive (virtual machines, containers): 1 MB all-reduce of 2 ranks 936 µs against
-  // 177 µs on one such machine. Whoever sets the variable decides.
+  // Open MPI's single-copy transfer between processes of a node is 2 to 4 times slower than its
+  // copy through shared memory where system calls are expensive (virtual machines, containers): 1
+  // MB all-reduce of 2 ranks 936 µs against 177 µs on one such machine. Whoever sets the variable
+  // decides.
   setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);  // Open MPI 4
   setenv("OMPI_MCA_smsc", "^cma", 0);                             // Open MPI 5
   if (started_by_srun_without_pmix()) refuse_ranks_alone();
@@ -76,8 +77,6 @@ MpiSession::~MpiSession() {
   MPI_Finalize();
 }
 
-bool MpiSession::is_under_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr; }
-
 bool MpiSession::is_first() {
   const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
   if (rank == nullptr) rank = std::getenv("PMIX_RANK");  // under srun
@@ -90,8 +89,10 @@ int MpiSession::threads_per_rank() const {
   cpu_set_t mask;
   CPU_ZERO(&mask);
   // it fails where the machine has more cores than a cpu_set_t
-  const int allowed = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : cores_of_machine();
-  // mpirun may have bound each rank to cores of its own, or none: the ranks of a node share what is there either way
+  const int allowed =
+      sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : cores_of_machine();
+  // mpirun may have bound each rank to cores of its own, or none: the ranks of a node share what is
+  // there either way
   return std::max(1, std::min(allowed, cores_of_machine() / ranks_on_node_));
 }
 
@@ -120,7 +121,8 @@ void MpiSession::wait(const std::function<bool()>& done) const {
 bool MpiSession::all_agree(bool mine) const {
   int all = mine ? 1 : 0;
   MPI_Request request;
-  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &request), "MPI_Iallreduce");
+  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &request),
+            "MPI_Iallreduce");
   wait([&] { return is_done(request); });
   return all != 0;
 }
@@ -133,7 +135,8 @@ int MpiSession::different_on_node(const std::string& mine) const {
   mine.copy(said.text, sizeof said.text - 1);
   std::vector<Said> all(static_cast<size_t>(size_));
   MPI_Request request;
-  check_mpi(MPI_Iallgather(&said, sizeof said, MPI_BYTE, all.data(), sizeof said, MPI_BYTE, MPI_COMM_WORLD, &request),
+  check_mpi(MPI_Iallgather(&said, sizeof said, MPI_BYTE, all.data(), sizeof said, MPI_BYTE,
+                           MPI_COMM_WORLD, &request),
             "MPI_Iallgather");
   wait([&] { return is_done(request); });
   std::set<std::string> different;
@@ -154,14 +157,16 @@ std::unique_ptr<MpiGroup> MpiSession::world_group() {
 void MpiSession::leaves() { board_->leaves(); }
 
 bool MpiSession::rank_0_leaves_too() {
-  constexpr int patience = 500;  // milliseconds: less than the others take to end all ranks because this one has left
+  constexpr int patience =
+      500;  // milliseconds: less than the others take to end all ranks because this one has left
   leaves();
   for (int tries = 0; tries < patience && board_->first_that_left({0}) < 0; ++tries) usleep(1000);
   return board_->first_that_left({0}) == 0;
 }
 
 void MpiSession::abort(int status) {
-  constexpr int until_mpirun_has_printed = 100000;  // microseconds: MPI_Abort may overtake what this rank has said
+  constexpr int until_mpirun_has_printed =
+      100000;  // microseconds: MPI_Abort may overtake what this rank has said
   usleep(until_mpirun_has_printed);
   MPI_Abort(MPI_COMM_WORLD, status);
   std::_Exit(status);

@@ -9,7 +9,8 @@ namespace shard {
 class MpiGroup;
 class StatusBoard;
 
-/// How long a rank waits for others, and whether every collective is compared across its group first.
+/// How long a rank waits for others, and whether every collective is compared across its group
+/// first.
 struct MpiSettings {
   double timeout = 120;
   bool check_collectives = false;
@@ -18,8 +19,9 @@ struct MpiSettings {
 class MpiSession {
  public:
   MpiSession();
-  /// Tells the others that this rank leaves, waits for them (within the time limit) and ends MPI. After an exception
-  /// that nobody caught it ends all ranks at once instead: they could wait for this one forever.
+  /// Tells the others that this rank leaves, waits for them (within the time limit) and ends MPI.
+  /// After an exception that nobody caught it ends all ranks at once instead: they could wait for
+  /// this one forever.
   ~MpiSession();
   MpiSession(const MpiSession&) = delete;
 
@@ -29,12 +31,12 @@ class MpiSession {
   int ranks_on_node() const { return ranks_on_node_; }
   /// OMP_NUM_THREADS if it is set, else this rank's share of its node's cores, at least 1.
   int threads_per_rank() const;
-  /// Whether mpirun has started this process; otherwise it is a rank of its own.
-  static bool is_under_mpirun();
   static bool is_first();        // whether this is rank 0, told before MPI has started
   static std::string library();  // "Open MPI 4.1.4"
 
-  void configure(double timeout, bool check_collectives) { settings_ = {timeout, check_collectives}; }
+  void configure(double timeout, bool check_collectives) {
+    settings_ = {timeout, check_collectives};
+  }
   /// Whether all ranks say true. Collective.
   bool all_agree(bool mine) const;
   /// How many different texts the ranks of this node say. Collective over all ranks.

@@ -9,14 +9,15 @@
 #include <cstring>
 #include <fstream>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/mpi/check.h"
 
 namespace shard {
 
 enum class Phase : int { computing, waiting, left };
 
-/// Written by its own rank, read by the others: only for messages, so the fields need not agree to the last moment.
+/// Written by its own rank, read by the others: only for messages, so the fields need not agree to
+/// the last moment.
 struct StatusBoard::Slot {
   std::atomic<pid_t> process;
   std::atomic<bool> told;  // on the first slot only
@@ -34,7 +35,8 @@ StatusBoard::StatusBoard(MPI_Comm node) {
   int world_rank = 0;
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &world_rank), "MPI_Comm_rank");
   world_ranks_.resize(static_cast<size_t>(size));
-  check_mpi(MPI_Allgather(&world_rank, 1, MPI_INT, world_ranks_.data(), 1, MPI_INT, node), "MPI_Allgather");
+  check_mpi(MPI_Allgather(&world_rank, 1, MPI_INT, world_ranks_.data(), 1, MPI_INT, node),
+            "MPI_Allgather");
   void* memory = nullptr;
   check_mpi(MPI_Win_allocate_shared(sizeof(Slot), 1, MPI_INFO_NULL, node, &memory, &window_),
             "MPI_Win_allocate_shared");
@@ -55,7 +57,8 @@ StatusBoard::~StatusBoard() { MPI_Win_free(&window_); }
 
 const StatusBoard::Slot* StatusBoard::slot_of(int world_rank) const {
   const auto found = std::find(world_ranks_.begin(), world_ranks_.end(), world_rank);
-  return found == world_ranks_.end() ? nullptr : slots_[static_cast<size_t>(found - world_ranks_.begin())];
+  return found == world_ranks_.end() ? nullptr
+                                     : slots_[static_cast<size_t>(found - world_ranks_.begin())];
 }
 
 void StatusBoard::waits(const Call& call, std::string_view group) {
@@ -118,9 +121,11 @@ std::string StatusBoard::describe(const std::vector<int>& ranks) const {
       all += "is on another node";
       continue;
     }
-    const std::string last = text(to_string(Call{other->op, other->count, other->type, other->number}), " on ",
-                                  other->number > 0 ? other->group : "no group");
-    const std::string since = text(" for ", static_cast<int64_t>((now() - other->since) * 10) / 10.0, " s");
+    const std::string last =
+        text(to_string(Call{other->op, other->count, other->type, other->number}), " on ",
+             other->number > 0 ? other->group : "no group");
+    const std::string since =
+        text(" for ", static_cast<int64_t>((now() - other->since) * 10) / 10.0, " s");
     if (is_stopped(other->process)) all += "is stopped by a signal, and ";
     switch (other->phase.load()) {
       case Phase::left: all += "has left the program"; break;

@@ -1,5 +1,6 @@
-// StatusBoard: what each rank is doing, in memory that the ranks of a node share. A rank that has waited too long reads
-// there what the others do instead, so that a hang ends in a sentence about all of them.
+// StatusBoard: what each rank is doing, in memory that the ranks of a node share. A rank that has
+// waited too long reads there what the others do instead, so that a hang ends in a sentence about
+// all of them.
 #pragma once
 #include <mpi.h>
 
@@ -7,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/communicator.h"
+#include "common/comm/communicator.h"
 
 namespace shard {
 
@@ -19,15 +20,17 @@ class StatusBoard {
 
   void waits(const Call& call, std::string_view group);  // this rank has entered a collective
   void computes();                                       // this rank has left it
-  void leaves();                                         // this rank ends: what follows is not shown
+  void leaves();  // this rank ends: what follows is not shown
 
-  /// A rank of the world other than this one that has left; -1 if none of `ranks` has (or none is on this node).
+  /// A rank of the world other than this one that has left; -1 if none of `ranks` has (or none is
+  /// on this node).
   int first_that_left(const std::vector<int>& ranks) const;
   /// A rank of this node whose process has ended without leaving; -1 if there is none.
   int first_that_died() const;
   /// True for the first rank of the node that asks: one is enough to tell the user.
   bool may_tell();
-  /// "rank 0 waits in all_reduce of 128 f32 (#37) on tp for 60.0 s; rank 1 computes since …", for `ranks` of the world.
+  /// "rank 0 waits in all_reduce of 128 f32 (#37) on tp for 60.0 s; rank 1 computes since …", for
+  /// `ranks` of the world.
   std::string describe(const std::vector<int>& ranks) const;
 
  private:

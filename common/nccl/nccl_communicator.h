@@ -1,5 +1,5 @@
-// NcclCommunicator: the collectives by NCCL, on GPUs of their own. They run in the communication stream beside what is
-// computed, and are waited for by ordering the streams: the host goes on.
+// NcclCommunicator: the collectives by NCCL, on GPUs of their own. They run in the communication
+// stream beside what is computed, and are waited for by ordering the streams: the host goes on.
 #pragma once
 #include "common/nccl/nccl_group.h"
 
@@ -17,13 +17,17 @@ class NcclCommunicator : public Communicator {
  protected:
   std::unique_ptr<Work> start_sum(Tensor& x) override;
   std::unique_ptr<Work> start_max(Tensor& x) override;
-  std::unique_ptr<Work> start_gather(Tensor& all, const Tensor& piece, std::span<const int64_t> counts) override;
-  std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term, std::span<const int64_t> counts) override;
+  std::unique_ptr<Work> start_gather(Tensor& all, const Tensor& piece,
+                                     std::span<const int64_t> counts) override;
+  std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term,
+                                      std::span<const int64_t> counts) override;
   std::unique_ptr<Work> start_broadcast(Tensor& x, int root) override;
   std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) override;
   std::unique_ptr<Work> start_barrier() override { return group_->ranks().start_barrier(); }
   std::unique_ptr<Communicator> make_part(int color, const std::string& name) override;
-  std::vector<std::string> exchange_text(const std::string& mine) override { return group_->ranks().gather_text(mine); }
+  std::vector<std::string> exchange_text(const std::string& mine) override {
+    return group_->ranks().gather_text(mine);
+  }
   void announce(const Call& call) override;
 
  private:

@@ -23,23 +23,26 @@ static ncclResult_t state_of(ncclComm_t comm) {
   return state;
 }
 
-// ---- Beginning ------------------------------------------------------------------------------------------------------
+// ---- Beginning ----------------------------------------------------------------------------------
 
 NcclGroup::NcclGroup(CudaBackend& device, std::unique_ptr<MpiGroup> ranks)
     : device_(device),
       ranks_(std::move(ranks)),
       watcher_(device.watch([this](bool host_waits) { watch(host_waits); })) {}
 
-std::unique_ptr<NcclGroup> NcclGroup::connect(CudaBackend& device, std::unique_ptr<MpiGroup> ranks) {
+std::unique_ptr<NcclGroup> NcclGroup::connect(CudaBackend& device,
+                                              std::unique_ptr<MpiGroup> ranks) {
   std::unique_ptr<NcclGroup> group(new NcclGroup(device, std::move(ranks)));
   MpiGroup& mpi = group->ranks();
   mpi.announce({Collective::connect, 0, DataType::f32, 1});
   ncclUniqueId id;
   if (mpi.rank() == 0) check_nccl(ncclGetUniqueId(&id), "ncclGetUniqueId");
-  const std::string ids = mpi.gather_text(mpi.rank() == 0 ? std::string(id.internal, sizeof id.internal) : "")[0];
+  const std::string ids =
+      mpi.gather_text(mpi.rank() == 0 ? std::string(id.internal, sizeof id.internal) : "")[0];
   std::memcpy(id.internal, ids.data(), sizeof id.internal);
   ncclConfig_t config = non_blocking();
-  const ncclResult_t begun = ncclCommInitRankConfig(&group->comm_, mpi.size(), id, mpi.rank(), &config);
+  const ncclResult_t begun =
+      ncclCommInitRankConfig(&group->comm_, mpi.size(), id, mpi.rank(), &config);
   group->settle(group->comm_, begun, "ncclCommInitRankConfig");
   return group;
 }
@@ -49,12 +52,13 @@ std::unique_ptr<NcclGroup> NcclGroup::split(int color, const std::string& name) 
   std::unique_ptr<NcclGroup> part(new NcclGroup(device_, ranks_->split(color, name)));
   const bool single = part->ranks().size() == 1;
   ncclConfig_t config = non_blocking();
-  const ncclResult_t begun =
-      ncclCommSplit(comm_, single ? NCCL_SPLIT_NOCOLOR : color, ranks_->rank(), &part->comm_, &config);
+  const ncclResult_t begun = ncclCommSplit(comm_, single ? NCCL_SPLIT_NOCOLOR : color,
+                                           ranks_->rank(), &part->comm_, &config);
   try {
     settle(comm_, begun, "ncclCommSplit");
   } catch (...) {
-    static_cast<void>(part.release());  // NCCL goes on in the background and may still write to its comm_
+    static_cast<void>(
+        part.release());  // NCCL goes on in the background and may still write to its comm_
     throw;
   }
   if (single) return nullptr;
@@ -73,13 +77,16 @@ void NcclGroup::settle(ncclComm_t comm, ncclResult_t result, const char* name) c
   });
 }
 
-// ---- Collectives ----------------------------------------------------------------------------------------------------
+// ---- Collectives --------------------------------------------------------------------------------
 
-std::shared_ptr<const NcclSpan> NcclGroup::enqueue(const Call& call, const char* name,
-                                                   const std::function<ncclResult_t(ncclComm_t, cudaStream_t)>& start) {
-  // CUDA's queue of launches is finite, and a full one would block the host for as long as the GPU waits for a rank.
+std::shared_ptr<const NcclSpan> NcclGroup::enqueue(
+    const Call& call, const char* name,
+    const std::function<ncclResult_t(ncclComm_t, cudaStream_t)>& start) {
+  // CUDA's queue of launches is finite, and a full one would block the host for as long as the GPU
+  // waits for a rank.
   constexpr size_t most_ahead = 32;
-  require(comm_ != nullptr, "NCCL's communicator of ", ranks_->name(), " was aborted after an error");
+  require(comm_ != nullptr, "NCCL's communicator of ", ranks_->name(),
+          " was aborted after an error");
   wait_for_all_but(most_ahead);
   auto span = std::make_shared<NcclSpan>(device_, call);
   const cudaStream_t stream = device_.communication_stream();
@@ -104,7 +111,7 @@ void NcclGroup::drop_finished() {
   while (!unfinished_.empty() && unfinished_.front()->is_known()) unfinished_.pop_front();
 }
 
-// ---- Watching -------------------------------------------------------------------------------------------------------
+// ---- Watching -----------------------------------------------------------------------------------
 
 /// Called from time to time while the host waits for the GPU, and after it.
 void NcclGroup::watch(bool host_waits) {
@@ -112,7 +119,8 @@ void NcclGroup::watch(bool host_waits) {
   if (!host_waits) return stop_watching();
   try {
     drop_finished();
-    const std::string in = unfinished_.empty() ? "" : text("; the oldest is ", to_string(unfinished_.front()->call()));
+    const std::string in =
+        unfinished_.empty() ? "" : text("; the oldest is ", to_string(unfinished_.front()->call()));
     check_nccl(state_of(comm_), text("NCCL's collectives of ", ranks_->name(), in).c_str(), comm_);
     look();
   } catch (...) {
@@ -140,7 +148,7 @@ void NcclGroup::stop_watching() {
   patience_.reset();
 }
 
-// ---- Ending ---------------------------------------------------------------------------------------------------------
+// ---- Ending -------------------------------------------------------------------------------------
 
 NcclGroup::~NcclGroup() {
   if (comm_ != nullptr && (std::uncaught_exceptions() > 0 || !close())) abort();

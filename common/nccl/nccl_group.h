@@ -1,10 +1,12 @@
 // NcclGroup: an NCCL communicator with one owner, beside the MPI group of the same ranks.
 //
-// No call waits for other ranks without a time limit: NCCL runs in its non-blocking mode, and whoever waits for the GPU
-// calls the group's watcher, which looks at NCCL's state, the clock and the status board.
+// No call waits for other ranks without a time limit: NCCL runs in its non-blocking mode, and
+// whoever waits for the GPU calls the group's watcher, which looks at NCCL's state, the clock and
+// the status board.
 //
-// The collectives of all groups of a device go into its one communication stream, in the order of the program. As all
-// ranks run the same program, no two of them can wait for each other in collectives of two groups.
+// The collectives of all groups of a device go into its one communication stream, in the order of
+// the program. As all ranks run the same program, no two of them can wait for each other in
+// collectives of two groups.
 #pragma once
 #include <deque>
 #include <functional>
@@ -16,7 +18,8 @@
 
 namespace shard {
 
-/// A collective in the communication stream, from its begin, when this GPU has computed what came before, to its end.
+/// A collective in the communication stream, from its begin, when this GPU has computed what came
+/// before, to its end.
 class NcclSpan : public DeviceTime {
  public:
   NcclSpan(CudaBackend& device, const Call& call) : device_(device), call_(call) {}
@@ -36,7 +39,8 @@ class NcclGroup {
  public:
   /// Connects the GPUs of the group's ranks. Collective.
   static std::unique_ptr<NcclGroup> connect(CudaBackend& device, std::unique_ptr<MpiGroup> ranks);
-  /// The ranks that name the same color, as a group of their own; nullptr where that is one rank. Collective.
+  /// The ranks that name the same color, as a group of their own; nullptr where that is one rank.
+  /// Collective.
   std::unique_ptr<NcclGroup> split(int color, const std::string& name);
   /// Collective, but after an exception or when the others do not come: then it aborts.
   ~NcclGroup();
@@ -45,9 +49,11 @@ class NcclGroup {
   MpiGroup& ranks() const { return *ranks_; }
   CudaBackend& device() const { return device_; }
 
-  /// Puts `start`, the NCCL call of this name, into the communication stream, after what has been computed so far.
-  std::shared_ptr<const NcclSpan> enqueue(const Call& call, const char* name,
-                                          const std::function<ncclResult_t(ncclComm_t, cudaStream_t)>& start);
+  /// Puts `start`, the NCCL call of this name, into the communication stream, after what has been
+  /// computed so far.
+  std::shared_ptr<const NcclSpan> enqueue(
+      const Call& call, const char* name,
+      const std::function<ncclResult_t(ncclComm_t, cudaStream_t)>& start);
 
  private:
   NcclGroup(CudaBackend& device, std::unique_ptr<MpiGroup> ranks);
@@ -65,8 +71,8 @@ class NcclGroup {
   ncclComm_t comm_ = nullptr;
   int watcher_;
   std::deque<std::shared_ptr<NcclSpan>> unfinished_;  // as far as is known, in their order
-  std::shared_ptr<NcclSpan> watched_;                 // the one that this rank has been seen to wait in
-  std::optional<MpiGroup::Watch> patience_;           // with it
+  std::shared_ptr<NcclSpan> watched_;        // the one that this rank has been seen to wait in
+  std::optional<MpiGroup::Watch> patience_;  // with it
 };
 
 }  // namespace shard

@@ -1,9 +1,9 @@
 // Exercise 01.2: row-major products with transpositions, on a column-major library.
 //
-// Chapter 01 gets Y = X·A from a column-major library by asking it for Yᵀ = Aᵀ·Xᵀ. A backward pass needs dX = dY·Aᵀ
-// and dA = Xᵀ·dY as well, and cuBLAS (NVIDIA, cuBLAS library, "Data Layout") is column-major, too: here all four
-// combinations, by one call and without a copy. With square matrices most wrong calls still run, so have a picture of
-// the memory in mind.
+// Chapter 01 gets Y = X·A from a column-major library by asking it for Yᵀ = Aᵀ·Xᵀ. A backward pass
+// needs dX = dY·Aᵀ and dA = Xᵀ·dY as well, and cuBLAS (NVIDIA, cuBLAS library, "Data Layout") is
+// column-major, too: here all four combinations, by one call and without a copy. With square
+// matrices most wrong calls still run, so have a picture of the memory in mind.
 //
 // Write: one call of column_major_gemm, with the leading dimensions it needs. At most 6 lines.
 // Shapes: op(A) [m × k] · op(B) [k × n] → C [m × n], row-major; A is stored as [m × k] or [k × m],
@@ -15,7 +15,8 @@
 
 namespace shard {
 
-void row_major_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c) {
+void row_major_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, const float* a,
+                    const float* b, float* c) {
   todo("row_major_gemm");
 }
 

@@ -1,10 +1,11 @@
 #pragma once
-#include "common/communicator.h"
+#include "common/comm/communicator.h"
 
 namespace shard {
 
 /// sum: each rank has its own term [rows × columns], which stays as it is.
-/// Returns this rank's rows of the sum over all ranks: rows part_of(rows, t, rank) of [rows × columns].
+/// Returns this rank's rows of the sum over all ranks: rows part_of(rows, t, rank) of [rows ×
+/// columns].
 Tensor ring_reduce_scatter(Communicator& group, const PartialSum& sum);
 
 }  // namespace shard

@@ -1,17 +1,18 @@
 // Exercise 02.3: an all-gather by a ring, of pieces of any length.
 //
-// Micro-batches, vocabularies and tokens for sequence parallelism do not divide evenly. MPI has MPI_Allgatherv for
-// that; NCCL's ncclAllGather takes equal pieces only, and its users pad, or send the pieces one by one. A ring does
-// it without a byte of padding: each rank passes on what it has just received, and all know from `rows` how long that
-// is.
+// Micro-batches, vocabularies and tokens for sequence parallelism do not divide evenly. MPI has
+// MPI_Allgatherv for that; NCCL's ncclAllGather takes equal pieces only, and its users pad, or send
+// the pieces one by one. A ring does it without a byte of padding: each rank passes on what it has
+// just received, and all know from `rows` how long that is.
 //
-// Write: where each piece begins, this rank's own piece in its place, and t-1 steps in which the piece that came last
+// Write: where each piece begins, this rank's own piece in its place, and t-1 steps in which the
+// piece that came last
 //        goes to rank + 1 and the next one comes from rank - 1. At most 13 lines.
 // Shapes: piece [rows[rank] × columns] → [Σ rows × columns]. A piece may have no rows at all.
 // Ledger: t-1 send_receives, in which every piece but that of rank + 1 goes out once; nothing else.
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/todo.h"
 
 namespace shard {

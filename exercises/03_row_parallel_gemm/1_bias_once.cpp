@@ -1,21 +1,23 @@
 // Exercise 03.1: the bias exactly once, with a reduce-scatter.
 //
-// Chapter 03 sums the ranks' terms with an all-reduce, so every rank ends up with all of Y. Sequence parallelism
-// (Korthikanti et al., arXiv:2205.05198, section 4.2.2) needs only a part of the tokens on each rank and uses a
-// reduce-scatter instead: half of the all-reduce's traffic.
+// Chapter 03 sums the ranks' terms with an all-reduce, so every rank ends up with all of Y.
+// Sequence parallelism (Korthikanti et al., arXiv:2205.05198, section 4.2.2) needs only a part of
+// the tokens on each rank and uses a reduce-scatter instead: half of the all-reduce's traffic.
 //
-// Write: this rank's term X_i·A_i, its sum over the ranks scattered by rows, and the bias, once. At most 5 lines.
-// Shapes: x [tokens × in/t], a [in/t × out], bias [out] → [tokens/t × out] (the first ranks get a row more where t does
+// Write: this rank's term X_i·A_i, its sum over the ranks scattered by rows, and the bias, once. At
+// most 5 lines. Shapes: x [tokens × in/t], a [in/t × out], bias [out] → [tokens/t × out] (the first
+// ranks get a row more where t does
 //         not divide tokens; Communicator::reduce_scatter cuts just so).
 // Ledger: one reduce_scatter of tokens × out elements, nothing else.
 #include "exercises/03_row_parallel_gemm/1_bias_once.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/todo.h"
 
 namespace shard {
 
-Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias) {
+Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a,
+                              const Tensor& bias) {
   todo("row_parallel_scattered");
 }
 

@@ -1,18 +1,21 @@
 // Exercise 05.1: the whole MLP by hand, with one all-reduce each way.
 //
-// Chapter 05 builds its MLP from two layers that each keep what they need, so it can have one batch under way. Pipeline
-// parallelism (Narayanan et al., arXiv:2104.04473, section 2.2) runs several forward passes before the first backward
-// pass, so here nothing is hidden in a layer: what a pass keeps is handed out and in again, one tensor of it. GeLU's
-// output is not kept but computed once more; that spares tokens × hidden/t floats for each batch under way. The check
-// has two batches under way, 1 and 2.
+// Chapter 05 builds its MLP from two layers that each keep what they need, so it can have one batch
+// under way. Pipeline parallelism (Narayanan et al., arXiv:2104.04473, section 2.2) runs several
+// forward passes before the first backward pass, so here nothing is hidden in a layer: what a pass
+// keeps is handed out and in again, one tensor of it. GeLU's output is not kept but computed once
+// more; that spares tokens × hidden/t floats for each batch under way. The check has two batches
+// under way, 1 and 2.
 //
-// Write: Z = GeLU(X·A + b)·B + c, and its backward pass: dX and the gradients of all four parameters. At most 15 lines.
-// Shapes: x, z, dz, dx [tokens × width]; a [width × n], a_bias [n], b [n × width], b_bias [width], before_gelu
-//         [tokens × n]. n is this rank's share of hidden, and differs between ranks where t does not divide hidden.
+// Write: Z = GeLU(X·A + b)·B + c, and its backward pass: dX and the gradients of all four
+// parameters. At most 15 lines. Shapes: x, z, dz, dx [tokens × width]; a [width × n], a_bias [n], b
+// [n × width], b_bias [width], before_gelu
+//         [tokens × n]. n is this rank's share of hidden, and differs between ranks where t does
+//         not divide hidden.
 // Ledger: forward one all_reduce of tokens × width, backward one of the same size, nothing else.
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/todo.h"
 
 namespace shard {
@@ -21,8 +24,8 @@ Tensor mlp_forward(Communicator& group, const Tensor& x, const MlpPart& mlp, Ten
   todo("mlp_forward");
 }
 
-Tensor mlp_backward(Communicator& group, const Tensor& x, const MlpPart& mlp, const Tensor& before_gelu,
-                    const Tensor& dz, MlpPart& gradients) {
+Tensor mlp_backward(Communicator& group, const Tensor& x, const MlpPart& mlp,
+                    const Tensor& before_gelu, const Tensor& dz, MlpPart& gradients) {
   todo("mlp_backward");
 }
 

@@ -1,14 +1,16 @@
 #pragma once
-#include "common/communicator.h"
-#include "common/ops.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-/// The backward pass of layer norm on tokens that are shared out over the ranks. dy, x [tokens/t × width]: this
-/// rank's rows; forward: what layer_norm(x, gain, bias) returned here; gain [width]: the same on every rank. Adds the
-/// gradients of gain and bias over all tokens of all ranks to dgain and dbias [width], which hold those of earlier
-/// passes and are the same on every rank, before and after. Returns dX [tokens/t × width].
-Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x, const LayerNorm& forward,
-                                       const Tensor& gain, Tensor& dgain, Tensor& dbias);
+/// The backward pass of layer norm on tokens that are shared out over the ranks. dy, x [tokens/t ×
+/// width]: this rank's rows; forward: what layer_norm(x, gain, bias) returned here; gain [width]:
+/// the same on every rank. Adds the gradients of gain and bias over all tokens of all ranks to
+/// dgain and dbias [width], which hold those of earlier passes and are the same on every rank,
+/// before and after. Returns dX [tokens/t × width].
+Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x,
+                                       const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                                       Tensor& dbias);
 
 }  // namespace shard

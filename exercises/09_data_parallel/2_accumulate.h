@@ -1,8 +1,8 @@
 #pragma once
 #include <vector>
 
-#include "common/communicator.h"
-#include "common/ops.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -17,7 +17,8 @@ struct Gradients {
 };
 
 /// Forward and backward of one micro-batch: adds to `sums` the sums over its samples.
-inline void add_pass(Gradients& sums, const Tensor& a, const Tensor& bias, const MicroBatch& micro_batch) {
+inline void add_pass(Gradients& sums, const Tensor& a, const Tensor& bias,
+                     const MicroBatch& micro_batch) {
   Tensor dy = matmul(micro_batch.x, a);  // [samples × out]
   add_bias(dy, bias);
   accumulate(dy, micro_batch.wanted, -1.0f);  // y - wanted
@@ -28,8 +29,8 @@ inline void add_pass(Gradients& sums, const Tensor& a, const Tensor& bias, const
   accumulate(sums.loss, squares, 0.5f);
 }
 
-/// Gradients and loss as means over all samples of all micro-batches of all ranks, the same on every rank. All ranks
-/// have the same number of micro-batches, each of any number of samples.
+/// Gradients and loss as means over all samples of all micro-batches of all ranks, the same on
+/// every rank. All ranks have the same number of micro-batches, each of any number of samples.
 Gradients accumulated_gradients(Communicator& group, const Tensor& a, const Tensor& bias,
                                 const std::vector<MicroBatch>& micro_batches);
 

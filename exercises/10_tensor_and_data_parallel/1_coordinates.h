@@ -3,12 +3,12 @@
 #include <string>
 #include <vector>
 
-#include "common/communicator.h"
+#include "common/comm/communicator.h"
 
 namespace shard {
 
-/// A grid of tp · cp · dp ranks. tp ranks share each matrix, cp ranks share the tokens of each sequence (context
-/// parallelism), dp ranks share the sequences of the batch.
+/// A grid of tp · cp · dp ranks. tp ranks share each matrix, cp ranks share the tokens of each
+/// sequence (context parallelism), dp ranks share the sequences of the batch.
 struct GridSizes {
   int tp = 1, cp = 1, dp = 1;
 };
@@ -18,8 +18,8 @@ struct Coordinates {
   bool operator==(const Coordinates&) const = default;
 };
 
-/// Along which dimensions the ranks of a group differ. {.tp = true}: the tp group; {.cp = true, .dp = true}: the ranks
-/// that hold the same weights and sum their gradients.
+/// Along which dimensions the ranks of a group differ. {.tp = true}: the tp group; {.cp = true, .dp
+/// = true}: the ranks that hold the same weights and sum their gradients.
 struct Along {
   bool tp = false, cp = false, dp = false;
 };
@@ -28,11 +28,13 @@ struct Along {
 Coordinates coordinates_of(int rank, GridSizes sizes);
 int rank_of(Coordinates coordinates, GridSizes sizes);
 
-/// All ranks of the grid, `rank` among them, whose coordinates are those of `rank` but in the dimensions that `along`
-/// names. In ascending order.
+/// All ranks of the grid, `rank` among them, whose coordinates are those of `rank` but in the
+/// dimensions that `along` names. In ascending order.
 std::vector<int> ranks_along(int rank, Along along, GridSizes sizes);
 
-/// The same ranks of `world` as a communicator of this name, its ranks in the order of ranks_along. Collective.
-std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes, const std::string& name);
+/// The same ranks of `world` as a communicator of this name, its ranks in the order of ranks_along.
+/// Collective.
+std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes,
+                                          const std::string& name);
 
 }  // namespace shard

@@ -1,15 +1,16 @@
 #pragma once
 #include <vector>
 
-#include "common/process_grid.h"
-#include "common/tensor.h"
+#include "common/comm/process_grid.h"
+#include "common/tensor/tensor.h"
 
 namespace shard {
 
 /// What this rank holds of the summed gradient of one parameter.
 struct HeldGradient {
   Tensor part;
-  bool split_over_tp = false;  // the tp ranks hold different parts of it; otherwise they all hold the same
+  bool split_over_tp =
+      false;  // the tp ranks hold different parts of it; otherwise they all hold the same
   bool split_over_dp = false;  // likewise the dp ranks
 };
 

@@ -1,6 +1,6 @@
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 

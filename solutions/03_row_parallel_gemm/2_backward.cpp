@@ -1,11 +1,11 @@
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& dy,
-                                       Tensor& da, Tensor& db) {
+Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a,
+                                       const Tensor& dy, Tensor& da, Tensor& db) {
   const Tensor all_dy = group.all_gather(dy, part_sizes(x.rows(), group.size()));  // [tokens × out]
   add_matmul(da, transposed(x), all_dy);  // dA_i += X_iᵀ·dY: [in/t × out], of all tokens
   add_column_sums(db, all_dy);            // of all tokens already, so nothing to reduce

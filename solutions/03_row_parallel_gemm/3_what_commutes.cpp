@@ -1,6 +1,6 @@
 #include "exercises/03_row_parallel_gemm/3_what_commutes.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -17,8 +17,8 @@ Place earliest_place(Operation operation) {
   }
 }
 
-PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor, const Tensor& bias,
-                           const Tensor& residual) {
+PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor,
+                           const Tensor& bias, const Tensor& residual) {
   Tensor term = x.unreduced().clone();                // [tokens × width]
   if (group.rank() == 0) add_bias(term, bias);        // once in the sum, and scaled with it
   scale(term, factor);                                // factor·Σ xᵢ = Σ factor·xᵢ
@@ -27,8 +27,9 @@ PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float
 }
 
 Tensor project(Communicator& group, const PartialSum& x, const Tensor& w) {
-  if (w.columns() < w.rows()) return group.all_reduce(PartialSum(matmul(x.unreduced(), w)));  // sums [tokens × out]
-  return matmul(group.all_reduce(x), w);                                                      // sums [tokens × in]
+  if (w.columns() < w.rows())
+    return group.all_reduce(PartialSum(matmul(x.unreduced(), w)));  // sums [tokens × out]
+  return matmul(group.all_reduce(x), w);                            // sums [tokens × in]
 }
 
 }  // namespace shard

@@ -1,13 +1,15 @@
 #include "exercises/04_column_parallel_gemm/1_backward_all_reduce.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq, const Tensor& dk,
-                             ColumnParallelLinear& query, ColumnParallelLinear& key) {
-  Tensor term = matmul(dq, transposed(query.weight.value));  // [tokens × in]: what comes back through this rank's
-  add_matmul(term, dk, transposed(key.weight.value));        // columns of both layers
+Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq,
+                             const Tensor& dk, ColumnParallelLinear& query,
+                             ColumnParallelLinear& key) {
+  Tensor term = matmul(
+      dq, transposed(query.weight.value));  // [tokens × in]: what comes back through this rank's
+  add_matmul(term, dk, transposed(key.weight.value));  // columns of both layers
   PendingSum dx = group.start_all_reduce(PartialSum(term));
   add_matmul(query.weight.gradient, transposed(x), dq);  // [in × query_out/t]
   add_matmul(key.weight.gradient, transposed(x), dk);    // [in × key_out/t]

@@ -1,6 +1,6 @@
 #include "exercises/04_column_parallel_gemm/2_uneven_columns.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -9,16 +9,18 @@ Range columns_of_rank(int64_t out, int64_t block, int ranks, int rank) {
   return {blocks.begin * block, blocks.end * block};
 }
 
-Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias,
-                                int64_t block) {
+Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a,
+                                const Tensor& bias, int64_t block) {
   const int64_t tokens = x.rows(), out = a.columns();
   const auto range_of = [&](int rank) { return columns_of_rank(out, block, group.size(), rank); };
-  Tensor own = matmul(x, columns_of(a, range_of(group.rank())));  // [tokens × own columns], possibly none
+  Tensor own =
+      matmul(x, columns_of(a, range_of(group.rank())));  // [tokens × own columns], possibly none
   add_bias(own, bias.slice(range_of(group.rank())));
 
   std::vector<int64_t> counts;  // elements of every rank's piece
   for (int rank = 0; rank < group.size(); ++rank) counts.push_back(tokens * range_of(rank).size());
-  const Tensor pieces = group.all_gather(own.reshape({own.elements()}), counts);  // [tokens·out], rank after rank
+  const Tensor pieces =
+      group.all_gather(own.reshape({own.elements()}), counts);  // [tokens·out], rank after rank
   Tensor y(group.backend(), {tokens, out});
   for (int rank = 0; rank < group.size(); ++rank) {
     const Range range = range_of(rank);

@@ -1,11 +1,11 @@
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a, Tensor& da,
-                          Tensor& db) {
+Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a,
+                          Tensor& da, Tensor& db) {
   Tensor dx = Tensor::zeros(group.backend(), x.shape());  // [tokens × in]
   std::vector<PendingSum> sums;
   for (int half = 0; half < 2; ++half) {

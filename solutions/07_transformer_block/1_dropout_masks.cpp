@@ -1,6 +1,6 @@
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -10,18 +10,23 @@ static Block block_of_columns(const Communicator& group, int64_t hidden, const D
 }
 
 Tensor gelu_dropout(Communicator& group, const Tensor& h, int64_t hidden, const DropoutPlan& plan) {
-  return dropout(gelu(h), plan.probability, plan.random, block_of_columns(group, hidden, plan));  // [tokens × hidden/t]
+  return dropout(gelu(h), plan.probability, plan.random,
+                 block_of_columns(group, hidden, plan));  // [tokens × hidden/t]
 }
 
 Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor& dy, int64_t hidden,
                              const DropoutPlan& plan) {
-  const Block block = block_of_columns(group, hidden, plan);  // the forward pass's: the same mask again
-  return gelu_backward(h, dropout(dy, plan.probability, plan.random, block));  // [tokens × hidden/t]
+  const Block block =
+      block_of_columns(group, hidden, plan);  // the forward pass's: the same mask again
+  return gelu_backward(h,
+                       dropout(dy, plan.probability, plan.random, block));  // [tokens × hidden/t]
 }
 
-Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,
+                        const DropoutPlan& plan) {
   const int64_t first_row = plan.first_token + part_of(tokens, group.size(), group.rank()).begin;
-  return dropout(x, plan.probability, plan.random, {first_row, 0, x.columns()});  // [tokens/t × width]: whole rows
+  return dropout(x, plan.probability, plan.random,
+                 {first_row, 0, x.columns()});  // [tokens/t × width]: whole rows
 }
 
 }  // namespace shard

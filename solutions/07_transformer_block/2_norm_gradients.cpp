@@ -2,14 +2,15 @@
 
 namespace shard {
 
-Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x, const LayerNorm& forward,
-                                       const Tensor& gain, Tensor& dgain, Tensor& dbias) {
+Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x,
+                                       const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                                       Tensor& dbias) {
   const int64_t width = x.columns();
-  Tensor both =
-      Tensor::zeros(x.backend(), {2 * width});  // this pass's own: what dgain and dbias hold is summed already
+  Tensor both = Tensor::zeros(
+      x.backend(), {2 * width});  // this pass's own: what dgain and dbias hold is summed already
   Tensor of_gain = both.slice({0, width}), of_bias = both.slice({width, 2 * width});
   Tensor dx = layer_norm_backward(dy, x, forward, gain, of_gain, of_bias);  // [tokens/t × width]
-  both = group.all_reduce(PartialSum(both));                                // one message for two gradients
+  both = group.all_reduce(PartialSum(both));  // one message for two gradients
   accumulate(dgain, both.slice({0, width}));
   accumulate(dbias, both.slice({width, 2 * width}));
   return dx;

@@ -1,20 +1,22 @@
 #include "exercises/08_vocab_parallel/1_embedding.h"
 
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids, int64_t vocabulary) {
+Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids,
+                       int64_t vocabulary) {
   const int64_t first = vocabulary_part(vocabulary, group.size(), group.rank()).begin;
   return group.reduce_scatter(
       PartialSum(gather_rows(table, ids, first)));  // [tokens/t × width]: one rank's row + zeros
 }
 
-void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids, const Tensor& dy,
-                              int64_t vocabulary) {
+void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids,
+                              const Tensor& dy, int64_t vocabulary) {
   const int64_t first = vocabulary_part(vocabulary, group.size(), group.rank()).begin;
-  const Tensor all = group.all_gather(dy, part_sizes(ids.elements(), group.size()));  // [tokens × width]
+  const Tensor all =
+      group.all_gather(dy, part_sizes(ids.elements(), group.size()));  // [tokens × width]
   add_to_rows(dtable, ids, all, first);
 }
 

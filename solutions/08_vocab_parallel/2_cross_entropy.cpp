@@ -1,19 +1,22 @@
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-Tensor smoothed_cross_entropy(Communicator& group, Tensor logits, const Tensor& targets, const VocabularyPart& part,
-                              float smoothing) {
+Tensor smoothed_cross_entropy(Communicator& group, Tensor logits, const Tensor& targets,
+                              const VocabularyPart& part, float smoothing) {
   Tensor max = row_max(logits, part.words);  // [tokens]
   group.all_reduce_max(max);
 
-  // (1-ε)·logit_target + ε/V · Σ logits: each rank mixes its terms of both sums, and one all-reduce adds them up.
+  // (1-ε)·logit_target + ε/V · Σ logits: each rank mixes its terms of both sums, and one all-reduce
+  // adds them up.
   Tensor mixed = pick(logits, targets, part.first);  // [tokens]
   scale(mixed, 1 - smoothing);
-  const Tensor row_sums = matmul(columns_of(logits, {0, part.words}), Tensor::full(max.backend(), {part.words, 1}, 1));
-  accumulate(mixed, row_sums.reshape(mixed.shape()), smoothing / static_cast<float>(part.vocabulary));
+  const Tensor row_sums =
+      matmul(columns_of(logits, {0, part.words}), Tensor::full(max.backend(), {part.words, 1}, 1));
+  accumulate(mixed, row_sums.reshape(mixed.shape()),
+             smoothing / static_cast<float>(part.vocabulary));
   mixed = group.all_reduce(PartialSum(mixed));
 
   const Tensor sums = group.all_reduce(PartialSum(exp_and_row_sum(logits, max, part.words)));

@@ -2,18 +2,20 @@
 
 #include <algorithm>
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
-Tensor smoothed_cross_entropy_backward(Communicator&, Tensor exps, const Tensor& sums, const Tensor& targets,
-                                       const VocabularyPart& part, float smoothing) {
+Tensor smoothed_cross_entropy_backward(Communicator&, Tensor exps, const Tensor& sums,
+                                       const Tensor& targets, const VocabularyPart& part,
+                                       float smoothing) {
   const std::vector<int32_t> words = targets.to_host_int(), none(words.size(), -1);
   const float factor = 1.0f / static_cast<float>(std::ssize(words) - std::ranges::count(words, -1));
 
   // (1-ε)·(softmax - one-hot) + ε·softmax
   Tensor softmax = exps.clone();  // [tokens × ⌈V/t⌉]
-  const Tensor no_targets = Tensor::from(exps.backend(), targets.shape(), std::span<const int32_t>(none));
+  const Tensor no_targets =
+      Tensor::from(exps.backend(), targets.shape(), std::span<const int32_t>(none));
   cross_entropy_backward(softmax, sums, no_targets, part.first, 1);
   cross_entropy_backward(exps, sums, targets, part.first, (1 - smoothing) * factor);
   accumulate(exps, softmax, smoothing * factor);

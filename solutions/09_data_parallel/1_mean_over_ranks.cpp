@@ -1,19 +1,21 @@
 #include "exercises/09_data_parallel/1_mean_over_ranks.h"
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
 MeanLoss mean_over_ranks(Communicator& group, const MeanLoss& mine, int64_t samples) {
   const int64_t n = mine.gradient.elements();
   Tensor packed(group.backend(), {n + 2});  // gradient, loss, number of samples
-  Tensor gradient = packed.slice({0, n}), loss = packed.slice({n, n + 1}), count = packed.slice({n + 1, n + 2});
+  Tensor gradient = packed.slice({0, n}), loss = packed.slice({n, n + 1}),
+         count = packed.slice({n + 1, n + 2});
   copy(gradient, mine.gradient);
   copy(loss, mine.loss);
   fill(count, 1.0f);
-  scale(packed, static_cast<float>(samples));  // sums over this rank's samples: of gradients, of losses, of ones
-  group.all_reduce(PartialSum(packed));        // sums over all ranks' samples, in place
-  scale(packed, 1.0f / count.to_host()[0]);    // to_host first, then scale: count is a view of packed
+  scale(packed, static_cast<float>(
+                    samples));  // sums over this rank's samples: of gradients, of losses, of ones
+  group.all_reduce(PartialSum(packed));      // sums over all ranks' samples, in place
+  scale(packed, 1.0f / count.to_host()[0]);  // to_host first, then scale: count is a view of packed
   return {gradient, loss};
 }
 

@@ -8,7 +8,8 @@ Buckets assign_buckets(const std::vector<int64_t>& bytes, int64_t limit) {
   Buckets buckets;
   int64_t filled = 0;  // bytes of the last bucket
   for (size_t i = bytes.size(); i-- > 0;) {
-    if (buckets.empty() || filled + bytes[i] > limit) {  // behind a parameter larger than the limit nothing fits
+    if (buckets.empty() ||
+        filled + bytes[i] > limit) {  // behind a parameter larger than the limit nothing fits
       buckets.emplace_back();
       filled = 0;
     }
@@ -18,7 +19,8 @@ Buckets assign_buckets(const std::vector<int64_t>& bytes, int64_t limit) {
   return buckets;
 }
 
-std::vector<std::vector<int>> buckets_started(const Buckets& buckets, const std::vector<int>& ready) {
+std::vector<std::vector<int>> buckets_started(const Buckets& buckets,
+                                              const std::vector<int>& ready) {
   std::vector<std::vector<int>> started;
   std::vector<bool> is_ready(ready.size());
   size_t next = 0;  // the bucket that starts next, as soon as it is complete

@@ -15,15 +15,18 @@ std::vector<int> ranks_along(int rank, Along along, GridSizes sizes) {
   std::vector<int> ranks;
   for (int other = 0; other < sizes.tp * sizes.cp * sizes.dp; ++other) {
     const Coordinates theirs = coordinates_of(other, sizes);
-    const bool same_tp = along.tp || theirs.tp == mine.tp, same_cp = along.cp || theirs.cp == mine.cp,
+    const bool same_tp = along.tp || theirs.tp == mine.tp,
+               same_cp = along.cp || theirs.cp == mine.cp,
                same_dp = along.dp || theirs.dp == mine.dp;
     if (same_tp && same_cp && same_dp) ranks.push_back(other);
   }
   return ranks;
 }
 
-std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes, const std::string& name) {
-  return world.split(ranks_along(world.rank(), along, sizes).front(), name);  // the color: the group's smallest rank
+std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes,
+                                          const std::string& name) {
+  return world.split(ranks_along(world.rank(), along, sizes).front(),
+                     name);  // the color: the group's smallest rank
 }
 
 }  // namespace shard

@@ -2,7 +2,7 @@
 #include "chapters/01_gemm/column_major.h"
 #include "chapters/01_gemm/gemm_ladder.h"
 #include "chapters/01_gemm/gpu_ladder.h"
-#include "common/gpu.h"
+#include "common/comm/gpu_library.h"
 #include "tests/chapters/block_support.h"
 
 using namespace shard;
@@ -58,7 +58,8 @@ static void check_gpu_ladder(int64_t tokens, int64_t in, int64_t out) {
   }
 }
 
-TEST_CASE("the GPU's gemm ladder: every kernel, with sizes of whole vectors and tiles, and with others") {
+TEST_CASE(
+    "the GPU's gemm ladder: every kernel, with sizes of whole vectors and tiles, and with others") {
   if (backend().device() == Device::cpu) return;
   check_gpu_ladder(1, 1, 1);
   check_gpu_ladder(7, 13, 5);

@@ -7,7 +7,8 @@ using reference::relative_error;
 
 static void check_layer(int64_t tokens, int64_t in, int64_t out) {
   INFO(tokens, " tokens, ", in, " → ", out);
-  RowParallelLinear split(world(), "row", in, out, block_init), unsplit(alone(), "row", in, out, block_init);
+  RowParallelLinear split(world(), "row", in, out, block_init),
+      unsplit(alone(), "row", in, out, block_init);
   const Matrix x = random_matrix(tokens, in, "x"), dy = random_matrix(tokens, out, "dy");
   const Ledger before = ledger();
   const Tensor y = split.forward(columns_of(tensor(x), my_part(in)));
@@ -26,7 +27,9 @@ static void check_layer(int64_t tokens, int64_t in, int64_t out) {
   check_replicated_gradients(split.parameters());
 }
 
-TEST_CASE("row-parallel: forward and backward for inputs that ranks do not divide, and fewer than ranks") {
+TEST_CASE(
+    "row-parallel: forward and backward for inputs that ranks do not divide, and fewer than "
+    "ranks") {
   check_layer(13, 21, 17);
   check_layer(1, 50, 3);
   check_layer(19, 3, 7);
@@ -34,7 +37,8 @@ TEST_CASE("row-parallel: forward and backward for inputs that ranks do not divid
 }
 
 TEST_CASE("row-parallel: the weight's shard is this rank's rows, the bias is everywhere") {
-  const RowParallelLinear split(world(), "row", 21, 17, block_init), unsplit(alone(), "row", 21, 17, block_init);
+  const RowParallelLinear split(world(), "row", 21, 17, block_init),
+      unsplit(alone(), "row", 21, 17, block_init);
   CHECK(split.weight.value.to_host() == unsplit.weight.value.slice(my_part(21)).to_host());
   CHECK(split.bias.value.to_host() == unsplit.bias.value.to_host());
   CHECK(split.bias.is_replicated());
@@ -42,7 +46,8 @@ TEST_CASE("row-parallel: the weight's shard is this rank's rows, the bias is eve
 }
 
 TEST_CASE("row-parallel: partial_forward is one term of the sum, without the bias") {
-  RowParallelLinear split(world(), "row", 21, 17, block_init), unsplit(alone(), "row", 21, 17, block_init);
+  RowParallelLinear split(world(), "row", 21, 17, block_init),
+      unsplit(alone(), "row", 21, 17, block_init);
   const Matrix x = random_matrix(13, 21, "x");
   const Ledger before = ledger();
   const PartialSum term = split.partial_forward(columns_of(tensor(x), my_part(21)));
@@ -63,5 +68,8 @@ TEST_CASE("row-parallel: gradients add up over backward passes") {
 
 TEST_CASE("row-parallel: input of the wrong width is refused") {
   RowParallelLinear split(world(), "row", 21, 17, block_init);
-  CHECK(contains(message_of([&] { split.forward(Tensor(backend(), {5, 22})); }), "matmul: [5 × 22] times ["));
+  CHECK(contains(message_of([&] {
+                   split.forward(Tensor(backend(), {5, 22}));
+                 }),
+                 "matmul: [5 × 22] times ["));
 }

@@ -1,4 +1,5 @@
-// ColumnParallelLinear: cut by columns over all ranks it equals the unsplit layer, forward and backward.
+// ColumnParallelLinear: cut by columns over all ranks it equals the unsplit layer, forward and
+// backward.
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 #include "tests/chapters/block_support.h"
 
@@ -7,7 +8,8 @@ using reference::relative_error;
 
 static void check_layer(int64_t tokens, int64_t in, int64_t out) {
   INFO(tokens, " tokens, ", in, " → ", out);
-  ColumnParallelLinear split(world(), "column", in, out, block_init), unsplit(alone(), "column", in, out, block_init);
+  ColumnParallelLinear split(world(), "column", in, out, block_init),
+      unsplit(alone(), "column", in, out, block_init);
   const Matrix x = random_matrix(tokens, in, "x"), dy = random_matrix(tokens, out, "dy");
   const Ledger before = ledger();
   const Tensor y = split.forward(tensor(x));
@@ -24,7 +26,9 @@ static void check_layer(int64_t tokens, int64_t in, int64_t out) {
   check_replicated(dx);
 }
 
-TEST_CASE("column-parallel: forward and backward for outputs that ranks do not divide, and fewer than ranks") {
+TEST_CASE(
+    "column-parallel: forward and backward for outputs that ranks do not divide, and fewer than "
+    "ranks") {
   check_layer(13, 17, 22);
   check_layer(1, 3, 50);
   check_layer(19, 7, 3);
@@ -72,5 +76,8 @@ TEST_CASE("column-parallel: gradients add up over backward passes") {
 
 TEST_CASE("column-parallel: input of the wrong width is refused") {
   ColumnParallelLinear split(world(), "column", 17, 22, block_init);
-  CHECK(contains(message_of([&] { split.forward(Tensor(backend(), {5, 18})); }), "matmul: [5 × 18] times [17 × "));
+  CHECK(contains(message_of([&] {
+                   split.forward(Tensor(backend(), {5, 18}));
+                 }),
+                 "matmul: [5 × 18] times [17 × "));
 }

@@ -1,4 +1,5 @@
-// ParallelMlp: columns, GeLU, rows. Over all ranks it equals the unsplit block, with one all-reduce each way.
+// ParallelMlp: columns, GeLU, rows. Over all ranks it equals the unsplit block, with one all-reduce
+// each way.
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "tests/chapters/block_support.h"
 
@@ -41,8 +42,8 @@ TEST_CASE("parallel MLP: forward and backward, the hidden width not divisible by
 TEST_CASE("parallel MLP: names as in GPT-2, and the deviation of the projection") {
   ParallelMlp split(world(), "h.3.mlp", 40, 160, Init{1, 0.5f, 0.0f}, 0.01f);
   const Parameters parameters = split.parameters();
-  const std::vector<std::string> names = {"h.3.mlp.c_fc.weight", "h.3.mlp.c_fc.bias", "h.3.mlp.c_proj.weight",
-                                          "h.3.mlp.c_proj.bias"};
+  const std::vector<std::string> names = {"h.3.mlp.c_fc.weight", "h.3.mlp.c_fc.bias",
+                                          "h.3.mlp.c_proj.weight", "h.3.mlp.c_proj.bias"};
   REQUIRE(parameters.size() == names.size());
   for (size_t i = 0; i < names.size(); ++i) CHECK(parameters[i]->name == names[i]);
   const auto deviation = [](const Tensor& x) {

@@ -1,4 +1,5 @@
-// ParallelAttention: heads shared out over the ranks equal the unsplit block, with one all-reduce each way.
+// ParallelAttention: heads shared out over the ranks equal the unsplit block, with one all-reduce
+// each way.
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "tests/chapters/block_support.h"
 
@@ -13,19 +14,23 @@ struct Sizes {
   int64_t tokens() const { return batch * context; }
 };
 
-/// The mask of attention's dropout in double: element (row, column) of head `matrix % heads` of a sequence.
+/// The mask of attention's dropout in double: element (row, column) of head `matrix % heads` of a
+/// sequence.
 reference::Mask mask_of(const AttentionDropout& dropout, const Sizes& s) {
   if (dropout.probability == 0) return nullptr;
   return [=](int64_t matrix, int64_t row, int64_t column) {
-    const int64_t index = ((dropout.first_sequence * s.heads + matrix) * s.context + row) * s.context + column;
-    return dropout.random.uniform(index) < dropout.probability ? 0.0 : 1.0 / (1.0 - dropout.probability);
+    const int64_t index =
+        ((dropout.first_sequence * s.heads + matrix) * s.context + row) * s.context + column;
+    return dropout.random.uniform(index) < dropout.probability ? 0.0
+                                                               : 1.0 / (1.0 - dropout.probability);
   };
 }
 
 Forward attention_of(const Sizes& s, const AttentionDropout& dropout = {}) {
   return [=](const Matrix& x, const std::vector<Matrix>& p) {
     using namespace reference;
-    const Matrix heads = attention(add_bias(matmul(x, p[0]), p[1]), s.batch, s.heads, mask_of(dropout, s));
+    const Matrix heads =
+        attention(add_bias(matmul(x, p[0]), p[1]), s.batch, s.heads, mask_of(dropout, s));
     return add_bias(matmul(heads, p[2]), p[3]);
   };
 }
@@ -33,15 +38,18 @@ Forward attention_of(const Sizes& s, const AttentionDropout& dropout = {}) {
 void check_attention(const Sizes& s, const AttentionDropout& dropout) {
   ParallelAttention split(world(), "attn", s.width(), s.heads, block_init, 0.2f);
   ParallelAttention unsplit(alone(), "attn", s.width(), s.heads, block_init, 0.2f);
-  const Matrix x = random_matrix(s.tokens(), s.width(), "x"), dz = random_matrix(s.tokens(), s.width(), "dz");
+  const Matrix x = random_matrix(s.tokens(), s.width(), "x"),
+               dz = random_matrix(s.tokens(), s.width(), "dz");
   const Ledger before = ledger();
   const Tensor z = split.forward(tensor(x), s.batch, dropout);
   check_all_reduces(ledger().since(before), 1, s.tokens() * s.width() * 4);
   const Tensor dx = split.backward(tensor(dz));
   check_all_reduces(ledger().since(before), 2, s.tokens() * s.width() * 4);
 
-  const Tensor z_unsplit = unsplit.forward(tensor(x), s.batch, dropout), dx_unsplit = unsplit.backward(tensor(dz));
-  CHECK(relative_error(z, attention_of(s, dropout)(x, values_of(unsplit.parameters()))) < tolerance);
+  const Tensor z_unsplit = unsplit.forward(tensor(x), s.batch, dropout),
+               dx_unsplit = unsplit.backward(tensor(dz));
+  CHECK(relative_error(z, attention_of(s, dropout)(x, values_of(unsplit.parameters()))) <
+        tolerance);
   CHECK(relative_error(z, z_unsplit) < tolerance);
   CHECK(relative_error(dx, dx_unsplit) < tolerance);
   check_gradients(split.parameters(), unsplit.parameters());
@@ -55,7 +63,8 @@ void check_attention(const Sizes& s, const AttentionDropout& dropout) {
 
 TEST_CASE("parallel attention: forward and backward") {
   const int64_t ranks = world().size();
-  for (const Sizes& s : {Sizes{3, 7, 12, 3}, {1, 1, ranks, 5}, {2, 5, 2 * ranks, 1}, {1, 10, ranks, 4}}) {
+  for (const Sizes& s :
+       {Sizes{3, 7, 12, 3}, {1, 1, ranks, 5}, {2, 5, 2 * ranks, 1}, {1, 10, ranks, 4}}) {
     INFO(s.batch, " sequences of ", s.context, ", ", s.heads, " heads of ", s.head_width);
     check_attention(s, {});
   }
@@ -81,21 +90,24 @@ TEST_CASE("qkv_columns: the ranks' heads of Q, K and V, covering every column on
   std::vector<int> taken(36, 0);
   for (int rank = 0; rank < 4; ++rank) {
     for (const Range& range : qkv_columns(12, 4, 4, rank)) {
-      for (int64_t column = range.begin; column < range.end; ++column) ++taken[static_cast<size_t>(column)];
+      for (int64_t column = range.begin; column < range.end; ++column)
+        ++taken[static_cast<size_t>(column)];
     }
   }
   CHECK(taken == std::vector<int>(36, 1));
 }
 
 TEST_CASE("parallel attention: heads that cannot be shared out are refused with both numbers") {
-  CHECK(message_of<UsageError>([] { qkv_columns(30, 4, 1, 0); }) == "a width of 30 cannot be divided into 4 heads");
+  CHECK(message_of<UsageError>([] { qkv_columns(30, 4, 1, 0); }) ==
+        "a width of 30 cannot be divided into 4 heads");
   CHECK(message_of<UsageError>([] { qkv_columns(30, 5, 4, 0); }) ==
         "5 heads cannot be shared out evenly over 4 tensor-parallel ranks");
   const int64_t heads = world().size() + 1;
-  CHECK(message_of<UsageError>([&] { ParallelAttention(world(), "attn", 6 * heads, heads, block_init, 0.2f); }) ==
-        (world().size() == 1
-             ? "(nothing was thrown)"
-             : text(heads, " heads cannot be shared out evenly over ", world().size(), " tensor-parallel ranks")));
+  CHECK(message_of<UsageError>([&] {
+          ParallelAttention(world(), "attn", 6 * heads, heads, block_init, 0.2f);
+        }) == (world().size() == 1 ? "(nothing was thrown)"
+                                   : text(heads, " heads cannot be shared out evenly over ",
+                                          world().size(), " tensor-parallel ranks")));
 }
 
 TEST_CASE("parallel attention: gradients add up over backward passes") {

@@ -1,4 +1,5 @@
-// TransformerBlock: over all ranks it equals the unsplit block, with and without dropout, two all-reduces each way.
+// TransformerBlock: over all ranks it equals the unsplit block, with and without dropout, two
+// all-reduces each way.
 #include "chapters/07_transformer_block/transformer_block.h"
 #include "tests/chapters/block_support.h"
 
@@ -25,7 +26,8 @@ double kept(const DropoutMoment& moment, const std::string& place, int64_t index
 
 Matrix dropped(Matrix x, const DropoutMoment& moment, const std::string& place, int64_t context) {
   const int64_t first = moment.first_sequence * context * x.columns;
-  for (int64_t i = 0; i < std::ssize(x.values); ++i) x.values[static_cast<size_t>(i)] *= kept(moment, place, first + i);
+  for (int64_t i = 0; i < std::ssize(x.values); ++i)
+    x.values[static_cast<size_t>(i)] *= kept(moment, place, first + i);
   return x;
 }
 
@@ -33,7 +35,8 @@ Forward block_of(const Sizes& s, const DropoutMoment& moment) {
   return [=](const Matrix& x, const std::vector<Matrix>& p) {
     using namespace reference;
     const Mask mask = [=](int64_t matrix, int64_t row, int64_t column) {
-      const int64_t index = ((moment.first_sequence * s.heads + matrix) * s.context + row) * s.context + column;
+      const int64_t index =
+          ((moment.first_sequence * s.heads + matrix) * s.context + row) * s.context + column;
       return kept(moment, "h.0.attn.probabilities", index);
     };
     const Matrix qkv = add_bias(matmul(layer_norm(x, p[0], p[1]), p[2]), p[3]);
@@ -47,14 +50,16 @@ Forward block_of(const Sizes& s, const DropoutMoment& moment) {
 void check_block(const Sizes& s, const DropoutMoment& moment) {
   TransformerBlock split(world(), "h.0", s.block(), block_init, projection);
   TransformerBlock unsplit(alone(), "h.0", s.block(), block_init, projection);
-  const Matrix x = random_matrix(s.tokens(), s.width(), "x"), dy = random_matrix(s.tokens(), s.width(), "dy");
+  const Matrix x = random_matrix(s.tokens(), s.width(), "x"),
+               dy = random_matrix(s.tokens(), s.width(), "dy");
   const Ledger before = ledger();
   const Tensor y = split.forward(tensor(x), s.batch, moment);
   check_all_reduces(ledger().since(before), 2, s.tokens() * s.width() * 4);
   const Tensor dx = split.backward(tensor(dy));
   check_all_reduces(ledger().since(before), 4, s.tokens() * s.width() * 4);
 
-  const Tensor y_unsplit = unsplit.forward(tensor(x), s.batch, moment), dx_unsplit = unsplit.backward(tensor(dy));
+  const Tensor y_unsplit = unsplit.forward(tensor(x), s.batch, moment),
+               dx_unsplit = unsplit.backward(tensor(dy));
   CHECK(relative_error(y, block_of(s, moment)(x, values_of(unsplit.parameters()))) < tolerance);
   CHECK(relative_error(y, y_unsplit) < tolerance);
   CHECK(relative_error(dx, dx_unsplit) < tolerance);
@@ -72,7 +77,9 @@ TEST_CASE("transformer block: forward and backward without dropout") {
   check_block({1, 3, 12, 1, 7}, {});
 }
 
-TEST_CASE("transformer block: forward and backward with dropout, the masks equal for every number of ranks") {
+TEST_CASE(
+    "transformer block: forward and backward with dropout, the masks equal for every number of "
+    "ranks") {
   check_block(small, {0.2f, 9, 4, 0});
   check_block(small, {0.5f, 9, 5, 3});
 }
@@ -82,7 +89,8 @@ TEST_CASE("transformer block: parts of a batch give the rows of the whole batch"
   const Tensor x = tensor(random_matrix(5 * small.context, small.width(), "x"));
   const Tensor whole = split.forward(x, 5, {0.3f, 9, 4, 0});
   const Range last_two{3 * small.context, 5 * small.context};
-  CHECK(relative_error(split.forward(x.slice(last_two), 2, {0.3f, 9, 4, 3}), whole.slice(last_two)) < tolerance);
+  CHECK(relative_error(split.forward(x.slice(last_two), 2, {0.3f, 9, 4, 3}),
+                       whole.slice(last_two)) < tolerance);
 }
 
 TEST_CASE("transformer block: another pass or another block drops other elements") {
@@ -99,7 +107,8 @@ TEST_CASE("transformer block: names as in GPT-2, in its order") {
   std::string names;
   for (const Parameter* parameter : split.parameters()) names += parameter->name + " ";
   CHECK(names ==
-        "h.0.ln_1.weight h.0.ln_1.bias h.0.attn.c_attn.weight h.0.attn.c_attn.bias h.0.attn.c_proj.weight "
+        "h.0.ln_1.weight h.0.ln_1.bias h.0.attn.c_attn.weight h.0.attn.c_attn.bias "
+        "h.0.attn.c_proj.weight "
         "h.0.attn.c_proj.bias h.0.ln_2.weight h.0.ln_2.bias h.0.mlp.c_fc.weight h.0.mlp.c_fc.bias "
         "h.0.mlp.c_proj.weight h.0.mlp.c_proj.bias ");
 }

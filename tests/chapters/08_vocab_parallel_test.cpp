@@ -1,4 +1,5 @@
-// The vocabulary cut over the ranks: embedding and loss equal the unsplit ones, whether or not ranks divide it.
+// The vocabulary cut over the ranks: embedding and loss equal the unsplit ones, whether or not
+// ranks divide it.
 #include <cmath>
 
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
@@ -9,17 +10,21 @@ using reference::relative_error;
 
 namespace {
 
-constexpr int64_t vocabularies[] = {61, 12, 5, 1};  // 5 over 4 ranks: two each, and nothing is left for the last
+constexpr int64_t vocabularies[] = {
+    61, 12, 5, 1};  // 5 over 4 ranks: two each, and nothing is left for the last
 
 std::vector<int32_t> ids_below(int64_t vocabulary, int64_t count, std::string_view name) {
   std::vector<int32_t> ids;
   const RandomStream random{3, stream_of(name)};
-  for (int64_t i = 0; i < count; ++i) ids.push_back(static_cast<int32_t>(random.below(vocabulary, i)));
+  for (int64_t i = 0; i < count; ++i)
+    ids.push_back(static_cast<int32_t>(random.below(vocabulary, i)));
   ids.back() = static_cast<int32_t>(vocabulary - 1);
   return ids;
 }
 
-Range my_words(int64_t vocabulary) { return vocabulary_part(vocabulary, world().size(), world().rank()); }
+Range my_words(int64_t vocabulary) {
+  return vocabulary_part(vocabulary, world().size(), world().rank());
+}
 
 /// This rank's columns of the whole logits; NaN in the padding, which nobody may look at.
 Tensor my_logits(const Matrix& whole) {
@@ -82,7 +87,8 @@ TEST_CASE("vocab-parallel embedding: padded rows are zero and get no gradient") 
   split.backward(tensor(random_matrix(13, 7, "dy")));
   const Range part = my_words(5);
   for (const Tensor& x : {split.weight.value, split.weight.gradient}) {
-    const Tensor padding = x.slice({std::clamp<int64_t>(5 - part.begin, 0, part.size()), part.size()});
+    const Tensor padding =
+        x.slice({std::clamp<int64_t>(5 - part.begin, 0, part.size()), part.size()});
     CHECK(padding.to_host() == std::vector<float>(static_cast<size_t>(padding.elements()), 0.0f));
   }
 }
@@ -114,18 +120,22 @@ TEST_CASE("vocab-parallel loss: forward and backward, NaN in the padding") {
     CHECK(forward.bytes() == 3 * tokens * 4);
     CHECK(ledger().since(before).calls() == 3);
 
-    CHECK(reference::largest_difference(losses, reference::cross_entropy(logits, targets)) < tolerance);
+    CHECK(reference::largest_difference(losses, reference::cross_entropy(logits, targets)) <
+          tolerance);
     unsplit.forward(tensor(logits), indices(targets));
     const Tensor whole = unsplit.backward(0.125f);
-    const Shard shard = Shard::of_columns({tokens, vocabulary}, {my_words(vocabulary)});  // zero in the padding
-    CHECK(reference::largest_difference(dlogits, Matrix(tensor(dlogits.shape(), shard.cut(whole.to_host())))) < 1e-6);
+    const Shard shard =
+        Shard::of_columns({tokens, vocabulary}, {my_words(vocabulary)});  // zero in the padding
+    CHECK(reference::largest_difference(
+              dlogits, Matrix(tensor(dlogits.shape(), shard.cut(whole.to_host())))) < 1e-6);
     const auto loss = [&](const Matrix& point) {
       double sum = 0;
       for (double one : reference::cross_entropy(point, targets).values) sum += 0.125 * one;
       return sum;
     };
     if (vocabulary > 1) {
-      CHECK(reference::finite_difference_error(loss, logits, whole.to_host(), {1, 2}, 40) < difference_tolerance);
+      CHECK(reference::finite_difference_error(loss, logits, whole.to_host(), {1, 2}, 40) <
+            difference_tolerance);
     }
     check_replicated(losses);
   }
@@ -140,7 +150,8 @@ TEST_CASE("vocab-parallel loss: large logits on one rank do not overflow") {
   CHECK(relative_error(losses, reference::cross_entropy(logits, targets)) < tolerance);
 }
 
-TEST_CASE("embedding → tied logits → loss: the whole chain against finite differences, over all ranks") {
+TEST_CASE(
+    "embedding → tied logits → loss: the whole chain against finite differences, over all ranks") {
   const int64_t vocabulary = 11, width = 6, tokens = 8;
   VocabParallelEmbedding split(world(), "wte", vocabulary, width, {3, 0.8f});
   VocabParallelCrossEntropy loss(world(), vocabulary);
@@ -166,6 +177,6 @@ TEST_CASE("embedding → tied logits → loss: the whole chain against finite di
   std::vector<float> gradient(static_cast<size_t>(vocabulary * width), 0.0f);
   split.weight.shard.paste(split.weight.gradient.to_host(), gradient);
   const Tensor all = world().all_reduce(PartialSum(tensor({vocabulary * width}, gradient)));
-  CHECK(reference::finite_difference_error(loss_of, Matrix(whole.value), all.to_host(), {1, 2}, 40) <
-        difference_tolerance);
+  CHECK(reference::finite_difference_error(loss_of, Matrix(whole.value), all.to_host(), {1, 2},
+                                           40) < difference_tolerance);
 }

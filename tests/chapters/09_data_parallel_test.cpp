@@ -1,4 +1,5 @@
-// DataParallel: the ranks' parts of a batch give the gradients of the whole batch, reduced once, bucket by bucket.
+// DataParallel: the ranks' parts of a batch give the gradients of the whole batch, reduced once,
+// bucket by bucket.
 #include "chapters/09_data_parallel/data_parallel.h"
 #include "chapters/09_data_parallel/small_model.h"
 #include "tests/chapters/block_support.h"
@@ -10,9 +11,11 @@ namespace {
 
 constexpr int64_t layers = 3, width = 6;
 
-/// Forward and backward of samples `range` of a batch of `batch`; adds that part's share to loss and gradients.
+/// Forward and backward of samples `range` of a batch of `batch`; adds that part's share to loss
+/// and gradients.
 void pass(SmallModel& model, Range range, int64_t batch, Tensor& loss) {
-  const Tensor x = samples(backend(), 5, 0, width, range), wanted = samples(backend(), 5, 1, width, range);
+  const Tensor x = samples(backend(), 5, 0, width, range),
+               wanted = samples(backend(), 5, 1, width, range);
   model.backward(squared_error(model.forward(x), wanted, batch, loss));
 }
 
@@ -23,7 +26,9 @@ Range mine(int64_t begin, int64_t end) {
 
 }  // namespace
 
-TEST_CASE("data parallel: gradients and loss are those of one process on the whole batch, for every bucket size") {
+TEST_CASE(
+    "data parallel: gradients and loss are those of one process on the whole batch, for every "
+    "bucket size") {
   const int64_t batch = 11;  // not divisible by the ranks
   SmallModel whole(alone(), layers, width, 7);
   Tensor whole_loss = Tensor::zeros(backend(), {1});
@@ -41,7 +46,8 @@ TEST_CASE("data parallel: gradients and loss are those of one process on the who
       data_parallel.wait();
       CHECK(relative_error(world().all_reduce(PartialSum(loss)), whole_loss) < tolerance);
       check_gradients(model.parameters(), whole.parameters());
-      for (const DataParallel::Bucket& bucket : data_parallel.buckets()) check_replicated(bucket.gradients);
+      for (const DataParallel::Bucket& bucket : data_parallel.buckets())
+        check_replicated(bucket.gradients);
     }
   }
 }
@@ -65,7 +71,9 @@ TEST_CASE("data parallel: many micro-batches reduce once, one all-reduce a bucke
   check_gradients(model.parameters(), whole.parameters());
 }
 
-TEST_CASE("data parallel: buckets hold every parameter once, from the last to the first, up to their size") {
+TEST_CASE(
+    "data parallel: buckets hold every parameter once, from the last to the first, up to their "
+    "size") {
   SmallModel model(alone(), layers, width, 7);
   const Parameters parameters = model.parameters();
   std::vector<std::string> expected;
@@ -78,7 +86,8 @@ TEST_CASE("data parallel: buckets hold every parameter once, from the last to th
       names.insert(names.end(), bucket.parameters.begin(), bucket.parameters.end());
       elements += bucket.gradients.elements();
       waiting += bucket.waiting_for;
-      CHECK((bucket.gradients.bytes() >= bucket_bytes || &bucket == &data_parallel.buckets().back()));
+      CHECK(
+          (bucket.gradients.bytes() >= bucket_bytes || &bucket == &data_parallel.buckets().back()));
     }
     CHECK(names == expected);
     CHECK(waiting == 0);

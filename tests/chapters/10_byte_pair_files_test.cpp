@@ -13,18 +13,26 @@ const std::string space = "Ġ";
 json tokenizer_json(const Vocabulary& vocabulary) {
   json numbers, merges = json::array();
   for (size_t i = 0; i < vocabulary.tokens.size(); ++i) numbers[vocabulary.tokens[i]] = i;
-  for (const auto& [left, right] : read_byte_pairs(vocabulary.folder.path()).merges) merges.push_back({left, right});
+  for (const auto& [left, right] : read_byte_pairs(vocabulary.folder.path()).merges)
+    merges.push_back({left, right});
   return {{"version", "1.0"},
           {"truncation", nullptr},
           {"padding", nullptr},
           {"added_tokens", json::array()},
           {"normalizer", nullptr},
           {"pre_tokenizer",
-           {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}}},
+           {{"type", "ByteLevel"},
+            {"add_prefix_space", false},
+            {"trim_offsets", true},
+            {"use_regex", true}}},
           {"post_processor", nullptr},
           {"decoder", {{"type", "ByteLevel"}}},
           {"model",
-           {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"vocab", numbers}, {"merges", merges}}}};
+           {{"type", "BPE"},
+            {"dropout", nullptr},
+            {"unk_token", nullptr},
+            {"vocab", numbers},
+            {"merges", merges}}}};
 }
 
 json added_token(const std::string& content, size_t number) {
@@ -45,14 +53,16 @@ std::string cut(const Vocabulary& vocabulary, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("byte pair files: merges.txt may have line ends of Windows, and nothing that is no pair") {
+TEST_CASE(
+    "byte pair files: merges.txt may have line ends of Windows, and nothing that is no pair") {
   const Vocabulary vocabulary({{"t", "h"}, {"th", "e"}});
   const auto merges = vocabulary.folder.path() / "merges.txt";
   write_file(merges, "#version: 0.2\r\nt h\r\nth e\r\n");
   CHECK(vocabulary.cut("the") == "the");
   for (const char* line : {"t", "t  h", "t h e", ""}) {
     write_file(merges, text("#version: 0.2\nt h\n", line, "\nth e\n"));
-    CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer(); }), "merges.txt, line 3: "));
+    CHECK(
+        contains(message_of<UsageError>([&] { vocabulary.tokenizer(); }), "merges.txt, line 3: "));
   }
   write_file(merges, "t h\nth x\n");
   CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer(); }),
@@ -72,7 +82,9 @@ TEST_CASE("byte pair files: tokenizer.json alone, with merges as pairs or as lin
   CHECK(vocabulary.tokenizer().files().at("tokenizer.json") == said.dump());
 }
 
-TEST_CASE("byte pair files: added tokens are found in a text, and stand behind the vocabulary where it lacks them") {
+TEST_CASE(
+    "byte pair files: added tokens are found in a text, and stand behind the vocabulary where it "
+    "lacks them") {
   const Vocabulary vocabulary({{"<", "|"}, {"a", "b"}});
   const size_t next = vocabulary.tokens.size();
   json said = tokenizer_json(vocabulary);
@@ -80,8 +92,12 @@ TEST_CASE("byte pair files: added tokens are found in a text, and stand behind t
   left["lstrip"] = right["rstrip"] = true;
   json last = added_token("[PAD][PAD]", next + 4);
   last["normalized"] = true;
-  said["added_tokens"] = {
-      added_token("<|endoftext|>", next), added_token("[PAD]", next + 1), left, right, last, added_token("ab", 257)};
+  said["added_tokens"] = {added_token("<|endoftext|>", next),
+                          added_token("[PAD]", next + 1),
+                          left,
+                          right,
+                          last,
+                          added_token("ab", 257)};
   write_file(vocabulary.folder.path() / "tokenizer.json", said.dump());
   const std::string end = std::to_string(next), pad = std::to_string(next + 1);
   CHECK(vocabulary.tokenizer().vocabulary() == static_cast<int64_t>(next) + 5);
@@ -91,8 +107,10 @@ TEST_CASE("byte pair files: added tokens are found in a text, and stand behind t
   CHECK(cut(vocabulary, "[PAD] x") == pad + "|" + space + "|x");
   CHECK(cut(vocabulary, "[PAD][PAD]") == pad + "|" + pad);  // what is normalized is looked for last
   CHECK(cut(vocabulary, "x \n<left> x") == "x|" + std::to_string(next + 2) + "|" + space + "|x");
-  CHECK(cut(vocabulary, "x <right>\u3000 x") == "x|" + space + "|" + std::to_string(next + 3) + "|x");
-  CHECK(vocabulary.tokenizer().decode(vocabulary.tokenizer().encode("a<|endoftext|> ab")) == "a<|endoftext|> ab");
+  CHECK(cut(vocabulary, "x <right>\u3000 x") ==
+        "x|" + space + "|" + std::to_string(next + 3) + "|x");
+  CHECK(vocabulary.tokenizer().decode(vocabulary.tokenizer().encode("a<|endoftext|> ab")) ==
+        "a<|endoftext|> ab");
 }
 
 TEST_CASE("byte pair files: vocab.json with the added tokens of the files beside it") {
@@ -100,16 +118,19 @@ TEST_CASE("byte pair files: vocab.json with the added tokens of the files beside
   const auto folder = vocabulary.folder.path();
   const std::string next = std::to_string(vocabulary.tokens.size());
   CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("x<|endoftext|>"); }),
-                 "the text has \"<|endoftext|>\", for which "));  // transformers gives it a number that the model lacks
+                 "the text has \"<|endoftext|>\", for which "));  // transformers gives it a number
+                                                                  // that the model lacks
   write_file(folder / "tokenizer_config.json",
-             json{{"added_tokens_decoder", {{next, {{"content", "[PAD]"}, {"special", true}}}}}, {"pad_token", "[PAD]"}}
+             json{{"added_tokens_decoder", {{next, {{"content", "[PAD]"}, {"special", true}}}}},
+                  {"pad_token", "[PAD]"}}
                  .dump());
   CHECK(cut(vocabulary, "a[PAD]") == "a|" + next);
   std::filesystem::remove(folder / "tokenizer_config.json");
   write_file(folder / "added_tokens.json", json{{"[PAD]", std::stoi(next)}}.dump());
   CHECK(cut(vocabulary, "a[PAD]") == "a|" + next);
   write_file(folder / "added_tokens.json", json{{"[PAD]", std::stoi(next) + 5}}.dump());
-  CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer(); }), "added_tokens.json: [PAD] has number 261"));
+  CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer(); }),
+                 "added_tokens.json: [PAD] has number 261"));
 }
 
 TEST_CASE("byte pair files: add_prefix_space, by tokenizer_config.json and tokenizer.json") {
@@ -151,7 +172,8 @@ TEST_CASE("byte pair files: what would lead to other tokens is refused, with fil
   CHECK(refused("tokenizer.json", "/pre_tokenizer/add_prefix_space", nullptr));
   CHECK(refused("tokenizer.json", "/pre_tokenizer/behavior", "Isolated"));
   CHECK(refused("tokenizer.json", "/post_processor", {{"type", "BertProcessing"}}));
-  CHECK(refused("tokenizer.json", "/post_processor", {{"type", "TemplateProcessing"}, {"single", json::array()}}));
+  CHECK(refused("tokenizer.json", "/post_processor",
+                {{"type", "TemplateProcessing"}, {"single", json::array()}}));
   CHECK(refused("tokenizer.json", "/decoder/type", "WordPiece"));
   CHECK(refused("tokenizer.json", "/model/type", "Unigram"));
   CHECK(refused("tokenizer.json", "/model/dropout", 0.1));
@@ -166,11 +188,13 @@ TEST_CASE("byte pair files: what would lead to other tokens is refused, with fil
   CHECK(refused("tokenizer_config.json", "/add_eos_token", true));
   CHECK(refused("tokenizer_config.json", "/split_special_tokens", true));
   CHECK(refused("tokenizer_config.json", "/tokenizer_class", "LlamaTokenizer"));
-  CHECK(refused("tokenizer_config.json", "/bos_token", {{"content", "<s>"}, {"single_word", true}}));
+  CHECK(
+      refused("tokenizer_config.json", "/bos_token", {{"content", "<s>"}, {"single_word", true}}));
   json said = whole;
   said["added_tokens"] = {added_token("t", 7)};
   write_file(folder / "tokenizer.json", said.dump());
-  CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer(); }), "tokenizer.json: t has number 7, but "));
+  CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer(); }),
+                 "tokenizer.json: t has number 7, but "));
   said["added_tokens"] = "none";
   write_file(folder / "tokenizer.json", said.dump());
   CHECK(!message_of<UsageError>([&] { vocabulary.tokenizer(); }).empty());

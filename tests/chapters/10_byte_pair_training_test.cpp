@@ -1,12 +1,14 @@
 // Byte pairs learnt from a text.
-#include "chapters/10_tensor_and_data_parallel/byte_pair_training.h"
-#include "chapters/10_tensor_and_data_parallel/text_data.h"
+#include "common/text/byte_pair_training.h"
+#include "common/text/text_data.h"
 #include "tests/chapters/byte_pair_support.h"
 #include "tests/test_support.h"
 
 using namespace shard;
 
-TEST_CASE("learning byte pairs: the most frequent pair first, of equally frequent ones that of smaller numbers") {
+TEST_CASE(
+    "learning byte pairs: the most frequent pair first, of equally frequent ones that of smaller "
+    "numbers") {
   const BytePairs learnt = learn_byte_pairs("low low low lowest newest wider", 257 + 5);
   // lo 4, ow 4, Ġl 3, es 2, st 2, we 2, …; then low 4; Ġlow 3; est 2; …
   CHECK(learnt.merges == Merges{{"l", "o"}, {"lo", "w"}, {"Ġ", "low"}, {"e", "s"}, {"es", "t"}});
@@ -19,7 +21,8 @@ TEST_CASE("learning byte pairs: the most frequent pair first, of equally frequen
 TEST_CASE("learning byte pairs: pairs that overlap, and one token by two ways") {
   CHECK(learn_byte_pairs("aaaa aaaa", 257 + 2).merges == Merges{{"a", "a"}, {"aa", "aa"}});
   // abc is learnt as ab + c, and where ab was not merged, as a + bc: no token twice
-  const BytePairs learnt = learn_byte_pairs("xab xab xab abc abc abc bc bc bc bc bc bc xabc xabc", 257 + 6);
+  const BytePairs learnt =
+      learn_byte_pairs("xab xab xab abc abc abc bc bc bc bc bc bc xabc xabc", 257 + 6);
   std::vector<std::string> tokens = learnt.tokens;
   std::sort(tokens.begin(), tokens.end());
   CHECK(std::unique(tokens.begin(), tokens.end()) == tokens.end());

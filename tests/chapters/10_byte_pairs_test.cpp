@@ -1,9 +1,10 @@
-// BytePairTokenizer: GPT-2's tokenizer, with a vocabulary of our own that is small enough to follow by hand.
+// BytePairTokenizer: GPT-2's tokenizer, with a vocabulary of our own that is small enough to follow
+// by hand.
 #include <algorithm>
 #include <ctime>
 
-#include "chapters/10_tensor_and_data_parallel/unicode_classes.h"
-#include "common/random.h"
+#include "common/base/random.h"
+#include "common/text/unicode_classes.h"
 #include "tests/chapters/byte_pair_support.h"
 #include "tests/test_support.h"
 
@@ -16,7 +17,8 @@ const std::string space = "Ġ";  // how GPT-2 writes it
 }  // namespace
 
 TEST_CASE("byte pairs: the pair that was learnt first is merged first, within words only") {
-  const Vocabulary vocabulary({{"l", "o"}, {"lo", "w"}, {"e", "r"}, {space, "low"}, {"w", "er"}, {"o", "w"}});
+  const Vocabulary vocabulary(
+      {{"l", "o"}, {"lo", "w"}, {"e", "r"}, {space, "low"}, {"w", "er"}, {"o", "w"}});
   CHECK(vocabulary.tokenizer().vocabulary() == 256 + 6);
   CHECK(vocabulary.cut("low") == "low");
   CHECK(vocabulary.cut("lower") == "low|er");  // l+o before o+w and w+er
@@ -27,12 +29,19 @@ TEST_CASE("byte pairs: the pair that was learnt first is merged first, within wo
 }
 
 TEST_CASE("byte pairs: words are English endings, letters, digits, signs and spaces") {
-  const Vocabulary vocabulary(
-      {{"'", "s"}, {"'", "l"}, {"'l", "l"}, {"t", "'"}, {"a", "1"}, {"1", "!"}, {space, space}, {space, "b"}});
-  CHECK(vocabulary.cut("it's") == "i|t|'s");                                   // not t'
-  CHECK(vocabulary.cut("we'll") == "w|e|'ll");                                 //
-  CHECK(vocabulary.cut("a1!") == "a|1|!");                                     // neither a1 nor 1!
-  CHECK(vocabulary.cut("a   b") == "a|" + space + space + "|" + space + "b");  // the last space belongs to the word
+  const Vocabulary vocabulary({{"'", "s"},
+                               {"'", "l"},
+                               {"'l", "l"},
+                               {"t", "'"},
+                               {"a", "1"},
+                               {"1", "!"},
+                               {space, space},
+                               {space, "b"}});
+  CHECK(vocabulary.cut("it's") == "i|t|'s");    // not t'
+  CHECK(vocabulary.cut("we'll") == "w|e|'ll");  //
+  CHECK(vocabulary.cut("a1!") == "a|1|!");      // neither a1 nor 1!
+  CHECK(vocabulary.cut("a   b") ==
+        "a|" + space + space + "|" + space + "b");  // the last space belongs to the word
   CHECK(vocabulary.cut("a  ") == "a|" + space + space);
   CHECK(vocabulary.cut("é1") == "Ã|©|1");  // a letter by Unicode, two bytes
 }
@@ -43,8 +52,8 @@ TEST_CASE("byte pairs: every text comes back") {
   std::string every_ascii;
   for (char c = 0; c < 127; ++c) every_ascii += c;
   for (const std::string& text :
-       {std::string("the  the\n\n\tthe don't 1234 ... "), std::string("naïve — 日本語 😀 e\u0301"), every_ascii,
-        std::string("\r\n \u00a0 \u3000 end")}) {
+       {std::string("the  the\n\n\tthe don't 1234 ... "), std::string("naïve — 日本語 😀 e\u0301"),
+        every_ascii, std::string("\r\n \u00a0 \u3000 end")}) {
     CAPTURE(text);
     CHECK(tokenizer.decode(tokenizer.encode(text)) == text);
   }
@@ -62,18 +71,21 @@ TEST_CASE("byte pairs: classes of characters are those of Unicode 16.0 on every 
   CHECK(class_of(0x85) == CharacterClass::space);
   CHECK(class_of(0x200B) == CharacterClass::other);  // a space of no width is none
   CHECK(class_of(U'½') == CharacterClass::number);
-  const Vocabulary vocabulary({{"a", "á"}, {"a", "à"}});  // 0xE1, 0xE0: the first bytes of U+1C89 and U+0B71
-  CHECK(vocabulary.cut("a\u1C89").starts_with("aá|"));    // one word
-  CHECK(vocabulary.cut("a\u0B72").starts_with("a|à|"));   // a letter and a number
+  const Vocabulary vocabulary(
+      {{"a", "á"}, {"a", "à"}});  // 0xE1, 0xE0: the first bytes of U+1C89 and U+0B71
+  CHECK(vocabulary.cut("a\u1C89").starts_with("aá|"));   // one word
+  CHECK(vocabulary.cut("a\u0B72").starts_with("a|à|"));  // a letter and a number
 }
 
 /// The definition: as long as any pair merges, the first of those with the smallest rank.
-static std::vector<std::string> merged_step_by_step(std::vector<std::string> parts, const Merges& merges) {
+static std::vector<std::string> merged_step_by_step(std::vector<std::string> parts,
+                                                    const Merges& merges) {
   for (;;) {
     size_t best = merges.size(), place = 0;
     for (size_t i = 0; i + 1 < parts.size(); ++i) {
-      const auto rank = static_cast<size_t>(std::find(merges.begin(), merges.end(), std::pair(parts[i], parts[i + 1])) -
-                                            merges.begin());
+      const auto rank = static_cast<size_t>(
+          std::find(merges.begin(), merges.end(), std::pair(parts[i], parts[i + 1])) -
+          merges.begin());
       if (rank < best) best = rank, place = i;
     }
     if (best == merges.size()) return parts;
@@ -83,8 +95,9 @@ static std::vector<std::string> merged_step_by_step(std::vector<std::string> par
 }
 
 TEST_CASE("byte pairs: words of any letters are merged as the definition says") {
-  const Merges merges{{"aa", "a"}, {"a", "b"},   {"b", "a"},  {"a", "a"},     {"ab", "ab"}, {"ba", "b"}, {"aa", "aa"},
-                      {"c", "ab"}, {"aab", "c"}, {"a", "ab"}, {"abab", "aa"}, {"b", "b"},   {"c", "c"},  {"cc", "b"}};
+  const Merges merges{{"aa", "a"},    {"a", "b"},   {"b", "a"},  {"a", "a"},   {"ab", "ab"},
+                      {"ba", "b"},    {"aa", "aa"}, {"c", "ab"}, {"aab", "c"}, {"a", "ab"},
+                      {"abab", "aa"}, {"b", "b"},   {"c", "c"},  {"cc", "b"}};
   const Vocabulary vocabulary(merges);
   const RandomStream random{7, stream_of("words")};
   for (uint64_t i = 0, number = 0; i < 2000; ++i) {
@@ -112,7 +125,8 @@ TEST_CASE("byte pairs: a word of a million letters takes seconds, not hours") {
   CHECK(tokens.size() < word.size() / 4);
 }
 
-TEST_CASE("byte pairs: what is not a whole character is decoded as U+FFFD, an unknown token as nothing") {
+TEST_CASE(
+    "byte pairs: what is not a whole character is decoded as U+FFFD, an unknown token as nothing") {
   const Vocabulary vocabulary({});
   const BytePairTokenizer tokenizer = vocabulary.tokenizer();
   const auto decoded = [&](const std::string& bytes) {
@@ -128,7 +142,8 @@ TEST_CASE("byte pairs: what is not a whole character is decoded as U+FFFD, an un
   CHECK(decoded("x\xe6\x97") == "x\uFFFD");  // the beginning of a character
   CHECK(decoded("\xe6\x97x") == "\uFFFDx");
   CHECK(decoded("\xff\x80") == "\uFFFD\uFFFD");
-  CHECK(decoded("\xe0\x80\xed\xa0") == "\uFFFD\uFFFD\uFFFD\uFFFD");  // an overlong form, a surrogate
+  CHECK(decoded("\xe0\x80\xed\xa0") ==
+        "\uFFFD\uFFFD\uFFFD\uFFFD");  // an overlong form, a surrogate
   CHECK(decoded("\xf4\x8f\xbf\xbf") == "\U0010FFFF");
   CHECK(tokenizer.decode({0, -1, 256, 300, 1}) == "!\"");
 }
@@ -151,8 +166,9 @@ TEST_CASE("byte pairs: a text that is no UTF-8 and files that are no tokenizer a
   CHECK(contains(refusal("{\"a\": 4294967296}"), "leaves a hole"));
   CHECK(contains(refusal("{\"a\": 0.5}"), "leaves a hole"));
   write_file(folder / "vocab.json", "{\"a\": 0}");
-  CHECK(
-      contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("b"); }), "has no token for the byte \"b\""));
+  CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("b"); }),
+                 "has no token for the byte \"b\""));
   std::filesystem::remove(folder / "merges.txt");
-  CHECK(contains(message_of<UsageError>([&] { read_byte_pairs(folder); }), "there is no tokenizer in "));
+  CHECK(contains(message_of<UsageError>([&] { read_byte_pairs(folder); }),
+                 "there is no tokenizer in "));
 }

@@ -1,10 +1,10 @@
-// Checkpoints: what any grid of ranks has saved, any other grid reads, bit by bit; and a checkpoint that is not whole or
-// not of this model is refused.
+// Checkpoints: what any grid of ranks has saved, any other grid reads, bit by bit; and a checkpoint
+// that is not whole or not of this model is refused.
 #include <nlohmann/json.hpp>
 
 #include "chapters/10_tensor_and_data_parallel/checkpoint.h"
 #include "chapters/10_tensor_and_data_parallel/training.h"
-#include "common/safetensors.h"
+#include "common/storage/safetensors.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"
 
@@ -21,7 +21,8 @@ struct Run {
   TextData data;
 
   static CheckpointInfo info(int64_t step) {
-    CheckpointInfo info{step, {13, 8, 24, 12, 2}, {}, "f32", "f32", "abcdefghijklm", "0123456789abcdef"};
+    CheckpointInfo info{
+        step, {13, 8, 24, 12, 2}, {}, "f32", "f32", "abcdefghijklm", "0123456789abcdef"};
     info.settings.seed = 77;
     info.settings.dropout = 0.1;
     return info;
@@ -29,7 +30,8 @@ struct Run {
 
   static std::vector<int32_t> tokens() {
     std::vector<int32_t> all;
-    for (uint64_t i = 0; i < 500; ++i) all.push_back(static_cast<int32_t>(RandomStream{1, 2}.below(13, i)));
+    for (uint64_t i = 0; i < 500; ++i)
+      all.push_back(static_cast<int32_t>(RandomStream{1, 2}.below(13, i)));
     return all;
   }
 
@@ -40,7 +42,9 @@ struct Run {
         data(tokens(), 0, 8) {}
 
   double step(int64_t number) {
-    const auto batch_of = [&](Range range) { return training_batch(backend(), data, 77, number, range); };
+    const auto batch_of = [&](Range range) {
+      return training_batch(backend(), data, 77, number, range);
+    };
     return trainer.step(number, batch_of).loss;
   }
 };
@@ -69,7 +73,9 @@ std::string save(Run& run, const std::string& folder, int64_t step) {
 
 }  // namespace
 
-TEST_CASE("a checkpoint of any grid goes on in the same grid bit by bit, and in any other up to rounding") {
+TEST_CASE(
+    "a checkpoint of any grid goes on in the same grid bit by bit, and in any other up to "
+    "rounding") {
   for (const auto& [tp, dp] : grids()) {
     CAPTURE(tp);
     CAPTURE(dp);
@@ -94,7 +100,8 @@ TEST_CASE("the files of every grid are the same, bit by bit") {
     Run run(world(), tp, dp);  // before the first step there is no rounding
     const fs::path checkpoint = save(run, folder.path, 0);
     std::string all;
-    for (const char* file : {"model.safetensors", "optimizer.safetensors", "config.json", "training.json"}) {
+    for (const char* file :
+         {"model.safetensors", "optimizer.safetensors", "config.json", "training.json"}) {
       all += content_of(checkpoint / file);
     }
     if (first.empty()) first = all;
@@ -141,13 +148,16 @@ TEST_CASE("a checkpoint of another model, or not whole, is refused") {
   CHECK(contains(refusal("/sizes/context", 9), "model.safetensors has 8"));
   CHECK(contains(refusal("/sizes/vocabulary", 14), "training.json says vocabulary 14, "));
   CHECK(contains(refusal("/settings/accumulate", 0), "accumulate is 0, which is not from 1 to"));
-  CHECK(contains(refusal("/settings/learning-rate", "fast"), "learning-rate is \"fast\", which is not from 0 to"));
+  CHECK(contains(refusal("/settings/learning-rate", "fast"),
+                 "learning-rate is \"fast\", which is not from 0 to"));
   CHECK(contains(refusal("/characters", 3), "training.json is no checkpoint's: "));
   CHECK(contains(refusal("width", nullptr), "training.json is no checkpoint's: "));
   world().barrier();
-  if (world().rank() == 0) write_file(checkpoint / "training.json", whole.substr(0, whole.size() / 2));
+  if (world().rank() == 0)
+    write_file(checkpoint / "training.json", whole.substr(0, whole.size() / 2));
   world().barrier();
-  CHECK(contains(message_of<UsageError>([&] { read_checkpoint_info(checkpoint); }), "training.json is no JSON: "));
-  CHECK(
-      contains(message_of<UsageError>([] { read_checkpoint_info("/no/such"); }), "cannot open /no/such/training.json"));
+  CHECK(contains(message_of<UsageError>([&] { read_checkpoint_info(checkpoint); }),
+                 "training.json is no JSON: "));
+  CHECK(contains(message_of<UsageError>([] { read_checkpoint_info("/no/such"); }),
+                 "cannot open /no/such/training.json"));
 }

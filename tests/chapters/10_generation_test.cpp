@@ -1,8 +1,8 @@
-// Generation: keys and values that are kept give what computing everything again gives, for every number of ranks; and
-// files of weights that do not fit are refused.
+// Generation: keys and values that are kept give what computing everything again gives, for every
+// number of ranks; and files of weights that do not fit are refused.
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
 #include "chapters/10_tensor_and_data_parallel/weights.h"
-#include "common/safetensors_writer.h"
+#include "common/storage/safetensors_writer.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"
 
@@ -23,9 +23,10 @@ std::vector<float> last_row(Communicator& tp, const Tensor& logits) {
 }
 
 /// Writes the tensors of a model that is not split, `changed` before.
-void write_weights(const std::filesystem::path& file, const std::string& prefix,
-                   const std::function<void(std::vector<SharedSafetensors::Description>&)>& changed = {},
-                   float first = 0) {
+void write_weights(
+    const std::filesystem::path& file, const std::string& prefix,
+    const std::function<void(std::vector<SharedSafetensors::Description>&)>& changed = {},
+    float first = 0) {
   Gpt model(alone(), sizes, init);
   std::vector<SharedSafetensors::Description> tensors;
   for (const Parameter* parameter : model.parameters()) {
@@ -45,20 +46,25 @@ void write_weights(const std::filesystem::path& file, const std::string& prefix,
 
 }  // namespace
 
-TEST_CASE("kept keys and values: token after token, in pieces or at once, the logits are those of the whole text") {
+TEST_CASE(
+    "kept keys and values: token after token, in pieces or at once, the logits are those of the "
+    "whole text") {
   Gpt model(world(), sizes, init);
-  for (const std::vector<size_t>& pieces : {std::vector<size_t>(10, 1), {10}, {3, 1, 4, 2}, {1, 9}}) {
+  for (const std::vector<size_t>& pieces :
+       {std::vector<size_t>(10, 1), {10}, {3, 1, 4, 2}, {1, 9}}) {
     std::vector<KeyValueCache> caches = model.make_caches();
     size_t seen = 0;
     for (size_t piece : pieces) {
       const auto begin = text_tokens.begin() + static_cast<std::ptrdiff_t>(seen);
       const std::vector<int32_t> added(begin, begin + static_cast<std::ptrdiff_t>(piece));
       seen += piece;
-      const std::vector<int32_t> all(text_tokens.begin(), text_tokens.begin() + static_cast<std::ptrdiff_t>(seen));
+      const std::vector<int32_t> all(text_tokens.begin(),
+                                     text_tokens.begin() + static_cast<std::ptrdiff_t>(seen));
       const std::vector<float> got = last_row(world(), model.next_logits(indices(added), caches));
       const std::vector<float> expected = last_row(world(), model.logits(indices(all), 1));
       double error = 0;
-      for (size_t i = 0; i < got.size(); ++i) error = reference::larger(error, std::abs(got[i] - expected[i]));
+      for (size_t i = 0; i < got.size(); ++i)
+        error = reference::larger(error, std::abs(got[i] - expected[i]));
       CAPTURE(seen);
       CHECK(error < 2e-5);
     }
@@ -77,23 +83,27 @@ TEST_CASE("every number of ranks writes what one rank writes, past the end of th
   Gpt split(world(), sizes, init), whole(alone(), sizes, init);
   for (double temperature : {0.0, 0.8}) {
     for (const std::vector<int32_t>& prompt : {std::vector<int32_t>{4}, text_tokens}) {
-      const std::vector<int32_t> expected = sample(whole, alone(), prompt, 30, {1, 2}, {temperature});
+      const std::vector<int32_t> expected =
+          sample(whole, alone(), prompt, 30, {1, 2}, {temperature});
       CHECK(sample(split, world(), prompt, 30, {1, 2}, {temperature}) == expected);
     }
   }
 }
 
 TEST_CASE(
-    "the most probable token is written at temperature 0, as if all that the model sees were computed each time") {
+    "the most probable token is written at temperature 0, as if all that the model sees were "
+    "computed each time") {
   Gpt model(alone(), sizes, init);
   std::vector<int32_t> text{4};
   std::ptrdiff_t begin = 0, seen = 0;
   for (int i = 0; i < 25; ++i) {
-    if (seen == sizes.context) begin = std::ssize(text) - sizes.context / 2;  // full: it goes on from the last half
+    if (seen == sizes.context)
+      begin = std::ssize(text) - sizes.context / 2;  // full: it goes on from the last half
     const std::vector<int32_t> window(text.begin() + begin, text.end());
     seen = std::ssize(window);
     const std::vector<float> logits = last_row(alone(), model.logits(indices(window), 1));
-    text.push_back(static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    text.push_back(
+        static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
   }
   CHECK(sample(model, alone(), {4}, 25, {1, 2}, {0}) == text);
 }
@@ -102,9 +112,11 @@ TEST_CASE("a text ends behind the first end of text that is drawn, on every numb
   Gpt split(world(), sizes, init);
   const std::vector<int32_t> endless = sample(split, world(), text_tokens, 30, {1, 2});
   const auto begin = endless.begin() + std::ssize(text_tokens);
-  for (const std::vector<int64_t>& ends : {std::vector<int64_t>{begin[7]}, {begin[9], begin[4]}, {13, 50256, -1}, {}}) {
-    const auto end =
-        std::find_if(begin, endless.end(), [&](int32_t token) { return std::ranges::count(ends, token) > 0; });
+  for (const std::vector<int64_t>& ends :
+       {std::vector<int64_t>{begin[7]}, {begin[9], begin[4]}, {13, 50256, -1}, {}}) {
+    const auto end = std::find_if(begin, endless.end(), [&](int32_t token) {
+      return std::ranges::count(ends, token) > 0;
+    });
     const std::vector<int32_t> expected(endless.begin(), end == endless.end() ? end : end + 1);
     CHECK(sample(split, world(), text_tokens, 30, {1, 2}, {.end_of_text = ends}) == expected);
   }
@@ -138,11 +150,14 @@ TEST_CASE("weights are found with and without a prefix, and each rank takes its 
   }
 }
 
-TEST_CASE("weights that are missing, of another shape, or no numbers are refused with the tensor's name") {
+TEST_CASE(
+    "weights that are missing, of another shape, or no numbers are refused with the tensor's "
+    "name") {
   const TemporaryFolder folder;
   const std::filesystem::path file = folder.path() / "w";
   using Tensors = std::vector<SharedSafetensors::Description>;
-  const auto refusal = [&](const std::function<void(Tensors&)>& change, float first = 0, bool allow_nan = false) {
+  const auto refusal = [&](const std::function<void(Tensors&)>& change, float first = 0,
+                           bool allow_nan = false) {
     write_weights(file, "", change, first);
     return message_of<UsageError>([&] {
       Gpt model(alone(), sizes, init);
@@ -157,19 +172,25 @@ TEST_CASE("weights that are missing, of another shape, or no numbers are refused
     };
   };
   const auto without = [](const std::string& name) {
-    return [=](Tensors& all) { std::erase_if(all, [&](const auto& tensor) { return tensor.name == name; }); };
+    return [=](Tensors& all) {
+      std::erase_if(all, [&](const auto& tensor) { return tensor.name == name; });
+    };
   };
   CHECK(contains(refusal(without("wte.weight")), "there is no tensor \"wte.weight\""));
   CHECK(contains(refusal(without("h.1.ln_2.bias")), "there is no tensor \"h.1.ln_2.bias\""));
-  CHECK(contains(refusal(without("h.1.attn.c_attn.weight")), "there is no tensor \"h.1.attn.c_attn.weight\""));
+  CHECK(contains(refusal(without("h.1.attn.c_attn.weight")),
+                 "there is no tensor \"h.1.attn.c_attn.weight\""));
   CHECK(contains(refusal(without("h.0.attn.c_attn.weight")), "there is no h.0.attn.c_attn.weight"));
   CHECK(contains(refusal(with_shape("h.0.mlp.c_fc.weight", {96, 24})),
                  "h.0.mlp.c_fc.weight has shape [96 × 24] where [24 × 96] belongs"));
-  CHECK(contains(refusal(with_shape("h.1.attn.c_attn.weight", {0})), "has shape [0] where [24 × 72] belongs"));
-  CHECK(
-      contains(refusal(with_shape("wte.weight", {0, int64_t{1} << 62})), "wte.weight and wpe.weight are no matrices"));
-  CHECK(contains(refusal(with_shape("wpe.weight", {24})), "wte.weight and wpe.weight are no matrices"));
-  CHECK(contains(refusal({}, NAN), "element 3 of h.1.mlp.c_fc.bias is nan (--allow-nan takes it all the same)"));
+  CHECK(contains(refusal(with_shape("h.1.attn.c_attn.weight", {0})),
+                 "has shape [0] where [24 × 72] belongs"));
+  CHECK(contains(refusal(with_shape("wte.weight", {0, int64_t{1} << 62})),
+                 "wte.weight and wpe.weight are no matrices"));
+  CHECK(contains(refusal(with_shape("wpe.weight", {24})),
+                 "wte.weight and wpe.weight are no matrices"));
+  CHECK(contains(refusal({}, NAN),
+                 "element 3 of h.1.mlp.c_fc.bias is nan (--allow-nan takes it all the same)"));
   CHECK(contains(refusal({}, -INFINITY), "element 3 of h.1.mlp.c_fc.bias is -inf"));
   CHECK(refusal({}, NAN, true) == "(nothing was thrown)");
 }

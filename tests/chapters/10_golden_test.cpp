@@ -1,11 +1,13 @@
-// The golden test: chapter 10's Gpt and Trainer against PyTorch in float64, in every layout of the ranks it runs on.
-// tests/golden/README.md says what the file holds; SHARD_GOLDEN names another file of the same kind.
+// The golden test: chapter 10's Gpt and Trainer against PyTorch in float64, in every layout of the
+// ranks it runs on. tests/golden/README.md says what the file holds; SHARD_GOLDEN names another
+// file of the same kind.
 #include <cmath>
 #include <cstdlib>
 #include <map>
 
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
-#include "common/safetensors.h"
+#include "common/base/folders.h"
+#include "common/storage/safetensors.h"
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -14,7 +16,7 @@ namespace {
 
 std::string golden_file() {
   const char* named = std::getenv("SHARD_GOLDEN");
-  return named != nullptr ? named : SHARD_SOURCE_DIR "/tests/golden/gpt2_tiny.safetensors";
+  return named != nullptr ? named : source_folder() + "/tests/golden/gpt2_tiny.safetensors";
 }
 
 /// The golden file, and the sizes and settings that its metadata names.
@@ -38,7 +40,8 @@ struct Golden {
   int64_t whole(const std::string& name) const { return std::stoll(file.metadata().at(name)); }
 
   void load(Gpt& model) const {
-    for (Parameter* parameter : model.parameters()) parameter->assign_whole(file.floats("initial." + parameter->name));
+    for (Parameter* parameter : model.parameters())
+      parameter->assign_whole(file.floats("initial." + parameter->name));
   }
 
   /// Sequences `range` of the batch of step `step`.
@@ -63,20 +66,25 @@ std::vector<int> tensor_parallel_sizes(const Golden& golden) {
 }
 
 /// ‖got - expected‖ / ‖expected‖ of this rank's part of the whole tensor `name` of the file.
-double error_against(const Golden& golden, const std::string& name, const Parameter& parameter, const Tensor& got) {
+double error_against(const Golden& golden, const std::string& name, const Parameter& parameter,
+                     const Tensor& got) {
   const std::vector<float> part = parameter.shard.cut(golden.file.floats(name));
   return reference::relative_error(got.to_host(), std::vector<double>(part.begin(), part.end()));
 }
 
 void check_logits(const Golden& golden, ProcessGrid& grid, Gpt& model) {
   const Range rows = part_of(golden.settings.batch, grid.dp().size(), grid.dp().rank());
-  const Tensor logits = model.logits(golden.batch(0, rows).tokens, rows.size());  // [rows·context × ⌈vocab/t⌉]
+  const Tensor logits =
+      model.logits(golden.batch(0, rows).tokens, rows.size());  // [rows·context × ⌈vocab/t⌉]
   const std::vector<float> got = logits.to_host(), expected = golden.file.floats("logits");
-  const Range columns = vocabulary_part(golden.sizes.vocabulary, grid.tp().size(), grid.tp().rank());
+  const Range columns =
+      vocabulary_part(golden.sizes.vocabulary, grid.tp().size(), grid.tp().rank());
   double worst = 0;
   for (int64_t row = 0; row < logits.rows(); ++row) {
-    for (int64_t column = columns.begin; column < std::min(columns.end, golden.sizes.vocabulary); ++column) {
-      const int64_t there = (rows.begin * golden.sizes.context + row) * golden.sizes.vocabulary + column;
+    for (int64_t column = columns.begin; column < std::min(columns.end, golden.sizes.vocabulary);
+         ++column) {
+      const int64_t there =
+          (rows.begin * golden.sizes.context + row) * golden.sizes.vocabulary + column;
       const double mine = got[static_cast<size_t>(row * logits.columns() + column - columns.begin)];
       worst = reference::larger(worst, std::abs(mine - expected[static_cast<size_t>(there)]));
     }
@@ -88,13 +96,15 @@ void check_gradients_of_first_step(const Golden& golden, Trainer& trainer, Gpt& 
   trainer.gradients(0, [&](Range range) { return golden.batch(0, range); });
   for (const Parameter* parameter : model.parameters()) {
     CAPTURE(parameter->name);
-    CHECK(error_against(golden, "gradient." + parameter->name, *parameter, parameter->gradient) <= 1e-4);
+    CHECK(error_against(golden, "gradient." + parameter->name, *parameter, parameter->gradient) <=
+          1e-4);
   }
 }
 
-/// All within 1e-3 relative, but K's bias: it moves all scores of a row alike, so softmax ignores it and its gradient is
-/// zero. What is left of it in single precision is rounding noise near AdamW's epsilon, which AdamW divides by its own
-/// size: that third of c_attn.bias may drift by as much as half a step.
+/// All within 1e-3 relative, but K's bias: it moves all scores of a row alike, so softmax ignores
+/// it and its gradient is zero. What is left of it in single precision is rounding noise near
+/// AdamW's epsilon, which AdamW divides by its own size: that third of c_attn.bias may drift by as
+/// much as half a step.
 void check_final_weights(const Golden& golden, const Parameter& parameter) {
   const std::string name = "final." + parameter.name;
   if (!parameter.name.ends_with("c_attn.bias")) {
@@ -108,18 +118,22 @@ void check_final_weights(const Golden& golden, const Parameter& parameter) {
     CHECK(std::abs(got[i] - expected[i]) <= 0.5 * golden.settings.learning_rate);
     got[i] = expected[i];
   }
-  CHECK(reference::relative_error(got, std::vector<double>(expected.begin(), expected.end())) <= 1e-3);
+  CHECK(reference::relative_error(got, std::vector<double>(expected.begin(), expected.end())) <=
+        1e-3);
 }
 
 void check_training(const Golden& golden, Trainer& trainer, Gpt& model) {
-  const std::vector<float> losses = golden.file.floats("losses"), norms = golden.file.floats("gradient_norms");
+  const std::vector<float> losses = golden.file.floats("losses"),
+                           norms = golden.file.floats("gradient_norms");
   for (int64_t step = 0; step < golden.settings.steps; ++step) {
     CAPTURE(step);
     const int64_t waits = backend().waits();
     const Trainer::Step got = trainer.step(
-        step, [&](Range range) { return golden.batch(step, range); }, golden.settings.learning_rate);
+        step, [&](Range range) { return golden.batch(step, range); },
+        golden.settings.learning_rate);
     // Nothing but reading the loss and the norm waits for a GPU. (Collectives that are staged do.)
-    if (world().size() == 1) CHECK(backend().waits() - waits == (backend().device() == Device::cuda ? 2 : 0));
+    if (world().size() == 1)
+      CHECK(backend().waits() - waits == (backend().device() == Device::cuda ? 2 : 0));
     CHECK(std::abs(got.loss - losses[static_cast<size_t>(step)]) <= 1e-4);
     CHECK(std::abs(got.gradient_norm - norms[static_cast<size_t>(step)]) <= 1e-4);
   }
@@ -129,13 +143,16 @@ void check_training(const Golden& golden, Trainer& trainer, Gpt& model) {
   }
 }
 
-/// The same training with weights and activations in bf16, whose 8 bits of precision leave about two digits.
+/// The same training with weights and activations in bf16, whose 8 bits of precision leave about
+/// two digits.
 void check_bf16_training(const Golden& golden, Trainer& trainer) {
-  const std::vector<float> losses = golden.file.floats("losses"), norms = golden.file.floats("gradient_norms");
+  const std::vector<float> losses = golden.file.floats("losses"),
+                           norms = golden.file.floats("gradient_norms");
   for (int64_t step = 0; step < golden.settings.steps; ++step) {
     CAPTURE(step);
     const Trainer::Step got = trainer.step(
-        step, [&](Range range) { return golden.batch(step, range); }, golden.settings.learning_rate);
+        step, [&](Range range) { return golden.batch(step, range); },
+        golden.settings.learning_rate);
     CHECK(std::abs(got.loss - losses[static_cast<size_t>(step)]) <= 2e-2);
     CHECK(std::abs(got.gradient_norm / norms[static_cast<size_t>(step)] - 1) <= 5e-2);
   }
@@ -144,7 +161,8 @@ void check_bf16_training(const Golden& golden, Trainer& trainer) {
 }  // namespace
 
 TEST_SUITE("10_golden") {
-  TEST_CASE("logits, gradients, losses and final weights are PyTorch's in every layout of these ranks") {
+  TEST_CASE(
+      "logits, gradients, losses and final weights are PyTorch's in every layout of these ranks") {
     const Golden golden;
     const std::vector<int> layouts = tensor_parallel_sizes(golden);
     for (int tp : layouts) {
@@ -158,7 +176,8 @@ TEST_SUITE("10_golden") {
       check_training(golden, trainer, model);
     }
     CHECK_FALSE(layouts.empty());
-    if (std::getenv("SHARD_GOLDEN") == nullptr) {  // 12 heads, 6 sequences: every grid of as many ranks fits, but tp 5
+    if (std::getenv("SHARD_GOLDEN") ==
+        nullptr) {  // 12 heads, 6 sequences: every grid of as many ranks fits, but tp 5
       const std::map<int, size_t> fitting{{1, 1}, {2, 2}, {3, 2}, {4, 3}, {5, 1}, {6, 4}};
       CHECK(layouts.size() == fitting.at(world().size()));
     }

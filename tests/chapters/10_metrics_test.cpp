@@ -12,12 +12,15 @@ Metrics metrics_of(int64_t first, int64_t last) {
   Metrics metrics;
   for (int64_t step = first; step <= last; ++step) {
     const double x = static_cast<double>(step);
-    metrics.push_back({step, 4.0 - 0.01 * x, 1.0 / x, 1e-3 / 3, 12345.678, step % 10 == 0 ? 4.1 - 0.01 * x : NAN});
+    metrics.push_back({step, 4.0 - 0.01 * x, 1.0 / x, 1e-3 / 3, 12345.678,
+                       step % 10 == 0 ? 4.1 - 0.01 * x : NAN});
   }
   return metrics;
 }
 
-bool same(const Metrics& a, const Metrics& b) { return metrics_text(a) == metrics_text(b) && a.size() == b.size(); }
+bool same(const Metrics& a, const Metrics& b) {
+  return metrics_text(a) == metrics_text(b) && a.size() == b.size();
+}
 
 /// What is said of a file with this content, whose last step is to be 30.
 std::string refusal(const std::string& content) {
@@ -59,15 +62,22 @@ TEST_CASE("a metrics file that is damaged, or of other steps, is refused") {
                  "metrics.csv ends with step 29, the checkpoint was saved after step 30"));
   CHECK(contains(refusal(metrics_text(metrics_of(1, 31))), "ends with step 31"));
   CHECK(contains(refusal(replaced_in(whole, "\n7,", "\n8,")), "line 8 has step 8 after step 6"));
-  CHECK(contains(refusal(replaced_in(whole, "\n7,", "\nseven,")), "line 8 is not one of a metrics file"));
-  CHECK(contains(refusal(replaced_in(whole, "\n7,", "\n\n7,")), "line 8 is not one of a metrics file"));
-  CHECK(contains(refusal(replaced_in(whole, "loss", "lost")), "line 1 is not one of a metrics file"));
-  CHECK(contains(refusal(replaced_in(whole, "12345.678,", "12345.678,1,")), "line 2 is not one of a metrics file"));
-  CHECK(contains(refusal(replaced_in(whole, "3.99,", "nan,")), "line 2 is not one of a metrics file"));
-  CHECK(contains(refusal(whole.substr(0, whole.size() - 30)), "line 31 is not one of a metrics file"));
+  CHECK(contains(refusal(replaced_in(whole, "\n7,", "\nseven,")),
+                 "line 8 is not one of a metrics file"));
+  CHECK(contains(refusal(replaced_in(whole, "\n7,", "\n\n7,")),
+                 "line 8 is not one of a metrics file"));
+  CHECK(
+      contains(refusal(replaced_in(whole, "loss", "lost")), "line 1 is not one of a metrics file"));
+  CHECK(contains(refusal(replaced_in(whole, "12345.678,", "12345.678,1,")),
+                 "line 2 is not one of a metrics file"));
+  CHECK(contains(refusal(replaced_in(whole, "3.99,", "nan,")),
+                 "line 2 is not one of a metrics file"));
+  CHECK(contains(refusal(whole.substr(0, whole.size() - 30)),
+                 "line 31 is not one of a metrics file"));
   CHECK(contains(refusal(""), "ends with step 0"));
   CHECK(contains(refusal("\xff\xfe\0"), "line 1 is not one of a metrics file"));
-  CHECK(contains(message_of<UsageError>([] { read_metrics("/no/such/metrics.csv", 3); }), "there is no such file"));
+  CHECK(contains(message_of<UsageError>([] { read_metrics("/no/such/metrics.csv", 3); }),
+                 "there is no such file"));
 }
 
 TEST_CASE("a curve is smoothed by the mean of what is around each step") {
@@ -80,10 +90,11 @@ TEST_CASE("a curve is smoothed by the mean of what is around each step") {
 TEST_CASE("the loss curve is drawn from its first step to its last") {
   const std::string drawing = LossCurve(metrics_of(1, 100)).drawn(40, 8);
   CHECK(contains(drawing, "\n          1                                    100\n"));
-  CHECK(contains(drawing, ". training loss   * its mean over 5 steps   o validation loss, over the steps"));
+  CHECK(contains(drawing,
+                 ". training loss   * its mean over 5 steps   o validation loss, over the steps"));
   CHECK(contains(drawing, "  4.00 |"));
-  CHECK(
-      contains(LossCurve(metrics_of(71, 100)).drawn(40, 8), "\n          71                                   100\n"));
+  CHECK(contains(LossCurve(metrics_of(71, 100)).drawn(40, 8),
+                 "\n          71                                   100\n"));
   CHECK_FALSE(contains(LossCurve(metrics_of(1, 39)).drawn(40, 8), "its mean"));
   CHECK(LossCurve({}).drawn() == "");
   const Metrics flat{{1, 0, 0, 0, 1}, {2, 0, 0, 0, 1}};
@@ -103,10 +114,13 @@ TEST_CASE("the loss curve is written as SVG, raw and smoothed") {
   const auto file = temporary.path() / "curve.svg";
   LossCurve(metrics_of(1, 100)).write_svg(file, "a title");
   const std::string svg = content_of(file);
-  for (const char* part : {"<title>a title</title>", "data-curve=\"training\"", "data-curve=\"mean over 5 steps\"",
-                           "data-curve=\"validation\"", "</svg>"}) {
+  for (const char* part :
+       {"<title>a title</title>", "data-curve=\"training\"", "data-curve=\"mean over 5 steps\"",
+        "data-curve=\"validation\"", "</svg>"}) {
     CHECK(contains(svg, part));
   }
-  CHECK(contains(message_of<Error>([] { LossCurve(metrics_of(1, 9)).write_svg("/no/such/folder/x.svg", "a title"); }),
+  CHECK(contains(message_of<Error>([] {
+                   LossCurve(metrics_of(1, 9)).write_svg("/no/such/folder/x.svg", "a title");
+                 }),
                  "cannot be written"));
 }

@@ -1,4 +1,5 @@
-// Chapter 10's parts that are no layers: characters as tokens, batches, the learning rate, sampling, the loss curve.
+// Chapter 10's parts that are no layers: characters as tokens, batches, the learning rate,
+// sampling, the loss curve.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -14,7 +15,8 @@ using namespace shard;
 TEST_CASE("text is read as UTF-8, and a broken character is named by its byte") {
   const std::vector<char32_t> points = code_points("aé€😀", "here");
   CHECK(points == std::vector<char32_t>{U'a', U'é', U'€', U'😀'});
-  for (const char* broken : {"ab\xc3", "ab\xe2\x82", "ab\x80", "ab\xc0\x80", "ab\xed\xa0\x80", "ab\xf4\x90\x80\x80"}) {
+  for (const char* broken :
+       {"ab\xc3", "ab\xe2\x82", "ab\x80", "ab\xc0\x80", "ab\xed\xa0\x80", "ab\xf4\x90\x80\x80"}) {
     const std::string message = message_of<UsageError>([&] { code_points(broken, "here"); });
     CAPTURE(message);
     CHECK(contains(message, "here: the character at byte 2"));
@@ -63,8 +65,10 @@ TEST_CASE("a text shorter than a context and its targets is refused with both nu
   const std::vector<int32_t> tokens(16, 0);
   const std::string message = message_of<UsageError>([&] { TextData(tokens, 0.0, 16); });
   CHECK(contains(message, "16 tokens; --context 16 needs at least 17"));
-  CHECK(contains(message_of<UsageError>([&] { TextData(std::vector<int32_t>(100, 0), 0.1, 16); }), "keeps 10"));
-  CHECK(contains(message_of<UsageError>([] { read_text("/no/such/file"); }), "/no/such/file: there is no such file"));
+  CHECK(contains(message_of<UsageError>([&] { TextData(std::vector<int32_t>(100, 0), 0.1, 16); }),
+                 "keeps 10"));
+  CHECK(contains(message_of<UsageError>([] { read_text("/no/such/file"); }),
+                 "/no/such/file: there is no such file"));
 }
 
 TEST_CASE("the learning rate warms up linearly and falls along a half cosine to its minimum") {
@@ -107,7 +111,8 @@ TEST_CASE("with all other logits far below, sampling draws the largest") {
   CHECK(sample(model, alone(), {4}, 1, {1, 2}, {1e-4})[1] == largest);
 }
 
-TEST_CASE("initial weights: projections are narrower by the root of twice the layers, gains are one") {
+TEST_CASE(
+    "initial weights: projections are narrower by the root of twice the layers, gains are one") {
   Gpt model(alone(), {50, 8, 48, 3, 2}, {5, 0.02f, 0.0f});
   for (const Parameter* parameter : model.parameters()) {
     CAPTURE(parameter->name);
@@ -115,8 +120,10 @@ TEST_CASE("initial weights: projections are narrower by the root of twice the la
     double square = 0;
     for (float value : values) square += double{value} * value / static_cast<double>(values.size());
     const bool projection = parameter->name.ends_with("c_proj.weight");
-    if (parameter->is_matrix()) CHECK(std::sqrt(square) == doctest::Approx(projection ? 0.01 : 0.02).epsilon(0.1));
-    const bool gain = parameter->name.find("ln_") != std::string::npos && parameter->name.ends_with(".weight");
+    if (parameter->is_matrix())
+      CHECK(std::sqrt(square) == doctest::Approx(projection ? 0.01 : 0.02).epsilon(0.1));
+    const bool gain =
+        parameter->name.find("ln_") != std::string::npos && parameter->name.ends_with(".weight");
     if (!parameter->is_matrix()) CHECK(square == doctest::Approx(gain ? 1.0 : 0.0));
   }
 }

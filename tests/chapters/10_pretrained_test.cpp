@@ -1,10 +1,10 @@
-// A GPT-2 in a folder: in one file or several, of any type of number, with a padded vocabulary; what is not this model, or
-// does not fit together, is refused.
+// A GPT-2 in a folder: in one file or several, of any type of number, with a padded vocabulary;
+// what is not this model, or does not fit together, is refused.
 #include <nlohmann/json.hpp>
 
 #include "chapters/10_tensor_and_data_parallel/checkpoint_info.h"
 #include "chapters/10_tensor_and_data_parallel/pretrained.h"
-#include "chapters/10_tensor_and_data_parallel/text_data.h"
+#include "common/text/text_data.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"
 
@@ -35,8 +35,10 @@ Tensors tensors_of_model() {
   Tensors tensors;
   for (const Parameter* parameter : model.parameters()) {
     const Shape& whole = parameter->shard.whole;
-    const auto shape = whole.rank() == 1 ? std::vector{whole.columns()} : std::vector{whole.rows(), whole.columns()};
-    tensors.push_back({"transformer." + parameter->name, "F32", shape, bytes_of(parameter->value.to_host())});
+    const auto shape = whole.rank() == 1 ? std::vector{whole.columns()}
+                                         : std::vector{whole.rows(), whole.columns()};
+    tensors.push_back(
+        {"transformer." + parameter->name, "F32", shape, bytes_of(parameter->value.to_host())});
   }
   return tensors;
 }
@@ -45,7 +47,9 @@ void write_tensors(const fs::path& file, const Tensors& tensors) {
   json header = json::object();
   std::string data;
   for (const auto& [name, type, shape, bytes] : tensors) {
-    header[name] = {{"dtype", type}, {"shape", shape}, {"data_offsets", {data.size(), data.size() + bytes.size()}}};
+    header[name] = {{"dtype", type},
+                    {"shape", shape},
+                    {"data_offsets", {data.size(), data.size() + bytes.size()}}};
     data += bytes;
   }
   const std::string text = header.dump();
@@ -81,7 +85,8 @@ struct ModelFolder {
     const Tensors all = tensors_of_model();
     const auto middle = all.begin() + 9;
     json map = json::object();
-    for (auto tensor = all.begin(); tensor != all.end(); ++tensor) map[tensor->name] = tensor < middle ? "one" : "two";
+    for (auto tensor = all.begin(); tensor != all.end(); ++tensor)
+      map[tensor->name] = tensor < middle ? "one" : "two";
     write_tensors(path / "one", {all.begin(), middle});
     write_tensors(path / "two", {middle, all.end()});
     fs::remove(single);
@@ -105,9 +110,11 @@ void check_weights(const fs::path& path, float tolerance = 0) {
   pretrained.weights.load(got.parameters(), false);
   for (size_t i = 0; i < expected.parameters().size(); ++i) {
     CAPTURE(expected.parameters()[i]->name);
-    const auto here = got.parameters()[i]->value.to_host(), there = expected.parameters()[i]->value.to_host();
+    const auto here = got.parameters()[i]->value.to_host(),
+               there = expected.parameters()[i]->value.to_host();
     double error = here.size() == there.size() ? 0 : INFINITY;
-    for (size_t k = 0; k < here.size(); ++k) error = reference::larger(error, std::abs(here[k] - there[k]));
+    for (size_t k = 0; k < here.size(); ++k)
+      error = reference::larger(error, std::abs(here[k] - there[k]));
     CHECK(error <= tolerance);
   }
 }
@@ -135,21 +142,26 @@ TEST_CASE("an index that does not fit its files is refused") {
     model.write_map(map);
     return model.refusal();
   };
-  const std::string name = "transformer.h.1.ln_2.bias", place = model.index.string() + ": weight_map has ";
+  const std::string name = "transformer.h.1.ln_2.bias",
+                    place = model.index.string() + ": weight_map has ";
   CHECK(contains(refusal(name, json(json::value_t::discarded)),
                  "there is no tensor \"" + name + "\" in " + model.index.string()));
-  CHECK(contains(refusal(name, "one"), "there is no tensor \"" + name + "\" in " + (model.path / "one").string()));
+  CHECK(contains(refusal(name, "one"),
+                 "there is no tensor \"" + name + "\" in " + (model.path / "one").string()));
   CHECK(contains(refusal(name, "three"), model.index.string() + " names three, which is missing"));
   for (const char* bad : {"../gpt2/two", "/etc/passwd", "", "two/", "t\x1b[2Jwo"}) {
     CHECK(contains(refusal(name, bad), place + json(bad).dump()));
   }
-  CHECK(contains(refusal(name, 3), place + "3 for \"" + name + "\" where the name of a file beside it belongs"));
+  CHECK(contains(refusal(name, 3),
+                 place + "3 for \"" + name + "\" where the name of a file beside it belongs"));
   CHECK(contains(refusal(name, ".."), "it is not a regular file"));
-  CHECK(contains(refusal(name, "model.safetensors.index.json"), "cannot read " + model.index.string()));
-  for (const char* bad :
-       {"[]", "{}", "3", R"({"weight_map":{}})", R"({"weight_map":["one"]})", R"({"weight_map":null})"}) {
+  CHECK(contains(refusal(name, "model.safetensors.index.json"),
+                 "cannot read " + model.index.string()));
+  for (const char* bad : {"[]", "{}", "3", R"({"weight_map":{}})", R"({"weight_map":["one"]})",
+                          R"({"weight_map":null})"}) {
     write_file(model.index, bad);
-    CHECK(contains(model.refusal(), "is no index: its weight_map is missing, empty or not an object"));
+    CHECK(contains(model.refusal(),
+                   "is no index: its weight_map is missing, empty or not an object"));
   }
   write_file(model.index, "version https://git-lfs.github.com/spec/v1\n");
   CHECK(contains(model.refusal(), model.index.string() + ": it is a git-lfs pointer"));
@@ -161,14 +173,16 @@ TEST_CASE("a folder without safetensors, and a part of a model, are refused with
   fs::copy(model.single, part);
   check_weights(part);  // a name alone says nothing
   model.split();
-  CHECK(contains(ModelFolder::refusal(part), "is one part of a model: give its folder or its index"));
+  CHECK(
+      contains(ModelFolder::refusal(part), "is one part of a model: give its folder or its index"));
   fs::remove(model.index);
   CHECK(contains(model.refusal(), "there is no model.safetensors in " + model.path.string()));
   write_file(model.path / "pytorch_model.bin", "");
   CHECK(contains(model.refusal(), ", only pytorch_model.bin: convert it with save_pretrained("));
 }
 
-TEST_CASE("an output projection is passed over where it is the embedding's table, and else refused") {
+TEST_CASE(
+    "an output projection is passed over where it is the embedding's table, and else refused") {
   Tensors tensors = tensors_of_model();
   tensors.push_back({"lm_head.weight", "F32", {13, 24}, tensors[0].bytes});
   REQUIRE(tensors[0].name == "transformer.wte.weight");
@@ -179,7 +193,8 @@ TEST_CASE("an output projection is passed over where it is the embedding's table
     model.config(config);
     return model.refusal();
   };
-  const std::string differs = "model.safetensors: lm_head.weight differs from transformer.wte.weight";
+  const std::string differs =
+      "model.safetensors: lm_head.weight differs from transformer.wte.weight";
   CHECK(ModelFolder(tensors).refusal() == nothing);
   CHECK(refusal(true) == nothing);
   CHECK(refusal(false) == nothing);
@@ -191,7 +206,8 @@ TEST_CASE("an output projection is passed over where it is the embedding's table
   CHECK(contains(refusal(false), differs));
   tensors.pop_back();
   CHECK(refusal(true) == nothing);
-  CHECK(contains(refusal(false), "config.json: tie_word_embeddings is false, where this model has true"));
+  CHECK(contains(refusal(false),
+                 "config.json: tie_word_embeddings is false, where this model has true"));
 }
 
 TEST_CASE("tensors that GPT-2 does not have, of any type, are passed over") {
@@ -207,15 +223,19 @@ TEST_CASE("weights in BF16 and in F64 are read, whole numbers are not") {
   Tensors tensors = tensors_of_model();
   for (auto& [name, type, shape, bytes] : tensors) {
     std::string rounded;
-    for (size_t i = 0; i < bytes.size(); i += 4) rounded += bytes.substr(i + 2, 2);  // the upper half, cut off
+    for (size_t i = 0; i < bytes.size(); i += 4)
+      rounded += bytes.substr(i + 2, 2);  // the upper half, cut off
     type = "BF16", bytes = rounded;
   }
   check_weights(ModelFolder(tensors).path, 0.02f);
   tensors[3].type = "I16";
-  CHECK(contains(ModelFolder(tensors).refusal(), " has type I16 where F32, F64, F16 or BF16 is needed"));
+  CHECK(contains(ModelFolder(tensors).refusal(),
+                 " has type I16 where F32, F64, F16 or BF16 is needed"));
 }
 
-TEST_CASE("rows of the embedding behind the tokenizer's tokens are padding; fewer rows than tokens are refused") {
+TEST_CASE(
+    "rows of the embedding behind the tokenizer's tokens are padding; fewer rows than tokens are "
+    "refused") {
   const ModelFolder model(tensors_of_model(), 11);
   CHECK(Pretrained(model.path).padding() == 2);
   model.tokenizer(13);
@@ -224,7 +244,8 @@ TEST_CASE("rows of the embedding behind the tokenizer's tokens are padding; fewe
   CHECK(contains(model.refusal(), "has 13 tokens, the tokenizer beside it 14"));
 }
 
-TEST_CASE("a model of a smaller context takes the first positions; one of a larger context is refused") {
+TEST_CASE(
+    "a model of a smaller context takes the first positions; one of a larger context is refused") {
   const ModelFolder folder;
   const WeightsFile weights(folder.path);
   GptSizes other = sizes;
@@ -245,7 +266,9 @@ TEST_CASE("a model of a smaller context takes the first positions; one of a larg
                  "transformer.wpe.weight has shape [10 × 24] where [11 × 24] belongs"));
 }
 
-TEST_CASE("the end of text is nothing, a number or a list, of generation_config.json where there is one") {
+TEST_CASE(
+    "the end of text is nothing, a number or a list, of generation_config.json where there is "
+    "one") {
   const ModelFolder model;
   const json absent(json::value_t::discarded);
   const auto with_end = [&](json config, const json& end) {
@@ -263,7 +286,8 @@ TEST_CASE("the end of text is nothing, a number or a list, of generation_config.
   CHECK(end_of(json::array()) == Ends{});
   CHECK(end_of(absent) == Ends{50256});
   for (const json& bad : {json("3"), json(1.5), json{{"a", 3}}, json{3, "7"}}) {
-    CHECK(contains(message_of<UsageError>([&] { end_of(bad); }), "/config.json: eos_token_id holds "));
+    CHECK(contains(message_of<UsageError>([&] { end_of(bad); }),
+                   "/config.json: eos_token_id holds "));
   }
   const auto generation_end = [&](const json& end) {
     write_file(model.path / "generation_config.json", with_end(json::object(), end).dump());

@@ -1,18 +1,22 @@
-// What the tests of all parallel blocks check: a block split over all ranks, the same block unsplit, and the same
-// formula in double precision must agree, forward and backward, on every rank.
+// What the tests of all parallel blocks check: a block split over all ranks, the same block
+// unsplit, and the same formula in double precision must agree, forward and backward, on every
+// rank.
 #pragma once
-#include "common/compare.h"
+#include "common/check/compare.h"
 #include "tests/test_support.h"
 
 namespace shard {
 
-constexpr double tolerance = 1e-5;             // f32 against double or against another order of summation
-constexpr double difference_tolerance = 1e-4;  // f32 gradients against central differences in double
+constexpr double tolerance = 1e-5;  // f32 against double or against another order of summation
+constexpr double difference_tolerance =
+    1e-4;  // f32 gradients against central differences in double
 
-/// Random weights, and biases and gains that are not zero, so that a forgotten or repeated one shows.
+/// Random weights, and biases and gains that are not zero, so that a forgotten or repeated one
+/// shows.
 constexpr Init block_init{77, 0.3f, 0.5f};
 
-/// The block's forward pass in double precision. Parameters in the order of the block's parameters().
+/// The block's forward pass in double precision. Parameters in the order of the block's
+/// parameters().
 using Forward = std::function<Matrix(const Matrix& x, const std::vector<Matrix>& parameters)>;
 
 /// X·A + b.
@@ -46,12 +50,13 @@ inline void check_gradients(const Parameters& split, const Parameters& unsplit) 
 }
 
 /// The unsplit block's gradients for loss = Σ Y ∘ dY are those of the formula in double precision.
-inline void check_differences(const Forward& forward, const Matrix& x, const Matrix& dy, const Tensor& dx,
-                              const Parameters& unsplit) {
+inline void check_differences(const Forward& forward, const Matrix& x, const Matrix& dy,
+                              const Tensor& dx, const Parameters& unsplit) {
   const RandomStream where{1, 2};
   const std::vector<Matrix> values = values_of(unsplit);
   const auto loss_of_x = [&](const Matrix& point) { return dot(forward(point, values), dy); };
-  CHECK(reference::finite_difference_error(loss_of_x, x, dx.to_host(), where) < difference_tolerance);
+  CHECK(reference::finite_difference_error(loss_of_x, x, dx.to_host(), where) <
+        difference_tolerance);
   for (size_t i = 0; i < unsplit.size(); ++i) {
     INFO("gradient of ", unsplit[i]->name);
     const auto loss = [&](const Matrix& point) {
@@ -59,8 +64,8 @@ inline void check_differences(const Forward& forward, const Matrix& x, const Mat
       changed[i] = point;
       return dot(forward(x, changed), dy);
     };
-    CHECK(reference::finite_difference_error(loss, values[i], unsplit[i]->gradient.to_host(), where) <
-          difference_tolerance);
+    CHECK(reference::finite_difference_error(loss, values[i], unsplit[i]->gradient.to_host(),
+                                             where) < difference_tolerance);
   }
 }
 
@@ -77,7 +82,8 @@ inline void check_accumulation(const Parameters& parameters, const std::function
   for (size_t i = 0; i < parameters.size(); ++i) {
     INFO("gradient of ", parameters[i]->name);
     CHECK(reference::relative_error(both[i], add(one[i], other[i])) < tolerance);
-    CHECK(reference::relative_error(one[i], other[i]) > 0.1);  // the passes differ, so overwriting would show
+    CHECK(reference::relative_error(one[i], other[i]) >
+          0.1);  // the passes differ, so overwriting would show
   }
 }
 
@@ -95,7 +101,8 @@ inline void check_replicated(const Tensor& x) {
 inline void check_replicated_gradients(const Parameters& parameters) {
   for (const Parameter* parameter : parameters) {
     INFO("gradient of ", parameter->name);
-    if (parameter->shard.whole.rank() == 1 && parameter->is_replicated()) check_replicated(parameter->gradient);
+    if (parameter->shard.whole.rank() == 1 && parameter->is_replicated())
+      check_replicated(parameter->gradient);
   }
 }
 

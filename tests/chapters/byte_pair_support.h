@@ -2,8 +2,8 @@
 #pragma once
 #include <nlohmann/json.hpp>
 
-#include "chapters/10_tensor_and_data_parallel/byte_pair_files.h"
-#include "chapters/10_tensor_and_data_parallel/utf8.h"
+#include "common/text/byte_pair_files.h"
+#include "common/text/utf8.h"
 #include "tests/support_files.h"
 
 namespace shard {
@@ -17,7 +17,8 @@ struct Vocabulary {
 
   explicit Vocabulary(const Merges& merges) {
     for (char32_t point = '!'; point <= 0x143; ++point) {
-      const bool is_a_byte = point <= '~' || (point >= 0xA1 && point <= 0xAC) || (point >= 0xAE && point <= 0xFF);
+      const bool is_a_byte =
+          point <= '~' || (point >= 0xA1 && point <= 0xAC) || (point >= 0xAE && point <= 0xFF);
       if (!is_a_byte && point < 0x100) continue;
       append_utf8(tokens.emplace_back(), point);
     }

@@ -6,7 +6,8 @@
 using namespace shard;
 using reference::relative_error;
 
-TEST_CASE("split_heads: head h of sequence s holds its own columns, and merge_heads puts them back") {
+TEST_CASE(
+    "split_heads: head h of sequence s holds its own columns, and merge_heads puts them back") {
   const int64_t batch = 3, context = 5, heads = 2, head_width = 4, columns = 27, first = 9;
   const Matrix x = random_matrix(batch * context, columns, "x");
   const Tensor split = split_heads(tensor(x), first, batch, heads, head_width);
@@ -16,7 +17,8 @@ TEST_CASE("split_heads: head h of sequence s holds its own columns, and merge_he
     for (int64_t h = 0; h < heads; ++h) {
       for (int64_t i = 0; i < context; ++i) {
         for (int64_t c = 0; c < head_width; ++c) {
-          CHECK(got((s * heads + h) * context + i, c) == x(s * context + i, first + h * head_width + c));
+          CHECK(got((s * heads + h) * context + i, c) ==
+                x(s * context + i, first + h * head_width + c));
         }
       }
     }
@@ -46,7 +48,8 @@ TEST_CASE("causal_scores: Q·Kᵀ on and below the diagonal, of one strip of row
       for (int64_t i = 0; i < context; ++i) {
         const bool seen = i <= row % context;
         double sum = 0;
-        for (int64_t c = 0; c < head_width; ++c) sum += q(row, c) * k(row / context * context + i, c);
+        for (int64_t c = 0; c < head_width; ++c)
+          sum += q(row, c) * k(row / context * context + i, c);
         expected(row, i) = seen ? sum : 0.0;
         if (!seen) got(row, i) = 0.0;
       }
@@ -54,7 +57,8 @@ TEST_CASE("causal_scores: Q·Kᵀ on and below the diagonal, of one strip of row
     CHECK(relative_error(got.floats(), expected.values) < 1e-6);
   }
   const Tensor q(backend(), {2, 5, 4}), k(backend(), {2, 5, 3});
-  CHECK(message_of([&] { causal_scores(q, k); }) == "causal_scores: shapes [2 × 5 × 4] and [2 × 5 × 3] differ");
+  CHECK(message_of([&] { causal_scores(q, k); }) ==
+        "causal_scores: shapes [2 × 5 × 4] and [2 × 5 × 3] differ");
 }
 
 /// softmax over columns 0 … row of each matrix, in double.
@@ -65,14 +69,17 @@ static Matrix causal_softmax_reference(const Matrix& scores, double scale) {
     double max = -INFINITY, sum = 0;
     for (int64_t i = 0; i < seen; ++i) max = std::max(max, scale * p(row, i));
     for (int64_t i = 0; i < seen; ++i) sum += std::exp(scale * p(row, i) - max);
-    for (int64_t i = 0; i < p.columns; ++i) p(row, i) = i < seen ? std::exp(scale * p(row, i) - max) / sum : 0.0;
+    for (int64_t i = 0; i < p.columns; ++i)
+      p(row, i) = i < seen ? std::exp(scale * p(row, i) - max) / sum : 0.0;
   }
   return p;
 }
 
 TEST_CASE("causal_softmax: against double precision, and the future counts nothing") {
-  for (const auto& [batch, context, deviation] :
-       {std::tuple<int64_t, int64_t, double>{4, 7, 1.0}, {1, 1, 1.0}, {2, 33, 50.0}, {3, 64, 1.0}}) {
+  for (const auto& [batch, context, deviation] : {std::tuple<int64_t, int64_t, double>{4, 7, 1.0},
+                                                  {1, 1, 1.0},
+                                                  {2, 33, 50.0},
+                                                  {3, 64, 1.0}}) {
     const Matrix scores = random_matrix(batch * context, context, "scores", deviation);
     Tensor p = tensor({batch, context, context}, scores);
     causal_softmax(p, 0.3f);
@@ -84,7 +91,9 @@ TEST_CASE("causal_softmax: against double precision, and the future counts nothi
   }
 }
 
-TEST_CASE("causal_softmax: queries that are the last positions of a longer context see what they see in the whole") {
+TEST_CASE(
+    "causal_softmax: queries that are the last positions of a longer context see what they see in "
+    "the whole") {
   const int64_t batch = 3, context = 21;
   const Matrix scores = random_matrix(batch * context, context, "scores"),
                whole = causal_softmax_reference(scores, 0.3f);
@@ -122,20 +131,32 @@ TEST_CASE("causal_softmax: backward against finite differences") {
   const int64_t batch = 2, context = 9;
   const Matrix scores = random_matrix(batch * context, context, "scores"),
                dp = random_matrix(scores.rows, context, "dp");
-  Tensor p = tensor({batch, context, context}, scores), dscores = tensor({batch, context, context}, dp);
+  Tensor p = tensor({batch, context, context}, scores),
+         dscores = tensor({batch, context, context}, dp);
   causal_softmax(p, 0.7f);
   causal_softmax_backward(dscores, p, 0.7f);
-  const auto loss = [&](const Matrix& point) { return dot(causal_softmax_reference(point, 0.7f), dp); };
+  const auto loss = [&](const Matrix& point) {
+    return dot(causal_softmax_reference(point, 0.7f), dp);
+  };
   CHECK(reference::finite_difference_error(loss, scores, dscores.to_host(), {3, 4}, 60) < 1e-5);
 }
 
 TEST_CASE("attention ops: shapes that do not fit are refused") {
   const Tensor x(backend(), {6, 8});
   Tensor tokens(backend(), {6, 8}), scores(backend(), {2, 4, 3}), square(backend(), {2, 3, 3});
-  CHECK(contains(message_of([&] { split_heads(x, 2, 2, 2, 4); }), "split_heads: columns 2 to 10 of shape [6 × 8]"));
-  CHECK(contains(message_of([&] { split_heads(x, 0, 4, 2, 4); }), "split_heads: "));  // 6 rows are no 4 sequences
-  CHECK(contains(message_of([&] { merge_heads(tokens, 0, Tensor(backend(), {4, 4, 4})); }), "merge_heads: "));
+  CHECK(contains(message_of([&] { split_heads(x, 2, 2, 2, 4); }),
+                 "split_heads: columns 2 to 10 of shape [6 × 8]"));
+  CHECK(contains(message_of([&] { split_heads(x, 0, 4, 2, 4); }),
+                 "split_heads: "));  // 6 rows are no 4 sequences
+  CHECK(contains(message_of([&] {
+                   merge_heads(tokens, 0, Tensor(backend(), {4, 4, 4}));
+                 }),
+                 "merge_heads: "));
   CHECK(contains(message_of([&] { causal_softmax(scores, 1.0f); }), "[2 × 4 × 3]"));
-  CHECK(contains(message_of([&] { causal_softmax_backward(scores, scores, 1.0f); }), "[2 × 4 × 3]"));
-  CHECK(contains(message_of([&] { causal_softmax_backward(square, Tensor(backend(), {3, 3, 3}), 1.0f); }), "differ"));
+  CHECK(
+      contains(message_of([&] { causal_softmax_backward(scores, scores, 1.0f); }), "[2 × 4 × 3]"));
+  CHECK(contains(message_of([&] {
+                   causal_softmax_backward(square, Tensor(backend(), {3, 3, 3}), 1.0f);
+                 }),
+                 "differ"));
 }

@@ -1,5 +1,5 @@
 // The command that started this run, as it is shown.
-#include "common/command_line.h"
+#include "common/base/command_line.h"
 
 #include <cstdlib>
 
@@ -8,7 +8,8 @@
 using namespace shard;
 
 TEST_CASE("command line: a shell reads the words back as they are") {
-  CHECK(quoted({"build/bin/10_x", "--tp", "2", "--data=a,b:c@d%e+f"}) == "build/bin/10_x --tp 2 --data=a,b:c@d%e+f");
+  CHECK(quoted({"build/bin/10_x", "--tp", "2", "--data=a,b:c@d%e+f"}) ==
+        "build/bin/10_x --tp 2 --data=a,b:c@d%e+f");
   CHECK(quoted({"a b", "", "it's", "$HOME", "\"", "*", "naïve", "~", "a\nb"}) ==
         "'a b' '' 'it'\\''s' '$HOME' '\"' '*' 'naïve' '~' 'a\nb'");
 }

@@ -1,17 +1,21 @@
-// The CPU backend's threads: large enough work is spread over them, and the results are the same for every number.
+// The CPU backend's threads: large enough work is spread over them, and the results are the same
+// for every number.
 #include "tests/test_support.h"
 
 using namespace shard;
 
-/// A sum per element of everything that runs in parallel: forward and backward of a small network, and the optimizer.
+/// A sum per element of everything that runs in parallel: forward and backward of a small network,
+/// and the optimizer.
 static std::vector<float> results(int threads) {
   const std::unique_ptr<Backend> device = make_cpu_backend(threads);
   device->poison(true);
   const auto on_device = [&](int64_t rows, int64_t columns, std::string_view name) {
     return reference::to_tensor(*device, random_matrix(rows, columns, name));
   };
-  const Tensor x = on_device(130, 96, "x"), a = on_device(96, 128, "a"), gain = on_device(1, 128, "gain");
-  Tensor dgain = on_device(1, 128, "dgain"), dbias = dgain.clone(), scores = on_device(260, 130, "scores");
+  const Tensor x = on_device(130, 96, "x"), a = on_device(96, 128, "a"),
+               gain = on_device(1, 128, "gain");
+  Tensor dgain = on_device(1, 128, "dgain"), dbias = dgain.clone(),
+         scores = on_device(260, 130, "scores");
   const Tensor h = gelu(matmul(x, a));
   const LayerNorm norm = layer_norm(h, gain, gain);
   const Tensor dropped = dropout(norm.y, 0.2f, {1, 2}, {0, 0, 128});

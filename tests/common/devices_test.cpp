@@ -1,5 +1,6 @@
-// Every operation in f32 on the device under test against the CPU: the same numbers up to rounding, the same dropout
-// masks, and the same bits from run to run. Sizes and addresses that packs of 16 bytes fit, and others.
+// Every operation in f32 on the device under test against the CPU: the same numbers up to rounding,
+// the same dropout masks, and the same bits from run to run. Sizes and addresses that packs of 16
+// bytes fit, and others.
 #include <cmath>
 
 #include "tests/test_support.h"
@@ -8,7 +9,8 @@ using namespace shard;
 
 namespace {
 
-/// Sizes of a matrix, and where in memory its first element is: so many elements after an address of 16 bytes.
+/// Sizes of a matrix, and where in memory its first element is: so many elements after an address
+/// of 16 bytes.
 struct Layout {
   int64_t rows, columns, offset;
 };
@@ -23,7 +25,8 @@ struct On {
   Tensor matrix(const Layout& layout, std::string_view name) const {
     const int64_t count = layout.rows * layout.columns;
     Tensor memory(device, {layout.offset + count});
-    Tensor x = memory.slice({layout.offset, layout.offset + count}).reshape({layout.rows, layout.columns});
+    Tensor x =
+        memory.slice({layout.offset, layout.offset + count}).reshape({layout.rows, layout.columns});
     x.assign(random_matrix(layout.rows, layout.columns, name).floats());
     return x;
   }
@@ -35,17 +38,20 @@ struct On {
   }
 };
 
-/// Relative, but where the CPU has only zeros: dX of a layer norm over one number is 0, or what a fused multiply-add leaves.
+/// Relative, but where the CPU has only zeros: dX of a layer norm over one number is 0, or what a
+/// fused multiply-add leaves.
 double error_of(const Tensor& got, const Tensor& expected) {
   const double relative = reference::relative_error(got, expected);
-  return std::isinf(relative) ? reference::largest_difference(got, reference::Matrix(expected)) : relative;
+  return std::isinf(relative) ? reference::largest_difference(got, reference::Matrix(expected))
+                              : relative;
 }
 
 /// run(On) gives some results: here as on the CPU, and here twice the same.
 template <class Run>
 void check_agreement(double tolerance, const Run& run) {
   const std::unique_ptr<Backend> cpu = make_cpu_backend(1);
-  const std::vector<Tensor> expected = run(On{*cpu}), got = run(On{backend()}), again = run(On{backend()});
+  const std::vector<Tensor> expected = run(On{*cpu}), got = run(On{backend()}),
+                            again = run(On{backend()});
   REQUIRE(got.size() == expected.size());
   for (size_t i = 0; i < got.size(); ++i) {
     INFO("result ", i, " of shape ", to_string(got[i].shape()));
@@ -78,8 +84,9 @@ std::vector<int32_t> uneven_ids(int64_t count, int32_t rows) {
 TEST_CASE("devices: elementwise operations agree") {
   check_layouts(1e-6, [](const On& on, const Layout& layout) {
     const Tensor x = on.matrix(layout, "x"), y = on.matrix(layout, "y");
-    Tensor sum = on.matrix(layout, "sum"), scaled = on.matrix(layout, "x"), biased = on.matrix(layout, "x"),
-           filled = on.matrix(layout, "x"), columns = on.row(layout, "columns");
+    Tensor sum = on.matrix(layout, "sum"), scaled = on.matrix(layout, "x"),
+           biased = on.matrix(layout, "x"), filled = on.matrix(layout, "x"),
+           columns = on.row(layout, "columns");
     accumulate(sum, x, 0.3f);
     scale(scaled, -1.7f);
     add_bias(biased, on.row(layout, "bias"));
@@ -106,8 +113,8 @@ TEST_CASE("devices: columns are cut and pasted alike") {
 TEST_CASE("devices: dropout drops the same elements, wherever the block lies") {
   check_layouts(0, [](const On& on, const Layout& layout) {
     std::vector<Tensor> results;
-    for (const Block& block : {Block{0, 0, layout.columns}, Block{3, 4, layout.columns + 8}, Block{7, 1, 1301},
-                               Block{5'000'000'000, 2, layout.columns + 3}}) {
+    for (const Block& block : {Block{0, 0, layout.columns}, Block{3, 4, layout.columns + 8},
+                               Block{7, 1, 1301}, Block{5'000'000'000, 2, layout.columns + 3}}) {
       results.push_back(dropout(on.matrix(layout, "x"), 0.4f, {11, stream_of("mask")}, block));
     }
     return results;
@@ -120,7 +127,8 @@ TEST_CASE("devices: layer norm agrees, also for rows that do not fit registers")
   for (const Layout& layout : all) {
     INFO(layout.rows, " × ", layout.columns, " at ", layout.offset);
     check_agreement(2e-6, [&](const On& on) {
-      const Tensor x = on.matrix(layout, "x"), gain = on.row(layout, "gain"), bias = on.row(layout, "bias");
+      const Tensor x = on.matrix(layout, "x"), gain = on.row(layout, "gain"),
+                   bias = on.row(layout, "bias");
       const LayerNorm out = layer_norm(x, gain, bias);
       Tensor dgain = on.row(layout, "dgain"), dbias = on.row(layout, "dbias");
       const Tensor dx = layer_norm_backward(on.matrix(layout, "dy"), x, out, gain, dgain, dbias);
@@ -130,8 +138,11 @@ TEST_CASE("devices: layer norm agrees, also for rows that do not fit registers")
 }
 
 TEST_CASE("devices: attention's parts agree") {
-  for (const auto& [context, width, offset] :
-       {std::tuple<int64_t, int64_t, int64_t>{8, 16, 0}, {7, 6, 0}, {40, 8, 1}, {130, 4, 0}, {1, 1, 0}}) {
+  for (const auto& [context, width, offset] : {std::tuple<int64_t, int64_t, int64_t>{8, 16, 0},
+                                               {7, 6, 0},
+                                               {40, 8, 1},
+                                               {130, 4, 0},
+                                               {1, 1, 0}}) {
     INFO(context, " × ", width, " at ", offset);
     check_agreement(3e-6, [&, context = context, width = width, offset = offset](const On& on) {
       const int64_t batch = 2, heads = 3;
@@ -157,7 +168,8 @@ TEST_CASE("devices: attention's parts agree") {
 }
 
 TEST_CASE("devices: rows of a table and the parts of the cross entropy agree") {
-  for (const Layout& layout : {Layout{600, 24, 0}, {70, 7, 0}, {1, 1, 0}, {260, 9, 1}, {40, 5003, 3}}) {
+  for (const Layout& layout :
+       {Layout{600, 24, 0}, {70, 7, 0}, {1, 1, 0}, {260, 9, 1}, {40, 5003, 3}}) {
     INFO(layout.rows, " × ", layout.columns, " at ", layout.offset);
     check_agreement(2e-6, [&](const On& on) {
       const int32_t table_rows = 11, first = 2;
@@ -168,11 +180,18 @@ TEST_CASE("devices: rows of a table and the parts of the cross entropy agree") {
       Tensor x = on.matrix(layout, "logits");
       const int64_t valid = layout.columns - layout.columns / 5;
       const Tensor targets = on.indices(uneven_ids(layout.rows, static_cast<int32_t>(valid)));
-      const Tensor max = row_max(x, valid), picked = pick(x, targets, 1), sums = exp_and_row_sum(x, max, valid);
+      const Tensor max = row_max(x, valid), picked = pick(x, targets, 1),
+                   sums = exp_and_row_sum(x, max, valid);
       const Tensor exps = x.clone(), losses = cross_entropy(sums, max, picked);
       cross_entropy_backward(x, sums, targets, 1, 0.125f);
-      return std::vector<Tensor>{
-          gather_rows(on.matrix(table, "table"), ids, first), dtable, max, picked, sums, exps, losses, x};
+      return std::vector<Tensor>{gather_rows(on.matrix(table, "table"), ids, first),
+                                 dtable,
+                                 max,
+                                 picked,
+                                 sums,
+                                 exps,
+                                 losses,
+                                 x};
     });
   }
 }
@@ -182,13 +201,15 @@ TEST_CASE("devices: sums, clipping and the optimizer agree") {
     INFO(layout.columns, " at ", layout.offset);
     check_agreement(2e-6, [&](const On& on) {
       const Tensor gradient = on.row(layout, "gradient");
-      Tensor sum = Tensor::full(on.device, {1}, 1000.0f), squares = Tensor::full(on.device, {1}, 3.0f);
+      Tensor sum = Tensor::full(on.device, {1}, 1000.0f),
+             squares = Tensor::full(on.device, {1}, 3.0f);
       add_sum(sum, gradient);
       add_sum_of_squares(squares, gradient);
       const Tensor factor = clip_factor(squares, 0.5f);
       Tensor weight = on.row(layout, "weight"), m = on.row(layout, "m"), v = on.row(layout, "v");
       fill(v, 0.5f);  // a mean of squares
-      adamw(weight, m, v, gradient, factor, {.learning_rate = 0.02f, .weight_decay = 0.3f, .step = 3});
+      adamw(weight, m, v, gradient, factor,
+            {.learning_rate = 0.02f, .weight_decay = 0.3f, .step = 3});
       return std::vector<Tensor>{sum, squares, factor, weight, m, v};
     });
   }
@@ -197,7 +218,8 @@ TEST_CASE("devices: sums, clipping and the optimizer agree") {
 TEST_CASE("devices: a gradient that is not finite changes no weight") {
   check_agreement(0, [](const On& on) {
     const Layout layout{1, 37, 0};
-    const Tensor squares = Tensor::full(on.device, {1}, INFINITY), factor = clip_factor(squares, 1.0f);
+    const Tensor squares = Tensor::full(on.device, {1}, INFINITY),
+                 factor = clip_factor(squares, 1.0f);
     Tensor weight = on.row(layout, "weight"), m = on.row(layout, "m"), v = on.row(layout, "v");
     adamw(weight, m, v, on.row(layout, "gradient"), factor, {});
     return std::vector<Tensor>{weight, m, v};
@@ -210,12 +232,14 @@ TEST_CASE("devices: numbers of a mebibyte are uploaded without a wait, and stay 
   const int64_t waits = backend().waits();
   for (int i = 0; i < 8; ++i) {
     std::fill(values.begin(), values.end(), static_cast<float>(i));
-    uploaded.push_back(Tensor::from(backend(), {std::ssize(values)}, std::span<const float>(values)));
+    uploaded.push_back(
+        Tensor::from(backend(), {std::ssize(values)}, std::span<const float>(values)));
   }
   CHECK(backend().waits() == waits);
   for (int i = 8; i < 20; ++i) {  // more than are under way at once
     std::fill(values.begin(), values.end(), static_cast<float>(i));
-    uploaded.push_back(Tensor::from(backend(), {std::ssize(values)}, std::span<const float>(values)));
+    uploaded.push_back(
+        Tensor::from(backend(), {std::ssize(values)}, std::span<const float>(values)));
   }
   for (size_t i = 0; i < uploaded.size(); ++i) {
     CHECK(uploaded[i].to_host() == std::vector<float>(values.size(), static_cast<float>(i)));

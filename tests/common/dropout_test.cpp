@@ -1,4 +1,5 @@
-// Dropout: what is kept is a function of the element's place in the whole matrix, and of nothing else.
+// Dropout: what is kept is a function of the element's place in the whole matrix, and of nothing
+// else.
 #include <algorithm>
 #include <cmath>
 
@@ -15,7 +16,8 @@ TEST_CASE("dropout: each element is dropped or divided by 1 - p, as its own rand
     for (size_t i = 0; i < expected.values.size(); ++i) {
       expected.values[i] = stream.uniform(i) < p ? 0.0 : x.values[i] / (1.0 - p);
     }
-    CHECK(reference::largest_difference(dropout(tensor(x), p, stream, {0, 0, 13}), expected) < 1e-5);
+    CHECK(reference::largest_difference(dropout(tensor(x), p, stream, {0, 0, 13}), expected) <
+          1e-5);
   }
 }
 
@@ -24,7 +26,8 @@ TEST_CASE("dropout: a tile computed alone equals the tile cut out of the whole, 
   const Tensor whole = tensor(random_matrix(rows, columns, "x"));
   const Tensor dropped = dropout(whole, 0.4f, stream, {0, 0, columns});
   for (const Range r : {Range{0, 12}, Range{5, 9}, Range{11, 12}}) {
-    for (const Range c : {Range{0, 29}, Range{0, 7}, Range{1, 6}, Range{6, 8}, Range{27, 29}, Range{3, 4}}) {
+    for (const Range c :
+         {Range{0, 29}, Range{0, 7}, Range{1, 6}, Range{6, 8}, Range{27, 29}, Range{3, 4}}) {
       INFO("rows ", r.begin, " to ", r.end, ", columns ", c.begin, " to ", c.end);
       const Tensor tile = columns_of(whole.slice(r), c);
       CHECK(dropout(tile, 0.4f, stream, {r.begin, c.begin, columns}).to_host() ==
@@ -48,7 +51,8 @@ TEST_CASE("dropout: the expectation is kept, and the dropped share is p") {
   const float p = 0.3f;
   const Tensor ones = Tensor::full(backend(), {400, 500}, 1.0f);
   const std::vector<float> got = dropout(ones, p, stream, {0, 0, 500}).to_host();
-  const double zeros = static_cast<double>(std::ranges::count(got, 0.0f)), deviation = std::sqrt(count * p * (1 - p));
+  const double zeros = static_cast<double>(std::ranges::count(got, 0.0f)),
+               deviation = std::sqrt(count * p * (1 - p));
   CHECK(std::abs(zeros - count * p) < 5 * deviation);
   Tensor sum = Tensor::zeros(backend(), {1});
   add_sum(sum, tensor({count}, got));
@@ -67,5 +71,8 @@ TEST_CASE("dropout: a probability outside [0, 1) is refused") {
   for (float p : {-0.1f, 1.0f, NAN}) {
     CHECK(contains(message_of([&] { dropout(x, p, stream, {0, 0, 3}); }), "dropout: "));
   }
-  CHECK(contains(message_of([&] { dropout(x, 0.5f, stream, {0, 1, 3}); }), "dropout: "));  // past the whole's end
+  CHECK(contains(message_of([&] {
+                   dropout(x, 0.5f, stream, {0, 1, 3});
+                 }),
+                 "dropout: "));  // past the whole's end
 }

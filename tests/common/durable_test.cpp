@@ -1,5 +1,5 @@
 // Files that must outlive a crash.
-#include "common/durable.h"
+#include "common/storage/durable.h"
 
 #include <fcntl.h>
 
@@ -27,5 +27,6 @@ TEST_CASE("files and directories are synced; what cannot be is no failure of the
   REQUIRE(pipe(ends) == 0);
   CHECK_FALSE(sync_to_disk(ends[1]));  // EINVAL
   for (int end : ends) close(end);
-  CHECK(contains(message_of([&] { sync_to_disk(temporary.path() / "none"); }), "none: No such file or directory"));
+  CHECK(contains(message_of([&] { sync_to_disk(temporary.path() / "none"); }),
+                 "none: No such file or directory"));
 }

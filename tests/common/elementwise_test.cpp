@@ -50,7 +50,8 @@ TEST_CASE("columns_of and set_columns cut and paste columns") {
 }
 
 TEST_CASE("add_bias adds to every row, add_column_sums adds the sum over rows") {
-  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{9, 5}, {1, 6}, {6, 1}, {300, 70}, {0, 4}}) {
+  for (const auto& [rows, columns] :
+       {std::pair<int64_t, int64_t>{9, 5}, {1, 6}, {6, 1}, {300, 70}, {0, 4}}) {
     const Matrix x = random_matrix(rows, columns, "x"), bias = random_matrix(1, columns, "bias");
     Tensor y = tensor(x), sums = tensor({columns}, bias);
     add_bias(y, sums);
@@ -83,18 +84,27 @@ TEST_CASE("gelu and its derivative, from far below zero to far above") {
 }
 
 TEST_CASE("elementwise ops: shapes that differ are refused, and both are named") {
-  Tensor x(backend(), {2, 3}), y(backend(), {3, 2}), bias(backend(), {2}), ids = indices({1, 2, 3, 4, 5, 6});
+  Tensor x(backend(), {2, 3}), y(backend(), {3, 2}), bias(backend(), {2}),
+      ids = indices({1, 2, 3, 4, 5, 6});
   CHECK(message_of([&] { add(x, y); }) == "add: shapes [2 × 3] and [3 × 2] differ");
   CHECK(message_of([&] { accumulate(x, y); }) == "accumulate: shapes [2 × 3] and [3 × 2] differ");
-  CHECK(message_of([&] { gelu_backward(x, y); }) == "gelu_backward: shapes [2 × 3] and [3 × 2] differ");
-  CHECK(message_of([&] { copy(x, bias); }) == "copy: the source has shape [2] where 6 elements belong");
+  CHECK(message_of([&] { gelu_backward(x, y); }) ==
+        "gelu_backward: shapes [2 × 3] and [3 × 2] differ");
+  CHECK(message_of([&] { copy(x, bias); }) ==
+        "copy: the source has shape [2] where 6 elements belong");
   CHECK(message_of([&] { copy(x, ids); }) == "copy: i32 into f32");
-  CHECK(message_of([&] { add_bias(x, bias); }) == "add_bias: the bias has shape [2] where 3 elements belong");
+  CHECK(message_of([&] { add_bias(x, bias); }) ==
+        "add_bias: the bias has shape [2] where 3 elements belong");
   CHECK(message_of([&] { add_column_sums(bias, x); }) ==
         "add_column_sums: the sum has shape [2] where 3 elements belong");
-  CHECK(message_of([&] { columns_of(x, {2, 5}); }) == "columns_of: columns 2 to 5 of shape [2 × 3]");
-  CHECK(message_of([&] { columns_of(x, {2, 1}); }) == "columns_of: columns 2 to 1 of shape [2 × 3]");
-  CHECK(message_of([&] { set_columns(x, 2, x); }) == "set_columns: columns 2 to 5 of shape [2 × 3]");
+  CHECK(message_of([&] {
+          columns_of(x, {2, 5});
+        }) == "columns_of: columns 2 to 5 of shape [2 × 3]");
+  CHECK(message_of([&] {
+          columns_of(x, {2, 1});
+        }) == "columns_of: columns 2 to 1 of shape [2 × 3]");
+  CHECK(message_of([&] { set_columns(x, 2, x); }) ==
+        "set_columns: columns 2 to 5 of shape [2 × 3]");
   CHECK(message_of([&] { set_columns(x, 0, y); }) == "set_columns: [3 × 2] into [2 × 3]");
   CHECK(message_of([&] { gelu(ids); }) == "gelu: a tensor of f32 belongs here, not i32");
   CHECK(message_of([&] { gelu(Tensor()); }) == "an empty tensor was used");

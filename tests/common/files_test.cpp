@@ -1,5 +1,5 @@
 // Files: read whole or refused in a sentence, and tried before they are written.
-#include "common/files.h"
+#include "common/base/files.h"
 
 #include <sys/stat.h>
 
@@ -25,23 +25,28 @@ TEST_CASE("files: what is no regular file, or too long, is refused") {
     return message_of<UsageError>([&] { read_file(file, 10); });
   };
   CHECK(contains(refusal(temporary.path() / "none"), "none: there is no such file"));
-  CHECK(contains(refusal(temporary.path() / std::string(300, 'a')), ": File name too long"));  // it may well be there
+  CHECK(contains(refusal(temporary.path() / std::string(300, 'a')),
+                 ": File name too long"));  // it may well be there
   CHECK(contains(refusal(temporary.path()), "this is no file"));
   CHECK(contains(refusal("/dev/zero"), "this is no file"));
   const std::filesystem::path pipe = temporary.path() / "pipe";
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
   CHECK(contains(refusal(pipe), "this is no file"));
   write_file(temporary.path() / "long", "eleven byte");
-  CHECK(contains(refusal(temporary.path() / "long"), "has 11 bytes, more than the 10 that make sense"));
-  std::filesystem::resize_file(temporary.path() / "long", uintmax_t{1} << 39);  // with nothing in it
-  CHECK(contains(message_of<UsageError>([&] { read_file(temporary.path() / "long"); }), "; this machine has"));
+  CHECK(contains(refusal(temporary.path() / "long"),
+                 "has 11 bytes, more than the 10 that make sense"));
+  std::filesystem::resize_file(temporary.path() / "long",
+                               uintmax_t{1} << 39);  // with nothing in it
+  CHECK(contains(message_of<UsageError>([&] { read_file(temporary.path() / "long"); }),
+                 "; this machine has"));
 }
 
 TEST_CASE("files: a pipe in the place of an output does not hang") {
   const TemporaryFolder temporary;
   const std::filesystem::path pipe = temporary.path() / "pipe";
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(contains(message_of<UsageError>([&] { require_writable(world(), "--json", pipe); }), "cannot be written"));
+  CHECK(contains(message_of<UsageError>([&] { require_writable(world(), "--json", pipe); }),
+                 "cannot be written"));
   require_writable(world(), "--json", temporary.path() / "file");
   require_writable(world(), "--json", "");
 }

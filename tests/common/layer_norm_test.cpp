@@ -22,17 +22,20 @@ struct Case {
 
 TEST_CASE("layer_norm: forward") {
   for (const Case& c : {Case(9, 23), Case(1, 48), Case(40, 2), Case(5, 1000)}) {
-    const LayerNorm out = layer_norm(tensor(c.x), tensor({c.x.columns}, c.gain), tensor({c.x.columns}, c.bias));
+    const LayerNorm out =
+        layer_norm(tensor(c.x), tensor({c.x.columns}, c.gain), tensor({c.x.columns}, c.bias));
     CHECK(relative_error(out.y, reference::layer_norm(c.x, c.gain, c.bias)) < 1e-6);
   }
 }
 
 TEST_CASE("layer_norm: numbers far from zero and rows that do not vary") {
-  const Case far(9, 23, 1000.0);  // the deviation is a thousandth of the mean, and a float has seven digits
+  const Case far(
+      9, 23, 1000.0);  // the deviation is a thousandth of the mean, and a float has seven digits
   const LayerNorm out = layer_norm(tensor(far.x), tensor({23}, far.gain), tensor({23}, far.bias));
-  CHECK(relative_error(out.y, reference::layer_norm(Matrix(tensor(far.x)), far.gain, far.bias)) < 1e-3);
-  const LayerNorm constant =
-      layer_norm(Tensor::full(backend(), {3, 23}, 0.5f), tensor({23}, far.gain), tensor({23}, far.bias));
+  CHECK(relative_error(out.y, reference::layer_norm(Matrix(tensor(far.x)), far.gain, far.bias)) <
+        1e-3);
+  const LayerNorm constant = layer_norm(Tensor::full(backend(), {3, 23}, 0.5f),
+                                        tensor({23}, far.gain), tensor({23}, far.bias));
   CHECK(constant.y.slice({2, 3}).to_host() == far.bias.floats());
 }
 
@@ -56,9 +59,12 @@ TEST_CASE("layer_norm: backward against finite differences, and gradients add up
   const auto loss = [&](const Matrix& new_x, const Matrix& new_gain, const Matrix& new_bias) {
     return dot(reference::layer_norm(new_x, new_gain, new_bias), c.dy);
   };
-  CHECK(difference([&](const Matrix& point) { return loss(point, c.gain, c.bias); }, c.x, dx) < 1e-5);
-  CHECK(difference([&](const Matrix& point) { return loss(c.x, point, c.bias); }, c.gain, dgain) < 1e-5);
-  CHECK(difference([&](const Matrix& point) { return loss(c.x, c.gain, point); }, c.bias, dbias) < 1e-5);
+  CHECK(difference([&](const Matrix& point) { return loss(point, c.gain, c.bias); }, c.x, dx) <
+        1e-5);
+  CHECK(difference([&](const Matrix& point) { return loss(c.x, point, c.bias); }, c.gain, dgain) <
+        1e-5);
+  CHECK(difference([&](const Matrix& point) { return loss(c.x, c.gain, point); }, c.bias, dbias) <
+        1e-5);
 
   Matrix twice(dgain);
   for (double& value : twice.values) value *= 2;
@@ -74,7 +80,8 @@ TEST_CASE("layer_norm: mismatches are refused") {
         "layer_norm: the bias has shape [5] where 6 elements belong");
   const LayerNorm out = layer_norm(x, right, right);
   Tensor dgain = right.clone(), dbias(backend(), {5});
-  CHECK(contains(message_of([&] { layer_norm_backward(x, x, out, right, dgain, dbias); }), "shape [5]"));
+  CHECK(contains(message_of([&] { layer_norm_backward(x, x, out, right, dgain, dbias); }),
+                 "shape [5]"));
   CHECK(message_of([&] {
           layer_norm_backward(x.slice({0, 3}), x, out, right, dgain, dgain);
         }) == "layer_norm_backward: shapes [3 × 6] and [4 × 6] differ");

@@ -5,7 +5,8 @@ using namespace shard;
 
 namespace {
 
-/// Seconds that are known when the test says so. Asking for them earlier means waiting, which makes them known.
+/// Seconds that are known when the test says so. Asking for them earlier means waiting, which makes
+/// them known.
 struct LateTime : DeviceTime {
   double begin() const override { return 0; }
   mutable bool known = false;
@@ -20,7 +21,9 @@ struct LateTime : DeviceTime {
 
 }  // namespace
 
-TEST_CASE("ledger: seconds that a device measures are waited for when they are asked for, and not before") {
+TEST_CASE(
+    "ledger: seconds that a device measures are waited for when they are asked for, and not "
+    "before") {
   Ledger ledger;
   const auto time = std::make_shared<LateTime>(0.5);
   ledger.add(Collective::all_reduce, "tp", 1, 80, time);
@@ -34,7 +37,8 @@ TEST_CASE("ledger: seconds that a device measures are waited for when they are a
   CHECK(ledger.rows()[0].seconds == 0.75);
 }
 
-TEST_CASE("ledger: what was pending in the earlier copy does not count, settled in between or not") {
+TEST_CASE(
+    "ledger: what was pending in the earlier copy does not count, settled in between or not") {
   for (const bool settled : {false, true}) {
     Ledger ledger;
     ledger.add(Collective::all_reduce, "tp", 1, 80, std::make_shared<LateTime>(0.5));
@@ -61,6 +65,7 @@ TEST_CASE("ledger: over thousands of collectives, only a few times are kept") {
     times.push_back(time);
     ledger.add(Collective::all_reduce, "tp", 1, 4, time);
   }
-  CHECK(std::count_if(times.begin(), times.end(), [](const auto& time) { return !time.expired(); }) <= 64);
+  CHECK(std::count_if(times.begin(), times.end(),
+                      [](const auto& time) { return !time.expired(); }) <= 64);
   CHECK(ledger.seconds() == 2000.0);
 }

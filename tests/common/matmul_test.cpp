@@ -1,4 +1,5 @@
-// Matrix products against double precision: all transpositions, odd sizes, batches, and accumulation.
+// Matrix products against double precision: all transpositions, odd sizes, batches, and
+// accumulation.
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -6,7 +7,8 @@ using reference::relative_error;
 using reference::transpose;
 
 constexpr double tolerance = 1e-6;  // f32 sums of at most some hundred products
-constexpr std::pair<bool, bool> transpositions[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+constexpr std::pair<bool, bool> transpositions[] = {
+    {false, false}, {false, true}, {true, false}, {true, true}};
 
 namespace {
 
@@ -24,12 +26,14 @@ struct BatchOfFactors {
   std::vector<Matrix> matrices;
   Tensor stored;
   bool transposed;
-  BatchOfFactors(int64_t batch, int64_t rows, int64_t columns, const std::string& name, bool as_transposed)
+  BatchOfFactors(int64_t batch, int64_t rows, int64_t columns, const std::string& name,
+                 bool as_transposed)
       : transposed(as_transposed) {
     std::vector<float> all;
     for (int64_t i = 0; i < batch; ++i) {
       matrices.push_back(random_matrix(rows, columns, text(name, i)));
-      const std::vector<float> values = (transposed ? transpose(matrices.back()) : matrices.back()).floats();
+      const std::vector<float> values =
+          (transposed ? transpose(matrices.back()) : matrices.back()).floats();
       all.insert(all.end(), values.begin(), values.end());
     }
     stored = tensor(transposed ? Shape{batch, columns, rows} : Shape{batch, rows, columns}, all);
@@ -40,7 +44,8 @@ struct BatchOfFactors {
 Matrix rows_of(const Matrix& all, Range rows) { return Matrix(tensor(all).slice(rows)); }
 
 void check_products(int64_t m, int64_t n, int64_t k) {
-  const Matrix a = random_matrix(m, k, "a"), b = random_matrix(k, n, "b"), c = random_matrix(m, n, "c");
+  const Matrix a = random_matrix(m, k, "a"), b = random_matrix(k, n, "b"),
+               c = random_matrix(m, n, "c");
   const Matrix product = reference::matmul(a, b), sum = reference::add(product, c);
   for (const auto& transposed : transpositions) {
     INFO(m, " × ", n, " × ", k, ", transposed: ", transposed.first, " ", transposed.second);
@@ -69,14 +74,16 @@ TEST_CASE("matmul: a batch is as many products") {
   const int64_t batch = 5, m = 9, n = 6, k = 11;
   for (const auto& transposed : transpositions) {
     INFO("transposed: ", transposed.first, " ", transposed.second);
-    const BatchOfFactors a(batch, m, k, "a", transposed.first), b(batch, k, n, "b", transposed.second);
+    const BatchOfFactors a(batch, m, k, "a", transposed.first),
+        b(batch, k, n, "b", transposed.second);
     Tensor c = matmul(a.operand(), b.operand());
     REQUIRE(c.shape() == Shape{batch, m, n});
     add_matmul(c, a.operand(), b.operand());  // twice the product
     for (int64_t i = 0; i < batch; ++i) {
       Matrix expected = reference::matmul(a.matrices[i], b.matrices[i]);
       for (double& value : expected.values) value *= 2;
-      CHECK(relative_error(c.reshape({batch * m, n}).slice({i * m, (i + 1) * m}), expected) < tolerance);
+      CHECK(relative_error(c.reshape({batch * m, n}).slice({i * m, (i + 1) * m}), expected) <
+            tolerance);
     }
   }
 }
@@ -92,7 +99,8 @@ TEST_CASE("matmul: empty factors") {
 }
 
 TEST_CASE("matmul: factors that do not fit are refused, and both are named") {
-  const Tensor a(backend(), {4, 3}), b(backend(), {4, 5}), batch(backend(), {2, 4, 3}), other(backend(), {3, 3, 4});
+  const Tensor a(backend(), {4, 3}), b(backend(), {4, 5}), batch(backend(), {2, 4, 3}),
+      other(backend(), {3, 3, 4});
   Tensor c(backend(), {3, 4});
   CHECK(message_of([&] { matmul(a, b); }) == "matmul: [4 × 3] times [4 × 5]");
   CHECK(message_of([&] { matmul(transposed(a), transposed(b)); }) ==
@@ -122,8 +130,11 @@ TEST_CASE("lower: a triangle as a factor, transposed or not, of one strip of row
       const Range rows{i * size, (i + 1) * size};
       const Matrix triangle = rows_of(triangles, rows), factor = rows_of(factors, rows);
       CHECK(relative_error(y.slice(rows), reference::matmul(triangle, factor)) < tolerance);
-      CHECK(relative_error(z.slice(rows), reference::matmul(transpose(triangle), factor)) < tolerance);
+      CHECK(relative_error(z.slice(rows), reference::matmul(transpose(triangle), factor)) <
+            tolerance);
     }
   }
-  CHECK(message_of([] { lower(Tensor(backend(), {2, 3, 4})); }) == "lower: [2 × 3 × 4] is not square");
+  CHECK(message_of([] {
+          lower(Tensor(backend(), {2, 3, 4}));
+        }) == "lower: [2 × 3 × 4] is not square");
 }

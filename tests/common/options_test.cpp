@@ -1,10 +1,10 @@
 // The command line: defaults, and one sentence for everything that cannot be.
-#include "common/options.h"
+#include "common/program/options.h"
 
 #include <cstdlib>
 #include <optional>
 
-#include "common/memory.h"
+#include "common/base/memory.h"
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -44,7 +44,9 @@ class OfEnvironment {
   OfEnvironment(const OfEnvironment&) = delete;
 
  private:
-  void set(const char* value) const { value != nullptr ? setenv(name_, value, 1) : unsetenv(name_); }
+  void set(const char* value) const {
+    value != nullptr ? setenv(name_, value, 1) : unsetenv(name_);
+  }
   const char* name_;
   std::optional<std::string> before_;
 };
@@ -80,7 +82,8 @@ TEST_CASE("options: SHARD_DEVICE is the default of --device") {
   CHECK(refusal({}) == "--device is auto, cpu or cuda, not tpu");
 }
 
-TEST_CASE("options: an empty text, as of a variable that is not set, and octal numbers are refused") {
+TEST_CASE(
+    "options: an empty text, as of a variable that is not set, and octal numbers are refused") {
   CHECK(contains(refusal({"--data", ""}), "--data is empty"));
   CHECK(contains(refusal({"--data="}), "--data"));
   CHECK(contains(refusal({"--json", ""}), "--json is empty"));
@@ -92,8 +95,9 @@ TEST_CASE("options: an empty text, as of a variable that is not set, and octal n
 
 TEST_CASE("options: what is given is taken") {
   Program program;
-  CHECK(program.parse({"--tokens", "1000", "--rate=1e-3", "--data", "a b", "--layouts", "--seed", "0", "--device=cpu",
-                       "--json", "x.json", "--trace", "y.json", "--check-collectives", "--timeout", "2.5"}));
+  CHECK(program.parse({"--tokens", "1000", "--rate=1e-3", "--data", "a b", "--layouts", "--seed",
+                       "0", "--device=cpu", "--json", "x.json", "--trace", "y.json",
+                       "--check-collectives", "--timeout", "2.5"}));
   CHECK(program.tokens == 1000);
   CHECK(program.rate == 1e-3);
   CHECK(program.data == "a b");
@@ -109,8 +113,9 @@ TEST_CASE("options: what is given is taken") {
 TEST_CASE("options: --help is no error, and names every option with its default") {
   Program program;
   CHECK_FALSE(program.parse({"--help"}));
-  for (const char* part : {"--tokens", "24", "--rate", "0.5", "--data", "--layouts", "--device", "--seed", "1234",
-                           "--json", "--trace", "--check-collectives", "--timeout", "120"}) {
+  for (const char* part :
+       {"--tokens", "24", "--rate", "0.5", "--data", "--layouts", "--device", "--seed", "1234",
+        "--json", "--trace", "--check-collectives", "--timeout", "120"}) {
     CHECK(contains(program.options.help(), part));
   }
 }
@@ -143,7 +148,8 @@ TEST_CASE("options: what was probably meant is named") {
     if (at == std::string::npos) return std::string("nothing");
     return sentence.substr(at + before.size(), sentence.find('?') - at - before.size());
   };
-  CHECK(refusal({"--token", "3"}) == "unknown option --token; did you mean --tokens? --help lists the options");
+  CHECK(refusal({"--token", "3"}) ==
+        "unknown option --token; did you mean --tokens? --help lists the options");
   CHECK(meant("--tokesn=4") == "--tokens");
   CHECK(meant("--layout") == "--layouts");
   CHECK(meant("--check-colectives") == "--check-collectives");
@@ -218,6 +224,7 @@ TEST_CASE("require_memory: what this machine cannot hold is refused with the rea
   const std::string sentence =
       message_of<UsageError>([] { require_memory(1e18, "--tokens 1000000 × --width 1000000000"); });
   INFO(sentence);
-  CHECK(contains(sentence, "--tokens 1000000 × --width 1000000000 needs about 1e+09 GB; this machine has "));
+  CHECK(contains(sentence,
+                 "--tokens 1000000 × --width 1000000000 needs about 1e+09 GB; this machine has "));
   CHECK(peak_resident_bytes() > 1'000'000);
 }

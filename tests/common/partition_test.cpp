@@ -1,5 +1,5 @@
 // Partitions: parts cover the whole without overlap, and what a shard cuts out can be pasted back.
-#include "common/partition.h"
+#include "common/base/partition.h"
 
 #include <numeric>
 
@@ -36,7 +36,8 @@ static std::vector<float> counted(int64_t count) {
 }
 
 /// Pastes all shards' cuts into an empty whole: equal to the whole if they cover it.
-static std::vector<float> put_together(const std::vector<Shard>& shards, const std::vector<float>& whole) {
+static std::vector<float> put_together(const std::vector<Shard>& shards,
+                                       const std::vector<float>& whole) {
   std::vector<float> out(whole.size(), -1.0f);
   for (const Shard& shard : shards) shard.paste(shard.cut(whole), out);
   return out;
@@ -50,8 +51,8 @@ TEST_CASE("shard: all, rows, columns and three column ranges put together are th
     const Range part = part_of(4, 3, rank);
     rows.push_back(Shard::of_rows(whole, part_of(5, 3, rank)));
     columns.push_back(Shard::of_columns(whole, {part_of(12, 3, rank)}));
-    three_ranges.push_back(
-        Shard::of_columns(whole, {part, {4 + part.begin, 4 + part.end}, {8 + part.begin, 8 + part.end}}));
+    three_ranges.push_back(Shard::of_columns(
+        whole, {part, {4 + part.begin, 4 + part.end}, {8 + part.begin, 8 + part.end}}));
     vectors.push_back(Shard::of_columns({60}, {part_of(60, 3, rank)}));
   }
   for (const auto& shards : {rows, columns, three_ranges, vectors, {Shard::all(whole)}}) {
@@ -63,7 +64,8 @@ TEST_CASE("shard: all, rows, columns and three column ranges put together are th
 }
 
 TEST_CASE("shard: the cut of three ranges has them side by side") {
-  const Shard shard = Shard::of_columns({2, 6}, {{1, 2}, {3, 4}, {5, 6}});  // the second heads of Q, K and V
+  const Shard shard =
+      Shard::of_columns({2, 6}, {{1, 2}, {3, 4}, {5, 6}});  // the second heads of Q, K and V
   CHECK(shard.local() == Shape{2, 3});
   CHECK(shard.cut(counted(12)) == std::vector<float>{2, 4, 6, 8, 10, 12});
 }
@@ -85,7 +87,8 @@ TEST_CASE("shard: padding is zero when cut, and dropped when pasted") {
 TEST_CASE("shard: a wrong number of values is refused") {
   const Shard shard = Shard::of_rows({5, 3}, {1, 3});
   std::vector<float> whole(15);
-  CHECK(message_of([&] { shard.cut(std::vector<float>(14)); }) == "a whole of shape [5 × 3] was given 14 values");
+  CHECK(message_of([&] { shard.cut(std::vector<float>(14)); }) ==
+        "a whole of shape [5 × 3] was given 14 values");
   CHECK(message_of([&] { shard.paste(std::vector<float>(5), whole); }) ==
         "a part of shape [2 × 3] of a whole [5 × 3] was given 5 and 15 values");
 }

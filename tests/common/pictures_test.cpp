@@ -1,9 +1,9 @@
 // What pictures are made of: pages, matrices that are cut, timelines, plots.
 #include <cmath>
 
-#include "common/matrix_picture.h"
-#include "common/plot.h"
-#include "common/trace_picture.h"
+#include "common/draw/matrix_picture.h"
+#include "common/draw/plot.h"
+#include "common/draw/trace_picture.h"
 #include "tests/pictures/xml.h"
 #include "tests/test_support.h"
 
@@ -11,12 +11,15 @@ using namespace shard;
 
 namespace {
 
-std::vector<const XmlElement*> with(const XmlElement& root, const std::string& attribute, const std::string& value) {
+std::vector<const XmlElement*> with(const XmlElement& root, const std::string& attribute,
+                                    const std::string& value) {
   return root.all([&](const XmlElement& element) { return element.attribute(attribute) == value; });
 }
 
 bool same(const std::vector<Interval>& a, const std::vector<Interval>& b) {
-  return std::ranges::equal(a, b, [](Interval x, Interval y) { return x.begin == y.begin && x.end == y.end; });
+  return std::ranges::equal(a, b, [](Interval x, Interval y) {
+    return x.begin == y.begin && x.end == y.end;
+  });
 }
 
 HeldPart two_rows(int rank, std::vector<float> values) {
@@ -79,8 +82,13 @@ TEST_CASE("matrix picture: broken data is refused") {
     picture.matrix("A", parts);
     static_cast<void>(picture.drawn().str());
   };
-  CHECK(message_of([&] { draw({two_rows(0, {1, 2, 3})}); }) == "a part of [2 × 2] cannot be drawn with 3 numbers");
-  CHECK(contains(message_of([&] { draw({two_rows(0, {1, 2, NAN, 4})}); }), "cannot be drawn with the number nan"));
+  CHECK(message_of([&] {
+          draw({two_rows(0, {1, 2, 3})});
+        }) == "a part of [2 × 2] cannot be drawn with 3 numbers");
+  CHECK(contains(message_of([&] {
+                   draw({two_rows(0, {1, 2, NAN, 4})});
+                 }),
+                 "cannot be drawn with the number nan"));
   CHECK(message_of([&] { draw({}); }) == "a matrix without elements cannot be drawn");
 }
 
@@ -99,10 +107,11 @@ TEST_CASE("timeline: intervals are merged and cut out") {
 }
 
 TEST_CASE("timeline: in characters, and as a picture") {
-  const Timeline timeline{{0, 10},
-                          {{{"", BarLook::named, {{{0, 10}, "forward"}}},
-                            {"computes", BarLook::computes, {{{0, 5}, ""}}},
-                            {"communicates", BarLook::communicates, {{{5, 20}, ""}, {{30, 40}, ""}}}}}};
+  const Timeline timeline{
+      {0, 10},
+      {{{"", BarLook::named, {{{0, 10}, "forward"}}},
+        {"computes", BarLook::computes, {{{0, 5}, ""}}},
+        {"communicates", BarLook::communicates, {{{5, 20}, ""}, {{30, 40}, ""}}}}}};
   CHECK(timeline.in_characters(10, 0) ==
         "  rank 0 computes      |#####     |\n"
         "  rank 0 communicates  |     ~~~~~|");
@@ -115,12 +124,14 @@ TEST_CASE("timeline: in characters, and as a picture") {
 }
 
 TEST_CASE("timeline: each group that communicates has a colour and a character of its own") {
-  const Timeline timeline{
-      {0, 10},
-      {{{"communicates", BarLook::communicates, {{{0, 4}, "", "tp"}, {{4, 6}, "", "dp"}, {{8, 10}, "", "tp"}}}}}};
+  const Timeline timeline{{0, 10},
+                          {{{"communicates",
+                             BarLook::communicates,
+                             {{{0, 4}, "", "tp"}, {{4, 6}, "", "dp"}, {{8, 10}, "", "tp"}}}}}};
   CHECK(timeline.groups() == std::vector<std::string>{"dp", "tp"});
   CHECK(timeline.in_characters(10, 0) == "  rank 0 communicates  |====~~  ==|");
-  CHECK(contains(timeline.in_characters(10), "~ communicates or waits in dp   = in tp   from | to |"));
+  CHECK(contains(timeline.in_characters(10),
+                 "~ communicates or waits in dp   = in tp   from | to |"));
   PicturePage a_page = page();
   timeline.add_to(a_page);
   const XmlElement root = parse_xml(a_page.drawn().str());
@@ -139,7 +150,10 @@ TEST_CASE("timeline: each group that communicates has a colour and a character o
 
 TEST_CASE("timeline: a moment without length is refused") {
   PicturePage a_page = page();
-  CHECK(contains(message_of([&] { Timeline{{1, 1}, {{}}}.add_to(a_page); }), "a timeline of 0 seconds"));
+  CHECK(contains(message_of([&] {
+                   Timeline{{1, 1}, {{}}}.add_to(a_page);
+                 }),
+                 "a timeline of 0 seconds"));
 }
 
 TEST_CASE("trace picture: the last step, without what it waits for") {
@@ -168,7 +182,9 @@ TEST_CASE("trace picture: the last step, without what it waits for") {
 
 TEST_CASE("trace picture: without steps the whole run, without bars nothing") {
   CHECK(timeline_of({{{TraceRow::compute, "forward", "", 2, 3}}, {}}).when.begin == 2);
-  CHECK(message_of<UsageError>([] { timeline_of({{}, {}}); }) == "--trace: nothing was recorded that could be drawn");
+  CHECK(message_of<UsageError>([] {
+          timeline_of({{}, {}});
+        }) == "--trace: nothing was recorded that could be drawn");
 }
 
 TEST_CASE("trace: a recording records only while it lives") {

@@ -1,5 +1,5 @@
 // Random numbers: Philox's published test vectors, and the distributions made from it.
-#include "common/random.h"
+#include "common/base/random.h"
 
 #include <cmath>
 #include <set>
@@ -13,13 +13,15 @@ using Words = r123::Philox4x32::ctr_type;
 TEST_CASE("random: the known answers of Philox4x32-10 (Random123, kat_vectors)") {
   CHECK(RandomStream{0, 0}.words(0) == Words{{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}});
   constexpr uint64_t ones = ~uint64_t{0};
-  CHECK(RandomStream{ones, ones}.words(ones) == Words{{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}});
+  CHECK(RandomStream{ones, ones}.words(ones) ==
+        Words{{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}});
   // counter and key are digits of pi: 243f6a88 85a308d3 13198a2e 03707344, a4093822 299f31d0
   const RandomStream pi{0x299f31d0a4093822, 0x0370734413198a2e};
   CHECK(pi.words(0x85a308d3243f6a88) == Words{{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}});
 }
 
-TEST_CASE("random: block b of four words serves the indices 4b … 4b+3, whatever is asked for first") {
+TEST_CASE(
+    "random: block b of four words serves the indices 4b … 4b+3, whatever is asked for first") {
   const RandomStream random{7, stream_of("x")};
   for (uint64_t index : {9, 0, 3, 4, 7, 1000003}) {
     CHECK(random.uniform(index) == RandomStream::uniform_of(random.words(index / 4)[index % 4]));
@@ -37,7 +39,8 @@ TEST_CASE("random: uniform numbers are in [0, 1) and fill it evenly") {
   for (int n : in_bin) CHECK(std::abs(n - count / bins) < 5 * deviation);
 }
 
-TEST_CASE("random: normal numbers have mean 0, variance 1, kurtosis 3, and neighbours are independent") {
+TEST_CASE(
+    "random: normal numbers have mean 0, variance 1, kurtosis 3, and neighbours are independent") {
   constexpr int count = 100'000;
   const RandomStream random{7, stream_of("normal")};
   double mean = 0, variance = 0, fourth = 0, with_next = 0;
@@ -65,21 +68,25 @@ TEST_CASE("random: below gives each integer equally often, and nothing at or abo
   CHECK(random.below(~uint64_t{0}, 3) > uint64_t{1} << 32);  // large bounds use all 64 bits
 }
 
-TEST_CASE("random: another seed, stream, counter or index gives other numbers, the same give the same") {
+TEST_CASE(
+    "random: another seed, stream, counter or index gives other numbers, the same give the same") {
   std::set<float> numbers;
   for (uint64_t seed : {1, 2}) {
-    for (uint64_t stream :
-         {stream_of("h.0.attn"), stream_of("h.1.attn"), stream_of("h.0.attn", 0), stream_of("h.0.attn", 1)}) {
-      for (uint64_t index : {0, 1, 2, 3, 4, 5}) numbers.insert(RandomStream{seed, stream}.normal(index));
+    for (uint64_t stream : {stream_of("h.0.attn"), stream_of("h.1.attn"), stream_of("h.0.attn", 0),
+                            stream_of("h.0.attn", 1)}) {
+      for (uint64_t index : {0, 1, 2, 3, 4, 5})
+        numbers.insert(RandomStream{seed, stream}.normal(index));
     }
   }
   CHECK(numbers.size() == 2 * 4 * 6);
-  CHECK(RandomStream{3, 4}.normal(1'000'000'000'000) == RandomStream{3, 4}.normal(1'000'000'000'000));
+  CHECK(RandomStream{3, 4}.normal(1'000'000'000'000) ==
+        RandomStream{3, 4}.normal(1'000'000'000'000));
 }
 
 TEST_CASE("random: streams do not correlate") {
   constexpr int count = 50'000;
-  const RandomStream first{7, stream_of("x", 1)}, second{7, stream_of("x", 2)}, seed{8, stream_of("x", 1)};
+  const RandomStream first{7, stream_of("x", 1)}, second{7, stream_of("x", 2)},
+      seed{8, stream_of("x", 1)};
   double streams = 0, seeds = 0;
   for (int i = 0; i < count; ++i) {
     streams += first.normal(i) * second.normal(i) / count;

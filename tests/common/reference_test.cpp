@@ -1,9 +1,10 @@
-// The yardstick itself: errors are what they should be, NaN is never small, and wrong gradients are seen.
-#include "common/reference.h"
+// The yardstick itself: errors are what they should be, NaN is never small, and wrong gradients are
+// seen.
+#include "common/check/reference.h"
 
 #include <cmath>
 
-#include "common/compare.h"
+#include "common/check/compare.h"
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -24,8 +25,10 @@ TEST_CASE("reference: errors") {
   CHECK(relative_error(got, got) == 0.0);
   CHECK(std::isinf(relative_error(got, numbers({0, 0}))));
   CHECK(relative_error(Tensor::zeros(backend(), {2}), numbers({0, 0})) == 0.0);
-  CHECK(message_of([&] { relative_error(got, numbers({1})); }) == "relative_error: 2 values against 1");
-  CHECK(message_of([&] { largest_difference(got, numbers({1})); }) == "largest_difference: 2 values against 1");
+  CHECK(message_of([&] { relative_error(got, numbers({1})); }) ==
+        "relative_error: 2 values against 1");
+  CHECK(message_of([&] { largest_difference(got, numbers({1})); }) ==
+        "largest_difference: 2 values against 1");
 }
 
 TEST_CASE("reference: NaN on either side, in any place, makes the error NaN") {
@@ -49,8 +52,11 @@ TEST_CASE("reference: finite differences accept the right gradient and refuse ot
   const Matrix x = random_matrix(4, 5, "x"), dy = random_matrix(4, 5, "dy");
   const auto loss = [&](const Matrix& point) { return dot(reference::gelu(point), dy); };
   std::vector<float> gradient(20);
-  for (size_t i = 0; i < 20; ++i) gradient[i] = static_cast<float>(dy.values[i] * gelu_derivative(x.values[i]));
-  const auto error = [&](const std::vector<float>& g) { return finite_difference_error(loss, x, g, {1, 2}, 100); };
+  for (size_t i = 0; i < 20; ++i)
+    gradient[i] = static_cast<float>(dy.values[i] * gelu_derivative(x.values[i]));
+  const auto error = [&](const std::vector<float>& g) {
+    return finite_difference_error(loss, x, g, {1, 2}, 100);
+  };
   CHECK(error(gradient) < 1e-6);
   std::vector<float> wrong = gradient;
   for (float& value : wrong) value *= 1.01f;
@@ -61,15 +67,18 @@ TEST_CASE("reference: finite differences accept the right gradient and refuse ot
   CHECK_FALSE(error(std::vector<float>(20, 0.0f)) < 1.0);
 }
 
-TEST_CASE("reference: products, transposition and bias on numbers that one can check in one's head") {
+TEST_CASE(
+    "reference: products, transposition and bias on numbers that one can check in one's head") {
   Matrix a(2, 3), b(3, 2);
   a.values = {1, 2, 3, 4, 5, 6};
   b.values = {1, 0, 2, -1, 0, 3};
   CHECK(reference::matmul(a, b).values == std::vector<double>{5, 7, 14, 13});
   CHECK(reference::transpose(a).values == std::vector<double>{1, 4, 2, 5, 3, 6});
-  CHECK(reference::add_bias(a, numbers({10, 20, 30})).values == std::vector<double>{11, 22, 33, 14, 25, 36});
+  CHECK(reference::add_bias(a, numbers({10, 20, 30})).values ==
+        std::vector<double>{11, 22, 33, 14, 25, 36});
   CHECK(reference::dot(a, a) == 91);
-  CHECK(message_of([&] { reference::matmul(a, a); }) == "reference::matmul: 3 columns times 2 rows");
+  CHECK(message_of([&] { reference::matmul(a, a); }) ==
+        "reference::matmul: 3 columns times 2 rows");
 }
 
 TEST_CASE("reference: attention of one position returns its value; a mask of zeros returns zero") {
@@ -78,7 +87,8 @@ TEST_CASE("reference: attention of one position returns its value; a mask of zer
   for (int64_t i = 0; i < 3; ++i) {
     for (int64_t j = 0; j < 8; ++j) CHECK(out(i, j) == doctest::Approx(qkv(i, 16 + j)));
   }
-  const Matrix masked = reference::attention(qkv, 1, 2, [](int64_t, int64_t, int64_t) { return 0.0; });
+  const Matrix masked =
+      reference::attention(qkv, 1, 2, [](int64_t, int64_t, int64_t) { return 0.0; });
   for (double value : masked.values) CHECK(value == 0.0);
 }
 

@@ -1,5 +1,5 @@
 // What programs print: tables, numbers, sentences; and the ledger's arithmetic.
-#include "common/report.h"
+#include "common/program/report.h"
 
 #include "tests/test_support.h"
 
@@ -44,8 +44,9 @@ TEST_CASE("numbers are written in few digits with their unit") {
 TEST_CASE("text joins its arguments; require says nothing when it holds") {
   CHECK(text("heads ", 5, " / ", 2.5, ' ', true) == "heads 5 / 2.5 1");
   CHECK(message_of([] { require(true, "no"); }) == "(nothing was thrown)");
-  CHECK(message_of<UsageError>([] { require_usage(false, "--width ", 7, " is no multiple of ", 2); }) ==
-        "--width 7 is no multiple of 2");
+  CHECK(message_of<UsageError>([] {
+          require_usage(false, "--width ", 7, " is no multiple of ", 2);
+        }) == "--width 7 is no multiple of 2");
 }
 
 TEST_CASE("ledger: calls of one operation on one group make one row") {

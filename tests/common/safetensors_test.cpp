@@ -1,5 +1,6 @@
-// Safetensors files: what is written is read back, and no file, however broken, gets further than one clear sentence.
-#include "common/safetensors.h"
+// Safetensors files: what is written is read back, and no file, however broken, gets further than
+// one clear sentence.
+#include "common/storage/safetensors.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -9,7 +10,8 @@
 #include <iterator>
 #include <limits>
 
-#include "common/safetensors_writer.h"
+#include "common/base/folders.h"
+#include "common/storage/safetensors_writer.h"
 
 using namespace shard;
 
@@ -17,7 +19,8 @@ namespace {
 
 /// A file of its own for each test, removed at the end.
 struct TemporaryFile {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / text("safetensors_test_", getpid(), ".tmp");
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / text("safetensors_test_", getpid(), ".tmp");
   explicit TemporaryFile(const std::string& bytes = "") { write(bytes); }
   ~TemporaryFile() { std::filesystem::remove(path); }
   TemporaryFile(const TemporaryFile&) = delete;
@@ -87,8 +90,10 @@ void check_all_can_be_read(const TemporaryFile& file) {
   }
 }
 
-const std::vector<float> weights = {1.5f, -2.25f, 3e-39f, -0.0f, std::numeric_limits<float>::infinity(), 7e37f};
-const std::vector<int32_t> ids = {0, -1, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
+const std::vector<float> weights = {
+    1.5f, -2.25f, 3e-39f, -0.0f, std::numeric_limits<float>::infinity(), 7e37f};
+const std::vector<int32_t> ids = {0, -1, std::numeric_limits<int32_t>::min(),
+                                  std::numeric_limits<int32_t>::max()};
 
 /// Two tensors and a scalar, an empty tensor, and metadata.
 std::string write_small(const TemporaryFile& file) {
@@ -107,7 +112,8 @@ TEST_CASE("safetensors: what is written is read back, bit by bit") {
   const TemporaryFile file;
   const std::string bytes = write_small(file);
   const SafetensorsReader reader(file.path);
-  CHECK(reader.metadata() == std::map<std::string, std::string>{{"width", "48"}, {"née", "\"quoted\"\n"}});
+  CHECK(reader.metadata() ==
+        std::map<std::string, std::string>{{"width", "48"}, {"née", "\"quoted\"\n"}});
   CHECK(reader.names() == std::vector<std::string>{"empty", "ids", "scalar", "z.weight"});
   CHECK(reader.has("ids"));
   CHECK_FALSE(reader.has("id"));
@@ -138,20 +144,27 @@ TEST_CASE("safetensors: other types are converted") {
       R"("d":{"dtype":"F64","shape":[1],"data_offsets":[20,28]},"l":{"dtype":"I64","shape":[2],"data_offsets":[28,44]},)"
       R"("x":{"dtype":"I64","shape":[1],"data_offsets":[44,52]},"u":{"dtype":"U8","shape":[],"data_offsets":[52,53]}})",
       bytes_of<uint16_t>({0x3FC0, 0xC2F7, 0x8000}) +
-          bytes_of<uint16_t>({0x3C00, 0xC500, 0x7BFF, 0x0001, 0x83FF, 0x0400, 0xFC00}) + bytes_of<double>({-0.1}) +
-          bytes_of<int64_t>({-2147483648, 2147483647}) + bytes_of<int64_t>({2147483648}) + "u"));
+          bytes_of<uint16_t>({0x3C00, 0xC500, 0x7BFF, 0x0001, 0x83FF, 0x0400, 0xFC00}) +
+          bytes_of<double>({-0.1}) + bytes_of<int64_t>({-2147483648, 2147483647}) +
+          bytes_of<int64_t>({2147483648}) + "u"));
   const SafetensorsReader reader(file.path);
   CHECK(reader.floats("b") == std::vector<float>{1.5f, -123.5f, -0.0f});
   CHECK(std::signbit(reader.floats("b")[2]));
-  CHECK(reader.floats("h") == std::vector<float>{1, -5, 65504, 0x1p-24f, -1023 * 0x1p-24f, 0x1p-14f, -INFINITY});
+  CHECK(reader.floats("h") ==
+        std::vector<float>{1, -5, 65504, 0x1p-24f, -1023 * 0x1p-24f, 0x1p-14f, -INFINITY});
   CHECK(reader.floats("d") == std::vector<float>{-0.1f});
-  CHECK(reader.integers("l") == std::vector<int32_t>{std::numeric_limits<int32_t>::min(), 2147483647});
-  check_refused<UsageError>("\"x\" in " + file.path.string() + " holds 2147483648", [&] { reader.integers("x"); });
-  check_refused<UsageError>("\"u\" in " + file.path.string() + " has type U8", [&] { reader.floats("u"); });
+  CHECK(reader.integers("l") ==
+        std::vector<int32_t>{std::numeric_limits<int32_t>::min(), 2147483647});
+  check_refused<UsageError>("\"x\" in " + file.path.string() + " holds 2147483648",
+                            [&] { reader.integers("x"); });
+  check_refused<UsageError>("\"u\" in " + file.path.string() + " has type U8",
+                            [&] { reader.floats("u"); });
   check_refused<UsageError>("has type BF16", [&] { reader.integers("b"); });
 }
 
-TEST_CASE("safetensors: tensors of other types and of many sizes are passed over until they are asked for") {
+TEST_CASE(
+    "safetensors: tensors of other types and of many sizes are passed over until they are asked "
+    "for") {
   const TemporaryFile file(file_of(
       R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F4_E2M1","shape":[8],"data_offsets":[4,8]},)"
       R"("c":{"dtype":"F32\u001b[2J","shape":[9223372036854775807,9],"data_offsets":[8,9]},)"
@@ -161,7 +174,8 @@ TEST_CASE("safetensors: tensors of other types and of many sizes are passed over
   CHECK(reader.names() == std::vector<std::string>{"a", "b", "c", "d", "e"});
   CHECK(reader.floats("a") == std::vector<float>{2.5f});
   const auto refused = [&](const std::string& name, const std::string& problem) {
-    const std::string sentence = "tensor \"" + name + "\" in " + file.path.string() + " cannot be read: " + problem;
+    const std::string sentence =
+        "tensor \"" + name + "\" in " + file.path.string() + " cannot be read: " + problem;
     check_refused<UsageError>(sentence, [&] { reader.entry(name); });
     check_refused<UsageError>(sentence, [&] { reader.floats(name); });
     check_refused<UsageError>(sentence, [&] { reader.integers(name); });
@@ -169,12 +183,13 @@ TEST_CASE("safetensors: tensors of other types and of many sizes are passed over
   refused("b", R"(its dtype "F4_E2M1" is unknown)");
   refused("c", R"(its dtype "F32\u001b[2J" is unknown)");
   refused("d", "its shape has 5 sizes, more than the 4 supported");
-  check_refused<UsageError>("\"e\" in " + file.path.string() + " has type BOOL", [&] { reader.floats("e"); });
+  check_refused<UsageError>("\"e\" in " + file.path.string() + " has type BOOL",
+                            [&] { reader.floats("e"); });
 }
 
 TEST_CASE("safetensors: a NaN in F16 stays a NaN") {
-  const TemporaryFile file(
-      file_of(R"({"h":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}})", bytes_of<uint16_t>({0x7E00})));
+  const TemporaryFile file(file_of(R"({"h":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}})",
+                                   bytes_of<uint16_t>({0x7E00})));
   CHECK(std::isnan(SafetensorsReader(file.path).floats("h")[0]));
 }
 
@@ -188,8 +203,10 @@ TEST_CASE("safetensors: a missing tensor or file is named") {
     check_refused<UsageError>(sentence, [&] { reader.floats(name); });
     check_refused<UsageError>(sentence, [&] { reader.integers(name); });
   }
-  check_refused<UsageError>("cannot open /no/such/file: No such file", [] { SafetensorsReader("/no/such/file"); });
-  check_refused<UsageError>("cannot open /tmp: it is not a regular file", [] { SafetensorsReader("/tmp"); });
+  check_refused<UsageError>("cannot open /no/such/file: No such file",
+                            [] { SafetensorsReader("/no/such/file"); });
+  check_refused<UsageError>("cannot open /tmp: it is not a regular file",
+                            [] { SafetensorsReader("/tmp"); });
 }
 
 TEST_CASE("safetensors: a file cut at any byte is refused") {
@@ -216,7 +233,9 @@ TEST_CASE("safetensors: a file that is cut after it was opened") {
 
 TEST_CASE("safetensors: a header of any length is refused before it is read") {
   const TemporaryFile file;
-  const auto with_length = [&](uint64_t length) { return refusal(file, bytes_of<uint64_t>({length}) + "{}"); };
+  const auto with_length = [&](uint64_t length) {
+    return refusal(file, bytes_of<uint64_t>({length}) + "{}");
+  };
   CHECK(with_length(2) == "");
   CHECK(contains(with_length(0), "not a JSON object"));
   CHECK(contains(with_length(1), "not valid JSON"));
@@ -229,8 +248,10 @@ TEST_CASE("safetensors: a header of any length is refused before it is read") {
 }
 
 TEST_CASE("safetensors: each kind of bad header has its sentence") {
-  const auto tensor = [](const std::string& type, const std::string& shape, const std::string& offsets) {
-    return R"({"w":{"dtype":)" + type + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
+  const auto tensor = [](const std::string& type, const std::string& shape,
+                         const std::string& offsets) {
+    return R"({"w":{"dtype":)" + type + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets +
+           "}}";
   };
   const auto pair_of = [](const std::string& first, const std::string& second) {
     return R"({"a":{"dtype":"I8","shape":[4],"data_offsets":)" + first +
@@ -266,14 +287,17 @@ TEST_CASE("safetensors: each kind of bad header has its sentence") {
       {tensor(R"("F32")", "[-1,-2]", "[0,8]"), "its shape holds -1, which is not a whole number"},
       {tensor(R"("F32")", "[1.0,2]", "[0,8]"), "its shape holds 1.0, which is not a whole number"},
       {tensor(R"("F32")", "[1,\"2\"]", "[0,8]"), "its shape holds a string"},
-      {tensor(R"("F32")", "[9223372036854775808]", "[0,8]"), "its shape holds 9223372036854775808, which is not"},
+      {tensor(R"("F32")", "[9223372036854775808]", "[0,8]"),
+       "its shape holds 9223372036854775808, which is not"},
       {tensor(R"("F31")", "[1,2]", "[0,9]"), "its data end at byte 9 of the 8 in the file"},
       {tensor(R"("F31")", "[-1]", "[0,8]"), "its shape holds -1"},
       {tensor(R"("F32")", "[1,1,1,1,2]", "[0,4]"), "its last 4 bytes belong to no tensor"},
       {tensor(R"("F32")", "[4294967296,4294967296]", "[0,8]"), "overflows 64 bits"},
-      {tensor(R"("F32")", "[4611686018427387906]", "[0,8]"), "8 bytes of data do not fit its shape [46"},
+      {tensor(R"("F32")", "[4611686018427387906]", "[0,8]"),
+       "8 bytes of data do not fit its shape [46"},
       {tensor(R"("F32")", "[3]", "[0,8]"), "its 8 bytes of data do not fit its shape [3] of F32"},
-      {tensor(R"("F32")", "[0,2]", "[0,8]"), "its 8 bytes of data do not fit its shape [0 × 2] of F32"},
+      {tensor(R"("F32")", "[0,2]", "[0,8]"),
+       "its 8 bytes of data do not fit its shape [0 × 2] of F32"},
       {tensor(R"("F32")", "[1,2]", "8"), "its data_offsets is missing or no array"},
       {tensor(R"("F32")", "[1,2]", "[0,4,8]"), "its data_offsets are 3 numbers, not two"},
       {tensor(R"("F32")", "[1,2]", "[]"), "its data_offsets are 0 numbers, not two"},
@@ -281,7 +305,8 @@ TEST_CASE("safetensors: each kind of bad header has its sentence") {
       {tensor(R"("F32")", "[1,2]", "[0.5,8]"), "its data_offsets holds 0.5"},
       {tensor(R"("F32")", "[1,2]", "[8,0]"), "its data_offsets begin at 8 after their end 0"},
       {tensor(R"("F32")", "[1,2]", "[1,9]"), "its data end at byte 9 of the 8 in the file"},
-      {tensor(R"("F32")", "[1,2]", "[0,9223372036854775807]"), "its data end at byte 9223372036854775807 of the 8"},
+      {tensor(R"("F32")", "[1,2]", "[0,9223372036854775807]"),
+       "its data end at byte 9223372036854775807 of the 8"},
       {tensor(R"("F32")", "[1]", "[0,4]"), "its last 4 bytes belong to no tensor"},
       {tensor(R"("F32")", "[1]", "[4,8]"), R"(a hole before the data of tensor "w")"},
       {"{}", "its last 8 bytes belong to no tensor"},
@@ -331,7 +356,8 @@ TEST_CASE("safetensors: a file with any one byte changed is read or refused") {
 TEST_CASE("safetensors: many tensors take time in proportion to their number") {
   std::string header = "{";
   for (int index = 0; index < 100'000; ++index) {
-    header += text(index ? "," : "", "\"", index, R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})");
+    header += text(index ? "," : "", "\"", index,
+                   R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})");
   }
   const TemporaryFile file(file_of(header + "}", ""));
   CHECK(SafetensorsReader(file.path).names().size() == 100'000);
@@ -346,14 +372,20 @@ TEST_CASE("safetensors: what cannot be written is refused, and the old file stay
     write_safetensors(file.path, tensors, metadata);
   };
   check_refused<Error>("of shape [2] was given 3 values", [&] { write({{"w", {2}, values}}); });
-  check_refused<Error>("\"w\" stands twice", [&] { write({{"w", {3}, values}, {"w", {3, 1}, values}}); });
+  check_refused<Error>("\"w\" stands twice", [&] {
+    write({{"w", {3}, values}, {"w", {3, 1}, values}});
+  });
   check_refused<Error>("or is reserved", [&] { write({{"__metadata__", {3}, values}}); });
-  check_refused<Error>("cannot write " + file.path.string(), [&] { write({{"\xFF", {3}, values}}); });
+  check_refused<Error>("cannot write " + file.path.string(), [&] {
+    write({{"\xFF", {3}, values}});
+  });
   check_refused<Error>("cannot write " + file.path.string(), [&] { write({}, {{"a", "\xFF"}}); });
   check_refused<UsageError>("cannot open /no/such/folder/file.partial: No such file",
                             [] { write_safetensors("/no/such/folder/file", {}); });
   std::filesystem::create_symlink("/dev/full", file.path.string() + ".partial");
-  check_refused<Error>("cannot write " + file.path.string() + ": No space left", [&] { write({{"w", {3}, values}}); });
+  check_refused<Error>("cannot write " + file.path.string() + ": No space left", [&] {
+    write({{"w", {3}, values}});
+  });
   CHECK(file.read() == before);
   CHECK_FALSE(std::filesystem::exists(file.path.string() + ".partial"));
 }
@@ -367,7 +399,7 @@ TEST_CASE("safetensors: a reader keeps the file that it has opened") {
 }
 
 TEST_CASE("safetensors: the golden GPT-2 of PyTorch") {
-  const SafetensorsReader reader(SHARD_SOURCE_DIR "/tests/golden/gpt2_tiny.safetensors");
+  const SafetensorsReader reader(source_folder() + "/tests/golden/gpt2_tiny.safetensors");
   CHECK(reader.metadata().at("width") == "48");
   CHECK(reader.metadata().at("layer_norm_epsilon") == "1e-05");
   CHECK(reader.entry("initial.h.1.attn.c_attn.weight").shape == Shape{48, 144});

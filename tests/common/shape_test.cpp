@@ -1,5 +1,5 @@
 // Shapes: their sizes and products, and what is refused.
-#include "common/shape.h"
+#include "common/base/shape.h"
 
 #include "tests/test_support.h"
 

@@ -1,5 +1,5 @@
 // The SVG writer: well-formed whatever it is given, and nothing is drawn from broken data.
-#include "common/svg.h"
+#include "common/draw/svg.h"
 
 #include <cmath>
 #include <set>
@@ -43,7 +43,8 @@ TEST_CASE("svg: a title, a description, the size, and colours for dark pages") {
 TEST_CASE("svg: shapes and their paint") {
   Svg svg = picture();
   svg.rectangle({1, 2, 3.04, 4}, {.fill = "#123456", .opacity = 0.5});
-  svg.line({0, 0}, {-10, 5}, {.stroke = "#654321", .stroke_width = 2, .dash = 4, .space = 3, .shift = -4});
+  svg.line({0, 0}, {-10, 5},
+           {.stroke = "#654321", .stroke_width = 2, .dash = 4, .space = 3, .shift = -4});
   svg.polyline({{0, 0}, {1, 2}, {3, -0.01}}, {.stroke = ink});
   svg.circle({5, 6}, 7, {.fill = colour_of(1)});
   const XmlElement box = drawn(svg, "rect").at(0), line = drawn(svg, "line").at(0);
@@ -90,12 +91,26 @@ TEST_CASE("svg: an arrow ends where it points to") {
 TEST_CASE("svg: what is not finite or below zero is refused") {
   Svg svg = picture();
   for (double bad : {std::nan(""), double{INFINITY}, -double{INFINITY}}) {
-    CHECK(contains(message_of([&] { svg.line({0, 0}, {1, bad}, {}); }), "cannot be drawn with the number"));
-    CHECK(contains(message_of([&] { svg.rectangle({bad, 0, 1, 1}, {}); }), "cannot be drawn with the number"));
-    CHECK(contains(message_of([&] { svg.text({bad, 0}, "x"); }), "cannot be drawn with the number"));
-    CHECK(contains(message_of([&] { svg.polyline({{0, 0}, {bad, 1}}, {}); }), "cannot be drawn with the number"));
+    CHECK(contains(message_of([&] {
+                     svg.line({0, 0}, {1, bad}, {});
+                   }),
+                   "cannot be drawn with the number"));
+    CHECK(contains(message_of([&] {
+                     svg.rectangle({bad, 0, 1, 1}, {});
+                   }),
+                   "cannot be drawn with the number"));
+    CHECK(contains(message_of([&] {
+                     svg.text({bad, 0}, "x");
+                   }),
+                   "cannot be drawn with the number"));
+    CHECK(contains(message_of([&] {
+                     svg.polyline({{0, 0}, {bad, 1}}, {});
+                   }),
+                   "cannot be drawn with the number"));
   }
-  CHECK(message_of([&] { svg.rectangle({0, 0, -1, 1}, {}); }) == "a picture cannot have a length of -1");
+  CHECK(message_of([&] {
+          svg.rectangle({0, 0, -1, 1}, {});
+        }) == "a picture cannot have a length of -1");
   CHECK(message_of([&] { svg.circle({0, 0}, -2, {}); }) == "a picture cannot have a length of -2");
 }
 
@@ -103,11 +118,14 @@ TEST_CASE("svg: empty data and groups that do not match are refused") {
   Svg svg = picture();
   CHECK(message_of([&] { svg.str(); }) == "a picture is empty");
   CHECK(message_of([&] { svg.polyline({}, {}); }) == "a line through 0 points cannot be drawn");
-  CHECK(message_of([&] { svg.polyline({{1, 1}}, {}); }) == "a line through 1 points cannot be drawn");
+  CHECK(message_of([&] {
+          svg.polyline({{1, 1}}, {});
+        }) == "a line through 1 points cannot be drawn");
   CHECK(message_of([&] { svg.end(); }) == "a group of a picture was ended that had not begun");
   svg.begin({});
   CHECK(message_of([&] { svg.str(); }) == "1 groups of a picture were not ended");
-  CHECK(message_of([] { Svg(1, 1, "", "described"); }) == "a picture needs a title and a description");
+  CHECK(message_of([] { Svg(1, 1, "", "described"); }) ==
+        "a picture needs a title and a description");
   CHECK(message_of([] { Svg(1, 1, "titled", ""); }) == "a picture needs a title and a description");
 }
 
@@ -118,13 +136,15 @@ TEST_CASE("svg: a file that cannot be written is named, with the reason") {
         "--picture /no/such/folder/a.svg: the file cannot be written: No such file or directory");
 }
 
-/// The contrast of two colours "#rrggbb" by the Web Content Accessibility Guidelines 2.1, from 1 to 21.
+/// The contrast of two colours "#rrggbb" by the Web Content Accessibility Guidelines 2.1, from 1
+/// to 21.
 static double contrast(const std::string& a, const std::string& b) {
   const auto luminance = [](const std::string& colour) {
     double sum = 0;
     for (size_t i = 0; i < 3; ++i) {
       const double value = std::stoi(colour.substr(1 + 2 * i, 2), nullptr, 16) / 255.0;
-      const double linear = value <= 0.03928 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4);
+      const double linear =
+          value <= 0.03928 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4);
       sum += linear * std::vector<double>{0.2126, 0.7152, 0.0722}[i];
     }
     return sum + 0.05;
@@ -148,7 +168,8 @@ TEST_CASE("svg: eight colours, all different, with text on them that can be read
 TEST_CASE("svg: long texts are wrapped between words") {
   const TextStyle style{.size = 10};
   const double width = width_in(style, "one two three");
-  CHECK(wrapped("one two three four", style, width) == std::vector<std::string>{"one two three", "four"});
+  CHECK(wrapped("one two three four", style, width) ==
+        std::vector<std::string>{"one two three", "four"});
   CHECK(wrapped("one", style, 1) == std::vector<std::string>{"one"});
   CHECK(wrapped("", style, 100).empty());
   CHECK(width_in(style, "×") == width_in(style, "x"));  // characters count, not bytes

@@ -1,5 +1,5 @@
 // Tensors: handles, views and copies, and the way to the host and back.
-#include "common/tensor.h"
+#include "common/tensor/tensor.h"
 
 #include <cmath>
 
@@ -33,7 +33,8 @@ TEST_CASE("tensor: a slice is a view of rows") {
   CHECK(rows.shape() == Shape{2, 4});
   CHECK(rows.slice({1, 2}).to_host() == std::vector<float>{8, -9, 10, -11});
   fill(rows, 0.5f);
-  CHECK(whole.to_host() == std::vector<float>{0, -1, 2, -3, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f});
+  CHECK(whole.to_host() ==
+        std::vector<float>{0, -1, 2, -3, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f});
   CHECK(whole.reshape({12}).slice({2, 5}).to_host() == std::vector<float>{2, -3, 0.5f});
   CHECK(whole.slice({3, 3}).shape() == Shape{0, 4});
 }
@@ -50,7 +51,8 @@ TEST_CASE("tensor: a view keeps the elements alive") {
   Tensor view;
   CHECK_FALSE(view);
   view = tensor({3, 4}, twelve).slice({2, 3});
-  const Tensor other = Tensor::full(backend(), {3, 4}, 9.0f);  // would reuse the memory if it had been released
+  const Tensor other =
+      Tensor::full(backend(), {3, 4}, 9.0f);  // would reuse the memory if it had been released
   CHECK(view.to_host() == std::vector<float>{8, -9, 10, -11});
 }
 
@@ -63,13 +65,16 @@ TEST_CASE("tensor: misuse is refused, and both sides are named") {
   Tensor x = tensor({3, 4}, twelve);
   const std::vector<float> floats(5);
   const std::vector<int32_t> integers(12);
-  CHECK(message_of([&] { x.reshape({5, 2}); }) == "a tensor of shape [3 × 4] cannot be seen as [5 × 2]");
+  CHECK(message_of([&] {
+          x.reshape({5, 2});
+        }) == "a tensor of shape [3 × 4] cannot be seen as [5 × 2]");
   CHECK(message_of([&] { x.slice({1, 4}); }) == "rows 1 to 4 of a tensor of shape [3 × 4]");
   CHECK(message_of([&] { x.slice({2, 1}); }) == "rows 2 to 1 of a tensor of shape [3 × 4]");
   CHECK(message_of([&] { x.slice({-1, 1}); }) == "rows -1 to 1 of a tensor of shape [3 × 4]");
   CHECK(message_of([&] { x.assign(std::span<const float>(floats)); }) ==
         "a tensor of shape [3 × 4] was given 5 values");
-  CHECK(message_of([&] { x.assign(std::span<const int32_t>(integers)); }) == "a tensor of f32 was given i32");
+  CHECK(message_of([&] { x.assign(std::span<const int32_t>(integers)); }) ==
+        "a tensor of f32 was given i32");
   CHECK(message_of([&] { x.to_host_int(); }) == "a tensor of f32 was read as i32");
   CHECK(message_of([&] { indices(integers).to_host(); }) == "a tensor of i32 was read as f32");
   CHECK(message_of([] { static_cast<void>(Tensor().backend()); }) == "an empty tensor was used");

@@ -1,7 +1,7 @@
 // Sums, gradient clipping, AdamW and parameters.
 #include <cmath>
 
-#include "common/parameter.h"
+#include "common/tensor/parameter.h"
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -37,12 +37,17 @@ TEST_CASE("adamw: several steps against double precision") {
   const Matrix start = random_matrix(1, count, "weight");
   Tensor weight = tensor({count}, start), m = Tensor::zeros(backend(), {count}), v = m.clone();
   std::vector<double> w = start.values, first(w.size()), second(w.size());
-  AdamW hyper{.learning_rate = 0.02f, .beta1 = 0.8f, .beta2 = 0.95f, .epsilon = 1e-3f, .weight_decay = 0.3f};
+  AdamW hyper{.learning_rate = 0.02f,
+              .beta1 = 0.8f,
+              .beta2 = 0.95f,
+              .epsilon = 1e-3f,
+              .weight_decay = 0.3f};
   const double factor = 0.625;
   for (hyper.step = 1; hyper.step <= 5; ++hyper.step) {
     const Matrix gradient = random_matrix(1, count, text("gradient ", hyper.step));
     adamw(weight, m, v, tensor({count}, gradient), Tensor::full(backend(), {1}, factor), hyper);
-    const double c1 = 1 - std::pow(double{hyper.beta1}, hyper.step), c2 = 1 - std::pow(double{hyper.beta2}, hyper.step);
+    const double c1 = 1 - std::pow(double{hyper.beta1}, hyper.step),
+                 c2 = 1 - std::pow(double{hyper.beta2}, hyper.step);
     for (size_t i = 0; i < w.size(); ++i) {
       const double g = factor * gradient.values[i];
       first[i] = hyper.beta1 * first[i] + (1 - double{hyper.beta1}) * g;
@@ -57,45 +62,55 @@ TEST_CASE("adamw: several steps against double precision") {
 }
 
 TEST_CASE("adamw: a gradient of zero only decays the weight") {
-  Tensor weight = Tensor::full(backend(), {3}, 2.0f), m = Tensor::zeros(backend(), {3}), v = m.clone();
+  Tensor weight = Tensor::full(backend(), {3}, 2.0f), m = Tensor::zeros(backend(), {3}),
+         v = m.clone();
   const Tensor none = m.clone();
-  adamw(weight, m, v, none, Tensor::full(backend(), {1}, 1.0f), {.learning_rate = 0.5f, .weight_decay = 0.25f});
+  adamw(weight, m, v, none, Tensor::full(backend(), {1}, 1.0f),
+        {.learning_rate = 0.5f, .weight_decay = 0.25f});
   CHECK(weight.to_host() == std::vector<float>(3, 1.75f));
 }
 
 TEST_CASE("training ops: shapes that differ are refused") {
   Tensor x(backend(), {4, 6}), y(backend(), {6, 4}), one(backend(), {1});
-  CHECK(message_of([&] { add_sum(x, y); }) == "add_sum: the total has shape [4 × 6] where 1 elements belong");
-  CHECK(message_of([&] { clip_factor(x, 1.0f); }) == "clip_factor: the sum has shape [4 × 6] where 1 elements belong");
-  CHECK(message_of([&] { adamw(x, x, y, x, one, {}); }) == "adamw: shapes [4 × 6] and [6 × 4] differ");
+  CHECK(message_of([&] { add_sum(x, y); }) ==
+        "add_sum: the total has shape [4 × 6] where 1 elements belong");
+  CHECK(message_of([&] { clip_factor(x, 1.0f); }) ==
+        "clip_factor: the sum has shape [4 × 6] where 1 elements belong");
+  CHECK(message_of([&] { adamw(x, x, y, x, one, {}); }) ==
+        "adamw: shapes [4 × 6] and [6 × 4] differ");
 }
 
 TEST_CASE("parameter: every shard starts with its part of the same whole") {
   const Parameter whole(backend(), "w", Shard::all({5, 12}), 3, 0.5f, 2.0f);
   const std::vector<float> values = whole.value.to_host();
   CHECK(whole.gradient.to_host() == std::vector<float>(60, 0.0f));
-  for (const Shard& shard : {Shard::of_rows({5, 12}, {3, 7}), Shard::of_columns({5, 12}, {{1, 3}, {5, 7}, {9, 11}})}) {
+  for (const Shard& shard :
+       {Shard::of_rows({5, 12}, {3, 7}), Shard::of_columns({5, 12}, {{1, 3}, {5, 7}, {9, 11}})}) {
     CHECK(Parameter(backend(), "w", shard, 3, 0.5f, 2.0f).value.to_host() == shard.cut(values));
   }
   double mean = 0;
   for (float value : values) mean += value / 60;
   CHECK(std::abs(mean - 2) < 0.3);
-  CHECK(Parameter(backend(), "other", Shard::all({5, 12}), 3, 0.5f, 2.0f).value.to_host() != values);
+  CHECK(Parameter(backend(), "other", Shard::all({5, 12}), 3, 0.5f, 2.0f).value.to_host() !=
+        values);
   CHECK(Parameter(backend(), "w", Shard::all({5, 12}), 4, 0.5f, 2.0f).value.to_host() != values);
-  CHECK(Parameter(backend(), "w", Shard::all({4}), 3, 0.0f, 1.0f).value.to_host() == std::vector<float>(4, 1.0f));
+  CHECK(Parameter(backend(), "w", Shard::all({4}), 3, 0.0f, 1.0f).value.to_host() ==
+        std::vector<float>(4, 1.0f));
 }
 
 TEST_CASE("parameter: whole values can be assigned to a shard") {
   Parameter part(backend(), "w", Shard::of_rows({5, 3}, {4, 6}), 3, 0.5f);
   part.assign_whole(random_matrix(5, 3, "whole").floats());
-  CHECK(part.value.slice({0, 1}).to_host() == tensor(random_matrix(5, 3, "whole")).slice({4, 5}).to_host());
+  CHECK(part.value.slice({0, 1}).to_host() ==
+        tensor(random_matrix(5, 3, "whole")).slice({4, 5}).to_host());
   CHECK(part.value.slice({1, 2}).to_host() == std::vector<float>(3, 0.0f));  // padding
   CHECK_FALSE(part.is_replicated());
   CHECK(part.is_matrix());
 }
 
 TEST_CASE("parameter: gradients are zeroed, and who listens hears that they are ready") {
-  Parameter a(backend(), "a", Shard::all({2, 3}), 1, 1.0f), b(backend(), "b", Shard::all({3}), 1, 1.0f);
+  Parameter a(backend(), "a", Shard::all({2, 3}), 1, 1.0f),
+      b(backend(), "b", Shard::all({3}), 1, 1.0f);
   Parameters all = {&a};
   append(all, {&b});
   REQUIRE(all.size() == 2);

@@ -44,7 +44,8 @@ TEST_CASE("row_max: over the valid columns only") {
     CHECK(got[i] == max);
   }
   CHECK(row_max(tensor(x), 6).to_host() == std::vector<float>(4, 99.0f));
-  CHECK(row_max(tensor(x), 0).to_host() == std::vector<float>(4, std::numeric_limits<float>::lowest()));
+  CHECK(row_max(tensor(x), 0).to_host() ==
+        std::vector<float>(4, std::numeric_limits<float>::lowest()));
 }
 
 TEST_CASE("exp_and_row_sum: padding becomes zero and is not summed") {
@@ -64,7 +65,8 @@ TEST_CASE("exp_and_row_sum: padding becomes zero and is not summed") {
 TEST_CASE("pick: the value in this part, or zero") {
   const Matrix x = random_matrix(4, 3, "x");  // columns 6 … 8 of the vocabulary
   const std::vector<float> got = pick(tensor(x), indices({8, 5, 6, 9}), 6).to_host();
-  CHECK(got == std::vector<float>{static_cast<float>(x(0, 2)), 0.0f, static_cast<float>(x(2, 0)), 0.0f});
+  CHECK(got ==
+        std::vector<float>{static_cast<float>(x(0, 2)), 0.0f, static_cast<float>(x(2, 0)), 0.0f});
 }
 
 TEST_CASE("cross entropy: loss and gradient from the parts") {
@@ -74,7 +76,8 @@ TEST_CASE("cross entropy: loss and gradient from the parts") {
   Tensor x = tensor(logits);
   const Tensor ids = indices(targets), max = row_max(x, vocabulary), picked = pick(x, ids, 0);
   const Tensor sums = exp_and_row_sum(x, max, vocabulary);
-  CHECK(relative_error(cross_entropy(sums, max, picked), reference::cross_entropy(logits, targets)) < 1e-6);
+  CHECK(relative_error(cross_entropy(sums, max, picked),
+                       reference::cross_entropy(logits, targets)) < 1e-6);
 
   cross_entropy_backward(x, sums, ids, 0, 0.125f);
   const auto loss = [&](const Matrix& point) {
@@ -96,16 +99,25 @@ TEST_CASE("cross entropy: logits of any size give finite losses") {
 }
 
 TEST_CASE("vocabulary ops: shapes and types that do not fit are refused") {
-  Tensor table(backend(), {5, 7}), x(backend(), {4, 6}), sums(backend(), {4}), three(backend(), {3});
-  CHECK(message_of([&] { gather_rows(table, sums, 0); }) == "gather_rows: ids must be i32, not f32");
+  Tensor table(backend(), {5, 7}), x(backend(), {4, 6}), sums(backend(), {4}),
+      three(backend(), {3});
+  CHECK(message_of([&] { gather_rows(table, sums, 0); }) ==
+        "gather_rows: ids must be i32, not f32");
   CHECK(message_of([&] {
           add_to_rows(table, indices({1, 2}), x, 0);
         }) == "add_to_rows: ids has shape [2] where 4 elements belong");
-  CHECK(message_of([&] { add_to_rows(table, indices({1, 2, 3, 4}), x, 0); }) == "add_to_rows: [4 × 6] into [5 × 7]");
+  CHECK(message_of([&] {
+          add_to_rows(table, indices({1, 2, 3, 4}), x, 0);
+        }) == "add_to_rows: [4 × 6] into [5 × 7]");
   CHECK(message_of([&] { row_max(x, 7); }) == "row_max: columns 0 to 7 of shape [4 × 6]");
   CHECK(message_of([&] { exp_and_row_sum(x, three, 6); }) ==
         "exp_and_row_sum: the maximum has shape [3] where 4 elements belong");
-  CHECK(message_of([&] { pick(x, indices({1}), 0); }) == "pick: ids has shape [1] where 4 elements belong");
-  CHECK(message_of([&] { cross_entropy(sums, three, sums); }) == "cross_entropy: shapes [4] and [3] differ");
-  CHECK(contains(message_of([&] { cross_entropy_backward(x, three, indices({1, 2, 3, 4}), 0, 1.0f); }), "shape [3]"));
+  CHECK(message_of([&] { pick(x, indices({1}), 0); }) ==
+        "pick: ids has shape [1] where 4 elements belong");
+  CHECK(message_of([&] { cross_entropy(sums, three, sums); }) ==
+        "cross_entropy: shapes [4] and [3] differ");
+  CHECK(contains(message_of([&] {
+                   cross_entropy_backward(x, three, indices({1, 2, 3, 4}), 0, 1.0f);
+                 }),
+                 "shape [3]"));
 }

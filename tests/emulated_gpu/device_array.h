@@ -14,7 +14,9 @@ namespace shard {
 template <class T>
 class DeviceArray {
  public:
-  explicit DeviceArray(size_t size) : size_(size) { check_cuda(cudaMalloc(&data_, size * sizeof(T)), "cudaMalloc"); }
+  explicit DeviceArray(size_t size) : size_(size) {
+    check_cuda(cudaMalloc(&data_, size * sizeof(T)), "cudaMalloc");
+  }
   explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
     check_cuda(cudaMemcpy(data_, values.data(), bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
   }

@@ -1,4 +1,5 @@
-// fault_kernels NAME: makes one mistake on the emulated GPU, which must find it. faults.sh knows what is said.
+// fault_kernels NAME: makes one mistake on the emulated GPU, which must find it. faults.sh knows
+// what is said.
 #include <cublas_v2.h>
 #include <mpi.h>
 #include <nccl.h>
@@ -18,7 +19,7 @@ namespace {
 
 constexpr unsigned all_lanes = 0xFFFFFFFFu;
 
-// ---- Kernels with one mistake each ----------------------------------------------------------------------------------
+// ---- Kernels with one mistake each --------------------------------------------------------------
 
 __global__ void correct_kernel(float* x) {
   __syncthreads();
@@ -81,7 +82,7 @@ __global__ void template_kernel(T* x) {
   x[100000] = T(1);
 }
 
-// ---- Mistakes -------------------------------------------------------------------------------------------------------
+// ---- Mistakes -----------------------------------------------------------------------------------
 
 float* allocate(size_t floats) {
   float* x = nullptr;
@@ -125,8 +126,9 @@ void multiply_too_much() {
   const float one = 1.0f, *x = allocate(15);
   float* y = allocate(16);
   check_cublas(cublasCreate(&handle), "cublasCreate");
-  check_cublas(cublasGemmStridedBatchedEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 4, 4, 4, &one, x, CUDA_R_32F, 4, 0, x,
-                                          CUDA_R_32F, 4, 0, &one, y, CUDA_R_32F, 4, 0, 1, CUBLAS_COMPUTE_32F,
+  check_cublas(cublasGemmStridedBatchedEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 4, 4, 4, &one, x,
+                                          CUDA_R_32F, 4, 0, x, CUDA_R_32F, 4, 0, &one, y,
+                                          CUDA_R_32F, 4, 0, 1, CUBLAS_COMPUTE_32F,
                                           CUBLAS_GEMM_DEFAULT),
                "cublasGemmStridedBatchedEx");
   synchronize();
@@ -139,7 +141,8 @@ void leak() {
   void* pinned = nullptr;
   allocate(10);
   allocate(20);
-  check_cuda(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, 0), "cudaStreamCreateWithPriority");
+  check_cuda(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, 0),
+             "cudaStreamCreateWithPriority");
   check_cuda(cudaEventCreateWithFlags(&event, cudaEventDefault), "cudaEventCreateWithFlags");
   check_cuda(cudaHostAlloc(&pinned, 100, cudaHostAllocDefault), "cudaHostAlloc");
   check_cublas(cublasCreate(&handle), "cublasCreate");
@@ -149,7 +152,8 @@ void leak_communicator() {
   ncclUniqueId id;
   ncclComm_t comm = nullptr;
   MPI_Init(nullptr, nullptr);
-  if (ncclGetUniqueId(&id) != ncclSuccess || ncclCommInitRankConfig(&comm, 1, id, 0, nullptr) != ncclSuccess)
+  if (ncclGetUniqueId(&id) != ncclSuccess ||
+      ncclCommInitRankConfig(&comm, 1, id, 0, nullptr) != ncclSuccess)
     std::abort();
   MPI_Finalize();
 }
@@ -189,7 +193,8 @@ const std::map<std::string, std::function<void()>> mistakes{
     {"use-after-free", use_after_free},
     {"host-pointer", with_host_pointer},
     {"null", [] { run(write_kernel, 1, 32, nullptr, 0); }},
-    {"wild-pointer", [] { run(write_hidden_kernel, 1, 1, Hidden{reinterpret_cast<float*>(uintptr_t{1} << 40)}); }},
+    {"wild-pointer",
+     [] { run(write_hidden_kernel, 1, 1, Hidden{reinterpret_cast<float*>(uintptr_t{1} << 40)}); }},
     {"deep", [] { run(deep_kernel, 1, 1, allocate(1), 7); }},
     {"template", [] { run(template_kernel<int>, 1, 1, reinterpret_cast<int*>(allocate(1))); }},
     {"host-reads", [] { std::cout << *allocate(5) << std::endl; }},

@@ -13,7 +13,8 @@ namespace {
 constexpr unsigned all_lanes = 0xFFFFFFFFu;
 
 __device__ float warp_sum(float x) {
-  for (int offset = warpSize / 2; offset > 0; offset /= 2) x += __shfl_down_sync(all_lanes, x, offset);
+  for (int offset = warpSize / 2; offset > 0; offset /= 2)
+    x += __shfl_down_sync(all_lanes, x, offset);
   return x;
 }
 
@@ -75,7 +76,8 @@ __global__ void indices_kernel(Indices* out) {
   const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
   const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
   __syncthreads();
-  out[block * blockDim.x * blockDim.y * blockDim.z + thread] = {threadIdx, blockIdx, blockDim, gridDim};
+  out[block * blockDim.x * blockDim.y * blockDim.z + thread] = {threadIdx, blockIdx, blockDim,
+                                                                gridDim};
 }
 
 /// What no kernel should do: the order of the threads decides what each finds in *count.
@@ -132,7 +134,8 @@ TEST_CASE("dynamic shared memory belongs to the block") {
     std::iota(x.begin(), x.end(), 1);
     const DeviceArray<int> on_device(x);
     launch(reverse_kernel, 4, block, block * sizeof(int), stream, on_device.data());
-    for (unsigned b = 0; b < 4; ++b) std::reverse(x.begin() + b * block, x.begin() + (b + 1) * block);
+    for (unsigned b = 0; b < 4; ++b)
+      std::reverse(x.begin() + b * block, x.begin() + (b + 1) * block);
     CHECK(on_device.to_host() == x);
   }
 }
@@ -210,7 +213,8 @@ TEST_CASE("threads and blocks run in the order that the environment names") {
   }
   const char* order = std::getenv("SHARD_EMULATED_GPU_ORDER");
   if (order != nullptr && std::string(order) == "backward") {
-    for (unsigned& place : expected) place = 100 * (blocks - 1 - place / 100) + threads - 1 - place % 100;
+    for (unsigned& place : expected)
+      place = 100 * (blocks - 1 - place / 100) + threads - 1 - place % 100;
   }
   CHECK(arrivals.to_host() == expected);
 }

@@ -7,7 +7,7 @@
 #include <functional>
 #include <numeric>
 
-#include "common/bfloat16.h"
+#include "common/base/bfloat16.h"
 #include "tests/emulated_gpu/device_array.h"
 #include "tests/test_support.h"
 
@@ -16,7 +16,8 @@ using namespace shard;
 namespace {
 
 void check(ncclResult_t result) {
-  if (result != ncclSuccess) throw Error(text(ncclGetErrorString(result), "; ", ncclGetLastError(nullptr)));
+  if (result != ncclSuccess)
+    throw Error(text(ncclGetErrorString(result), "; ", ncclGetLastError(nullptr)));
 }
 
 ncclUniqueId common_id() {
@@ -50,7 +51,8 @@ struct OnOwnDevice {
 template <class T>
 std::vector<T> data(int rank, size_t count) {
   std::vector<T> values(count);
-  for (size_t i = 0; i < count; ++i) values[i] = static_cast<T>(element(rank, static_cast<int64_t>(i)));
+  for (size_t i = 0; i < count; ++i)
+    values[i] = static_cast<T>(element(rank, static_cast<int64_t>(i)));
   return values;
 }
 
@@ -80,7 +82,8 @@ void check_reductions(const Ranks& ranks) {
   const DeviceArray<T> x(data<T>(ranks.rank, count)), sum(count);
   check(ncclAllReduce(x.data(), sum.data(), count, type_of<T>, ncclSum, ranks.comm, ranks.stream));
   const DeviceArray<T> max(data<T>(ranks.rank, count));
-  check(ncclAllReduce(max.data(), max.data(), count, type_of<T>, ncclMax, ranks.comm, ranks.stream));
+  check(
+      ncclAllReduce(max.data(), max.data(), count, type_of<T>, ncclMax, ranks.comm, ranks.stream));
   const std::vector<T> sums = sum.to_host(), maxima = max.to_host();
   for (size_t i = 0; i < count; ++i) {
     double largest = -1e9;
@@ -92,8 +95,10 @@ void check_reductions(const Ranks& ranks) {
   }
 
   const size_t size = static_cast<size_t>(ranks.size), rank = static_cast<size_t>(ranks.rank);
-  const DeviceArray<T> terms(data<T>(ranks.rank, count * size)), part(count), gathered(count * size);
-  check(ncclReduceScatter(terms.data(), part.data(), count, type_of<T>, ncclSum, ranks.comm, ranks.stream));
+  const DeviceArray<T> terms(data<T>(ranks.rank, count * size)), part(count),
+      gathered(count * size);
+  check(ncclReduceScatter(terms.data(), part.data(), count, type_of<T>, ncclSum, ranks.comm,
+                          ranks.stream));
   check(ncclAllGather(part.data(), gathered.data(), count, type_of<T>, ranks.comm, ranks.stream));
   const std::vector<T> own = part.to_host(), all = gathered.to_host();
   for (size_t i = 0; i < count; ++i) CHECK(number(own[i]) == sum_at(ranks.size, rank * count + i));
@@ -124,7 +129,8 @@ TEST_CASE("reductions and gathers of every type") {
 TEST_CASE("sums of bf16 are rounded once, at the end") {
   const OnOwnDevice on_own_device;
   const Ranks ranks;
-  const float mine = ranks.rank == 0 ? 256.0f : 1.0f;  // 256 + 1 is 256 in bf16, but 256 + 1 + 1 is 258
+  const float mine =
+      ranks.rank == 0 ? 256.0f : 1.0f;  // 256 + 1 is 256 in bf16, but 256 + 1 + 1 is 258
   const DeviceArray<BFloat16> x(std::vector<BFloat16>{mine});
   check(ncclAllReduce(x.data(), x.data(), 1, ncclBfloat16, ncclSum, ranks.comm, ranks.stream));
   CHECK(float(x.to_host()[0]) == float(BFloat16(256.0f + static_cast<float>(ranks.size - 1))));
@@ -133,7 +139,8 @@ TEST_CASE("sums of bf16 are rounded once, at the end") {
 TEST_CASE("broadcasts, reductions and messages of a group progress together") {
   const OnOwnDevice on_own_device;
   const Ranks ranks;
-  const int next = (ranks.rank + 1) % ranks.size, previous = (ranks.rank + ranks.size - 1) % ranks.size;
+  const int next = (ranks.rank + 1) % ranks.size,
+            previous = (ranks.rank + ranks.size - 1) % ranks.size;
   const DeviceArray<float> mine(data<float>(ranks.rank, count)), received(count), reduced(count);
   const DeviceArray<float> all(count * static_cast<size_t>(ranks.size));
   check(ncclGroupStart());
@@ -141,7 +148,8 @@ TEST_CASE("broadcasts, reductions and messages of a group progress together") {
   for (int root = 0; root < ranks.size; ++root) {
     float* place = all.data() + static_cast<size_t>(root) * count;
     check(ncclBroadcast(mine.data(), place, count, ncclFloat32, root, ranks.comm, ranks.stream));
-    check(ncclReduce(mine.data(), reduced.data(), count, ncclFloat32, ncclSum, root, ranks.comm, ranks.stream));
+    check(ncclReduce(mine.data(), reduced.data(), count, ncclFloat32, ncclSum, root, ranks.comm,
+                     ranks.stream));
   }
   check(ncclSend(mine.data(), count, ncclFloat32, next, ranks.comm, ranks.stream));
   check(ncclGroupEnd());
@@ -149,7 +157,8 @@ TEST_CASE("broadcasts, reductions and messages of a group progress together") {
   const std::vector<float> gathered = all.to_host(), sums = reduced.to_host();
   for (size_t i = 0; i < count; ++i) {
     for (int root = 0; root < ranks.size; ++root) {
-      CHECK(gathered[static_cast<size_t>(root) * count + i] == element(root, static_cast<int64_t>(i)));
+      CHECK(gathered[static_cast<size_t>(root) * count + i] ==
+            element(root, static_cast<int64_t>(i)));
     }
     CHECK(double(sums[i]) == sum_at(ranks.size, i));
   }
@@ -165,13 +174,17 @@ TEST_CASE("a collective comes after what its stream waits for, and only after th
   is_set.record(compute);
   is_set.order_before(ranks.stream);
   launch(set_all_kernel, 1, 4, 0, compute, forgotten.data(), static_cast<float>(ranks.rank));
-  check(ncclAllReduce(ordered.data(), ordered.data(), 4, ncclFloat32, ncclSum, ranks.comm, ranks.stream));
-  check(ncclAllReduce(forgotten.data(), forgotten.data(), 4, ncclFloat32, ncclSum, ranks.comm, ranks.stream));
+  check(ncclAllReduce(ordered.data(), ordered.data(), 4, ncclFloat32, ncclSum, ranks.comm,
+                      ranks.stream));
+  check(ncclAllReduce(forgotten.data(), forgotten.data(), 4, ncclFloat32, ncclSum, ranks.comm,
+                      ranks.stream));
   check_cuda(cudaStreamSynchronize(ranks.stream), "cudaStreamSynchronize");
   std::vector<float> got(4);
-  check_cuda(cudaMemcpy(got.data(), ordered.data(), ordered.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
+  check_cuda(cudaMemcpy(got.data(), ordered.data(), ordered.bytes(), cudaMemcpyDeviceToHost),
+             "cudaMemcpy");
   CHECK(got[3] == static_cast<float>(ranks.size * (ranks.size - 1) / 2));
-  check_cuda(cudaMemcpy(got.data(), forgotten.data(), forgotten.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
+  check_cuda(cudaMemcpy(got.data(), forgotten.data(), forgotten.bytes(), cudaMemcpyDeviceToHost),
+             "cudaMemcpy");
   CHECK(std::isnan(got[3]));
 }
 
@@ -186,14 +199,16 @@ TEST_CASE("splits, also while nobody blocks") {
   CHECK((begun == ncclSuccess || begun == ncclInProgress));
   wait_until_ready(whole);
   const int color = rank % 2;
-  const ncclResult_t split = ncclCommSplit(whole, rank == 2 ? NCCL_SPLIT_NOCOLOR : color, -rank, &part, nullptr);
+  const ncclResult_t split =
+      ncclCommSplit(whole, rank == 2 ? NCCL_SPLIT_NOCOLOR : color, -rank, &part, nullptr);
   CHECK((split == ncclSuccess || split == ncclInProgress));
   wait_until_ready(whole);
   CHECK((part == nullptr) == (rank == 2));
   if (part != nullptr) {
     wait_until_ready(part);
     const bool two = color == 1 && size == 4;
-    const std::vector<int> ranks_of_part = two ? std::vector{3, 1} : std::vector{rank};  // in the order of their keys
+    const std::vector<int> ranks_of_part =
+        two ? std::vector{3, 1} : std::vector{rank};  // in the order of their keys
     const DeviceArray<int> mine(std::vector{rank}), all(ranks_of_part.size());
     check(ncclAllGather(mine.data(), all.data(), 1, ncclInt32, part, stream));
     CHECK(all.to_host() == ranks_of_part);
@@ -253,10 +268,11 @@ TEST_CASE("versions, and arguments that NCCL refuses") {
   CHECK(version == 22809);
   const Ranks ranks;
   const DeviceArray<float> x(count);
-  CHECK(ncclBroadcast(x.data(), x.data(), count, ncclFloat32, ranks.size, ranks.comm, ranks.stream) ==
-        ncclInvalidArgument);
+  CHECK(ncclBroadcast(x.data(), x.data(), count, ncclFloat32, ranks.size, ranks.comm,
+                      ranks.stream) == ncclInvalidArgument);
   CHECK(ncclAllReduce(x.data(), x.data(), count, ncclNumTypes, ncclSum, ranks.comm, ranks.stream) ==
         ncclInvalidArgument);
-  CHECK(ncclAllReduce(x.data(), x.data(), count, ncclFloat32, ncclSum, nullptr, ranks.stream) == ncclInvalidArgument);
+  CHECK(ncclAllReduce(x.data(), x.data(), count, ncclFloat32, ncclSum, nullptr, ranks.stream) ==
+        ncclInvalidArgument);
   CHECK(ncclGroupEnd() == ncclInvalidUsage);
 }

@@ -63,25 +63,35 @@ TEST_CASE("an event that is recorded anew leaves those alone who wait for its fi
   mark.order_before(second);
   launch(set_kernel, 1, 1, 0, first, x.data(), 2.0f);
   mark.record(first);
-  check_cuda(cudaMemcpyAsync(seen.data(), x.data(), sizeof(float), cudaMemcpyDeviceToDevice, second), "copy");
+  check_cuda(cudaMemcpyAsync(seen.data(), x.data(), sizeof(float), cudaMemcpyDeviceToDevice,
+                             second),
+             "copy");
   check_cuda(cudaStreamSynchronize(second), "cudaStreamSynchronize");
   CHECK(value_at(seen.data()) == 1.0f);
   CHECK(mark.has_happened());
   CHECK(value_at(x.data()) == 2.0f);
 }
 
-TEST_CASE("host memory is read when the stream gets there, as CUDA may do; a copy to pageable memory waits") {
+TEST_CASE(
+    "host memory is read when the stream gets there, as CUDA may do; a copy to pageable memory "
+    "waits") {
   Stream stream(Stream::Priority::normal);
   const DeviceArray<float> x(1), y(1);
   float pageable = 1.0f;
   PinnedFloats pinned(2);
   pinned[0] = 1.0f;
-  check_cuda(cudaMemcpyAsync(x.data(), &pageable, sizeof(float), cudaMemcpyHostToDevice, stream), "copy");
-  check_cuda(cudaMemcpyAsync(y.data(), pinned.data(), sizeof(float), cudaMemcpyHostToDevice, stream), "copy");
+  check_cuda(cudaMemcpyAsync(x.data(), &pageable, sizeof(float), cudaMemcpyHostToDevice, stream),
+             "copy");
+  check_cuda(cudaMemcpyAsync(y.data(), pinned.data(), sizeof(float), cudaMemcpyHostToDevice,
+                             stream),
+             "copy");
   pageable = pinned[0] = 2.0f;
-  check_cuda(cudaMemcpyAsync(pinned.data() + 1, x.data(), sizeof(float), cudaMemcpyDeviceToHost, stream), "copy");
+  check_cuda(cudaMemcpyAsync(pinned.data() + 1, x.data(), sizeof(float), cudaMemcpyDeviceToHost,
+                             stream),
+             "copy");
   CHECK(std::isnan(pinned[1]));  // nobody has waited yet
-  check_cuda(cudaMemcpyAsync(&pageable, y.data(), sizeof(float), cudaMemcpyDeviceToHost, stream), "copy");
+  check_cuda(cudaMemcpyAsync(&pageable, y.data(), sizeof(float), cudaMemcpyDeviceToHost, stream),
+             "copy");
   CHECK(pageable == 2.0f);   // from pinned[0], too late; and this copy has waited
   CHECK(pinned[1] == 2.0f);  // and so from the pageable number
 }
@@ -113,6 +123,7 @@ TEST_CASE("handles that are none") {
   CHECK(cudaEventRecord(event, nullptr) == cudaErrorInvalidResourceHandle);
   CHECK(cudaEventQuery(event) == cudaErrorInvalidResourceHandle);
   CHECK(cudaEventDestroy(event) == cudaErrorInvalidResourceHandle);
-  CHECK(emulated_gpu::launch(set_kernel, 1, 1, 0, stream, nullptr, 0.0f) == cudaErrorInvalidResourceHandle);
+  CHECK(emulated_gpu::launch(set_kernel, 1, 1, 0, stream, nullptr, 0.0f) ==
+        cudaErrorInvalidResourceHandle);
   cudaGetLastError();
 }

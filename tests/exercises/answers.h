@@ -14,11 +14,12 @@ struct KnownWrong {
   T answer;
 };
 
-/// "" if `got` is just `expected`; otherwise what it is, if it is a known wrong answer (tried in order), or `difference`:
-/// what differs, in the test's words.
+/// "" if `got` is just `expected`; otherwise what it is, if it is a known wrong answer (tried in
+/// order), or `difference`: what differs, in the test's words.
 template <class T>
 std::string diagnose_answer(const std::string& name, const T& got, const T& expected,
-                            const std::vector<KnownWrong<T>>& known, const std::string& difference) {
+                            const std::vector<KnownWrong<T>>& known,
+                            const std::string& difference) {
   if (got == expected) return "";
   for (const KnownWrong<T>& wrong : known) {
     if (got == wrong.answer) return text("your ", name, " is ", wrong.diagnosis);

@@ -5,7 +5,7 @@
 #include <iostream>
 #include <map>
 
-#include "common/report.h"
+#include "common/program/report.h"
 
 namespace shard {
 namespace {
@@ -50,7 +50,8 @@ struct Comparison {
     if (suspect.term_name.empty()) {
       std::vector<double> seen = got, wrong = suspect.matrix.values;
       for (size_t i = 0; i < seen.size(); ++i) {
-        if (std::isnan(seen[i]) && std::isnan(wrong[i])) seen[i] = wrong[i] = 0;  // not written, as suspected
+        if (std::isnan(seen[i]) && std::isnan(wrong[i]))
+          seen[i] = wrong[i] = 0;  // not written, as suspected
       }
       return alike(seen, wrong, tolerance) ? text("your ", name, " is ", suspect.diagnosis) : "";
     }
@@ -59,16 +60,19 @@ struct Comparison {
     for (size_t i = 0; i < got.size(); ++i) difference[i] = got[i] - expected.values[i];
     const double c = coefficient(difference, suspect.matrix.values);
     for (size_t i = 0; i < got.size(); ++i) rest[i] = c * suspect.matrix.values[i];
-    if (c == 0 || !alike(difference, rest, std::sqrt(tolerance)) || (suspect.when && !suspect.when(c))) return "";
-    return text("your ", name, " is the right ", name, c > 0 ? " plus " : " minus ", number(std::abs(c)), " × ",
-                suspect.term_name, ": ", suspect.diagnosis);
+    if (c == 0 || !alike(difference, rest, std::sqrt(tolerance)) ||
+        (suspect.when && !suspect.when(c)))
+      return "";
+    return text("your ", name, " is the right ", name, c > 0 ? " plus " : " minus ",
+                number(std::abs(c)), " × ", suspect.term_name, ": ", suspect.diagnosis);
   }
 
   std::string factor() const {
     const double c = coefficient(got, expected.values);
     std::vector<double> scaled;
     for (double value : expected.values) scaled.push_back(c * value);
-    if (c == 0 || std::abs(c - 1) < 1e-3 || got.size() < 2 || !alike(got, scaled, tolerance)) return "";
+    if (c == 0 || std::abs(c - 1) < 1e-3 || got.size() < 2 || !alike(got, scaled, tolerance))
+      return "";
     return text("your ", name, " is ", number(c), " times the right ", name);
   }
 
@@ -78,18 +82,22 @@ struct Comparison {
     for (size_t i = 0; i < got.size(); ++i) {
       const double gap = std::abs(got[i] - expected.values[i]);
       if (gap <= tolerance * std::max(largest, 1e-30)) continue;  // NaN goes on
-      const auto row = static_cast<int64_t>(i) / expected.columns, column = static_cast<int64_t>(i) % expected.columns;
+      const auto row = static_cast<int64_t>(i) / expected.columns,
+                 column = static_cast<int64_t>(i) % expected.columns;
       const std::string place = text("row ", row, ", column ", column);
-      if (std::isnan(got[i])) return text("your ", name, " is NaN at ", place, ": not written, or made from such");
-      return text("your ", name, " differs first at ", place, ": got ", got[i], ", expected ", expected.values[i]);
+      if (std::isnan(got[i]))
+        return text("your ", name, " is NaN at ", place, ": not written, or made from such");
+      return text("your ", name, " differs first at ", place, ": got ", got[i], ", expected ",
+                  expected.values[i]);
     }
     return text("your ", name, " differs a little in many elements");
   }
 };
 
 /// The first suspect that is found in `got`, or nothing.
-std::string known_mistake(const std::string& name, const std::vector<double>& got, const Matrix& expected,
-                          const std::vector<Suspect>& suspects, double tolerance) {
+std::string known_mistake(const std::string& name, const std::vector<double>& got,
+                          const Matrix& expected, const std::vector<Suspect>& suspects,
+                          double tolerance) {
   for (const Suspect& suspect : suspects) {
     std::string found = Comparison{name, got, expected, tolerance}.matches(suspect);
     if (!found.empty()) return found;
@@ -97,29 +105,36 @@ std::string known_mistake(const std::string& name, const std::vector<double>& go
   return "";
 }
 
-std::string diagnose(const std::string& name, const std::vector<double>& got, const Matrix& expected,
-                     const std::vector<Suspect>& suspects, double tolerance) {
+std::string diagnose(const std::string& name, const std::vector<double>& got,
+                     const Matrix& expected, const std::vector<Suspect>& suspects,
+                     double tolerance) {
   if (alike(got, expected.values, tolerance)) return "";
-  if (std::string found = known_mistake(name, got, expected, suspects, tolerance); !found.empty()) return found;
+  if (std::string found = known_mistake(name, got, expected, suspects, tolerance); !found.empty())
+    return found;
   const Comparison comparison{name, got, expected, tolerance};
   if (std::string found = comparison.factor(); !found.empty()) return found;
   return comparison.first_difference();
 }
 
-std::string calls_text(int64_t calls, Collective op) { return text(calls, " ", to_string(op), calls == 1 ? "" : "s"); }
+std::string calls_text(int64_t calls, Collective op) {
+  return text(calls, " ", to_string(op), calls == 1 ? "" : "s");
+}
 
 }  // namespace
 
-Matrix Examiner::random(int64_t rows, int64_t columns, std::string_view name, double deviation) const {
+Matrix Examiner::random(int64_t rows, int64_t columns, std::string_view name,
+                        double deviation) const {
   return reference::random_matrix(rows, columns, {20, stream_of(name)}, deviation);
 }
 
-Matrix Examiner::random_integers(int64_t rows, int64_t columns, std::string_view name, int64_t largest) const {
+Matrix Examiner::random_integers(int64_t rows, int64_t columns, std::string_view name,
+                                 int64_t largest) const {
   Matrix matrix(rows, columns);
   const RandomStream random{20, stream_of(name)};
   for (size_t i = 0; i < matrix.values.size(); ++i) {
     matrix.values[i] =
-        static_cast<double>(random.below(static_cast<uint64_t>(2 * largest + 1), i)) - static_cast<double>(largest);
+        static_cast<double>(random.below(static_cast<uint64_t>(2 * largest + 1), i)) -
+        static_cast<double>(largest);
   }
   return matrix;
 }
@@ -134,20 +149,23 @@ void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& 
     std::string diagnosis;
     if (got) {
       const std::vector<float> values = got.to_host();
-      diagnosis = known_mistake(name, {values.begin(), values.end()}, expected, suspects, tolerance);
+      diagnosis =
+          known_mistake(name, {values.begin(), values.end()}, expected, suspects, tolerance);
     }
     const std::string shape = got ? "has shape " + to_string(got.shape()) : "is an empty tensor";
     const std::string wanted = text("[", expected.rows, " × ", expected.columns, "]");
-    if (diagnosis.empty()) diagnosis = text("your ", name, " ", shape, " where ", wanted, " belongs");
+    if (diagnosis.empty())
+      diagnosis = text("your ", name, " ", shape, " where ", wanted, " belongs");
     findings_.push_back({name, diagnosis});
     return;
   }
   const std::vector<float> values = got.to_host();
-  findings_.push_back({name, diagnose(name, {values.begin(), values.end()}, expected, suspects, tolerance)});
+  findings_.push_back(
+      {name, diagnose(name, {values.begin(), values.end()}, expected, suspects, tolerance)});
 }
 
-void Examiner::expect(const std::string& name, double got, double expected, const std::vector<Suspect>& suspects,
-                      double tolerance) {
+void Examiner::expect(const std::string& name, double got, double expected,
+                      const std::vector<Suspect>& suspects, double tolerance) {
   Matrix wanted(1, 1);
   wanted(0, 0) = expected;
   std::string diagnosis = diagnose(name, {got}, wanted, suspects, tolerance);
@@ -157,25 +175,33 @@ void Examiner::expect(const std::string& name, double got, double expected, cons
   findings_.push_back({name, diagnosis});
 }
 
-void Examiner::expect_ledger(const std::string& name, const Ledger& before, const std::vector<Wanted>& wanted) {
+void Examiner::expect_ledger(const std::string& name, const Ledger& before,
+                             const std::vector<Wanted>& wanted) {
   const Ledger since = ledger().since(before);
   std::string diagnosis;
-  const auto add = [&](const std::string& sentence) { diagnosis += (diagnosis.empty() ? "" : "; ") + sentence; };
+  const auto add = [&](const std::string& sentence) {
+    diagnosis += (diagnosis.empty() ? "" : "; ") + sentence;
+  };
   for (const LedgerRow& row : since.rows()) {
-    const bool asked = std::any_of(wanted.begin(), wanted.end(), [&](const Wanted& w) { return w.op == row.op; });
-    if (!asked) add(text(calls_text(row.calls, row.op), " on ", row.group, " where none was asked for"));
+    const bool asked =
+        std::any_of(wanted.begin(), wanted.end(), [&](const Wanted& w) { return w.op == row.op; });
+    if (!asked)
+      add(text(calls_text(row.calls, row.op), " on ", row.group, " where none was asked for"));
   }
   for (const Wanted& want : wanted) {
     int64_t bytes = 0;
     for (const LedgerRow& row : since.rows()) bytes += row.op == want.op ? row.bytes : 0;
     const int64_t calls = since.calls(want.op);
     if (calls != want.calls) {
-      add(text(calls_text(calls, want.op), " where ", want.calls, " ", want.calls == 1 ? "was" : "were", " asked for"));
+      add(text(calls_text(calls, want.op), " where ", want.calls, " ",
+               want.calls == 1 ? "was" : "were", " asked for"));
     } else if (want.bytes >= 0 && bytes != want.bytes) {
-      add(text(calls_text(calls, want.op), " of ", bytes, " bytes where ", want.bytes, " were asked for"));
+      add(text(calls_text(calls, want.op), " of ", bytes, " bytes where ", want.bytes,
+               " were asked for"));
     }
   }
-  findings_.push_back({name, diagnosis.empty() ? "" : "you communicate otherwise than asked: " + diagnosis});
+  findings_.push_back(
+      {name, diagnosis.empty() ? "" : "you communicate otherwise than asked: " + diagnosis});
 }
 
 void Examiner::expect(const std::string& name, bool holds, const std::string& diagnosis) {

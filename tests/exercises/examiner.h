@@ -1,13 +1,14 @@
-// Examiner: compares what a learner's function returned with what is right, and where it differs, looks for the mistake:
-// a known wrong result, the right one plus a multiple of some term, a constant factor. All from the numbers alone.
+// Examiner: compares what a learner's function returned with what is right, and where it differs,
+// looks for the mistake: a known wrong result, the right one plus a multiple of some term, a
+// constant factor. All from the numbers alone.
 #pragma once
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "common/communicator.h"
-#include "common/ops.h"
-#include "common/reference.h"
+#include "common/check/reference.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -15,11 +16,13 @@ using reference::Matrix;
 
 /// A mistake that the test knows by name.
 struct Suspect {
-  /// The result is `wrong`, to rounding; this may have another shape than the right one, and NaN for elements that
-  /// were not written. Said as: "your Y is " + diagnosis.
-  static Suspect result(std::string diagnosis, Matrix wrong) { return {std::move(diagnosis), "", std::move(wrong)}; }
-  /// The result is the right one plus c × `term`, for some number c. Said as: "your Y is the right Y plus 3 × bias: " +
-  /// diagnosis. `when` narrows c down, if given.
+  /// The result is `wrong`, to rounding; this may have another shape than the right one, and NaN
+  /// for elements that were not written. Said as: "your Y is " + diagnosis.
+  static Suspect result(std::string diagnosis, Matrix wrong) {
+    return {std::move(diagnosis), "", std::move(wrong)};
+  }
+  /// The result is the right one plus c × `term`, for some number c. Said as: "your Y is the right
+  /// Y plus 3 × bias: " + diagnosis. `when` narrows c down, if given.
   static Suspect extra(std::string term_name, Matrix term, std::string diagnosis,
                        std::function<bool(double)> when = nullptr) {
     return {std::move(diagnosis), std::move(term_name), std::move(term), std::move(when)};
@@ -50,23 +53,27 @@ class Examiner {
   /// Random numbers, the same on every rank, others for every name.
   Matrix random(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) const;
   /// Small random whole numbers: sums of them are exact in any order.
-  Matrix random_integers(int64_t rows, int64_t columns, std::string_view name, int64_t largest = 9) const;
+  Matrix random_integers(int64_t rows, int64_t columns, std::string_view name,
+                         int64_t largest = 9) const;
   Tensor tensor(const Matrix& matrix);
   Tensor vector(const Matrix& row);  // [columns], of a matrix of one row
 
-  /// `got` on this rank is `expected` within `tolerance` (relative error); otherwise the suspects are tried in order.
+  /// `got` on this rank is `expected` within `tolerance` (relative error); otherwise the suspects
+  /// are tried in order.
   void expect(const std::string& name, const Tensor& got, const Matrix& expected,
               const std::vector<Suspect>& suspects = {}, double tolerance = 1e-4);
   /// The same for a number.
-  void expect(const std::string& name, double got, double expected, const std::vector<Suspect>& suspects = {},
-              double tolerance = 1e-6);
+  void expect(const std::string& name, double got, double expected,
+              const std::vector<Suspect>& suspects = {}, double tolerance = 1e-6);
   /// The communication since `before` (a copy of ledger()) is just this.
-  void expect_ledger(const std::string& name, const Ledger& before, const std::vector<Wanted>& wanted);
+  void expect_ledger(const std::string& name, const Ledger& before,
+                     const std::vector<Wanted>& wanted);
   /// `holds` on this rank; otherwise `diagnosis` is said.
   void expect(const std::string& name, bool holds, const std::string& diagnosis);
 
-  /// Collective: tells the verdicts since the last call (rank 0 prints), each diagnosis once. Returns true if all so
-  /// far hold on every rank. examine() may call it where what follows makes sense only for those who came so far.
+  /// Collective: tells the verdicts since the last call (rank 0 prints), each diagnosis once.
+  /// Returns true if all so far hold on every rank. examine() may call it where what follows makes
+  /// sense only for those who came so far.
   bool verdict();
 
  private:
@@ -79,7 +86,8 @@ class Examiner {
   bool all_hold_ = true;
 };
 
-/// The test of an exercise: calls the learner's functions on every rank and says what it expects of them.
+/// The test of an exercise: calls the learner's functions on every rank and says what it expects of
+/// them.
 void examine(Examiner& examiner);
 
 }  // namespace shard

@@ -1,8 +1,8 @@
-// Checks one exercise: its test, examine(), with the learner's file, a solution or a mistake linked to it.
-// Exit status: 0 right, 1 wrong, 3 not written yet.
+// Checks one exercise: its test, examine(), with the learner's file, a solution or a mistake linked
+// to it. Exit status: 0 right, 1 wrong, 3 not written yet.
 #include <iostream>
 
-#include "common/machine.h"
+#include "common/program/machine.h"
 #include "exercises/todo.h"
 #include "tests/exercises/examiner.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "common/formulas.h"
+#include "common/base/formulas.h"
 #include "tests/exercises/examiner.h"
 
 namespace shard {
@@ -10,7 +10,8 @@ namespace shard {
 inline Matrix rows_of(const Matrix& matrix, Range range) {
   Matrix rows(range.size(), matrix.columns);
   for (int64_t row = range.begin; row < range.end; ++row) {
-    for (int64_t column = 0; column < matrix.columns; ++column) rows(row - range.begin, column) = matrix(row, column);
+    for (int64_t column = 0; column < matrix.columns; ++column)
+      rows(row - range.begin, column) = matrix(row, column);
   }
   return rows;
 }
@@ -38,7 +39,8 @@ inline std::vector<int64_t> numbers_in(const std::vector<Range>& ranges) {
 inline Matrix columns_of(const Matrix& matrix, const std::vector<int64_t>& numbers) {
   Matrix columns(matrix.rows, std::ssize(numbers));
   for (int64_t row = 0; row < matrix.rows; ++row) {
-    for (int64_t i = 0; i < columns.columns; ++i) columns(row, i) = matrix(row, numbers[static_cast<size_t>(i)]);
+    for (int64_t i = 0; i < columns.columns; ++i)
+      columns(row, i) = matrix(row, numbers[static_cast<size_t>(i)]);
   }
   return columns;
 }
@@ -79,11 +81,13 @@ inline Matrix column_sums(const Matrix& matrix) {
 
 /// A gradient that was written over what it held `before` instead of added to it.
 inline Suspect overwritten(const Matrix& before) {
-  return Suspect::extra("what it held before", before, "gradients accumulate, and this one was written over",
+  return Suspect::extra("what it held before", before,
+                        "gradients accumulate, and this one was written over",
                         [](double c) { return c < 0; });
 }
 
-/// What `call` returns; where a message was longer or shorter than its receiver expected, `explanation` is added.
+/// What `call` returns; where a message was longer or shorter than its receiver expected,
+/// `explanation` is added.
 template <class Call>
 Tensor with_explanation(const Call& call, const std::string& explanation) {
   try {

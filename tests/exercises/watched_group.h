@@ -1,11 +1,12 @@
-// WatchedGroup: a communicator that tells when a sum is started and when it is waited for, and so proves an order of
-// steps without measuring time. What is communicated is entered in the ledger of the group that it passes calls on to.
+// WatchedGroup: a communicator that tells when a sum is started and when it is waited for, and so
+// proves an order of steps without measuring time. What is communicated is entered in the ledger of
+// the group that it passes calls on to.
 #pragma once
 #include <cstring>
 #include <functional>
 
-#include "common/communicator.h"
-#include "common/ops.h"
+#include "common/comm/communicator.h"
+#include "common/tensor/ops.h"
 
 namespace shard {
 
@@ -29,11 +30,13 @@ class WatchedGroup : public Communicator {
   }
 
  protected:
-  /// The sum is taken at once, in a copy: until the wait, the tensor holds this rank's term, always.
+  /// The sum is taken at once, in a copy: until the wait, the tensor holds this rank's term,
+  /// always.
   std::unique_ptr<Work> start_sum(Tensor& x) override {
     const int64_t number = ++sums_;
     auto work = std::make_unique<SumWork>();
-    work->finish = [this, number, x, term = x.to_host(), sum = group_.all_reduce(PartialSum(x.clone()))]() mutable {
+    work->finish = [this, number, x, term = x.to_host(),
+                    sum = group_.all_reduce(PartialSum(x.clone()))]() mutable {
       const std::vector<float> now = x.to_host();
       const bool touched = std::memcmp(now.data(), term.data(), now.size() * sizeof(float)) != 0;
       copy(x, sum);
@@ -48,11 +51,13 @@ class WatchedGroup : public Communicator {
     group_.all_reduce_max(x);
     return std::make_unique<SumWork>();
   }
-  std::unique_ptr<Work> start_gather(Tensor& all, const Tensor& piece, std::span<const int64_t> counts) override {
+  std::unique_ptr<Work> start_gather(Tensor& all, const Tensor& piece,
+                                     std::span<const int64_t> counts) override {
     copy(all, group_.all_gather(piece.reshape({piece.elements()}), counts));
     return std::make_unique<SumWork>();
   }
-  std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term, std::span<const int64_t>) override {
+  std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term,
+                                      std::span<const int64_t>) override {
     copy(part, group_.reduce_scatter(PartialSum(term)));
     return std::make_unique<SumWork>();
   }
@@ -68,7 +73,9 @@ class WatchedGroup : public Communicator {
     group_.barrier();
     return std::make_unique<SumWork>();
   }
-  std::vector<std::string> exchange_text(const std::string& mine) override { return group_.gather_text(mine); }
+  std::vector<std::string> exchange_text(const std::string& mine) override {
+    return group_.gather_text(mine);
+  }
   void announce(const Call&) override {}  // the group does
 
  private:

@@ -16,7 +16,7 @@ refuses() {
 # stands as "INT=4" or "INT [4]", by the version of CLI11.
 options_of() { "$here/../mpirun.sh" 1 "$bin/$1" --help | sed -nE "s/^ +(--[a-z0-9-]+) $2(=| \\[).*/\\1/p"; }
 
-# ---- What every program must refuse, for each of its options --------------------------------------------------------
+# ---- What every program must refuse, for each of its options -------------------------------------
 
 for chapter in "$here"/../../chapters/[0-9][0-9]_*/; do
   program=$(basename "$chapter")
@@ -41,7 +41,7 @@ for chapter in "$here"/../../chapters/[0-9][0-9]_*/; do
   done
 done
 
-# ---- What does not fit together, or not into this machine: both numbers are named -----------------------------------
+# ---- What does not fit together, or not into this machine: both numbers are named ----------------
 
 huge=1073741824
 : >"$work/empty.txt"

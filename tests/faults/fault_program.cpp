@@ -1,9 +1,10 @@
-// A program whose ranks do not fit together, in the way that --fault names: faults_test.sh shows what users then read.
+// A program whose ranks do not fit together, in the way that --fault names: faults_test.sh shows
+// what users then read.
 #include <unistd.h>
 
 #include <csignal>
 
-#include "common/runtime.h"
+#include "common/program/runtime.h"
 
 using namespace shard;
 
@@ -16,12 +17,14 @@ static void misbehave(Runtime& runtime, const std::string& fault) {
   Communicator& world = runtime.world();
   const std::vector<int32_t> integers(128);
   if (fault == "throws") throw Error("the disk is full");
-  if (fault == "refuses-alone") throw UsageError("--fault refuses-alone: rank 1 cannot read its file");
+  if (fault == "refuses-alone")
+    throw UsageError("--fault refuses-alone: rank 1 cannot read its file");
   if (fault == "leaves") return;
   if (fault == "other-collective") world.all_gather(Tensor::zeros(runtime.backend(), {64}));
   if (fault == "other-count") all_reduce(runtime, 64);
   if (fault == "other-type") {
-    world.all_reduce(PartialSum(Tensor::from(runtime.backend(), {128}, std::span<const int32_t>(integers))));
+    world.all_reduce(
+        PartialSum(Tensor::from(runtime.backend(), {128}, std::span<const int32_t>(integers))));
   }
   if (fault == "host-numbers") world.max_of(1.0);
   if (fault == "sleeps") sleep(60);
@@ -37,7 +40,8 @@ static void misbehave(Runtime& runtime, const std::string& fault) {
   }
   if (fault == "wrong-address") {
     float number = 0;
-    runtime.backend().copy_to_host(&number, &number, sizeof number);  // the host's memory is not the GPU's
+    runtime.backend().copy_to_host(&number, &number,
+                                   sizeof number);  // the host's memory is not the GPU's
   }
 }
 
@@ -49,8 +53,10 @@ int main(int argc, char** argv) {
     all_reduce(runtime, 128);  // #1 is well
     runtime.backend().synchronize();
     require_usage(fault != "refuses", "--fault ", fault, " is the same on every rank");
-    if (fault == "failed-check") report.check("a check that holds on rank 1 only", runtime.world().rank() == 1);
-    if (runtime.world().rank() == 1 && fault != "none" && fault != "failed-check") return misbehave(runtime, fault);
+    if (fault == "failed-check")
+      report.check("a check that holds on rank 1 only", runtime.world().rank() == 1);
+    if (runtime.world().rank() == 1 && fault != "none" && fault != "failed-check")
+      return misbehave(runtime, fault);
     all_reduce(runtime, 128);  // #2
   });
 }

@@ -5,7 +5,9 @@
 
 using namespace shard;
 
-static Tensor everybody() { return world().all_reduce(PartialSum(tensor({2}, std::vector<float>{1, 2}))); }
+static Tensor everybody() {
+  return world().all_reduce(PartialSum(tensor({2}, std::vector<float>{1, 2})));
+}
 
 TEST_CASE("a check fails on rank 1 only") {
   INFO("the answer is in doubt");

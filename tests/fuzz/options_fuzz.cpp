@@ -1,8 +1,9 @@
-// The command line made of any bytes, an argument a line: the options keep their limits, or one sentence says why not.
+// The command line made of any bytes, an argument a line: the options keep their limits, or one
+// sentence says why not.
 #include <cmath>
 #include <vector>
 
-#include "common/options.h"
+#include "common/program/options.h"
 #include "tests/fuzz/must.h"
 
 using namespace shard;
@@ -28,12 +29,14 @@ struct Program {
   void parse(std::vector<std::string>& arguments) {
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
-    if (!options.parse(static_cast<int>(argv.size()), argv.data())) return must(!options.help().empty(), "no help");
+    if (!options.parse(static_cast<int>(argv.size()), argv.data()))
+      return must(!options.help().empty(), "no help");
     must(tokens >= 1 && tokens <= 1000, "--tokens beyond its limits");
     must(steps >= 1 && steps <= int64_t{1} << 30, "--steps beyond its limits");
     must(rate >= 0 && rate <= 1, "--rate beyond its limits");
     must(std::isfinite(clip) && clip >= 0, "--clip beyond its limits");
-    must(options.timeout > 0 && options.seed <= uint64_t{1} << 63, "a common option beyond its limits");
+    must(options.timeout > 0 && options.seed <= uint64_t{1} << 63,
+         "a common option beyond its limits");
   }
 };
 

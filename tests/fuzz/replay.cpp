@@ -1,5 +1,5 @@
-// replay FILES: a fuzz target on each file, and on each file cut after any of its bytes. For compilers without libFuzzer,
-// and for valgrind.
+// replay FILES: a fuzz target on each file, and on each file cut after any of its bytes. For
+// compilers without libFuzzer, and for valgrind.
 #include <cstdint>
 #include <fstream>
 #include <iostream>
@@ -15,7 +15,8 @@ int main(int argc, char** argv) {
     const std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
     for (size_t size = 0; size <= bytes.size(); ++size, ++inputs) {
       const std::vector<char> part(bytes.begin(),
-                                   bytes.begin() + static_cast<std::ptrdiff_t>(size));  // its end is the end
+                                   bytes.begin() +
+                                       static_cast<std::ptrdiff_t>(size));  // its end is the end
       LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(part.data()), size);
     }
   }

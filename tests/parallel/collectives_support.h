@@ -1,4 +1,5 @@
-// The data of the tests of collectives: whole numbers, so that sums are exact, which every rank knows of every other.
+// The data of the tests of collectives: whole numbers, so that sums are exact, which every rank
+// knows of every other.
 #pragma once
 #include "tests/test_support.h"
 
@@ -10,7 +11,9 @@ inline std::vector<float> data_of(int64_t rank, int64_t count) {
   return values;
 }
 
-inline Tensor my_data(Shape shape) { return tensor(shape, data_of(world().rank(), shape.elements())); }
+inline Tensor my_data(Shape shape) {
+  return tensor(shape, data_of(world().rank(), shape.elements()));
+}
 
 inline std::vector<float> sum_of_all(int64_t count) {
   std::vector<float> sum(static_cast<size_t>(count), 0.0f);
@@ -25,6 +28,7 @@ inline std::vector<float> rows_of(const std::vector<float>& values, Range rows, 
   return {values.begin() + rows.begin * columns, values.begin() + rows.end * columns};
 }
 
-inline constexpr int64_t megabytes = 800'003;  // elements: 3.2 MB, no multiple of the pieces of 1 MB
+inline constexpr int64_t megabytes =
+    800'003;  // elements: 3.2 MB, no multiple of the pieces of 1 MB
 
 }  // namespace shard

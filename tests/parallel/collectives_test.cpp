@@ -46,7 +46,8 @@ TEST_CASE("all_reduce_max: elementwise, of negative numbers too") {
     for (float& value : mine) value -= 100;
     for (int rank = 0; rank < world().size(); ++rank) {
       for (int64_t i = 0; i < count; ++i) {
-        expected[static_cast<size_t>(i)] = std::max(expected[static_cast<size_t>(i)], element(rank, i) - 100);
+        expected[static_cast<size_t>(i)] =
+            std::max(expected[static_cast<size_t>(i)], element(rank, i) - 100);
       }
     }
     Tensor x = tensor({count}, mine);
@@ -63,13 +64,15 @@ TEST_CASE("all_gather: equal pieces one after the other") {
     CHECK(all.slice({3 * rank, 3 * rank + 3}).to_host() == data_of(rank, 15));
   }
   const std::vector<int32_t> ids = world().all_gather(indices({world().rank(), 7})).to_host_int();
-  for (int rank = 0; rank < world().size(); ++rank) CHECK(ids[static_cast<size_t>(2 * rank)] == rank);
+  for (int rank = 0; rank < world().size(); ++rank)
+    CHECK(ids[static_cast<size_t>(2 * rank)] == rank);
 }
 
 TEST_CASE("all_gather: uneven pieces, empty ones among them") {
   for (int64_t whole : {1, 2, 11, 4000}) {
     const std::vector<int64_t> rows = part_sizes(whole, world().size());
-    const Tensor all = world().all_gather(my_data({rows[static_cast<size_t>(world().rank())], 3}), rows);
+    const Tensor all =
+        world().all_gather(my_data({rows[static_cast<size_t>(world().rank())], 3}), rows);
     REQUIRE(all.shape() == Shape{whole, 3});
     for (int rank = 0; rank < world().size(); ++rank) {
       const Range part = part_of(whole, world().size(), rank);
@@ -87,9 +90,12 @@ TEST_CASE("all_gather: a list of rows that does not fit is refused") {
   const std::vector<int64_t> wrong(static_cast<size_t>(world().size()), 4), too_long(5, 3);
   CHECK(message_of([&] {
           world().all_gather(my_data({3, 5}), wrong);
-        }) == text("all_gather on world: the list of rows has ", world().size(), " entries for ", world().size(),
-                   " ranks, or not this rank's 3"));
-  CHECK(contains(message_of([&] { world().all_gather(my_data({3, 5}), too_long); }), "the list of rows has 5 entries"));
+        }) == text("all_gather on world: the list of rows has ", world().size(), " entries for ",
+                   world().size(), " ranks, or not this rank's 3"));
+  CHECK(contains(message_of([&] {
+                   world().all_gather(my_data({3, 5}), too_long);
+                 }),
+                 "the list of rows has 5 entries"));
 }
 
 TEST_CASE("reduce_scatter: rows of the sum, uneven and fewer than ranks") {
@@ -126,16 +132,18 @@ TEST_CASE("broadcast: from every root") {
 }
 
 TEST_CASE("send_receive: around a ring, data of a different length from each") {
-  const int size = world().size(), next = (world().rank() + 1) % size, previous = (world().rank() + size - 1) % size;
+  const int size = world().size(), next = (world().rank() + 1) % size,
+            previous = (world().rank() + size - 1) % size;
   Tensor in(backend(), {1000 * previous + 1});
   world().send_receive(my_data({1000 * world().rank() + 1}), next, in, previous);
   CHECK(in.to_host() == data_of(previous, 1000 * previous + 1));
-  CHECK(
-      contains(message_of([&] { world().send_receive(in, size, in, 0); }), text("to ", size, " and from 0 of ", size)));
+  CHECK(contains(message_of([&] { world().send_receive(in, size, in, 0); }),
+                 text("to ", size, " and from 0 of ", size)));
 }
 
 TEST_CASE("send_receive: once around, every rank sees every rank's data") {
-  const int size = world().size(), next = (world().rank() + 1) % size, previous = (world().rank() + size - 1) % size;
+  const int size = world().size(), next = (world().rank() + 1) % size,
+            previous = (world().rank() + size - 1) % size;
   Tensor passing = my_data({5}), in(backend(), {5});
   std::vector<float> sum = passing.to_host();
   for (int step = 1; step < size; ++step) {
@@ -149,12 +157,15 @@ TEST_CASE("send_receive: once around, every rank sees every rank's data") {
 
 TEST_CASE("bf16: every collective moves and adds it, where the device computes in it") {
   if (!backend().computes_in(DataType::bf16)) {
-    CHECK(contains(message_of([] { Tensor(backend(), {3}, DataType::bf16); }), "bf16 was asked for on a device"));
+    CHECK(contains(message_of([] { Tensor(backend(), {3}, DataType::bf16); }),
+                   "bf16 was asked for on a device"));
     return;
   }
-  const int size = world().size(), next = (world().rank() + 1) % size, previous = (world().rank() + size - 1) % size;
+  const int size = world().size(), next = (world().rank() + 1) % size,
+            previous = (world().rank() + size - 1) % size;
   const auto mine = [](Shape shape) { return cast(my_data(shape), DataType::bf16); };
-  for (int64_t rows : {int64_t{1}, int64_t{11}, megabytes / 3}) {  // sums of whole numbers below 256 are exact
+  for (int64_t rows :
+       {int64_t{1}, int64_t{11}, megabytes / 3}) {  // sums of whole numbers below 256 are exact
     const int64_t count = rows * 3;
     CHECK(world().all_reduce(PartialSum(mine({count}))).to_host() == sum_of_all(count));
     CHECK(world().start_all_reduce(PartialSum(mine({count}))).wait().type() == DataType::bf16);
@@ -207,7 +218,8 @@ TEST_CASE("barrier: nobody leaves before the last one comes") {
   }
 }
 
-TEST_CASE("split: groups of the same color, in the order of their ranks, with collectives of their own") {
+TEST_CASE(
+    "split: groups of the same color, in the order of their ranks, with collectives of their own") {
   const int color = world().rank() % 2;
   const std::unique_ptr<Communicator> group = world().split(color, "parity");
   CHECK(group->name() == "parity");
@@ -230,11 +242,13 @@ TEST_CASE("split: groups of the same color, in the order of their ranks, with co
 }
 
 TEST_CASE("gather_text: every rank's text in rank order, of any length") {
-  const std::string mine = world().rank() == 1 ? "" : text("rank ", world().rank(), "\n", std::string(5000, 'x'), "µ");
+  const std::string mine =
+      world().rank() == 1 ? "" : text("rank ", world().rank(), "\n", std::string(5000, 'x'), "µ");
   const std::vector<std::string> all = world().gather_text(mine);
   REQUIRE(std::ssize(all) == world().size());
   for (int rank = 0; rank < world().size(); ++rank) {
-    CHECK(all[static_cast<size_t>(rank)] == (rank == 1 ? "" : text("rank ", rank, "\n", std::string(5000, 'x'), "µ")));
+    CHECK(all[static_cast<size_t>(rank)] ==
+          (rank == 1 ? "" : text("rank ", rank, "\n", std::string(5000, 'x'), "µ")));
   }
 }
 
@@ -264,8 +278,9 @@ TEST_CASE("ledger: every collective is entered once, with the bytes of this rank
   world().barrier();
   world().max_of(1.0);  // host only: not in the ledger
   CHECK(entered(Collective::all_reduce) == 2);
-  for (Collective op : {Collective::all_reduce_max, Collective::all_gather, Collective::reduce_scatter,
-                        Collective::broadcast, Collective::send_receive, Collective::barrier}) {
+  for (Collective op :
+       {Collective::all_reduce_max, Collective::all_gather, Collective::reduce_scatter,
+        Collective::broadcast, Collective::send_receive, Collective::barrier}) {
     CHECK(entered(op) == 1);
   }
   CHECK(ledger().since(before).calls() == 8);

@@ -1,4 +1,5 @@
-// Ranks that call different collectives: every rank is told, with both calls, before anything is sent.
+// Ranks that call different collectives: every rank is told, with both calls, before anything is
+// sent.
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -52,12 +53,15 @@ TEST_CASE("mismatch: host numbers while the others are in a collective") {
 
 TEST_CASE("mismatch: a message longer or shorter than its receiver expects") {
   require_ranks(2);
-  const int size = world().size(), right = (world().rank() + 1) % size, left = (world().rank() + size - 1) % size;
+  const int size = world().size(), right = (world().rank() + 1) % size,
+            left = (world().rank() + size - 1) % size;
   Tensor longer(backend(), {9}), shorter(backend(), {5});
   CHECK(message_of([&] { world().send_receive(zeros(7), right, longer, left); }) ==
-        text("send_receive: rank ", left, " sent 7 of the 9 elements that rank ", world().rank(), " expects"));
+        text("send_receive: rank ", left, " sent 7 of the 9 elements that rank ", world().rank(),
+             " expects"));
   CHECK(message_of([&] { world().send_receive(zeros(7), right, shorter, left); }) ==
-        text("send_receive: rank ", left, " sent more than the 5 elements that rank ", world().rank(), " expects"));
+        text("send_receive: rank ", left, " sent more than the 5 elements that rank ",
+             world().rank(), " expects"));
 }
 
 TEST_CASE("mismatch: after it was told, the group works again") {

@@ -1,4 +1,5 @@
-// Collectives under way while something else is computed, and several at once. A wrong order of streams shows here.
+// Collectives under way while something else is computed, and several at once. A wrong order of
+// streams shows here.
 #include "common/mpi/session.h"
 #include "tests/parallel/collectives_support.h"
 
@@ -17,21 +18,26 @@ TEST_CASE("start_all_reduce: the sum is there after wait, whatever is computed i
 TEST_CASE("start_all_reduce: what is computed in between does not wait for the sum") {
   const Matrix a = random_matrix(40, 40, "a");
   const std::unique_ptr<Communicator> meeting = world().split(0, "meeting");
-  session().configure(20, false);              // calls are not compared: all ranks would wait for that
-  if (world().rank() > 0) meeting->barrier();  // until rank 0 has read its product, while its sum waits for the others
+  session().configure(20, false);  // calls are not compared: all ranks would wait for that
+  if (world().rank() > 0)
+    meeting->barrier();  // until rank 0 has read its product, while its sum waits for the others
   PendingSum pending = world().start_all_reduce(PartialSum(my_data({1000})));
   if (world().rank() == 0) {
-    CHECK(relative_error(matmul(tensor(a), tensor(a)).to_host(), reference::matmul(a, a).values) < 1e-6);
+    CHECK(relative_error(matmul(tensor(a), tensor(a)).to_host(), reference::matmul(a, a).values) <
+          1e-6);
     meeting->barrier();
   }
   CHECK(pending.wait().to_host() == sum_of_all(1000));
   session().configure(20, true);
 }
 
-TEST_CASE("start_all_reduce: several under way at once, waited for in another order, other collectives in between") {
+TEST_CASE(
+    "start_all_reduce: several under way at once, waited for in another order, other collectives "
+    "in between") {
   std::vector<PendingSum> pending;
   const std::vector<int64_t> counts = {megabytes, 3, 0, 1000, megabytes + 1};
-  for (int64_t count : counts) pending.push_back(world().start_all_reduce(PartialSum(my_data({count}))));
+  for (int64_t count : counts)
+    pending.push_back(world().start_all_reduce(PartialSum(my_data({count}))));
   CHECK(world().all_reduce(PartialSum(my_data({5}))).to_host() == sum_of_all(5));
   for (size_t i : {3, 0, 4, 2, 1}) CHECK(pending[i].wait().to_host() == sum_of_all(counts[i]));
 }
@@ -48,7 +54,9 @@ TEST_CASE("start_all_reduce: wait can be called once") {
   CHECK(message_of([&] { pending.wait(); }) == "wait() was called twice on one pending sum");
 }
 
-TEST_CASE("start_all_reduce: what is computed just before is summed, and what is computed just after sees the sum") {
+TEST_CASE(
+    "start_all_reduce: what is computed just before is summed, and what is computed just after "
+    "sees the sum") {
   const Matrix a = random_matrix(40, 40, "a");
   for (int64_t count : {int64_t{1000}, megabytes}) {
     Tensor term = my_data({count}), other = my_data({count});
@@ -60,16 +68,20 @@ TEST_CASE("start_all_reduce: what is computed just before is summed, and what is
     scale(sum, 2.0f);
     accumulate(sum, other);
     std::vector<float> expected = sum_of_all(count);
-    for (int64_t i = 0; i < count; ++i) expected[static_cast<size_t>(i)] += 3 * element(world().rank(), i);
+    for (int64_t i = 0; i < count; ++i)
+      expected[static_cast<size_t>(i)] += 3 * element(world().rank(), i);
     CHECK(sum.to_host() == expected);
     CHECK(relative_error(product, reference::matmul(a, a)) < 1e-6);
   }
 }
 
-TEST_CASE("collectives: memory that is released after a collective is used again only when it is done") {
+TEST_CASE(
+    "collectives: memory that is released after a collective is used again only when it is done") {
   const int64_t size = world().size(), next = (world().rank() + 1) % size,
                 previous = (world().rank() + size - 1) % size;
-  const auto use_again = [](int64_t count) { fill(*std::make_unique<Tensor>(backend(), Shape{count}), 7.0f); };
+  const auto use_again = [](int64_t count) {
+    fill(*std::make_unique<Tensor>(backend(), Shape{count}), 7.0f);
+  };
   const Tensor all = world().all_gather(my_data({5, 3}));  // the piece is gone
   use_again(15);
   const Tensor part = world().reduce_scatter(PartialSum(my_data({3 * size, 5})));
@@ -78,7 +90,8 @@ TEST_CASE("collectives: memory that is released after a collective is used again
   world().send_receive(my_data({15}), static_cast<int>(next), in, static_cast<int>(previous));
   use_again(15);
   CHECK(all.slice({5 * previous, 5 * previous + 5}).to_host() == data_of(previous, 15));
-  CHECK(part.to_host() == rows_of(sum_of_all(15 * size), part_of(3 * size, world().size(), world().rank()), 5));
+  CHECK(part.to_host() ==
+        rows_of(sum_of_all(15 * size), part_of(3 * size, world().size(), world().rank()), 5));
   CHECK(in.to_host() == data_of(previous, 15));
 }
 

@@ -1,5 +1,6 @@
-// The grid of tensor-parallel × data-parallel ranks, for every layout of as many ranks as there are.
-#include "common/process_grid.h"
+// The grid of tensor-parallel × data-parallel ranks, for every layout of as many ranks as there
+// are.
+#include "common/comm/process_grid.h"
 
 #include "tests/test_support.h"
 
@@ -59,9 +60,13 @@ TEST_CASE("process grid: a sum over tp and then over dp is the sum over all") {
 
 TEST_CASE("process grid: any other size is refused in one sentence with both numbers") {
   const int size = world().size();
-  const std::string runs_on = text(" ranks, but the program runs on ", size, size == 1 ? " rank" : " ranks");
-  const auto refusal = [](int tp, int dp) { return message_of<UsageError>([=] { ProcessGrid(world(), tp, dp); }); };
-  CHECK(refusal(size + 1, 1) == text("--tp ", size + 1, " × --dp 1 is a grid of ", size + 1, runs_on));
+  const std::string runs_on =
+      text(" ranks, but the program runs on ", size, size == 1 ? " rank" : " ranks");
+  const auto refusal = [](int tp, int dp) {
+    return message_of<UsageError>([=] { ProcessGrid(world(), tp, dp); });
+  };
+  CHECK(refusal(size + 1, 1) ==
+        text("--tp ", size + 1, " × --dp 1 is a grid of ", size + 1, runs_on));
   CHECK(refusal(size, 2) == text("--tp ", size, " × --dp 2 is a grid of ", 2 * size, runs_on));
   CHECK(refusal(0, size) == text("--tp 0 × --dp ", size, " is a grid of 0", runs_on));
   CHECK(refusal(-1, -size) == text("--tp -1 × --dp ", -size, " is a grid of ", size, runs_on));

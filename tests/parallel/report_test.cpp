@@ -1,5 +1,6 @@
-// What a run reports: one verdict for all ranks, the output of rank 0 alone, and the files for --json and --trace.
-#include "common/report.h"
+// What a run reports: one verdict for all ranks, the output of rank 0 alone, and the files for
+// --json and --trace.
+#include "common/program/report.h"
 
 #include <cmath>
 #include <filesystem>
@@ -7,9 +8,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "common/comm/trace.h"
 #include "common/mpi/session.h"
-#include "common/runtime.h"
-#include "common/trace.h"
+#include "common/program/runtime.h"
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -35,7 +36,8 @@ struct Run {
 
 /// Rank 0's name for a file that does not exist yet, on every rank.
 std::string new_file() {
-  const std::string mine = std::filesystem::temp_directory_path() / text("shard_report_test_", getpid(), ".json");
+  const std::string mine =
+      std::filesystem::temp_directory_path() / text("shard_report_test_", getpid(), ".json");
   return world().gather_text(mine)[0];
 }
 
@@ -72,7 +74,8 @@ TEST_CASE("report: a check holds only if it holds on every rank, and NaN never d
     CHECK(run.report.finish() == 1);
     if (world().rank() == 0) {
       CHECK(contains(run.said.str(), "  WRONG large on one rank: error " + scientific(bad)));
-      CHECK(contains(run.said.str(), "1 of 2 checks hold; nearest to its limit: " + scientific(bad)));
+      CHECK(
+          contains(run.said.str(), "1 of 2 checks hold; nearest to its limit: " + scientific(bad)));
     }
   }
   Run run;
@@ -95,7 +98,8 @@ TEST_CASE("report: the ledger leaves out groups of one rank, which send nothing"
     group->all_reduce(PartialSum(Tensor::zeros(run.runtime.backend(), {5})));
   }
   const Ledger ledger = run.runtime.ledger().since(before);
-  CHECK(ledger.calls(Collective::all_reduce, "dp") == 1);  // it is counted all the same: layers are checked by it
+  CHECK(ledger.calls(Collective::all_reduce, "dp") ==
+        1);  // it is counted all the same: layers are checked by it
   run.report.ledger(ledger);
   if (world().rank() != 0) return;
   CHECK_FALSE(contains(run.said.str(), " dp "));
@@ -134,7 +138,8 @@ TEST_CASE("report: the JSON file") {
   CHECK(content["tp"] == world().size());
   CHECK(content["dp"] == 1);
   REQUIRE(content["checks"].size() == 2);
-  CHECK(content["checks"][0] == nlohmann::json{{"name", "good"}, {"error", 1e-7}, {"tolerance", 1e-6}, {"pass", true}});
+  CHECK(content["checks"][0] ==
+        nlohmann::json{{"name", "good"}, {"error", 1e-7}, {"tolerance", 1e-6}, {"pass", true}});
   CHECK(content["checks"][1]["error"].is_null());  // JSON has no NaN
   CHECK(content["checks"][1]["pass"] == false);
   CHECK(content["results"] == nlohmann::json{{"speed", 2.5}, {"losses", {4, 3.5}}});
@@ -152,7 +157,8 @@ TEST_CASE("report: a file that cannot be written is named, with the reason") {
   run.options.json = "/no/such/folder/file";
   const std::string message = message_of<Error>([&] { run.report.finish(); });
   if (world().rank() == 0)
-    CHECK(message == "--json /no/such/folder/file: the file cannot be written: No such file or directory");
+    CHECK(message ==
+          "--json /no/such/folder/file: the file cannot be written: No such file or directory");
   world().barrier();
 }
 
@@ -176,10 +182,13 @@ TEST_CASE("trace: the bars of all ranks, with their names") {
   }
 }
 
-TEST_CASE("runtime: the first line says program, ranks and device; alone is a group of one with a ledger of its own") {
+TEST_CASE(
+    "runtime: the first line says program, ranks and device; alone is a group of one with a ledger "
+    "of its own") {
   Run run;
   const std::string line = run.runtime.description();
-  CHECK(line.starts_with(text("05_parallel_mlp: ", world().size(), world().size() == 1 ? " rank on " : " ranks on ",
+  CHECK(line.starts_with(text("05_parallel_mlp: ", world().size(),
+                              world().size() == 1 ? " rank on " : " ranks on ",
                               backend().description(), "; collectives by ")));
   if (backend().device() == Device::cpu) CHECK(contains(line, "; collectives by Open MPI "));
   const std::unique_ptr<Communicator> group = run.runtime.alone();

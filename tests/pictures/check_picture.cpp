@@ -1,6 +1,7 @@
-// check_picture FILE CHAPTER RANKS: whether a chapter's picture is well-formed, has words for who cannot see it and
-// colours for dark pages, and shows the ownership that Shard, part_of and the chapter's own functions say.
-// CHAPTER is NN, 10_layouts or trace. Prints what is wrong; exit status 1 if something is.
+// check_picture FILE CHAPTER RANKS: whether a chapter's picture is well-formed, has words for who
+// cannot see it and colours for dark pages, and shows the ownership that Shard, part_of and the
+// chapter's own functions say. CHAPTER is NN, 10_layouts or trace. Prints what is wrong; exit
+// status 1 if something is.
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -14,9 +15,9 @@
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
-#include "common/process_grid.h"
-#include "common/report.h"
-#include "common/svg.h"
+#include "common/comm/process_grid.h"
+#include "common/draw/svg.h"
+#include "common/program/report.h"
 #include "tests/pictures/xml.h"
 
 using namespace shard;
@@ -33,27 +34,32 @@ void check(bool holds, const Parts&... what) {
   std::cout << "  " << text(what...) << "\n";
 }
 
-// ---- Any picture ----------------------------------------------------------------------------------------------------
+// ---- Any picture --------------------------------------------------------------------------------
 
 bool is_number_or_word(const std::string& value) {
   return value.find("nan") == std::string::npos && value.find("inf") == std::string::npos;
 }
 
 void check_any(const XmlElement& svg) {
-  check(svg.name == "svg" && svg.attribute("role") == "img", "the root is <", svg.name, "> with the role of no image");
-  check(svg.children.size() > 3 && svg.children[0].name == "title" && !svg.children[0].text.empty(), "no title");
+  check(svg.name == "svg" && svg.attribute("role") == "img", "the root is <", svg.name,
+        "> with the role of no image");
+  check(svg.children.size() > 3 && svg.children[0].name == "title" && !svg.children[0].text.empty(),
+        "no title");
   check(svg.children[1].name == "desc" && svg.children[1].text.size() > 40, "no description");
-  check(svg.children[2].text.find("prefers-color-scheme: dark") != std::string::npos, "no colours for dark pages");
+  check(svg.children[2].text.find("prefers-color-scheme: dark") != std::string::npos,
+        "no colours for dark pages");
   for (const XmlElement* element : svg.all([](const XmlElement&) { return true; })) {
     for (const auto& [name, value] : element->attributes) {
-      check(name.starts_with("data-") || is_number_or_word(value), name, " of <", element->name, "> is ", value);
+      check(name.starts_with("data-") || is_number_or_word(value), name, " of <", element->name,
+            "> is ", value);
     }
     const std::string size = element->attribute("font-size");
-    check(size.empty() || std::stod(size) >= 13, "a text of size ", size, ": \"", element->text, "\"");
+    check(size.empty() || std::stod(size) >= 13, "a text of size ", size, ": \"", element->text,
+          "\"");
   }
 }
 
-// ---- Pictures of matrices -------------------------------------------------------------------------------------------
+// ---- Pictures of matrices -----------------------------------------------------------------------
 
 struct Held {
   std::string rows, columns;  // "0-2 4-6"
@@ -77,24 +83,27 @@ Held held(const XmlElement& svg, const std::string& matrix, const std::string& r
   Held part{groups[0]->attribute("data-rows"), groups[0]->attribute("data-columns"), {}, {}};
   for (const XmlElement& child : groups[0]->children) {
     if (child.name == "text") part.numbers.push_back(std::stod(child.text));
-    if (child.name == "rect" && child.attribute("fill") != "none") part.fills.insert(child.attribute("fill"));
+    if (child.name == "rect" && child.attribute("fill") != "none")
+      part.fills.insert(child.attribute("fill"));
   }
   return part;
 }
 
 /// That rank `rank` holds this part, in its colour.
-void check_part(const XmlElement& svg, const std::string& matrix, int rank, const std::vector<Range>& rows,
-                const std::vector<Range>& columns) {
+void check_part(const XmlElement& svg, const std::string& matrix, int rank,
+                const std::vector<Range>& rows, const std::vector<Range>& columns) {
   const Held part = held(svg, matrix, text(rank));
-  check(part.rows == ranges(rows) && part.columns == ranges(columns), "rank ", rank, " of ", matrix, ": rows ",
-        part.rows, ", columns ", part.columns, " and not rows ", ranges(rows), ", columns ", ranges(columns));
-  check(part.fills.empty() || part.fills == std::set<std::string>{colour_of(rank)}, "rank ", rank, "'s part of ",
-        matrix, " is not all in its colour");
+  check(part.rows == ranges(rows) && part.columns == ranges(columns), "rank ", rank, " of ", matrix,
+        ": rows ", part.rows, ", columns ", part.columns, " and not rows ", ranges(rows),
+        ", columns ", ranges(columns));
+  check(part.fills.empty() || part.fills == std::set<std::string>{colour_of(rank)}, "rank ", rank,
+        "'s part of ", matrix, " is not all in its colour");
 }
 
-/// That the numbers, put together from all ranks' parts, are those of `expected`, to the digits that are drawn.
-void check_numbers(const XmlElement& svg, const std::string& matrix, int ranks, const Matrix& expected,
-                   const std::function<Shard(int)>& shard_of) {
+/// That the numbers, put together from all ranks' parts, are those of `expected`, to the digits
+/// that are drawn.
+void check_numbers(const XmlElement& svg, const std::string& matrix, int ranks,
+                   const Matrix& expected, const std::function<Shard(int)>& shard_of) {
   std::vector<float> whole(expected.values.size(), NAN);
   for (int rank = 0; rank < ranks; ++rank) {
     const Shard shard = shard_of(rank);
@@ -106,8 +115,8 @@ void check_numbers(const XmlElement& svg, const std::string& matrix, int ranks, 
     shard.paste(numbers, whole);
   }
   for (size_t i = 0; i < whole.size(); ++i) {
-    check(std::abs(whole[i] - expected.values[i]) <= 0.0051, "element ", i, " of ", matrix, " is drawn as ", whole[i],
-          ", and is ", expected.values[i]);
+    check(std::abs(whole[i] - expected.values[i]) <= 0.0051, "element ", i, " of ", matrix,
+          " is drawn as ", whole[i], ", and is ", expected.values[i]);
   }
 }
 
@@ -130,7 +139,8 @@ void check_01(const XmlElement& svg, int ranks) {
 }
 
 /// The terms, each of one rank, add up to `sum`.
-void check_terms(const XmlElement& svg, int ranks, const Matrix& sum, const char* left, const char* right) {
+void check_terms(const XmlElement& svg, int ranks, const Matrix& sum, const char* left,
+                 const char* right) {
   constexpr const char* index[] = {"₀", "₁", "₂", "₃"};
   std::vector<double> total(sum.values.size());
   for (int rank = 0; rank < ranks; ++rank) {
@@ -141,8 +151,8 @@ void check_terms(const XmlElement& svg, int ranks, const Matrix& sum, const char
     for (size_t i = 0; i < total.size(); ++i) total[i] += term.numbers[i];
   }
   for (size_t i = 0; i < total.size(); ++i) {
-    check(std::abs(total[i] - sum.values[i]) <= 0.0051 * ranks, "the terms add up to ", total[i], ", not to ",
-          sum.values[i]);
+    check(std::abs(total[i] - sum.values[i]) <= 0.0051 * ranks, "the terms add up to ", total[i],
+          ", not to ", sum.values[i]);
   }
 }
 
@@ -191,7 +201,9 @@ void check_06(const XmlElement& svg, int ranks) {
   for (int rank = 0; rank < ranks; ++rank) {
     check_part(svg, "A", rank, {{0, width}}, qkv_columns(width, heads, ranks, rank));
     check_part(svg, "B", rank, {part_of(width, ranks, rank)}, {{0, width}});
-    if (ranks > 1) check_part(svg, "A cut like a plain matrix", rank, {{0, width}}, {part_of(3 * width, ranks, rank)});
+    if (ranks > 1)
+      check_part(svg, "A cut like a plain matrix", rank, {{0, width}},
+                 {part_of(3 * width, ranks, rank)});
   }
 }
 
@@ -202,28 +214,31 @@ void check_08(const XmlElement& svg, int ranks) {
     check_part(svg, "E", rank, {words}, {{0, width}});
     check_part(svg, "logits", rank, {{0, tokens}}, {words});
     for (double id : held(svg, "ids", text(rank)).numbers) {
-      check(id >= static_cast<double>(words.begin) && id < static_cast<double>(words.end), "word ", id,
-            " is drawn as rank ", rank, "'s");
+      check(id >= static_cast<double>(words.begin) && id < static_cast<double>(words.end), "word ",
+            id, " is drawn as rank ", rank, "'s");
     }
   }
 }
 
-// ---- The others -----------------------------------------------------------------------------------------------------
+// ---- The others ---------------------------------------------------------------------------------
 
 void check_02(const XmlElement& svg, int ranks) {
-  const auto moments = svg.all([](const XmlElement& element) { return element.attributes.contains("data-moment"); });
+  const auto moments =
+      svg.all([](const XmlElement& element) { return element.attributes.contains("data-moment"); });
   check(std::ssize(moments) == ranks * (1 + 2 * (ranks - 1)), moments.size(), " vectors are drawn");
   const std::vector<float> sum = sum_of_values(ranks, ranks);
-  for (size_t i = moments.size() - static_cast<size_t>(ranks); i < moments.size(); ++i) {  // after the last step
+  for (size_t i = moments.size() - static_cast<size_t>(ranks); i < moments.size();
+       ++i) {  // after the last step
     std::vector<float> numbers;
     int stripes = 0;
     for (const XmlElement& child : moments[i]->children) {
       if (child.name == "text") numbers.push_back(std::stof(child.text));
       if (child.name == "rect" && child.attribute("fill").starts_with("#")) ++stripes;
     }
-    check(numbers == sum, "rank ", moments[i]->attribute("data-rank"), " does not end with the sum");
-    check(stripes == ranks * ranks, stripes, " terms are drawn in rank ", moments[i]->attribute("data-rank"),
-          "'s sums");
+    check(numbers == sum, "rank ", moments[i]->attribute("data-rank"),
+          " does not end with the sum");
+    check(stripes == ranks * ranks, stripes, " terms are drawn in rank ",
+          moments[i]->attribute("data-rank"), "'s sums");
   }
 }
 
@@ -231,15 +246,18 @@ int count_rows(const XmlElement& svg, int rank, const std::string& row) {
   const auto rows = svg.all([&](const XmlElement& element) {
     return element.attribute("data-rank") == text(rank) && element.attribute("data-row") == row;
   });
-  return rows.size() == 1 ? static_cast<int>(rows[0]->all([](const XmlElement& e) { return e.name == "rect"; }).size())
-                          : -1;
+  return rows.size() == 1
+             ? static_cast<int>(
+                   rows[0]->all([](const XmlElement& e) { return e.name == "rect"; }).size())
+             : -1;
 }
 
 void check_09(const XmlElement& svg, int ranks) {
   for (int rank = 0; rank < ranks; ++rank) {
     check(count_rows(svg, rank, "computes") > 0, "rank ", rank, " computes nothing");
     for (int bucket = 0; bucket < 3; ++bucket) {
-      check(count_rows(svg, rank, text("bucket ", bucket)) > 0, "rank ", rank, " has no bucket ", bucket);
+      check(count_rows(svg, rank, text("bucket ", bucket)) > 0, "rank ", rank, " has no bucket ",
+            bucket);
     }
     check(count_rows(svg, rank, "bucket 3") == -1, "rank ", rank, " has a fourth bucket");
   }
@@ -254,19 +272,25 @@ void check_trace(const XmlElement& svg, int ranks) {
   if (ranks < 4) return;  // chapter 10 on a grid of 2 × 2
   std::set<std::string> colours;
   for (const char* group : {"tp", "dp"}) {
-    const auto bars = svg.all([&](const XmlElement& element) { return element.attribute("data-group") == group; });
+    const auto bars = svg.all(
+        [&](const XmlElement& element) { return element.attribute("data-group") == group; });
     check(!bars.empty(), "nobody communicates in ", group);
     if (!bars.empty())
-      colours.insert(bars[0]->all([](const XmlElement& e) { return e.name == "rect"; }).at(0)->attribute("fill"));
+      colours.insert(bars[0]
+                         ->all([](const XmlElement& e) { return e.name == "rect"; })
+                         .at(0)
+                         ->attribute("fill"));
   }
   check(colours.size() == 2, "tp and dp have one colour");
 }
 
 void check_10(const XmlElement& svg, int ranks) {
-  const int tp = ranks == 4 ? 2 : ranks == 2 ? 2 : 1;  // as tests/pictures/pictures_test.sh starts it
+  const int tp = ranks == 4   ? 2
+                 : ranks == 2 ? 2
+                              : 1;  // as tests/pictures/pictures_test.sh starts it
   for (int rank = 0; rank < ranks; ++rank) {
-    const auto places =
-        svg.all([&](const XmlElement& element) { return element.attribute("data-rank") == text(rank); });
+    const auto places = svg.all(
+        [&](const XmlElement& element) { return element.attribute("data-rank") == text(rank); });
     check(places.size() == 1, "rank ", rank, " stands in ", places.size(), " places");
     if (places.size() != 1) continue;
     const GridPosition position = position_of(rank, tp);
@@ -277,19 +301,24 @@ void check_10(const XmlElement& svg, int ranks) {
 }
 
 void check_layouts(const XmlElement& svg, int ranks) {
-  const auto curves = svg.all([](const XmlElement& element) { return element.attributes.contains("data-curve"); });
+  const auto curves =
+      svg.all([](const XmlElement& element) { return element.attributes.contains("data-curve"); });
   const std::vector<Layout> layouts = layouts_of(ranks, 12, {});  // heads as pictures_test.sh says
-  check(curves.size() == 2 * layouts.size(), curves.size(), " curves for ", layouts.size(), " layouts");
+  check(curves.size() == 2 * layouts.size(), curves.size(), " curves for ", layouts.size(),
+        " layouts");
   for (size_t i = 0; i < curves.size(); ++i) {
     const Layout& layout = layouts[i % layouts.size()];
-    check(curves[i]->attribute("data-curve") == text("tp ", layout.tp, " × dp ", layout.dp), "curve ", i, " is ",
-          curves[i]->attribute("data-curve"));
+    check(curves[i]->attribute("data-curve") == text("tp ", layout.tp, " × dp ", layout.dp),
+          "curve ", i, " is ", curves[i]->attribute("data-curve"));
   }
 }
 
 const std::map<std::string, void (*)(const XmlElement&, int)> checks{
-    {"01", check_01},      {"02", check_02}, {"03", check_03}, {"04", check_04}, {"05", check_05},
-    {"06", check_06},      {"08", check_08}, {"09", check_09}, {"10", check_10}, {"10_layouts", check_layouts},
+    {"01", check_01},      {"02", check_02},
+    {"03", check_03},      {"04", check_04},
+    {"05", check_05},      {"06", check_06},
+    {"08", check_08},      {"09", check_09},
+    {"10", check_10},      {"10_layouts", check_layouts},
     {"trace", check_trace}};
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <cctype>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace shard {
 namespace {
@@ -33,7 +33,8 @@ class Parser {
   }
   std::string name() {
     const size_t begin = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '-'))
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '-'))
       ++at_;
     expect(at_ > begin, "a name was expected");
     return text_.substr(begin, at_ - begin);
@@ -46,7 +47,8 @@ class Parser {
       expect(at_ < text_.size(), "the file ends too early");
       const char c = text_[at_];
       if (c == end) return out;
-      expect(c != '<' && (c == '\n' || static_cast<unsigned char>(c) >= 0x20), "a character that must be escaped");
+      expect(c != '<' && (c == '\n' || static_cast<unsigned char>(c) >= 0x20),
+             "a character that must be escaped");
       if (c != '&') {
         out += c;
         ++at_;

@@ -1,4 +1,5 @@
-// As much of XML as a picture is written in: tags that are closed, attributes in quotes, five entities.
+// As much of XML as a picture is written in: tags that are closed, attributes in quotes, five
+// entities.
 #pragma once
 #include <map>
 #include <memory>

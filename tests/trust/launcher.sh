@@ -33,7 +33,7 @@ refused() {
   passed "$2"
 }
 
-# ---- Machines -------------------------------------------------------------------------------------------------------
+# ---- Machines ------------------------------------------------------------------------------------
 
 on_other_machines() {
   local room="$work/little room"
@@ -71,7 +71,7 @@ on_other_machines() {
 
 if [[ ${2:-} == machine ]]; then on_other_machines; finish; exit; fi
 
-# ---- Another MPI's launcher -----------------------------------------------------------------------------------------
+# ---- Another MPI's launcher ----------------------------------------------------------------------
 
 # As MPICH's: mpirun -n RANKS PROGRAM ARGS… starts that many processes, and tells them so. BARE=1: it does not.
 mkdir "$work/mpich"
@@ -112,7 +112,7 @@ cp "$bin/../CMakeCache.txt" "$checkout/build"
 attempt env -u MPIEXEC PATH="$work/mpich:$PATH" "$checkout/scripts/mpirun.sh" 2 "$layer"
 holds 2 "the mpirun of the programs' Open MPI is found where another is the first in PATH"
 
-# ---- What mpirun says, and what is left of it -----------------------------------------------------------------------
+# ---- What mpirun says, and what is left of it ----------------------------------------------------
 
 rule=$(printf -- '-%.0s' {1..74})
 # notices TEXT…: each as a paragraph of mpirun.
@@ -175,7 +175,7 @@ SHARD_TERMINAL=1 "${mpirun[@]}" 1 "$work/writer" "$work/seen" 2>"$work/run.err" 
 ends_with run 0
 passed 'a line of progress is shown before it is complete'
 
-# ---- The temporary folder -------------------------------------------------------------------------------------------
+# ---- The temporary folder ------------------------------------------------------------------------
 
 TMPDIR=$work/none launch 2 "$layer"
 refused "cannot write in the temporary folder $work/none: name another" 'a temporary folder that is not there'
@@ -184,7 +184,7 @@ mkdir "$long"
 TMPDIR=$long launch 2 "$layer"
 holds 2 'a temporary folder whose name has 200 characters'
 
-# ---- Signals --------------------------------------------------------------------------------------------------------
+# ---- Signals -------------------------------------------------------------------------------------
 
 # What is started by a script that is killed does not stay behind.
 for signal in TERM KILL; do

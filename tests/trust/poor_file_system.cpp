@@ -1,8 +1,8 @@
-// A library for LD_PRELOAD: a file system that lacks what POOR_FILE_SYSTEM names, as in "flock=37 sync=22", where 37 is the
-// errno that the call ends with.
-//     flock     no locks                                      sync      directories cannot be synced
-//     rename    a checkpoint cannot get another name          remove    nor can anything of it be removed
-//     allocate  space cannot be reserved
+// A library for LD_PRELOAD: a file system that lacks what POOR_FILE_SYSTEM names, as in "flock=37
+// sync=22", where 37 is the errno that the call ends with.
+//     flock     no locks                                      sync      directories cannot be
+//     synced rename    a checkpoint cannot get another name          remove    nor can anything of
+//     it be removed allocate  space cannot be reserved
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -59,14 +59,19 @@ int rename(const char* from, const char* to) {
 }
 
 int remove(const char* path) {
-  const int reason = is_of_a_checkpoint(path) || std::strstr(path, "/.removed-step-") != nullptr ? lacks("remove") : 0;
+  const int reason = is_of_a_checkpoint(path) || std::strstr(path, "/.removed-step-") != nullptr
+                         ? lacks("remove")
+                         : 0;
   return reason != 0 ? fail(reason) : real<int(const char*)>("remove")(path);
 }
 
 int posix_fallocate(int file, off_t begin, off_t length) {
   const int reason = lacks("allocate");
-  return reason != 0 ? reason : real<int(int, off_t, off_t)>("posix_fallocate")(file, begin, length);
+  return reason != 0 ? reason
+                     : real<int(int, off_t, off_t)>("posix_fallocate")(file, begin, length);
 }
 
-int posix_fallocate64(int file, off_t begin, off_t length) { return posix_fallocate(file, begin, length); }
+int posix_fallocate64(int file, off_t begin, off_t length) {
+  return posix_fallocate(file, begin, length);
+}
 }

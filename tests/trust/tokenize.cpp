@@ -1,10 +1,10 @@
-// tokenize FOLDER: the tokenizer in FOLDER on each line of stdin, a text in hexadecimal. Prints its tokens, a comma, and what
-// they are decoded to, in hexadecimal.
+// tokenize FOLDER: the tokenizer in FOLDER on each line of stdin, a text in hexadecimal. Prints its
+// tokens, a comma, and what they are decoded to, in hexadecimal.
 #include <cstdio>
 #include <iostream>
 
-#include "chapters/10_tensor_and_data_parallel/tokenizer.h"
-#include "common/error.h"
+#include "common/base/error.h"
+#include "common/text/tokenizer.h"
 
 static std::string from_hexadecimal(const std::string& digits) {
   std::string bytes;
@@ -20,7 +20,8 @@ int main(int argc, char** argv) try {
     const auto tokens = tokenizer->encode(from_hexadecimal(line));
     for (const int32_t token : tokens) std::printf("%d ", token);
     std::printf(",");
-    for (const char byte : tokenizer->decode(tokens)) std::printf("%02x", static_cast<unsigned char>(byte));
+    for (const char byte : tokenizer->decode(tokens))
+      std::printf("%02x", static_cast<unsigned char>(byte));
     std::printf("\n");
   }
   return 0;

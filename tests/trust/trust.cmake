@@ -45,8 +45,8 @@ endforeach()
 # sanitizers.
 file(GLOB corpus ${fuzz}/corpus/safetensors/[a-z0-9]*)
 add_executable(safetensors_valgrind ${fuzz}/replay.cpp ${fuzz}/safetensors_fuzz.cpp
-               ${PROJECT_SOURCE_DIR}/common/safetensors.cpp ${PROJECT_SOURCE_DIR}/common/file_format.cpp
-               ${PROJECT_SOURCE_DIR}/common/shape.cpp)
+               ${PROJECT_SOURCE_DIR}/common/storage/safetensors.cpp ${PROJECT_SOURCE_DIR}/common/storage/file_format.cpp
+               ${PROJECT_SOURCE_DIR}/common/base/shape.cpp)
 target_compile_options(safetensors_valgrind PRIVATE -march=x86-64 -g -fno-sanitize=all)
 target_link_options(safetensors_valgrind PRIVATE -fno-sanitize=all)
 target_include_directories(safetensors_valgrind SYSTEM PRIVATE ${JSON_INCLUDE})

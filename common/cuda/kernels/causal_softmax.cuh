@@ -1,5 +1,5 @@
-// Attention's softmax, forward and backward, in place. Position i attends to 0 … i: the columns after those are not
-// used, and become zero.
+// Attention's softmax, forward and backward, in place. Position i attends to 0 … i: the columns
+// after those are not used, and become zero.
 #pragma once
 #include "common/cuda/kernels/row_part.cuh"
 
@@ -7,14 +7,15 @@ namespace shard::kernels {
 
 constexpr int softmax_kept = 32;  // elements of a row in a thread's registers
 
-/// The scores of one query [context], of which it sees the first ones. Packs of n may reach beyond those.
+/// The scores of one query [context], of which it sees the first ones. Packs of n may reach beyond
+/// those.
 template <int n, class T>
 struct CausalRow {
   T* row;
   unsigned seen, context;
 
-  /// Row `number` of the matrices [queries × context], whose queries are the last positions of the context; nothing if
-  /// there are no more than `rows`.
+  /// Row `number` of the matrices [queries × context], whose queries are the last positions of the
+  /// context; nothing if there are no more than `rows`.
   __device__ CausalRow(T* all, int64_t number, int64_t rows, unsigned queries, unsigned columns)
       : row(all + number * columns),
         seen(number < rows ? columns - queries + static_cast<unsigned>(number % queries) + 1 : 0),
@@ -38,7 +39,8 @@ struct CausalRow {
   /// Zero in all packs of which no element is seen.
   __device__ void clear_future() const {
     const unsigned first = (seen + n - 1) / n * n + n * threadIdx.x;
-    for (unsigned column = first; column < context; column += n * blockDim.x) store(row + column, Pack<n, T>{});
+    for (unsigned column = first; column < context; column += n * blockDim.x)
+      store(row + column, Pack<n, T>{});
   }
 };
 
@@ -72,7 +74,8 @@ __global__ void __launch_bounds__(most_row_threads)
   for (int64_t first = first_block_row(); first < rows; first += block_row_step()) {
     const int64_t number = first + threadIdx.y;
     const CausalRow<n, T> row(d, number, rows, context, context);
-    const RowPart<n, softmax_kept, T> gradients(row.row, row.seen), probabilities(p + number * context, row.seen);
+    const RowPart<n, softmax_kept, T> gradients(row.row, row.seen),
+        probabilities(p + number * context, row.seen);
     float sum = 0;
     gradients.for_each(probabilities, [&](unsigned column, const Floats<n>& g, const Floats<n>& q) {
       row.for_each_seen(column, [&](int e) { sum += g.at[e] * q.at[e]; });

@@ -1,5 +1,6 @@
-// Rows moved from one place to another: parts of matrices, heads of attention, rows of a table. The elements' type does
-// not matter: all lengths here are bytes, and a row goes in units of 2 to 16 of them, as large as all lengths allow.
+// Rows moved from one place to another: parts of matrices, heads of attention, rows of a table. The
+// elements' type does not matter: all lengths here are bytes, and a row goes in units of 2 to 16 of
+// them, as large as all lengths allow.
 #pragma once
 #include "common/cuda/kernels/pack.cuh"
 
@@ -19,8 +20,8 @@ struct MoveColumns {
   }
 };
 
-/// Row (sequence · heads + head) · context + position of the heads' matrices is a part of row sequence · context +
-/// position of the tokens' matrix.
+/// Row (sequence · heads + head) · context + position of the heads' matrices is a part of row
+/// sequence · context + position of the tokens' matrix.
 struct HeadPlaces {
   int64_t context, heads;  // numbers, not bytes
   int64_t token_stride, first_column, head_width;
@@ -54,8 +55,8 @@ struct GatherRows {
 };
 
 template <int bytes, class Places>
-__global__ void copy_rows(char* __restrict__ to, const char* __restrict__ from, int64_t rows, int64_t width,
-                          Places places) {
+__global__ void copy_rows(char* __restrict__ to, const char* __restrict__ from, int64_t rows,
+                          int64_t width, Places places) {
   using Unit = Pack<bytes / 2, uint16_t>;
   const int64_t column = bytes * thread_in_grid();
   if (column >= width) return;

@@ -1,7 +1,7 @@
 // Kernels that compute each element from those at the same place, a bias, or a random number.
 #pragma once
-#include "common/backend.h"
 #include "common/cuda/kernels/pack.cuh"
+#include "common/tensor/backend.h"
 
 namespace shard::kernels {
 
@@ -50,7 +50,8 @@ __global__ void transform(int64_t count, F f, Out* out, const In*... in) {
   for (int64_t i = thread_in_grid(); i < packs; i += threads_in_grid()) {
     store(out + i * n, of_packs(load<n>(in + i * n)...));
   }
-  if (const int64_t i = packs * n + thread_in_grid(); i < count) out[i] = f(static_cast<float>(in[i])...);
+  if (const int64_t i = packs * n + thread_in_grid(); i < count)
+    out[i] = f(static_cast<float>(in[i])...);
 }
 
 /// y ← y + bias: a thread keeps its columns' bias and goes down the rows.
@@ -64,21 +65,24 @@ __global__ void add_bias(T* y, const T* bias, int64_t rows, int64_t columns) {
     T* const place = y + row * columns + column;
     Pack<n, T> sum = load<n>(place);
 #pragma unroll
-    for (int e = 0; e < n; ++e) sum.at[e] = static_cast<float>(sum.at[e]) + static_cast<float>(addend.at[e]);
+    for (int e = 0; e < n; ++e)
+      sum.at[e] = static_cast<float>(sum.at[e]) + static_cast<float>(addend.at[e]);
     store(place, sum);
   }
 }
 
-/// Four elements whose indices in the whole matrix share a block of four random numbers are a group. A thread takes one;
-/// or with `whole`, where every row begins and ends with 16 bytes that are groups, the groups of those bytes.
+/// Four elements whose indices in the whole matrix share a block of four random numbers are a
+/// group. A thread takes one; or with `whole`, where every row begins and ends with 16 bytes that
+/// are groups, the groups of those bytes.
 template <bool whole, class T>
-__global__ void dropout(T* y, const T* x, int64_t rows, int64_t columns, float probability, RandomStream random,
-                        Block block) {
+__global__ void dropout(T* y, const T* x, int64_t rows, int64_t columns, float probability,
+                        RandomStream random, Block block) {
   constexpr int group = 4, groups = whole ? 16 / (group * sizeof(T)) : 1, n = groups * group;
   const float kept = 1.0f / (1.0f - probability);
 #pragma unroll 1
   for (int64_t row = first_row(); row < rows; row += row_step()) {
-    const auto first = static_cast<uint64_t>((block.first_row + row) * block.whole_columns + block.first_column);
+    const auto first =
+        static_cast<uint64_t>((block.first_row + row) * block.whole_columns + block.first_column);
     const int64_t column = n * thread_in_grid() - static_cast<int64_t>(first % group);
     if (column >= columns) continue;
     const int64_t place = row * columns + column;
@@ -86,7 +90,8 @@ __global__ void dropout(T* y, const T* x, int64_t rows, int64_t columns, float p
     if constexpr (whole) values = load<n>(x + place);
 #pragma unroll
     for (int g = 0; g < groups; ++g) {
-      const auto words = random.words(first / group + static_cast<uint64_t>(groups * thread_in_grid() + g));
+      const auto words =
+          random.words(first / group + static_cast<uint64_t>(groups * thread_in_grid() + g));
 #pragma unroll
       for (int word = 0; word < group; ++word) {
         const int e = g * group + word;

@@ -4,24 +4,27 @@
 
 namespace shard::kernels {
 
-constexpr int layer_norm_kept = 32, layer_norm_backward_kept = 16;  // elements of a row in a thread's registers
+constexpr int layer_norm_kept = 32,
+              layer_norm_backward_kept = 16;  // elements of a row in a thread's registers
 
-/// y = (x - mean)·inverse·gain + bias, where inverse = 1/√(variance + ε). The variance is the mean square of x - mean,
-/// so its sum comes after the mean's.
+/// y = (x - mean)·inverse·gain + bias, where inverse = 1/√(variance + ε). The variance is the mean
+/// square of x - mean, so its sum comes after the mean's.
 template <int n, class T>
 __global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
-    layer_norm(T* y, float* means, float* inverses, const T* x, const T* gain, const T* bias, int64_t rows,
-               unsigned width, float epsilon) {
+    layer_norm(T* y, float* means, float* inverses, const T* x, const T* gain, const T* bias,
+               int64_t rows, unsigned width, float epsilon) {
   const auto count = static_cast<float>(width);
   for (int64_t first = first_block_row(); first < rows; first += block_row_step()) {
     const int64_t row = first + threadIdx.y;
     const RowPart<n, layer_norm_kept, T> values(x + row * width, row < rows ? width : 0);
     const float mean = block_sum(values.sum([](float v) { return v; })) / count;
-    const float variance = block_sum(values.sum([mean](float v) { return (v - mean) * (v - mean); })) / count;
+    const float variance =
+        block_sum(values.sum([mean](float v) { return (v - mean) * (v - mean); })) / count;
     const float inverse = 1.0f / std::sqrt(variance + epsilon);
     values.for_each([&](unsigned column, const Floats<n>& v) {
       const Floats<n> g = load_floats<n>(gain + column), b = load_floats<n>(bias + column);
-      store_each<n>(y + row * width + column, [&](int e) { return (v.at[e] - mean) * inverse * g.at[e] + b.at[e]; });
+      store_each<n>(y + row * width + column,
+                    [&](int e) { return (v.at[e] - mean) * inverse * g.at[e] + b.at[e]; });
     });
     if (threadIdx.x == 0 && row < rows) {
       means[row] = mean;
@@ -56,19 +59,22 @@ struct LayerNormRow {
   __device__ void write(T* dx, float g_mean, float gn_mean) const {
     dy.for_each(x, [&](unsigned column, const Floats<n>& d, const Floats<n>& v) {
       const Floats<n> gains = load_floats<n>(gain + column);
-      store_each<n>(dx + column,
-                    [&](int e) { return inverse * (d.at[e] * gains.at[e] - g_mean - normed(v.at[e]) * gn_mean); });
+      store_each<n>(dx + column, [&](int e) {
+        return inverse * (d.at[e] * gains.at[e] - g_mean - normed(v.at[e]) * gn_mean);
+      });
     });
   }
 };
 
-/// A block's terms of dgain = Σ dy·n and dbias = Σ dy, sums over rows: in registers for as many columns as the rows
-/// are, in memory for those beyond. (Rows that long are one at a time in a block: no two threads share a column.)
+/// A block's terms of dgain = Σ dy·n and dbias = Σ dy, sums over rows: in registers for as many
+/// columns as the rows are, in memory for those beyond. (Rows that long are one at a time in a
+/// block: no two threads share a column.)
 template <int n>
 class LayerNormSums {
  public:
   /// They go to dgain and dbias [width], which are this block's.
-  __device__ LayerNormSums(float* dgain, float* dbias, unsigned width) : dgain_(dgain), dbias_(dbias), width_(width) {
+  __device__ LayerNormSums(float* dgain, float* dbias, unsigned width)
+      : dgain_(dgain), dbias_(dbias), width_(width) {
     for (unsigned k = packs; column_of<n>(k) < width; ++k) {
       store(dgain + column_of<n>(k), Floats<n>{});
       store(dbias + column_of<n>(k), Floats<n>{});
@@ -104,8 +110,9 @@ class LayerNormSums {
   static constexpr int packs = layer_norm_backward_kept / n;
 
   template <class T>
-  static __device__ void add_pack(Floats<n>& gain_sum, Floats<n>& bias_sum, const LayerNormRow<n, T>& row,
-                                  const Floats<n>& d, const Floats<n>& v) {
+  static __device__ void add_pack(Floats<n>& gain_sum, Floats<n>& bias_sum,
+                                  const LayerNormRow<n, T>& row, const Floats<n>& d,
+                                  const Floats<n>& v) {
 #pragma unroll
     for (int e = 0; e < n; ++e) {
       gain_sum.at[e] += d.at[e] * row.normed(v.at[e]);
@@ -121,10 +128,12 @@ class LayerNormSums {
 /// dx, and the blocks' parts of dgain and dbias: [gridDim.x × width] each, for add_parts.
 template <int n, class T>
 __global__ void __launch_bounds__(most_row_threads)
-    layer_norm_backward(T* dx, float* dgain_parts, float* dbias_parts, const T* dy, const T* x, const float* means,
-                        const float* inverses, const T* gain, int64_t rows, unsigned width) {
+    layer_norm_backward(T* dx, float* dgain_parts, float* dbias_parts, const T* dy, const T* x,
+                        const float* means, const float* inverses, const T* gain, int64_t rows,
+                        unsigned width) {
   const auto count = static_cast<float>(width);
-  LayerNormSums<n> sums(dgain_parts + int64_t{blockIdx.x} * width, dbias_parts + int64_t{blockIdx.x} * width, width);
+  LayerNormSums<n> sums(dgain_parts + int64_t{blockIdx.x} * width,
+                        dbias_parts + int64_t{blockIdx.x} * width, width);
   for (int64_t first = first_block_row(); first < rows; first += block_row_step()) {
     const int64_t row = first + threadIdx.y;
     const unsigned columns = row < rows ? width : 0;

@@ -1,12 +1,12 @@
 // Which thread this is, and how it moves elements: up to 16 bytes with one instruction.
 #pragma once
-#include "common/bfloat16.h"
+#include "common/base/bfloat16.h"
 #include "common/cuda/device.cuh"
 
 namespace shard::kernels {
 
-/// n consecutive elements, loaded and stored 16 bytes at a time where they are that long. Their address must be a
-/// multiple of 16 then; n = 1 goes anywhere.
+/// n consecutive elements, loaded and stored 16 bytes at a time where they are that long. Their
+/// address must be a multiple of 16 then; n = 1 goes anywhere.
 template <int n, class T>
 struct alignas(n * sizeof(T) < 16 ? n * sizeof(T) : 16) Pack {
   T at[n];
@@ -48,11 +48,15 @@ __device__ void store_each(T* to, const Value& value) {
   store(to, pack);
 }
 
-/// This thread's number in x, and how many there are: for grids and blocks of one dimension, or over columns.
-inline __device__ int64_t thread_in_grid() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
+/// This thread's number in x, and how many there are: for grids and blocks of one dimension, or
+/// over columns.
+inline __device__ int64_t thread_in_grid() {
+  return int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+}
 inline __device__ int64_t threads_in_grid() { return int64_t{gridDim.x} * blockDim.x; }
 
-/// For grids that cover a matrix, with rows in y: the row to begin with, and the step to the next one.
+/// For grids that cover a matrix, with rows in y: the row to begin with, and the step to the next
+/// one.
 inline __device__ int64_t first_row() { return int64_t{blockIdx.y} * blockDim.y + threadIdx.y; }
 inline __device__ int64_t row_step() { return int64_t{gridDim.y} * blockDim.y; }
 

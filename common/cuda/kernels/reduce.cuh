@@ -1,4 +1,5 @@
-// Sums and maxima over threads. The order of the operations is always the same, and so are the bits of the result.
+// Sums and maxima over threads. The order of the operations is always the same, and so are the bits
+// of the result.
 #pragma once
 #include "common/cuda/kernels/pack.cuh"
 
@@ -30,8 +31,9 @@ __device__ T warp_reduce(T value) {
   return value;
 }
 
-/// Each of `values` over the threads that share threadIdx.y: over the whole block, where that is always 0. Each thread
-/// gets the results. All threads of the block must call it, and blockDim.x must be a multiple of 32.
+/// Each of `values` over the threads that share threadIdx.y: over the whole block, where that is
+/// always 0. Each thread gets the results. All threads of the block must call it, and blockDim.x
+/// must be a multiple of 32.
 template <class Combine, int count, class T>
 __device__ void block_reduce(T (&values)[count]) {
 #pragma unroll
@@ -48,7 +50,8 @@ __device__ void block_reduce(T (&values)[count]) {
 #pragma unroll
   for (int i = 0; i < count; ++i) {
     values[i] = of_warp[i][first];
-    for (unsigned warp = 1; warp < warps; ++warp) values[i] = Combine{}(values[i], of_warp[i][first + warp]);
+    for (unsigned warp = 1; warp < warps; ++warp)
+      values[i] = Combine{}(values[i], of_warp[i][first + warp]);
   }
 }
 
@@ -68,7 +71,8 @@ __device__ T block_max(T value) {
 
 constexpr int column_threads = 256;  // at most, of a block with several y that calls sum_over_y
 
-/// Each of `values` summed over the threads that share threadIdx.x. Those with threadIdx.y = 0 get the results.
+/// Each of `values` summed over the threads that share threadIdx.x. Those with threadIdx.y = 0 get
+/// the results.
 template <int n, class T>
 __device__ void sum_over_y(T (&values)[n]) {
   if (blockDim.y == 1) return;

@@ -1,4 +1,5 @@
-// A thread's part of a row that several threads hold together: those of a block that share threadIdx.y.
+// A thread's part of a row that several threads hold together: those of a block that share
+// threadIdx.y.
 #pragma once
 #include "common/cuda/kernels/reduce.cuh"
 
@@ -6,19 +7,20 @@ namespace shard::kernels {
 
 constexpr int most_row_threads = 512;  // so that each may use 128 registers
 
-/// A block's rows, blockDim.y at a time. A thread whose row is past the end still takes part in the block's sums.
+/// A block's rows, blockDim.y at a time. A thread whose row is past the end still takes part in the
+/// block's sums.
 inline __device__ int64_t first_block_row() { return int64_t{blockIdx.x} * blockDim.y; }
 inline __device__ int64_t block_row_step() { return int64_t{gridDim.x} * blockDim.y; }
 
-/// The first column of a thread's pack k: its packs alternate with those of the other threads. Columns have 32 bits
-/// here, and elements 64: it saves registers.
+/// The first column of a thread's pack k: its packs alternate with those of the other threads.
+/// Columns have 32 bits here, and elements 64: it saves registers.
 template <int n>
 __device__ unsigned column_of(unsigned k) {
   return n * (k * blockDim.x + threadIdx.x);
 }
 
-/// The first `kept` elements are in registers, from the start; what a longer row has besides is loaded again in each
-/// pass over it.
+/// The first `kept` elements are in registers, from the start; what a longer row has besides is
+/// loaded again in each pass over it.
 template <int n, int kept, class T>
 class RowPart {
  public:
@@ -52,7 +54,9 @@ class RowPart {
   /// Calls body(column, values) for all packs.
   template <class Body>
   __device__ void for_each(const Body& body) const {
-    const auto without_k = [&](unsigned, unsigned column, const Floats<n>& values) { body(column, values); };
+    const auto without_k = [&](unsigned, unsigned column, const Floats<n>& values) {
+      body(column, values);
+    };
     for_each_kept(without_k);
     for_each_other(without_k);
   }
@@ -60,9 +64,12 @@ class RowPart {
   /// Calls body(column, values, second's values) for all packs of two rows.
   template <class Body>
   __device__ void for_each(const RowPart& second, const Body& body) const {
-    for_each_kept([&](unsigned k, unsigned column, const Floats<n>& values) { body(column, values, second.kept_[k]); });
-    for_each_other(
-        [&](unsigned k, unsigned column, const Floats<n>& values) { body(column, values, second.again(k)); });
+    for_each_kept([&](unsigned k, unsigned column, const Floats<n>& values) {
+      body(column, values, second.kept_[k]);
+    });
+    for_each_other([&](unsigned k, unsigned column, const Floats<n>& values) {
+      body(column, values, second.again(k));
+    });
   }
 
   /// The sum of term(value) over this thread's elements.

@@ -2,8 +2,8 @@
 #pragma once
 #include <cmath>
 
+#include "common/base/formulas.h"
 #include "common/cuda/kernels/reduce.cuh"
-#include "common/formulas.h"
 
 namespace shard::kernels {
 
@@ -48,10 +48,11 @@ struct ClipFactor {
   }
 };
 
-/// adamw_update of each element, with factor[0] times its gradient; nothing if the factor is infinite or NaN.
+/// adamw_update of each element, with factor[0] times its gradient; nothing if the factor is
+/// infinite or NaN.
 template <int n>
-__global__ void adamw(float* weight, float* m, float* v, const float* gradient, const float* factor, int64_t count,
-                      AdamW hyper, float c1, float c2) {
+__global__ void adamw(float* weight, float* m, float* v, const float* gradient, const float* factor,
+                      int64_t count, AdamW hyper, float c1, float c2) {
   const float clip = *factor;
   if (!is_finite(clip)) return;
   const int64_t packs = count / n;
@@ -60,7 +61,8 @@ __global__ void adamw(float* weight, float* m, float* v, const float* gradient, 
     Floats<n> w = load<n>(weight + i * n), first = load<n>(m + i * n), second = load<n>(v + i * n);
     const Floats<n> g = load<n>(gradient + i * n);
 #pragma unroll
-    for (int e = 0; e < n; ++e) adamw_update(w.at[e], first.at[e], second.at[e], clip * g.at[e], hyper, c1, c2);
+    for (int e = 0; e < n; ++e)
+      adamw_update(w.at[e], first.at[e], second.at[e], clip * g.at[e], hyper, c1, c2);
     store(weight + i * n, w);
     store(m + i * n, first);
     store(v + i * n, second);

@@ -1,4 +1,5 @@
-// Kernels over rows of logits, each by one block, since a vocabulary is wide; and the gradient of an embedding's rows.
+// Kernels over rows of logits, each by one block, since a vocabulary is wide; and the gradient of
+// an embedding's rows.
 #pragma once
 #include <type_traits>
 
@@ -6,9 +7,9 @@
 
 namespace shard::kernels {
 
-/// Calls body(i, value) for each element of a row, by all threads of the block, and writes what it changes unless T is
-/// const. A vocabulary may be odd, and then each row begins at another place: packs of 16 bytes go from the first
-/// address that they can, single elements before and after.
+/// Calls body(i, value) for each element of a row, by all threads of the block, and writes what it
+/// changes unless T is const. A vocabulary may be odd, and then each row begins at another place:
+/// packs of 16 bytes go from the first address that they can, single elements before and after.
 template <class T, class Body>
 __device__ void for_each_in_row(T* row, int64_t columns, const Body& body) {
   constexpr int n = 16 / sizeof(T);
@@ -20,7 +21,8 @@ __device__ void for_each_in_row(T* row, int64_t columns, const Body& body) {
     Floats<n> values = load_floats<n>(row + first);
 #pragma unroll
     for (int e = 0; e < n; ++e) body(first + e, values.at[e]);
-    if constexpr (!std::is_const_v<T>) store_each<n>(row + first, [&](int e) { return values.at[e]; });
+    if constexpr (!std::is_const_v<T>)
+      store_each<n>(row + first, [&](int e) { return values.at[e]; });
   }
   const auto one = [&](int64_t i) {
     float value = row[i];
@@ -32,10 +34,12 @@ __device__ void for_each_in_row(T* row, int64_t columns, const Body& body) {
 }
 
 template <class T>
-__global__ void row_max(float* max, const T* x, int64_t rows, int64_t columns, int64_t valid_columns) {
+__global__ void row_max(float* max, const T* x, int64_t rows, int64_t columns,
+                        int64_t valid_columns) {
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
     float largest = -std::numeric_limits<float>::max();
-    for_each_in_row(x + row * columns, valid_columns, [&](int64_t, float value) { largest = Max{}(largest, value); });
+    for_each_in_row(x + row * columns, valid_columns,
+                    [&](int64_t, float value) { largest = Max{}(largest, value); });
     largest = block_max(largest);
     if (threadIdx.x == 0) max[row] = largest;
   }
@@ -58,13 +62,15 @@ __global__ void exp_and_row_sum(T* x, float* sums, const float* max, int64_t row
 
 /// exps ← factor · (exps / sum - [column is the target]).
 template <class T>
-__global__ void cross_entropy_backward(T* exps, const float* sums, const int32_t* targets, int64_t rows,
-                                       int64_t columns, int64_t first_column, float factor) {
+__global__ void cross_entropy_backward(T* exps, const float* sums, const int32_t* targets,
+                                       int64_t rows, int64_t columns, int64_t first_column,
+                                       float factor) {
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
     const float scale = factor / sums[row];
     const int64_t target = targets[row] - first_column;
-    for_each_in_row(exps + row * columns, columns,
-                    [&](int64_t i, float& value) { value = scale * value - (i == target ? factor : 0.0f); });
+    for_each_in_row(exps + row * columns, columns, [&](int64_t i, float& value) {
+      value = scale * value - (i == target ? factor : 0.0f);
+    });
   }
 }
 
@@ -74,26 +80,31 @@ __global__ void pick(float* picked, const T* x, const int32_t* columns, int64_t 
                      int64_t first_column) {
   for (int64_t row = thread_in_grid(); row < rows; row += threads_in_grid()) {
     const int64_t column = columns[row] - first_column;
-    picked[row] = column >= 0 && column < width ? static_cast<float>(x[row * width + column]) : 0.0f;
+    picked[row] =
+        column >= 0 && column < width ? static_cast<float>(x[row * width + column]) : 0.0f;
   }
 }
 
 struct CrossEntropy {
-  __device__ float operator()(float sum, float max, float picked) const { return std::log(sum) + (max - picked); }
+  __device__ float operator()(float sum, float max, float picked) const {
+    return std::log(sum) + (max - picked);
+  }
 };
 
-// ---- The gradient of an embedding -----------------------------------------------------------------------------------
+// ---- The gradient of an embedding ---------------------------------------------------------------
 
-/// The places where an id stands, in order: `count` entries of the list `order` from `begin` on. Only its first token
-/// has them; for the others, count is 0.
+/// The places where an id stands, in order: `count` entries of the list `order` from `begin` on.
+/// Only its first token has them; for the others, count is 0.
 struct Occurrences {
   int32_t begin, count;
 };
 
-/// Sorts the tokens by id, stably: each thread counts how many come before its own. That is (number of tokens)² of the
-/// shortest steps: a fraction of a millisecond for the tens of thousands of tokens that a GPU takes at once.
+/// Sorts the tokens by id, stably: each thread counts how many come before its own. That is (number
+/// of tokens)² of the shortest steps: a fraction of a millisecond for the tens of thousands of
+/// tokens that a GPU takes at once.
 template <int threads>
-__global__ void sort_ids(int32_t* order, Occurrences* occurrences, const int32_t* ids, int64_t tokens) {
+__global__ void sort_ids(int32_t* order, Occurrences* occurrences, const int32_t* ids,
+                         int64_t tokens) {
   alignas(16) __shared__ int32_t tile[threads];
   for (int64_t first = int64_t{blockIdx.x} * threads; first < tokens; first += threads_in_grid()) {
     const int64_t token = first + threadIdx.x;
@@ -123,8 +134,8 @@ __global__ void sort_ids(int32_t* order, Occurrences* occurrences, const int32_t
 /// dtable[id] += Σ dy over the id's tokens, in their order: all by the threads of its first token.
 template <int n, class T>
 __global__ void add_to_rows(float* dtable, const T* dy, const int32_t* ids, const int32_t* order,
-                            const Occurrences* occurrences, int64_t tokens, int64_t table_rows, int64_t width,
-                            int64_t first_id) {
+                            const Occurrences* occurrences, int64_t tokens, int64_t table_rows,
+                            int64_t width, int64_t first_id) {
   const int64_t column = n * thread_in_grid();
   if (column >= width) return;
   for (int64_t token = first_row(); token < tokens; token += row_step()) {

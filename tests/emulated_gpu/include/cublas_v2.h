@@ -1,4 +1,5 @@
-// The part of cuBLAS that the project uses, declared as NVIDIA's header does. ../runtime/cublas.cpp implements it.
+// The part of cuBLAS that the project uses, declared as NVIDIA's header does. ../runtime/cublas.cpp
+// implements it.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -28,10 +29,10 @@ cublasStatus_t cublasGetVersion_v2(cublasHandle_t handle, int* version);
 cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream);
 const char* cublasGetStatusString(cublasStatus_t status);
 
-cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb,
-                                          int m, int n, int k, const void* alpha, const void* a, cudaDataType_t a_type,
-                                          int lda, long long int stride_a, const void* b, cudaDataType_t b_type,
-                                          int ldb, long long int stride_b, const void* beta, void* c,
-                                          cudaDataType_t c_type, int ldc, long long int stride_c, int batch,
-                                          cublasComputeType_t compute_type, cublasGemmAlgo_t algorithm);
+cublasStatus_t cublasGemmStridedBatchedEx(
+    cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m, int n, int k,
+    const void* alpha, const void* a, cudaDataType_t a_type, int lda, long long int stride_a,
+    const void* b, cudaDataType_t b_type, int ldb, long long int stride_b, const void* beta,
+    void* c, cudaDataType_t c_type, int ldc, long long int stride_c, int batch,
+    cublasComputeType_t compute_type, cublasGemmAlgo_t algorithm);
 }

@@ -1,5 +1,6 @@
-// The part of CUDA's runtime API that the project uses, declared as NVIDIA's headers do, for a GPU that is played by the
-// CPU. ../runtime implements it. Sources that compile with this file compile with CUDA's own.
+// The part of CUDA's runtime API that the project uses, declared as NVIDIA's headers do, for a GPU
+// that is played by the CPU. ../runtime implements it. Sources that compile with this file compile
+// with CUDA's own.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +27,7 @@ const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetLastError();
 }
 
-// ---- Devices --------------------------------------------------------------------------------------------------------
+// ---- Devices ------------------------------------------------------------------------------------
 
 struct cudaDeviceProp {
   char name[256];
@@ -45,7 +46,7 @@ cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaRuntimeGetVersion(int* version);
 }
 
-// ---- Streams and events ---------------------------------------------------------------------------------------------
+// ---- Streams and events -------------------------------------------------------------------------
 
 using cudaStream_t = struct CUstream_st*;
 using cudaEvent_t = struct CUevent_st*;
@@ -69,7 +70,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream = nullptr);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int flags = 0);
 
-// ---- Memory ---------------------------------------------------------------------------------------------------------
+// ---- Memory -------------------------------------------------------------------------------------
 
 enum cudaMemcpyKind {
   cudaMemcpyHostToDevice = 1,
@@ -113,7 +114,7 @@ cudaError_t cudaHostAlloc(T** address, size_t bytes, unsigned int flags) {
   return cudaHostAlloc(reinterpret_cast<void**>(address), bytes, flags);
 }
 
-// ---- Kernels --------------------------------------------------------------------------------------------------------
+// ---- Kernels ------------------------------------------------------------------------------------
 
 extern "C" {
 cudaError_t cudaFuncGetName(const char** name, const void* kernel);

@@ -17,13 +17,17 @@ static bool lies_in(bool on_device, const void* address, size_t bytes) {
   return begin + bytes <= block->first + block->second;
 }
 
-/// Device memory and page-locked memory are read and written when the stream gets there; pageable memory now.
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t handle) {
+/// Device memory and page-locked memory are read and written when the stream gets there; pageable
+/// memory now.
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t handle) {
   const Stream stream = find_stream(handle);
   if (stream == nullptr) return returned(cudaErrorInvalidResourceHandle);
   if (bytes == 0) return cudaSuccess;
-  const bool from_device = kind != cudaMemcpyHostToDevice, to_device = kind != cudaMemcpyDeviceToHost;
-  if (!lies_in(to_device, to, bytes) || !lies_in(from_device, from, bytes)) return returned(cudaErrorInvalidValue);
+  const bool from_device = kind != cudaMemcpyHostToDevice,
+             to_device = kind != cudaMemcpyDeviceToHost;
+  if (!lies_in(to_device, to, bytes) || !lies_in(from_device, from, bytes))
+    return returned(cudaErrorInvalidValue);
   // Pageable memory, too, is read only when the stream gets there.
   enqueue_work(stream, "cudaMemcpyAsync", [=] { std::memmove(to, from, bytes); });
   if (!to_device && !is_pinned(to)) wait_for(stream);

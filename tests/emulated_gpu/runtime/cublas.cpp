@@ -1,4 +1,5 @@
-// cuBLAS by oneDNN's sgemm. bf16 is widened to float, multiplied and added up in float, and rounded at the end.
+// cuBLAS by oneDNN's sgemm. bf16 is widened to float, multiplied and added up in float, and rounded
+// at the end.
 #include <cublas_v2.h>
 #include <dnnl.h>
 
@@ -6,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "common/bfloat16.h"
+#include "common/base/bfloat16.h"
 #include "fault.h"
 #include "leaks.h"
 #include "memory.h"
@@ -40,11 +41,13 @@ struct Matrices {
   size_t bytes(int batch) const {
     if (rows == 0 || columns == 0 || batch == 0) return 0;
     const auto last = static_cast<size_t>(batch - 1) * static_cast<size_t>(stride) +
-                      static_cast<size_t>(columns - 1) * static_cast<size_t>(leading) + static_cast<size_t>(rows);
+                      static_cast<size_t>(columns - 1) * static_cast<size_t>(leading) +
+                      static_cast<size_t>(rows);
     return last * element();
   }
   Address at(long long offset) const {
-    using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<Address>>, const char, char>;
+    using Byte =
+        std::conditional_t<std::is_const_v<std::remove_pointer_t<Address>>, const char, char>;
     return static_cast<Byte*>(address) + offset * static_cast<long long>(element());
   }
 };
@@ -76,19 +79,22 @@ std::vector<float> widened(const Matrices<Address>& x, int index, bool tf32) {
   for (int column = 0; column < x.columns; ++column) {
     const void* from = x.at(index * x.stride + static_cast<long long>(column) * x.leading);
     for (int row = 0; row < x.rows; ++row) {
-      const float value =
-          x.type == CUDA_R_32F ? static_cast<const float*>(from)[row] : float(static_cast<const BFloat16*>(from)[row]);
+      const float value = x.type == CUDA_R_32F ? static_cast<const float*>(from)[row]
+                                               : float(static_cast<const BFloat16*>(from)[row]);
       floats[to++] = tf32 ? rounded_to_tf32(value) : value;
     }
   }
   return floats;
 }
 
-/// C ← alpha·A·B + beta·C, column-major. oneDNN is row-major: in the same memory it sees Cᵀ, and Cᵀ = Bᵀ·Aᵀ.
-void multiply(const Product& p, const float* a, int lda, const float* b, int ldb, float* c, int ldc) {
-  const dnnl_status_t status = dnnl_sgemm(p.transposed_b ? 'T' : 'N', p.transposed_a ? 'T' : 'N', p.n, p.m, p.k,
-                                          p.alpha, b, ldb, a, lda, p.beta, c, ldc);
-  if (status != dnnl_success) fail(text("dnnl_sgemm refuses the product: status ", static_cast<int>(status)));
+/// C ← alpha·A·B + beta·C, column-major. oneDNN is row-major: in the same memory it sees Cᵀ, and Cᵀ
+/// = Bᵀ·Aᵀ.
+void multiply(const Product& p, const float* a, int lda, const float* b, int ldb, float* c,
+              int ldc) {
+  const dnnl_status_t status = dnnl_sgemm(p.transposed_b ? 'T' : 'N', p.transposed_a ? 'T' : 'N',
+                                          p.n, p.m, p.k, p.alpha, b, ldb, a, lda, p.beta, c, ldc);
+  if (status != dnnl_success)
+    fail(text("dnnl_sgemm refuses the product: status ", static_cast<int>(status)));
 }
 
 void multiply_floats(const Product& p, int index) {
@@ -138,9 +144,11 @@ void run(const Product& p) {
   const auto check = [&](const char* name, const auto& matrices) {
     const size_t bytes = matrices.bytes(p.batch);
     if (bytes > 0 && !device_memory().holds(matrices.address, bytes)) {
-      fail(text("the ", bytes, " bytes of ", name, " are not within an allocation of device memory"));
+      fail(text("the ", bytes, " bytes of ", name,
+                " are not within an allocation of device memory"));
     }
-    device_memory().admit(matrices.address);  // oneDNN's threads cannot bear the signal with which it comes otherwise
+    device_memory().admit(
+        matrices.address);  // oneDNN's threads cannot bear the signal with which it comes otherwise
   };
   if (multiplies) check("A", p.a);
   if (multiplies) check("B", p.b);
@@ -211,11 +219,13 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb,
-                                          int m, int n, int k, const void* alpha, const void* a, cudaDataType_t a_type,
-                                          int lda, long long int stride_a, const void* b, cudaDataType_t b_type,
-                                          int ldb, long long int stride_b, const void* beta, void* c,
-                                          cudaDataType_t c_type, int ldc, long long int stride_c, int batch,
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa,
+                                          cublasOperation_t transb, int m, int n, int k,
+                                          const void* alpha, const void* a, cudaDataType_t a_type,
+                                          int lda, long long int stride_a, const void* b,
+                                          cudaDataType_t b_type, int ldb, long long int stride_b,
+                                          const void* beta, void* c, cudaDataType_t c_type, int ldc,
+                                          long long int stride_c, int batch,
                                           cublasComputeType_t compute_type, cublasGemmAlgo_t) {
   if (!handles().contains(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (alpha == nullptr || beta == nullptr) return CUBLAS_STATUS_INVALID_VALUE;

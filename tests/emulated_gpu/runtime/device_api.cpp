@@ -52,7 +52,8 @@ cudaError_t cudaSetDevice(int number) {
 
 cudaError_t cudaDeviceGetPCIBusId(char* place, int length, int number) {
   if (!exists(number) || length < 13) return returned(cudaErrorInvalidValue);
-  std::snprintf(place, static_cast<size_t>(length), "0000:%02X:00.0", static_cast<unsigned>(place_of(number)) & 0xFFu);
+  std::snprintf(place, static_cast<size_t>(length), "0000:%02X:00.0",
+                static_cast<unsigned>(place_of(number)) & 0xFFu);
   return cudaSuccess;
 }
 

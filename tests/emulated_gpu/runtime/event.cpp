@@ -9,7 +9,8 @@ using namespace emulated_gpu;
 
 namespace {
 
-/// One recording of an event. Who waits for it does not care if the event is recorded anew meanwhile.
+/// One recording of an event. Who waits for it does not care if the event is recorded anew
+/// meanwhile.
 struct Mark {
   Stream stream;
   uint64_t ticket = 0;
@@ -85,6 +86,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
   for (const cudaEvent_t event : {start, end}) {
     if (event->mark->stream->completed < event->mark->ticket) return cudaErrorNotReady;
   }
-  *milliseconds = std::chrono::duration<float, std::milli>(end->mark->time - start->mark->time).count();
+  *milliseconds =
+      std::chrono::duration<float, std::milli>(end->mark->time - start->mark->time).count();
   return cudaSuccess;
 }

@@ -17,12 +17,14 @@ namespace {
 const char* doing = nullptr;
 struct sigaction of_program_segv, of_program_bus;
 
-std::string indices(const uint3& index) { return text("(", index.x, ", ", index.y, ", ", index.z, ")"); }
+std::string indices(const uint3& index) {
+  return text("(", index.x, ", ", index.y, ", ", index.z, ")");
+}
 
 std::string running() {
   if (const Launch* launch = running_launch()) {
-    return text("kernel ", kernel_name(launch->kernel), ", block ", indices(here.block), ", thread ",
-                indices(here.thread), ": ");
+    return text("kernel ", kernel_name(launch->kernel), ", block ", indices(here.block),
+                ", thread ", indices(here.thread), ": ");
   }
   return doing != nullptr ? text(doing, ": ") : "";
 }
@@ -34,8 +36,9 @@ std::string explanation(const char* address) {
   std::string found = device_memory().explain(address, runs_on_device());
   if (found.empty()) found = explain_block_memory(address);
   if (found.empty() && running_launch() != nullptr) {
-    found = reinterpret_cast<uintptr_t>(address) < 4096 ? "a null pointer was dereferenced"
-                                                        : text("illegal address ", static_cast<const void*>(address));
+    found = reinterpret_cast<uintptr_t>(address) < 4096
+                ? "a null pointer was dereferenced"
+                : text("illegal address ", static_cast<const void*>(address));
   }
   return found;
 }
@@ -44,7 +47,8 @@ void on_fault(int signal, siginfo_t* info, void*) {
   if (device_memory().admit(info->si_addr)) return;  // and the access is tried again
   const std::string found = explanation(static_cast<const char*>(info->si_addr));
   if (!found.empty()) fail(found);
-  sigaction(signal, signal == SIGSEGV ? &of_program_segv : &of_program_bus, nullptr);  // it faults again there
+  sigaction(signal, signal == SIGSEGV ? &of_program_segv : &of_program_bus,
+            nullptr);  // it faults again there
 }
 
 /// A thread whose stack has run over needs another one for the handler.
@@ -97,7 +101,8 @@ uint64_t setting(const char* name, uint64_t otherwise) {
   uint64_t number = 0;
   const char* end = wanted + std::strlen(wanted);
   const auto [stopped, error] = std::from_chars(wanted, end, number);
-  if (error != std::errc() || stopped != end) fail(text(name, "=", wanted, ": a whole number was expected"));
+  if (error != std::errc() || stopped != end)
+    fail(text(name, "=", wanted, ": a whole number was expected"));
   return number;
 }
 

@@ -3,17 +3,19 @@
 #include <cstdint>
 #include <string>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace emulated_gpu {
 
 using shard::text;
 
-/// Says what was running (a kernel with its block and thread, or a call of the API) and `what` is wrong. Ends the process.
+/// Says what was running (a kernel with its block and thread, or a call of the API) and `what` is
+/// wrong. Ends the process.
 [[noreturn]] void fail(const std::string& what);
 
-/// From now on an access to memory that is not accessible is explained. Called again and again, because the program may
-/// have handlers of its own for the signal: what is not the emulated GPU's matter is left to them.
+/// From now on an access to memory that is not accessible is explained. Called again and again,
+/// because the program may have handlers of its own for the signal: what is not the emulated GPU's
+/// matter is left to them.
 void explain_faults();
 
 /// The API call whose work is being done now, for messages.

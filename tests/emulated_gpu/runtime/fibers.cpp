@@ -11,8 +11,9 @@ namespace emulated_gpu {
 
 constexpr size_t cache_line = 64;
 
-/// The compiler's own jump saves what the function needs and no more: a sum over a warp takes 21 ns a step and thread by
-/// it, and 33 ns by Boost.Context, which saves the modes of the floating-point unit as well.
+/// The compiler's own jump saves what the function needs and no more: a sum over a warp takes 21 ns
+/// a step and thread by it, and 33 ns by Boost.Context, which saves the modes of the floating-point
+/// unit as well.
 __attribute__((noinline)) void jump(Context to, Context& from) {
   void* place[5];  // as the compiler's documentation asks for
   from = {place, nullptr};
@@ -23,8 +24,10 @@ __attribute__((noinline)) void jump(Context to, Context& from) {
 
 Fibers::Fibers(size_t most, void (*function)()) : most_(most), function_(function) {
   const size_t bytes = most * (guard_bytes + stack_bytes);
-  void* stacks = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (stacks == MAP_FAILED) fail(text("no addresses for the stacks of threads: ", std::strerror(errno)));
+  void* stacks =
+      mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (stacks == MAP_FAILED)
+    fail(text("no addresses for the stacks of threads: ", std::strerror(errno)));
   base_ = static_cast<char*>(stacks);
 }
 

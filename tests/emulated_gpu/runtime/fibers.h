@@ -6,7 +6,8 @@
 
 namespace emulated_gpu {
 
-/// Where a fiber goes on: in the call of jump() by which it was left, or, if it has not run yet, at its beginning.
+/// Where a fiber goes on: in the call of jump() by which it was left, or, if it has not run yet, at
+/// its beginning.
 struct Context {
   void** left = nullptr;
   ucontext_t* beginning = nullptr;

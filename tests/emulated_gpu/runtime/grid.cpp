@@ -18,7 +18,8 @@ Position here{};
 namespace {
 
 constexpr unsigned threads_of_warp = 32;
-constexpr unsigned all_threads = threads_of_block_at_most, all_warps = all_threads / threads_of_warp;
+constexpr unsigned all_threads = threads_of_block_at_most,
+                   all_warps = all_threads / threads_of_warp;
 
 inline bool same(const Location& a, const Location& b) {
   if (std::memcmp(&a, &b, sizeof a) == 0) return true;
@@ -32,8 +33,9 @@ struct Reason {
   Location where{};
 };
 
-/// What the threads of a warp bring to one another. Two buffers, because the first thread that goes on may come to the
-/// next exchange before the last one has read what was brought to this one; it cannot get any further.
+/// What the threads of a warp bring to one another. Two buffers, because the first thread that goes
+/// on may come to the next exchange before the last one has read what was brought to this one; it
+/// cannot get any further.
 struct Exchange {
   Reason reason;
   unsigned arrived = 0;  // lanes
@@ -46,8 +48,9 @@ struct Released {
   unsigned first_thread, lanes;
 };
 
-/// Threads, and blocks, run from the first to the last, or the other way round with SHARD_EMULATED_GPU_ORDER=backward.
-/// Of two accesses to memory that no barrier orders, another one comes first then.
+/// Threads, and blocks, run from the first to the last, or the other way round with
+/// SHARD_EMULATED_GPU_ORDER=backward. Of two accesses to memory that no barrier orders, another one
+/// comes first then.
 bool order_is_backward() {
   const char* order = std::getenv("SHARD_EMULATED_GPU_ORDER");
   if (order == nullptr || std::string(order) == "forward") return false;
@@ -70,14 +73,18 @@ uint3 mirrored(const uint3& index, const dim3& size) {
 
 /// "__syncthreads (kernels.cuh:7)"
 std::string place(const Reason& reason) {
-  return text(reason.operation, " (", file_name(reason.where.file_name()), ":", reason.where.line(), ")");
+  return text(reason.operation, " (", file_name(reason.where.file_name()), ":", reason.where.line(),
+              ")");
 }
 
 /// A bit for each of the `threads` from a warp's first one on.
-unsigned lanes_of_warp(unsigned threads) { return threads < threads_of_warp ? (1u << threads) - 1 : ~0u; }
+unsigned lanes_of_warp(unsigned threads) {
+  return threads < threads_of_warp ? (1u << threads) - 1 : ~0u;
+}
 
-/// A thread runs as a plain call of a fiber that serves one thread after the other. A thread that must wait keeps the
-/// fiber, and another one serves the threads that follow. So a kernel without barriers is a loop.
+/// A thread runs as a plain call of a fiber that serves one thread after the other. A thread that
+/// must wait keeps the fiber, and another one serves the threads that follow. So a kernel without
+/// barriers is a loop.
 class Block {
  public:
   void run(const Launch& launch);
@@ -103,10 +110,11 @@ class Block {
 
   bool backward_ = false;
   const Launch* launch_ = nullptr;
-  unsigned size_ = 0, started_ = 0, ended_ = 0;       // threads of the block
-  uint3 next_thread_{}, block_{};                     // counted forward
-  std::array<Context, all_threads> waiting_{};        // where each thread that waits goes on
-  std::array<const Reason*, all_threads> reasons_{};  // nullptr while a thread runs, and when it has ended
+  unsigned size_ = 0, started_ = 0, ended_ = 0;  // threads of the block
+  uint3 next_thread_{}, block_{};                // counted forward
+  std::array<Context, all_threads> waiting_{};   // where each thread that waits goes on
+  std::array<const Reason*, all_threads>
+      reasons_{};  // nullptr while a thread runs, and when it has ended
   std::vector<Released> released_;
 
   Reason barrier_{"__syncthreads"};
@@ -169,7 +177,8 @@ void Block::run_next_thread() {
   ++ended_;
 }
 
-/// Where the host's thread goes on now: with a thread of the block that may go on, or with one that has not started.
+/// Where the host's thread goes on now: with a thread of the block that may go on, or with one that
+/// has not started.
 Context Block::next_fiber() {
   if (!released_.empty()) {
     Released& next = released_.back();
@@ -200,12 +209,14 @@ void Block::wait(const Reason& reason) {
   here.thread = thread;
 }
 
-/// Who is released last goes on first: so a warp goes as far as it can, from shuffle to shuffle, before the next one.
+/// Who is released last goes on first: so a warp goes as far as it can, from shuffle to shuffle,
+/// before the next one.
 void Block::release(unsigned first_thread, unsigned lanes) {
   if (lanes != 0) released_.push_back({first_thread, lanes});
 }
 
-/// Who comes to another barrier than the others is not counted: then all wait for ever, and that is told.
+/// Who comes to another barrier than the others is not counted: then all wait for ever, and that is
+/// told.
 void Block::barrier(Location where) {
   if (at_barrier_ == 0) barrier_.where = where;
   if (!same(where, barrier_.where)) wait(*new Reason{barrier_.operation, 0, where});
@@ -229,10 +240,12 @@ Exchange& Block::exchange_of(unsigned warp, unsigned mask) {
   return *(last = &exchanges_[warp].emplace_back(Exchange{.reason = {nullptr, mask}}));
 }
 
-const uint64_t* Block::exchange(const char* operation, unsigned mask, uint64_t value, Location where) {
+const uint64_t* Block::exchange(const char* operation, unsigned mask, uint64_t value,
+                                Location where) {
   const unsigned warp = here.number / threads_of_warp, lane = here.number % threads_of_warp;
   const unsigned first = here.number - lane, lanes = lanes_of_warp(size_ - first);
-  if ((mask >> lane & 1u) == 0 || (mask & ~lanes) != 0) fail_at_mask({operation, mask, where}, lanes);
+  if ((mask >> lane & 1u) == 0 || (mask & ~lanes) != 0)
+    fail_at_mask({operation, mask, where}, lanes);
   Exchange& now = exchange_of(warp, mask);
   if (now.arrived == 0) now.reason = {operation, mask, where};
   if (!same(where, now.reason.where)) wait(*new Reason{operation, mask, where});  // for ever
@@ -272,20 +285,23 @@ void Block::fail_for_ever_waiting() const {
     if (reason.mask != 0 && (reason.mask >> (t - first) & 1u) == 0) continue;
     ++expected;
     const Reason* other = reasons_[t];
-    const bool here_too = other != nullptr && other->mask == reason.mask && same(other->where, reason.where);
+    const bool here_too =
+        other != nullptr && other->mask == reason.mask && same(other->where, reason.where);
     if (here_too) ++came;
     if (!here_too && (missing == size_ || reasons_[missing] == nullptr)) missing = t;
   }
   here.number = missing;
   here.thread = index_of(missing);
   const Reason* other = reasons_[missing];
-  fail(text(other == nullptr ? "has ended" : "waits at " + place(*other), ", but ", came, " of the ", expected,
-            " threads that must come to ", place(reason), " wait there for it"));
+  fail(text(other == nullptr ? "has ended" : "waits at " + place(*other), ", but ", came,
+            " of the ", expected, " threads that must come to ", place(reason),
+            " wait there for it"));
 }
 
 std::string Block::explain(const char* address) const {
   if (fibers_.is_guard(address)) {
-    return text("a thread needs more than the ", Fibers::stack_bytes, " bytes of stack that it has here");
+    return text("a thread needs more than the ", Fibers::stack_bytes,
+                " bytes of stack that it has here");
   }
   return shared_.explain(address);
 }
@@ -303,8 +319,8 @@ const uint64_t* exchange(const char* operation, unsigned mask, uint64_t value, L
 }
 
 void fail_at_lane(const char* operation, unsigned lane, unsigned mask, Location where) {
-  fail(text(place({operation, mask, where}), " reads from lane ", lane, ", which its mask ", std::hex, std::showbase,
-            mask, " does not name"));
+  fail(text(place({operation, mask, where}), " reads from lane ", lane, ", which its mask ",
+            std::hex, std::showbase, mask, " does not name"));
 }
 
 void* dynamic_shared_memory() { return block.shared_memory(); }

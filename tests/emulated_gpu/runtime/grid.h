@@ -1,5 +1,5 @@
-// A kernel's grid: blocks one after the other, and the threads of a block one after the other as far as each of them
-// gets before it must wait for others.
+// A kernel's grid: blocks one after the other, and the threads of a block one after the other as
+// far as each of them gets before it must wait for others.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -15,7 +15,8 @@ void run_grid(const Launch& launch);
 /// The launch that is running, or nullptr.
 const Launch* running_launch();
 
-/// What is wrong with an access to `address`, if it is a page beside a block's dynamic shared memory or a thread's stack.
+/// What is wrong with an access to `address`, if it is a page beside a block's dynamic shared
+/// memory or a thread's stack.
 std::string explain_block_memory(const char* address);
 
 }  // namespace emulated_gpu

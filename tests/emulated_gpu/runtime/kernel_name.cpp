@@ -1,4 +1,5 @@
-// Names of kernels. Most are local to their file, so they stand only in the ELF symbol table of the library on disk.
+// Names of kernels. Most are local to their file, so they stand only in the ELF symbol table of the
+// library on disk.
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <elf.h>
@@ -21,7 +22,8 @@ std::vector<char> contents(const char* file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The function at `offset` from where the file was loaded, in its symbol table; empty if there is none.
+/// The function at `offset` from where the file was loaded, in its symbol table; empty if there is
+/// none.
 std::string function_at(const std::vector<char>& file, uint64_t offset) {
   if (file.size() < sizeof(Elf64_Ehdr)) return "";
   const auto* header = reinterpret_cast<const Elf64_Ehdr*>(file.data());
@@ -51,7 +53,8 @@ const char* symbol_name(const void* kernel) {
   Dl_info info{};
   link_map* library = nullptr;
   if (dladdr1(kernel, &info, reinterpret_cast<void**>(&library), RTLD_DL_LINKMAP) != 0) {
-    name = function_at(contents(library->l_name), reinterpret_cast<uint64_t>(kernel) - library->l_addr);
+    name = function_at(contents(library->l_name),
+                       reinterpret_cast<uint64_t>(kernel) - library->l_addr);
   }
   if (name.empty()) name = "a kernel";
   return name.c_str();
@@ -61,8 +64,8 @@ const char* symbol_name(const void* kernel) {
 std::string kernel_name(const void* kernel) {
   const char* symbol = symbol_name(kernel);
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> readable(abi::__cxa_demangle(symbol, nullptr, nullptr, &status),
-                                                             &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> readable(
+      abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
   if (status != 0) return symbol;
   std::string name = readable.get();
   erase_all(name, "(anonymous namespace)::");

@@ -9,8 +9,9 @@ namespace {
 
 bool has_valid_size(const dim3& grid, const dim3& block) {
   const auto in = [](unsigned size, unsigned most) { return size >= 1 && size <= most; };
-  return in(grid.x, INT32_MAX) && in(grid.y, 65535) && in(grid.z, 65535) && in(block.x, 1024) && in(block.y, 1024) &&
-         in(block.z, 64) && block.x * block.y * block.z <= threads_of_block_at_most;
+  return in(grid.x, INT32_MAX) && in(grid.y, 65535) && in(grid.z, 65535) && in(block.x, 1024) &&
+         in(block.y, 1024) && in(block.z, 64) &&
+         block.x * block.y * block.z <= threads_of_block_at_most;
 }
 
 /// A GPU would fault where the kernel uses the pointer.
@@ -19,15 +20,18 @@ void check_pointers(const Launch& launch, std::initializer_list<const void*> poi
   for (const void* pointer : pointers) {
     ++number;
     if (pointer == nullptr || device_memory().contains(pointer) || is_pinned(pointer)) continue;
-    fail(text("kernel ", kernel_name(launch.kernel), ": argument ", number, " is a pointer to memory of the host"));
+    fail(text("kernel ", kernel_name(launch.kernel), ": argument ", number,
+              " is a pointer to memory of the host"));
   }
 }
 
 }  // namespace
 
-cudaError_t enqueue(Launch launch, cudaStream_t handle, std::initializer_list<const void*> pointers) {
+cudaError_t enqueue(Launch launch, cudaStream_t handle,
+                    std::initializer_list<const void*> pointers) {
   const Stream stream = find_stream(handle);
-  if (stream == nullptr || stream->device != current_device()) return returned(cudaErrorInvalidResourceHandle);
+  if (stream == nullptr || stream->device != current_device())
+    return returned(cudaErrorInvalidResourceHandle);
   if (!has_valid_size(launch.grid, launch.block)) return returned(cudaErrorInvalidConfiguration);
   if (launch.shared_bytes > shared_bytes_of_block_at_most) return returned(cudaErrorInvalidValue);
   check_pointers(launch, pointers);

@@ -11,7 +11,9 @@
 namespace emulated_gpu {
 namespace {
 
-std::string counted(size_t number, const char* what) { return text(number, " ", what, number == 1 ? "" : "s"); }
+std::string counted(size_t number, const char* what) {
+  return text(number, " ", what, number == 1 ? "" : "s");
+}
 
 std::string leaks() {
   const auto memory = device_memory().live_allocations();
@@ -20,7 +22,8 @@ std::string leaks() {
     if (number > 0) all += (all.empty() ? "" : ", ") + counted(number, what);
   };
   add(memory, "allocation");
-  if (memory > 0) all += text(" of device memory (", counted(device_memory().live_bytes(), "byte"), ")");
+  if (memory > 0)
+    all += text(" of device memory (", counted(device_memory().live_bytes(), "byte"), ")");
   add(pinned_memory().size(), "block of page-locked memory");
   add(live_streams(), "stream");
   add(live_events(), "event");

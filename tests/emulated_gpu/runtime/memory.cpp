@@ -24,14 +24,16 @@ size_t rounded_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit 
 void* map_pages(void* at, size_t bytes) {
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at != nullptr ? MAP_FIXED : 0);
   void* pages = mmap(at, bytes, PROT_NONE, flags, -1, 0);
-  if (pages == MAP_FAILED) fail(text("cannot reserve ", bytes, " bytes of addresses: ", std::strerror(errno)));
+  if (pages == MAP_FAILED)
+    fail(text("cannot reserve ", bytes, " bytes of addresses: ", std::strerror(errno)));
   return pages;
 }
 
 }  // namespace
 
 DeviceMemory& device_memory() {
-  static DeviceMemory& memory = *new DeviceMemory;  // outlives whatever is freed at the process's end
+  static DeviceMemory& memory =
+      *new DeviceMemory;  // outlives whatever is freed at the process's end
   return memory;
 }
 
@@ -73,12 +75,13 @@ void DeviceMemory::check_surroundings(const Allocation& a) const {
   const char* found = std::find_if(data_end, end, written);
   if (found != end) {
     fail(text("device memory was written out of bounds: ", found - data_end,
-              " bytes behind the end of an allocation of ", a.bytes, " bytes (found when it was freed)"));
+              " bytes behind the end of an allocation of ", a.bytes,
+              " bytes (found when it was freed)"));
   }
   found = std::find_if(a.pages, a.begin, written);
   if (found != a.begin) {
-    fail(text("device memory was written out of bounds: ", a.begin - found, " bytes before an allocation of ", a.bytes,
-              " bytes (found when it was freed)"));
+    fail(text("device memory was written out of bounds: ", a.begin - found,
+              " bytes before an allocation of ", a.bytes, " bytes (found when it was freed)"));
   }
 }
 
@@ -93,18 +96,22 @@ Allocation* DeviceMemory::find(const void* address) {
 bool DeviceMemory::holds(const void* address, size_t bytes) {
   const Allocation* found = find(address);
   if (found == nullptr) return false;
-  return bytes <= static_cast<size_t>(found->begin + found->bytes - static_cast<const char*>(address));
+  return bytes <=
+         static_cast<size_t>(found->begin + found->bytes - static_cast<const char*>(address));
 }
 
 bool DeviceMemory::offers(const void* address, size_t bytes) {
   return holds(address, bytes) && !find(address)->promised;
 }
 
-bool DeviceMemory::contains(const void* address) const { return address >= base_ && address < base_ + reserved; }
+bool DeviceMemory::contains(const void* address) const {
+  return address >= base_ && address < base_ + reserved;
+}
 
 size_t DeviceMemory::used(int device) const {
   size_t sum = 0;
-  for (const auto& [pages, a] : live_) sum += a.device == device ? rounded_up(a.bytes, alignment) : 0;
+  for (const auto& [pages, a] : live_)
+    sum += a.device == device ? rounded_up(a.bytes, alignment) : 0;
   return sum;
 }
 
@@ -132,12 +139,14 @@ bool DeviceMemory::admit(const void* address) {
 void DeviceMemory::let_go() {
   if (--holders_ > 0 || !is_open_) return;
   for (auto& [pages, allocation] : live_) {
-    if (std::exchange(allocation.accessible, false)) mprotect(allocation.pages, allocation.mapped, PROT_NONE);
+    if (std::exchange(allocation.accessible, false))
+      mprotect(allocation.pages, allocation.mapped, PROT_NONE);
   }
   is_open_ = false;
 }
 
-/// The allocation, live or freed, that `address` lies in or is nearest to; nullptr if there was none.
+/// The allocation, live or freed, that `address` lies in or is nearest to; nullptr if there was
+/// none.
 const Allocation* DeviceMemory::nearest(const char* address) const {
   const Allocation* best = nullptr;
   std::ptrdiff_t distance = PTRDIFF_MAX;
@@ -162,12 +171,15 @@ std::string DeviceMemory::explain(const char* address, bool by_device) const {
   const Allocation* found = nearest(address);
   if (found == nullptr) return "access to device memory that was never allocated";
   const bool is_live = live_.contains(found->pages);
-  const std::string whole = text("an allocation of ", found->bytes, " bytes", is_live ? "" : " that was freed");
+  const std::string whole =
+      text("an allocation of ", found->bytes, " bytes", is_live ? "" : " that was freed");
   const auto offset = address - found->begin;
   const auto behind = offset - static_cast<std::ptrdiff_t>(found->bytes);
   if (offset < 0) return text("device memory out of bounds: ", -offset, " bytes before ", whole);
-  if (behind >= 0) return text("device memory out of bounds: ", behind, " bytes behind the end of ", whole);
-  if (!is_live) return text("device memory is used after it was freed: byte ", offset, " of ", whole);
+  if (behind >= 0)
+    return text("device memory out of bounds: ", behind, " bytes behind the end of ", whole);
+  if (!is_live)
+    return text("device memory is used after it was freed: byte ", offset, " of ", whole);
   if (by_device) return text("byte ", offset, " of ", whole, " is not accessible");
   return text("the host dereferences a pointer to device memory: byte ", offset, " of ", whole,
               "; what the host reads must be copied first");
@@ -181,7 +193,8 @@ std::map<const char*, size_t>& pinned_memory() {
 bool is_pinned(const void* address) {
   const char* wanted = static_cast<const char*>(address);
   auto next = pinned_memory().upper_bound(wanted);
-  return next != pinned_memory().begin() && wanted < std::prev(next)->first + std::prev(next)->second;
+  return next != pinned_memory().begin() &&
+         wanted < std::prev(next)->first + std::prev(next)->second;
 }
 
 }  // namespace emulated_gpu

@@ -1,5 +1,6 @@
-// The emulated GPUs' memory: one range of addresses, in which each allocation ends (up to CUDA's alignment) where pages
-// follow that nobody may touch. Addresses are never given out twice, so that stale pointers are recognised.
+// The emulated GPUs' memory: one range of addresses, in which each allocation ends (up to CUDA's
+// alignment) where pages follow that nobody may touch. Addresses are never given out twice, so that
+// stale pointers are recognised.
 #pragma once
 #include <cstddef>
 #include <map>
@@ -22,7 +23,8 @@ class DeviceMemory {
   DeviceMemory();
   /// Filled with 0xFF: NaN, as a float. nullptr if the device has no more so much.
   void* allocate(int device, size_t bytes);
-  /// `address` is where a live allocation begins. The process ends if the space around it was written.
+  /// `address` is where a live allocation begins. The process ends if the space around it was
+  /// written.
   void free(void* address);
   /// The live allocation that holds `address`, or nullptr.
   Allocation* find(const void* address);
@@ -37,12 +39,14 @@ class DeviceMemory {
   size_t live_allocations() const { return live_.size(); }
   size_t live_bytes() const;
 
-  // Accessible only while the device works: from open() on, until everybody who holds it open has let go. An allocation
-  // becomes accessible when it is touched: few of many are, and each costs two calls of the system, some microseconds.
+  // Accessible only while the device works: from open() on, until everybody who holds it open has
+  // let go. An allocation becomes accessible when it is touched: few of many are, and each costs
+  // two calls of the system, some microseconds.
   void hold() { ++holders_; }
   void let_go();
   void open();
-  /// Makes the live allocation accessible that `address` is in, if the memory is open. False if there is none.
+  /// Makes the live allocation accessible that `address` is in, if the memory is open. False if
+  /// there is none.
   bool admit(const void* address);
 
   /// What is wrong with an access to `address`; empty if it is not in this memory.

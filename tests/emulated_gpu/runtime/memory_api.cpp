@@ -24,14 +24,15 @@ static Allocation* freeable(void* address) {
 
 cudaError_t cudaMalloc(void** address, size_t bytes) { return allocate(address, bytes); }
 
-/// The memory belongs to the caller from this place in the stream on: what another stream has written to it before,
-/// without waiting for this stream, is lost.
+/// The memory belongs to the caller from this place in the stream on: what another stream has
+/// written to it before, without waiting for this stream, is lost.
 cudaError_t cudaMallocAsync(void** address, size_t bytes, cudaStream_t handle) {
   const Stream stream = find_stream(handle);
   if (stream == nullptr) return returned(cudaErrorInvalidResourceHandle);
   const cudaError_t result = allocate(address, bytes);
   if (result != cudaSuccess || bytes == 0) return result;
-  enqueue_work(stream, "cudaMallocAsync", [memory = *address, bytes] { std::memset(memory, 0xFF, bytes); });
+  enqueue_work(stream, "cudaMallocAsync",
+               [memory = *address, bytes] { std::memset(memory, 0xFF, bytes); });
   return cudaSuccess;
 }
 
@@ -74,7 +75,8 @@ cudaError_t cudaHostAlloc(void** address, size_t bytes, unsigned int) {
 
 cudaError_t cudaFreeHost(void* address) {
   if (address == nullptr) return cudaSuccess;
-  if (pinned_memory().erase(static_cast<char*>(address)) == 0) return returned(cudaErrorInvalidValue);
+  if (pinned_memory().erase(static_cast<char*>(address)) == 0)
+    return returned(cudaErrorInvalidValue);
   cudaDeviceSynchronize();
   std::free(address);
   return cudaSuccess;
@@ -86,7 +88,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return cudaSuccess;
 }
 
-// ---- The pool of cudaMallocAsync: nothing is kept, so that stale pointers are noticed --------------------------------
+// ---- The pool of cudaMallocAsync: nothing is kept, so that stale pointers are noticed -----------
 
 struct CUmemPoolHandle_st {};
 

@@ -1,11 +1,11 @@
-// NCCL's collectives: what they read is copied to the host, MPI's non-blocking calls carry it, and what arrives is copied
-// to the device. Sums of bf16 are formed in float and rounded once.
+// NCCL's collectives: what they read is copied to the host, MPI's non-blocking calls carry it, and
+// what arrives is copied to the device. Sums of bf16 are formed in float and rounded once.
 #include <algorithm>
 #include <cstring>
 #include <map>
 #include <vector>
 
-#include "common/bfloat16.h"
+#include "common/base/bfloat16.h"
 #include "fault.h"
 #include "memory.h"
 #include "nccl_comm.h"
@@ -38,7 +38,8 @@ MPI_Op mpi_op(ncclRedOp_t op) {
   }
 }
 
-/// One call of NCCL. Counts are in elements of what this rank reads and writes; 0 where it does not.
+/// One call of NCCL. Counts are in elements of what this rank reads and writes; 0 where it does
+/// not.
 struct Call {
   const char* name;
   Comm comm;
@@ -54,7 +55,8 @@ struct Call {
 
 class Transfer {
  public:
-  /// The memory may be freed before the transfer has begun, if only behind it in the order of a stream.
+  /// The memory may be freed before the transfer has begun, if only behind it in the order of a
+  /// stream.
   explicit Transfer(Call call) : call_(std::move(call)) {
     const Doing doing(call_.name);
     require_memory(call_.from, call_.count_from, "reads");
@@ -90,7 +92,8 @@ class Transfer {
   void require_memory(const void* address, size_t count, const char* what) const {
     const size_t bytes = count * type_of(call_.type).bytes;
     if (bytes == 0 || device_memory().holds(address, bytes)) return;
-    fail(text("the ", bytes, " bytes that it ", what, " are not within an allocation of device memory"));
+    fail(text("the ", bytes, " bytes that it ", what,
+              " are not within an allocation of device memory"));
   }
 
   void take() {
@@ -109,7 +112,8 @@ class Transfer {
     if (call_.count_to == 0) return;
     const Access access;
     if (is_widened()) {
-      std::copy_n(reinterpret_cast<const float*>(arriving_.data()), call_.count_to, static_cast<BFloat16*>(call_.to));
+      std::copy_n(reinterpret_cast<const float*>(arriving_.data()), call_.count_to,
+                  static_cast<BFloat16*>(call_.to));
     } else {
       std::memcpy(call_.to, arriving_.data(), arriving_.size());
     }
@@ -124,7 +128,8 @@ class Transfer {
 /// The calls of a group in one stream: they start together and progress together.
 class Group {
  public:
-  explicit Group(std::vector<std::shared_ptr<Transfer>> transfers) : transfers_(std::move(transfers)) {
+  explicit Group(std::vector<std::shared_ptr<Transfer>> transfers)
+      : transfers_(std::move(transfers)) {
     for (const auto& transfer : transfers_) {
       if (std::find(comms_.begin(), comms_.end(), &transfer->comm()) == comms_.end()) {
         comms_.push_back(&transfer->comm());
@@ -132,7 +137,8 @@ class Group {
     }
   }
 
-  /// Its place in the stream is known: from now on later operations of its communicators wait for it to start.
+  /// Its place in the stream is known: from now on later operations of its communicators wait for
+  /// it to start.
   void takes(const ncclComm::Place& place) {
     for (ncclComm* comm : comms_) {
       comm->unstarted.push_back(place);
@@ -142,7 +148,8 @@ class Group {
   }
 
   bool advance() {
-    if (std::any_of(comms_.begin(), comms_.end(), [](ncclComm* comm) { return comm->aborted; })) return abandon();
+    if (std::any_of(comms_.begin(), comms_.end(), [](ncclComm* comm) { return comm->aborted; }))
+      return abandon();
     if (!started_ && !start()) return false;
     bool all_done = true;
     for (const auto& transfer : transfers_) all_done = transfer->is_done() && all_done;
@@ -153,7 +160,8 @@ class Group {
   }
 
  private:
-  /// False as long as an operation that was enqueued earlier on one of the communicators has not started.
+  /// False as long as an operation that was enqueued earlier on one of the communicators has not
+  /// started.
   bool start() {
     for (ncclComm* comm : comms_) {
       while (comm->unstarted.front() != place_) {
@@ -199,18 +207,23 @@ void enqueue_group(Collected& one) {
 ncclResult_t collect(Call call, ncclComm_t handle, cudaStream_t stream_handle) {
   call.comm = find_comm(handle);
   const Stream stream = find_stream(stream_handle);
-  if (call.comm == nullptr) return nccl_error(ncclInvalidArgument, text(call.name, ": no such communicator"));
+  if (call.comm == nullptr)
+    return nccl_error(ncclInvalidArgument, text(call.name, ": no such communicator"));
   if (call.comm->state != ncclSuccess)
     return nccl_error(ncclInvalidUsage, text(call.name, ": the communicator is not ready"));
   if (stream == nullptr || stream->device != call.comm->device) {
-    return nccl_error(ncclInvalidArgument, text(call.name, ": the stream is not one of the communicator's device"));
+    return nccl_error(ncclInvalidArgument,
+                      text(call.name, ": the stream is not one of the communicator's device"));
   }
-  if (type_of(call.type).bytes == 0) return nccl_error(ncclInvalidArgument, text(call.name, ": unknown type"));
+  if (type_of(call.type).bytes == 0)
+    return nccl_error(ncclInvalidArgument, text(call.name, ": unknown type"));
   if (std::max(call.count_from, call.count_to) * sizeof(float) > INT_MAX) {
-    return nccl_error(ncclInvalidArgument, text(call.name, ": too many elements for the emulation"));
+    return nccl_error(ncclInvalidArgument,
+                      text(call.name, ": too many elements for the emulation"));
   }
   ++call.comm->enqueued;
-  auto same = std::find_if(collected.begin(), collected.end(), [&](const Collected& c) { return c.stream == stream; });
+  auto same = std::find_if(collected.begin(), collected.end(),
+                           [&](const Collected& c) { return c.stream == stream; });
   if (same == collected.end()) same = collected.insert(same, {stream, {}});
   same->transfers.push_back(std::make_shared<Transfer>(std::move(call)));
   if (group_depth > 0) return ncclSuccess;
@@ -220,7 +233,9 @@ ncclResult_t collect(Call call, ncclComm_t handle, cudaStream_t stream_handle) {
 
 int as_int(size_t count) { return static_cast<int>(count); }
 
-bool is_rank(ncclComm_t comm, int rank) { return find_comm(comm) != nullptr && rank >= 0 && rank < comm->size; }
+bool is_rank(ncclComm_t comm, int rank) {
+  return find_comm(comm) != nullptr && rank >= 0 && rank < comm->size;
+}
 
 }  // namespace
 
@@ -238,71 +253,89 @@ ncclResult_t ncclGroupEnd() {
   return ncclSuccess;
 }
 
-ncclResult_t ncclAllReduce(const void* from, void* to, size_t count, ncclDataType_t type, ncclRedOp_t op,
-                           ncclComm_t comm, cudaStream_t stream) {
-  if (mpi_op(op) == MPI_OP_NULL) return nccl_error(ncclInvalidArgument, "ncclAllReduce: unknown operation");
+ncclResult_t ncclAllReduce(const void* from, void* to, size_t count, ncclDataType_t type,
+                           ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream) {
+  if (mpi_op(op) == MPI_OP_NULL)
+    return nccl_error(ncclInvalidArgument, "ncclAllReduce: unknown operation");
   const auto start = [=](const void* in, void* out, MPI_Datatype mpi_type, MPI_Request* request) {
     return MPI_Iallreduce(in, out, as_int(count), mpi_type, mpi_op(op), comm->mpi, request);
   };
-  return collect({"ncclAllReduce", nullptr, from, count, to, count, type, true, start}, comm, stream);
+  return collect({"ncclAllReduce", nullptr, from, count, to, count, type, true, start}, comm,
+                 stream);
 }
 
-ncclResult_t ncclReduce(const void* from, void* to, size_t count, ncclDataType_t type, ncclRedOp_t op, int root,
-                        ncclComm_t comm, cudaStream_t stream) {
-  if (mpi_op(op) == MPI_OP_NULL) return nccl_error(ncclInvalidArgument, "ncclReduce: unknown operation");
-  if (!is_rank(comm, root)) return nccl_error(ncclInvalidArgument, text("ncclReduce: no rank ", root));
+ncclResult_t ncclReduce(const void* from, void* to, size_t count, ncclDataType_t type,
+                        ncclRedOp_t op, int root, ncclComm_t comm, cudaStream_t stream) {
+  if (mpi_op(op) == MPI_OP_NULL)
+    return nccl_error(ncclInvalidArgument, "ncclReduce: unknown operation");
+  if (!is_rank(comm, root))
+    return nccl_error(ncclInvalidArgument, text("ncclReduce: no rank ", root));
   const auto start = [=](const void* in, void* out, MPI_Datatype mpi_type, MPI_Request* request) {
     return MPI_Ireduce(in, out, as_int(count), mpi_type, mpi_op(op), root, comm->mpi, request);
   };
   const size_t count_to = comm->rank == root ? count : 0;
-  return collect({"ncclReduce", nullptr, from, count, to, count_to, type, true, start}, comm, stream);
+  return collect({"ncclReduce", nullptr, from, count, to, count_to, type, true, start}, comm,
+                 stream);
 }
 
-ncclResult_t ncclReduceScatter(const void* from, void* to, size_t count_of_part, ncclDataType_t type, ncclRedOp_t op,
-                               ncclComm_t comm, cudaStream_t stream) {
-  if (mpi_op(op) == MPI_OP_NULL) return nccl_error(ncclInvalidArgument, "ncclReduceScatter: unknown operation");
-  if (!is_rank(comm, 0)) return nccl_error(ncclInvalidArgument, "ncclReduceScatter: no such communicator");
+ncclResult_t ncclReduceScatter(const void* from, void* to, size_t count_of_part,
+                               ncclDataType_t type, ncclRedOp_t op, ncclComm_t comm,
+                               cudaStream_t stream) {
+  if (mpi_op(op) == MPI_OP_NULL)
+    return nccl_error(ncclInvalidArgument, "ncclReduceScatter: unknown operation");
+  if (!is_rank(comm, 0))
+    return nccl_error(ncclInvalidArgument, "ncclReduceScatter: no such communicator");
   const auto start = [=](const void* in, void* out, MPI_Datatype mpi_type, MPI_Request* request) {
-    return MPI_Ireduce_scatter_block(in, out, as_int(count_of_part), mpi_type, mpi_op(op), comm->mpi, request);
+    return MPI_Ireduce_scatter_block(in, out, as_int(count_of_part), mpi_type, mpi_op(op),
+                                     comm->mpi, request);
   };
   const size_t whole = count_of_part * static_cast<size_t>(comm->size);
-  return collect({"ncclReduceScatter", nullptr, from, whole, to, count_of_part, type, true, start}, comm, stream);
+  return collect({"ncclReduceScatter", nullptr, from, whole, to, count_of_part, type, true, start},
+                 comm, stream);
 }
 
-ncclResult_t ncclAllGather(const void* from, void* to, size_t count_of_part, ncclDataType_t type, ncclComm_t comm,
-                           cudaStream_t stream) {
-  if (!is_rank(comm, 0)) return nccl_error(ncclInvalidArgument, "ncclAllGather: no such communicator");
+ncclResult_t ncclAllGather(const void* from, void* to, size_t count_of_part, ncclDataType_t type,
+                           ncclComm_t comm, cudaStream_t stream) {
+  if (!is_rank(comm, 0))
+    return nccl_error(ncclInvalidArgument, "ncclAllGather: no such communicator");
   const auto start = [=](const void* in, void* out, MPI_Datatype byte, MPI_Request* request) {
     const int bytes = as_int(count_of_part * type_of(type).bytes);
     return MPI_Iallgather(in, bytes, byte, out, bytes, byte, comm->mpi, request);
   };
   const size_t whole = count_of_part * static_cast<size_t>(comm->size);
-  return collect({"ncclAllGather", nullptr, from, count_of_part, to, whole, type, false, start}, comm, stream);
+  return collect({"ncclAllGather", nullptr, from, count_of_part, to, whole, type, false, start},
+                 comm, stream);
 }
 
-ncclResult_t ncclBroadcast(const void* from, void* to, size_t count, ncclDataType_t type, int root, ncclComm_t comm,
-                           cudaStream_t stream) {
-  if (!is_rank(comm, root)) return nccl_error(ncclInvalidArgument, text("ncclBroadcast: no rank ", root));
+ncclResult_t ncclBroadcast(const void* from, void* to, size_t count, ncclDataType_t type, int root,
+                           ncclComm_t comm, cudaStream_t stream) {
+  if (!is_rank(comm, root))
+    return nccl_error(ncclInvalidArgument, text("ncclBroadcast: no rank ", root));
   const bool is_root = comm->rank == root;
   const auto start = [=](const void* in, void* out, MPI_Datatype byte, MPI_Request* request) {
     const int bytes = as_int(count * type_of(type).bytes);
     if (is_root && bytes > 0) std::memcpy(out, in, static_cast<size_t>(bytes));
     return MPI_Ibcast(out, bytes, byte, root, comm->mpi, request);
   };
-  return collect({"ncclBroadcast", nullptr, from, is_root ? count : 0, to, count, type, false, start}, comm, stream);
+  return collect({"ncclBroadcast", nullptr, from, is_root ? count : 0, to, count, type, false,
+                  start},
+                 comm, stream);
 }
 
-ncclResult_t ncclSend(const void* from, size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
-                      cudaStream_t stream) {
-  if (!is_rank(comm, peer)) return nccl_error(ncclInvalidArgument, text("ncclSend: no rank ", peer));
+ncclResult_t ncclSend(const void* from, size_t count, ncclDataType_t type, int peer,
+                      ncclComm_t comm, cudaStream_t stream) {
+  if (!is_rank(comm, peer))
+    return nccl_error(ncclInvalidArgument, text("ncclSend: no rank ", peer));
   const auto start = [=](const void* in, void*, MPI_Datatype byte, MPI_Request* request) {
     return MPI_Isend(in, as_int(count * type_of(type).bytes), byte, peer, 0, comm->mpi, request);
   };
   return collect({"ncclSend", nullptr, from, count, nullptr, 0, type, false, start}, comm, stream);
 }
 
-ncclResult_t ncclRecv(void* to, size_t count, ncclDataType_t type, int peer, ncclComm_t comm, cudaStream_t stream) {
-  if (!is_rank(comm, peer)) return nccl_error(ncclInvalidArgument, text("ncclRecv: no rank ", peer));
+ncclResult_t ncclRecv(void* to, size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
+                      cudaStream_t stream) {
+  if (!is_rank(comm, peer))
+    return nccl_error(ncclInvalidArgument, text("ncclRecv: no rank ", peer));
   const auto start = [=](const void*, void* out, MPI_Datatype byte, MPI_Request* request) {
     return MPI_Irecv(out, as_int(count * type_of(type).bytes), byte, peer, 0, comm->mpi, request);
   };

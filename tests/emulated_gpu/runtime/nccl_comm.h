@@ -1,4 +1,5 @@
-// An emulated NCCL communicator: an MPI communicator of the same ranks, and what has been enqueued on it.
+// An emulated NCCL communicator: an MPI communicator of the same ranks, and what has been enqueued
+// on it.
 #pragma once
 #include <mpi.h>
 #include <nccl.h>
@@ -19,7 +20,8 @@ struct ncclComm {
   int unfinished = 0;     // operations that were enqueued
   uint64_t enqueued = 0;  // all that ever were
 
-  /// Operations that have not started, by their places in streams: they start in the order in which they were enqueued.
+  /// Operations that have not started, by their places in streams: they start in the order in which
+  /// they were enqueued.
   struct Place {
     emulated_gpu::Stream stream;
     uint64_t ticket;

@@ -1,5 +1,5 @@
-// How the ranks of an NCCL communicator find each other. Nothing here waits for another rank unless the communicator is
-// a blocking one: whoever asks for its state drives it on.
+// How the ranks of an NCCL communicator find each other. Nothing here waits for another rank unless
+// the communicator is a blocking one: whoever asks for its state drives it on.
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,14 +29,16 @@ int version() {
   int major = NCCL_MAJOR, minor = NCCL_MINOR, patch = NCCL_PATCH;
   const char* wanted = std::getenv("SHARD_EMULATED_NCCL_VERSION");  // "2.30.3"
   if (wanted != nullptr && std::sscanf(wanted, "%d.%d.%d", &major, &minor, &patch) != 3) {
-    fail(text("SHARD_EMULATED_NCCL_VERSION=", wanted, ": three numbers were expected, as in 2.30.3"));
+    fail(text("SHARD_EMULATED_NCCL_VERSION=", wanted,
+              ": three numbers were expected, as in 2.30.3"));
   }
   return NCCL_VERSION(major, minor, patch);
 }
 
 bool ranks_may_share_a_device() {
   const char* enabled = std::getenv("NCCL_MULTI_RANK_GPU_ENABLE");
-  return version() >= NCCL_VERSION(2, 30, 0) && enabled != nullptr && std::strcmp(enabled, "1") == 0;
+  return version() >= NCCL_VERSION(2, 30, 0) && enabled != nullptr &&
+         std::strcmp(enabled, "1") == 0;
 }
 
 /// Where a rank sits; `color` and `key` are those of a split.
@@ -51,15 +53,19 @@ int world_rank() {
   return rank;
 }
 
-Seat my_seat(const ncclComm& comm) { return {comm.rank, world_rank(), place_of(comm.device), 0, 0, gethostid()}; }
+Seat my_seat(const ncclComm& comm) {
+  return {comm.rank, world_rank(), place_of(comm.device), 0, 0, gethostid()};
+}
 
 /// The seats are known, in the order of the ranks: the communicator begins.
 void begin(ncclComm& comm, const std::vector<Seat>& seats, int tag) {
   for (size_t a = 0; a < seats.size(); ++a) {
     for (size_t b = 0; b < a; ++b) {
-      if (ranks_may_share_a_device() || seats[a].host != seats[b].host || seats[a].device != seats[b].device) continue;
-      comm.state =
-          nccl_error(ncclInvalidUsage, text("rank ", b, " and rank ", a, " are both on CUDA device ", seats[a].device));
+      if (ranks_may_share_a_device() || seats[a].host != seats[b].host ||
+          seats[a].device != seats[b].device)
+        continue;
+      comm.state = nccl_error(ncclInvalidUsage, text("rank ", b, " and rank ", a,
+                                                     " are both on CUDA device ", seats[a].device));
       return;
     }
   }
@@ -67,7 +73,8 @@ void begin(ncclComm& comm, const std::vector<Seat>& seats, int tag) {
   for (const Seat& seat : seats) world_ranks.push_back(seat.world_rank);
   MPI_Group world = MPI_GROUP_NULL, ours = MPI_GROUP_NULL;
   check_mpi(MPI_Comm_group(MPI_COMM_WORLD, &world), "MPI_Comm_group");
-  check_mpi(MPI_Group_incl(world, static_cast<int>(seats.size()), world_ranks.data(), &ours), "MPI_Group_incl");
+  check_mpi(MPI_Group_incl(world, static_cast<int>(seats.size()), world_ranks.data(), &ours),
+            "MPI_Group_incl");
   check_mpi(MPI_Comm_create_group(MPI_COMM_WORLD, ours, tag, &comm.mpi), "MPI_Comm_create_group");
   MPI_Group_free(&ours);
   MPI_Group_free(&world);
@@ -79,11 +86,13 @@ void begin(ncclComm& comm, const std::vector<Seat>& seats, int tag) {
 
 bool all_done(std::vector<MPI_Request>& requests) {
   int done = 0;
-  check_mpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE), "MPI_Testall");
+  check_mpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done,
+                        MPI_STATUSES_IGNORE),
+            "MPI_Testall");
   return done != 0;
 }
 
-// ---- By a unique id -------------------------------------------------------------------------------------------------
+// ---- By a unique id -----------------------------------------------------------------------------
 
 /// What a ncclUniqueId holds.
 struct Meeting {
@@ -98,7 +107,10 @@ constexpr int first_tag = 20000;
 class Gathering {
  public:
   Gathering(ncclComm& comm, const Meeting& meeting)
-      : comm_(comm), meeting_(meeting), mine_(my_seat(comm)), seats_(static_cast<size_t>(comm.size)) {
+      : comm_(comm),
+        meeting_(meeting),
+        mine_(my_seat(comm)),
+        seats_(static_cast<size_t>(comm.size)) {
     const bool is_host = mine_.world_rank == meeting.host;
     const int seats_bytes = static_cast<int>(seats_.size() * sizeof(Seat));
     if (is_host) {
@@ -113,11 +125,13 @@ class Gathering {
     if (!all_done(requests_)) return false;
     if (mine_.world_rank == meeting_.host && !told_) {
       told_ = true;
-      std::sort(seats_.begin(), seats_.end(), [](const Seat& a, const Seat& b) { return a.rank < b.rank; });
+      std::sort(seats_.begin(), seats_.end(),
+                [](const Seat& a, const Seat& b) { return a.rank < b.rank; });
       requests_.clear();
       for (const Seat& seat : seats_) {
         const int bytes = static_cast<int>(seats_.size() * sizeof(Seat));
-        if (seat.world_rank != meeting_.host) send(seats_.data(), bytes, seat.world_rank, meeting_.tag + 1);
+        if (seat.world_rank != meeting_.host)
+          send(seats_.data(), bytes, seat.world_rank, meeting_.tag + 1);
       }
       if (!all_done(requests_)) return false;
     }
@@ -127,10 +141,12 @@ class Gathering {
 
  private:
   void send(const void* from, int bytes, int to, int tag) {
-    check_mpi(MPI_Isend(from, bytes, MPI_BYTE, to, tag, MPI_COMM_WORLD, &requests_.emplace_back()), "MPI_Isend");
+    check_mpi(MPI_Isend(from, bytes, MPI_BYTE, to, tag, MPI_COMM_WORLD, &requests_.emplace_back()),
+              "MPI_Isend");
   }
   void receive(void* to, int bytes, int from, int tag) {
-    check_mpi(MPI_Irecv(to, bytes, MPI_BYTE, from, tag, MPI_COMM_WORLD, &requests_.emplace_back()), "MPI_Irecv");
+    check_mpi(MPI_Irecv(to, bytes, MPI_BYTE, from, tag, MPI_COMM_WORLD, &requests_.emplace_back()),
+              "MPI_Irecv");
   }
 
   ncclComm& comm_;
@@ -141,17 +157,20 @@ class Gathering {
   bool told_ = false;
 };
 
-// ---- By a split -----------------------------------------------------------------------------------------------------
+// ---- By a split ---------------------------------------------------------------------------------
 
 /// All ranks of the whole tell each other their colors.
 class Split {
  public:
   Split(ncclComm& whole, int color, int key, Comm part)
-      : part_(std::move(part)), mine_(my_seat(whole)), seats_(static_cast<size_t>(whole.size)), requests_(1) {
+      : part_(std::move(part)),
+        mine_(my_seat(whole)),
+        seats_(static_cast<size_t>(whole.size)),
+        requests_(1) {
     mine_.color = color;
     mine_.key = key;
-    check_mpi(MPI_Iallgather(&mine_, sizeof(Seat), MPI_BYTE, seats_.data(), sizeof(Seat), MPI_BYTE, whole.mpi,
-                             requests_.data()),
+    check_mpi(MPI_Iallgather(&mine_, sizeof(Seat), MPI_BYTE, seats_.data(), sizeof(Seat), MPI_BYTE,
+                             whole.mpi, requests_.data()),
               "MPI_Iallgather");
   }
 
@@ -159,7 +178,8 @@ class Split {
     if (!all_done(requests_)) return false;
     if (part_ == nullptr) return true;
     std::erase_if(seats_, [&](const Seat& seat) { return seat.color != mine_.color; });
-    std::stable_sort(seats_.begin(), seats_.end(), [](const Seat& a, const Seat& b) { return a.key < b.key; });
+    std::stable_sort(seats_.begin(), seats_.end(),
+                     [](const Seat& a, const Seat& b) { return a.key < b.key; });
     begin(*part_, seats_, first_tag - 1);
     return true;
   }
@@ -231,7 +251,7 @@ void check_mpi(int result, const char* call) {
 
 }  // namespace emulated_gpu
 
-// ---- NCCL's functions -----------------------------------------------------------------------------------------------
+// ---- NCCL's functions ---------------------------------------------------------------------------
 
 ncclResult_t ncclGetVersion(int* result) {
   *result = version();
@@ -251,7 +271,8 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
   return ncclSuccess;
 }
 
-ncclResult_t ncclCommInitRankConfig(ncclComm_t* handle, int ranks, ncclUniqueId id, int rank, ncclConfig_t* config) {
+ncclResult_t ncclCommInitRankConfig(ncclComm_t* handle, int ranks, ncclUniqueId id, int rank,
+                                    ncclConfig_t* config) {
   Meeting meeting{};
   std::memcpy(&meeting, &id, sizeof meeting);
   if (handle == nullptr || ranks < 1 || rank < 0 || rank >= ranks) {
@@ -264,20 +285,26 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* handle, int ranks, ncclUniqueId 
   const Comm comm = make_comm(config, true);
   comm->rank = rank;
   comm->size = ranks;
-  comm->background = [gathering = std::make_shared<Gathering>(*comm, meeting)] { return gathering->advance(); };
+  comm->background = [gathering = std::make_shared<Gathering>(*comm, meeting)] {
+    return gathering->advance();
+  };
   *handle = comm.get();
   return settled(*comm);
 }
 
-ncclResult_t ncclCommSplit(ncclComm_t handle, int color, int key, ncclComm_t* part_handle, ncclConfig_t* config) {
+ncclResult_t ncclCommSplit(ncclComm_t handle, int color, int key, ncclComm_t* part_handle,
+                           ncclConfig_t* config) {
   const Comm whole = find_comm(handle);
-  if (whole == nullptr || part_handle == nullptr) return nccl_error(ncclInvalidArgument, "no such communicator");
+  if (whole == nullptr || part_handle == nullptr)
+    return nccl_error(ncclInvalidArgument, "no such communicator");
   if (whole->state != ncclSuccess || whole->unfinished > 0) {
-    return nccl_error(ncclInvalidUsage, "a communicator is split while something is still going on in it");
+    return nccl_error(ncclInvalidUsage,
+                      "a communicator is split while something is still going on in it");
   }
   const Comm part = color >= 0 ? make_comm(config, whole->blocking) : nullptr;
   whole->state = ncclInProgress;
-  whole->background = [whole = whole.get(), split = std::make_shared<Split>(*whole, color, key, part)] {
+  whole->background = [whole = whole.get(),
+                       split = std::make_shared<Split>(*whole, color, key, part)] {
     if (!split->advance()) return false;
     whole->state = ncclSuccess;
     return true;
@@ -288,7 +315,8 @@ ncclResult_t ncclCommSplit(ncclComm_t handle, int color, int key, ncclComm_t* pa
 
 ncclResult_t ncclCommGetAsyncError(ncclComm_t handle, ncclResult_t* error) {
   const Comm comm = find_comm(handle);
-  if (comm == nullptr || error == nullptr) return nccl_error(ncclInvalidArgument, "no such communicator");
+  if (comm == nullptr || error == nullptr)
+    return nccl_error(ncclInvalidArgument, "no such communicator");
   comm->poll();
   static const uint64_t fails_at = setting("SHARD_EMULATED_NCCL_FAILS_AT", 0);
   if (fails_at > 0 && comm->enqueued >= fails_at && comm->state == ncclSuccess) {
@@ -301,7 +329,8 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t handle, ncclResult_t* error) {
 ncclResult_t ncclCommFinalize(ncclComm_t handle) {
   const Comm comm = find_comm(handle);
   if (comm == nullptr) return nccl_error(ncclInvalidArgument, "no such communicator");
-  if (comm->state != ncclSuccess) return nccl_error(ncclInvalidUsage, "the communicator is not ready");
+  if (comm->state != ncclSuccess)
+    return nccl_error(ncclInvalidUsage, "the communicator is not ready");
   comm->state = ncclInProgress;
   comm->background = [comm = comm.get()] {
     if (comm->unfinished > 0) advance_all(comm->device);

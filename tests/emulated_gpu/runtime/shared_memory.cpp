@@ -16,8 +16,10 @@ constexpr size_t alignment = 16;
 constexpr size_t room = shared_bytes_of_block_at_most;  // whole pages
 
 SharedMemory::SharedMemory() {
-  void* pages = mmap(nullptr, guard + room + guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (pages == MAP_FAILED || mprotect(static_cast<char*>(pages) + guard, room, PROT_READ | PROT_WRITE) != 0) {
+  void* pages = mmap(nullptr, guard + room + guard, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (pages == MAP_FAILED ||
+      mprotect(static_cast<char*>(pages) + guard, room, PROT_READ | PROT_WRITE) != 0) {
     fail(text("no memory for a block's shared memory: ", std::strerror(errno)));
   }
   base_ = static_cast<char*>(pages);
@@ -34,17 +36,19 @@ void SharedMemory::poison() { std::memset(begin_, 0xFF, static_cast<size_t>(end_
 void SharedMemory::check() const {
   const char* written = std::find_if(begin_ + bytes_, end_, [](char c) { return c != '\xFF'; });
   if (written != end_) {
-    fail(text("dynamic shared memory was written out of bounds: ", written - begin_ - bytes_, " bytes behind the ",
-              bytes_, " bytes of the block"));
+    fail(text("dynamic shared memory was written out of bounds: ", written - begin_ - bytes_,
+              " bytes behind the ", bytes_, " bytes of the block"));
   }
 }
 
 std::string SharedMemory::explain(const char* address) const {
   if (address < base_ || address >= end_ + guard) return "";
   if (address < begin_)
-    return text("dynamic shared memory out of bounds: ", begin_ - address, " bytes before its begin");
-  return text("dynamic shared memory out of bounds: ", address - begin_ - static_cast<std::ptrdiff_t>(bytes_),
-              " bytes behind the ", bytes_, " bytes of the block");
+    return text("dynamic shared memory out of bounds: ", begin_ - address,
+                " bytes before its begin");
+  return text("dynamic shared memory out of bounds: ",
+              address - begin_ - static_cast<std::ptrdiff_t>(bytes_), " bytes behind the ", bytes_,
+              " bytes of the block");
 }
 
 }  // namespace emulated_gpu

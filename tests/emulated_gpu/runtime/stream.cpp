@@ -11,7 +11,8 @@
 #include "memory.h"
 
 bool CUstream_st::advance(uint64_t ticket) {
-  if (running) return completed >= ticket;  // the operation that runs has come back here through an event
+  if (running)
+    return completed >= ticket;  // the operation that runs has come back here through an event
   running = true;
   const emulated_gpu::Drain drain;
   while (completed < ticket && queue.front()()) {
@@ -45,7 +46,9 @@ Stream find_stream(cudaStream_t handle) {
   return found == streams().end() || found->second->destroyed ? nullptr : found->second;
 }
 
-void enqueue(const Stream& stream, Operation operation) { stream->queue.push_back(std::move(operation)); }
+void enqueue(const Stream& stream, Operation operation) {
+  stream->queue.push_back(std::move(operation));
+}
 
 void enqueue_work(const Stream& stream, const char* call, std::function<void()> work) {
   enqueue(stream, [call, work = std::move(work)] {

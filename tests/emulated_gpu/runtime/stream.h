@@ -1,4 +1,5 @@
-// Streams are queues of work that run only when somebody waits for it: what is ordered by luck on a GPU goes wrong here.
+// Streams are queues of work that run only when somebody waits for it: what is ordered by luck on a
+// GPU goes wrong here.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -18,7 +19,8 @@ struct CUstream_st {
   std::deque<Operation> queue = {};
   bool running = false;
 
-  /// Runs operations until as many as `ticket` are completed, or one cannot be finished. True if they are.
+  /// Runs operations until as many as `ticket` are completed, or one cannot be finished. True if
+  /// they are.
   bool advance(uint64_t ticket);
 };
 
@@ -26,7 +28,8 @@ namespace emulated_gpu {
 
 using Stream = std::shared_ptr<CUstream_st>;
 
-/// The stream of this handle; nullptr if there is none. The null handle is the device's default stream.
+/// The stream of this handle; nullptr if there is none. The null handle is the device's default
+/// stream.
 Stream find_stream(cudaStream_t handle);
 void enqueue(const Stream& stream, Operation operation);
 /// Work that needs the device's memory and is done when it has run. `call` is for messages.

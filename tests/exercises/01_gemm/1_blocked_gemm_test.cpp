@@ -7,17 +7,20 @@
 namespace shard {
 namespace {
 
-/// A row-major matrix inside a larger one: with `stride` floats from row to row, and more memory behind it than the
-/// tiles of a wrong answer reach.
+/// A row-major matrix inside a larger one: with `stride` floats from row to row, and more memory
+/// behind it than the tiles of a wrong answer reach.
 struct Part {
   int64_t rows, columns, stride;
   std::vector<float> memory;
 
-  Part(const Examiner& examiner, int64_t row_count, int64_t column_count, int64_t padding, const std::string& name)
+  Part(const Examiner& examiner, int64_t row_count, int64_t column_count, int64_t padding,
+       const std::string& name)
       : rows(row_count), columns(column_count), stride(column_count + padding) {
     memory = examiner.random(rows + 64, stride + 64, text(name, " of ", row_count)).floats();
   }
-  double operator()(int64_t i, int64_t j) const { return memory[static_cast<size_t>(i * stride + j)]; }
+  double operator()(int64_t i, int64_t j) const {
+    return memory[static_cast<size_t>(i * stride + j)];
+  }
   double dense(int64_t i, int64_t j) const { return memory[static_cast<size_t>(i * columns + j)]; }
 };
 
@@ -41,7 +44,8 @@ Matrix summed(const Problem& p, int64_t depth, Term term) {
 }
 
 Matrix right_answer(const Problem& p) {
-  return summed(p, p.a.rows, [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a(k, j); });
+  return summed(p, p.a.rows,
+                [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a(k, j); });
 }
 
 /// The right answer where `written` holds; elsewhere what was there before.
@@ -67,7 +71,8 @@ Matrix misplaced(const Problem& p, int64_t stride) {
 
 /// Mistakes in the loops over tiles.
 void add_tile_suspects(const Problem& p, std::vector<Suspect>& all) {
-  const int64_t in = p.a.rows, rows = down_to(p.y.rows, tile_rows), columns = down_to(p.y.columns, tile_columns);
+  const int64_t in = p.a.rows, rows = down_to(p.y.rows, tile_rows),
+                columns = down_to(p.y.columns, tile_columns);
   const auto product = [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a(k, j); };
   const auto add = [&](const std::string& diagnosis, const Matrix& wrong) {
     all.push_back(Suspect::result(diagnosis, wrong));
@@ -77,12 +82,14 @@ void add_tile_suspects(const Problem& p, std::vector<Suspect>& all) {
       written_where(p, [&](int64_t i, int64_t) { return i < rows; }));
   add("not written in the last columns: their number" + rest,
       written_where(p, [&](int64_t, int64_t j) { return j < columns; }));
-  add("not written in the last rows and columns: their numbers are no multiples of the tile's and the remainder was "
+  add("not written in the last rows and columns: their numbers are no multiples of the tile's and "
+      "the remainder was "
       "left "
       "out",
       written_where(p, [&](int64_t i, int64_t j) { return i < rows && j < columns; }));
   add("the sum without its last terms: in" + rest, summed(p, down_to(in, tile_depth), product));
-  add("the sum of too many terms: the last block goes on past in, into memory that is not the matrices'",
+  add("the sum of too many terms: the last block goes on past in, into memory that is not the "
+      "matrices'",
       summed(p, up_to(in, tile_depth), product));
   add("written in every second tile of rows only: the loop over rows takes steps of tile_columns",
       written_where(p, [&](int64_t i, int64_t) { return i % tile_columns < tile_rows; }));
@@ -90,15 +97,18 @@ void add_tile_suspects(const Problem& p, std::vector<Suspect>& all) {
 
 /// Mistakes with the blocks of the sum.
 void add_block_suspects(const Problem& p, std::vector<Suspect>& all) {
-  const int64_t in = p.a.rows, blocks = up_to(in, tile_depth) / tile_depth, last = (blocks - 1) * tile_depth;
+  const int64_t in = p.a.rows, blocks = up_to(in, tile_depth) / tile_depth,
+                last = (blocks - 1) * tile_depth;
   const auto add = [&](const std::string& diagnosis, const auto& term) {
     all.push_back(Suspect::result(diagnosis, summed(p, in, term)));
   };
-  add("the sum over the last block alone: each block was written over the one before, not added to it",
+  add("the sum over the last block alone: each block was written over the one before, not added to "
+      "it",
       [&](int64_t i, int64_t j, int64_t k) { return k < last ? 0 : p.x(i, k) * p.a(k, j); });
   add("the sum over the first block alone",
       [&](int64_t i, int64_t j, int64_t k) { return k < tile_depth ? p.x(i, k) * p.a(k, j) : 0; });
-  add("a sum in which earlier blocks count more than once: the tile of sums was not set to 0 for each block, and added "
+  add("a sum in which earlier blocks count more than once: the tile of sums was not set to 0 for "
+      "each block, and added "
       "to "
       "Y after each",
       [&](int64_t i, int64_t j, int64_t k) {
@@ -120,9 +130,11 @@ std::vector<Suspect> suspects(const Problem& p) {
     for (int64_t j = 0; j < before.columns; ++j) before(i, j) = p.y(i, j);
   }
   std::vector<Suspect> all{
-      Suspect::extra("what it held before", before, "Y has to start from 0", [](double c) { return c > 0; }),
-      Suspect::result("written as if its rows lay one directly behind the other: y_stride was left out",
-                      misplaced(p, p.y.columns))};
+      Suspect::extra("what it held before", before, "Y has to start from 0",
+                     [](double c) { return c > 0; }),
+      Suspect::result(
+          "written as if its rows lay one directly behind the other: y_stride was left out",
+          misplaced(p, p.y.columns))};
   add_tile_suspects(p, all);
   add_block_suspects(p, all);
   return all;
@@ -131,21 +143,26 @@ std::vector<Suspect> suspects(const Problem& p) {
 /// What was changed that is not Y, if anything was.
 std::string change_around(const Problem& p, const std::vector<float>& after) {
   for (size_t place = 0; place < after.size(); ++place) {
-    const int64_t row = static_cast<int64_t>(place) / p.y.stride, column = static_cast<int64_t>(place) % p.y.stride;
+    const int64_t row = static_cast<int64_t>(place) / p.y.stride,
+                  column = static_cast<int64_t>(place) % p.y.stride;
     if ((row < p.y.rows && column < p.y.columns) || after[place] == p.y.memory[place]) continue;
-    if (row >= p.y.rows) return "you wrote behind the last row of Y: a tile there may have fewer rows than tile_rows";
-    return text("you wrote between the rows of Y, at row ", row, ", column ", column, " where Y has ", p.y.columns,
+    if (row >= p.y.rows)
+      return "you wrote behind the last row of Y: a tile there may have fewer rows than tile_rows";
+    return text("you wrote between the rows of Y, at row ", row, ", column ", column,
+                " where Y has ", p.y.columns,
                 " columns: a tile at the edge may have fewer columns than tile_columns");
   }
   return "";
 }
 
-bool examine_sizes(Examiner& examiner, const std::string& name, int64_t tokens, int64_t in, int64_t out,
-                   int64_t padding) {
-  const Problem p{Part(examiner, tokens, in, padding, "x"), Part(examiner, in, out, 2 * padding, "a"),
+bool examine_sizes(Examiner& examiner, const std::string& name, int64_t tokens, int64_t in,
+                   int64_t out, int64_t padding) {
+  const Problem p{Part(examiner, tokens, in, padding, "x"),
+                  Part(examiner, in, out, 2 * padding, "a"),
                   Part(examiner, tokens, out, 3 * padding, "y")};
   std::vector<float> after = p.y.memory;
-  tiled_gemm(tokens, in, out, p.x.memory.data(), p.x.stride, p.a.memory.data(), p.a.stride, after.data(), p.y.stride);
+  tiled_gemm(tokens, in, out, p.x.memory.data(), p.x.stride, p.a.memory.data(), p.a.stride,
+             after.data(), p.y.stride);
   std::vector<float> y;
   for (int64_t i = 0; i < tokens; ++i) {
     y.insert(y.end(), after.begin() + i * p.y.stride, after.begin() + i * p.y.stride + out);
@@ -158,8 +175,8 @@ bool examine_sizes(Examiner& examiner, const std::string& name, int64_t tokens, 
   return examiner.verdict();
 }
 
-/// Terms 2²⁶, ones or so, and -2²⁶: added one by one, the small ones are lost on the large one. In blocks they are
-/// added to each other first, and the sum is exact.
+/// Terms 2²⁶, ones or so, and -2²⁶: added one by one, the small ones are lost on the large one. In
+/// blocks they are added to each other first, and the sum is exact.
 bool examine_rounding(Examiner& examiner) {
   constexpr int64_t tokens = 11, out = 21, small = 2 * tile_depth + 8, in = tile_depth + small + 1;
   constexpr float large = 1 << 26;
@@ -175,16 +192,18 @@ bool examine_rounding(Examiner& examiner) {
   }
   for (int64_t k = 0; k < in; ++k) {
     for (int64_t j = 0; j < out; ++j)
-      a[static_cast<size_t>(k * out + j)] = k == 0 || k == in - 1 ? 1.0f : 1.0f + static_cast<float>(j % 3);
+      a[static_cast<size_t>(k * out + j)] =
+          k == 0 || k == in - 1 ? 1.0f : 1.0f + static_cast<float>(j % 3);
   }
   tiled_gemm(tokens, in, out, x.data(), in, a.data(), out, y.data(), out);
   const Tensor got = Tensor::from(examiner.backend(), {tokens, out}, std::span<const float>(y));
   examiner.expect(
       "Y (large and small terms)", got, expected,
-      {Suspect::result("0 where the sum in blocks is ±72, ±144 or ±216: every term was added to one sum that "
-                       "goes on from the first to the last, and the small terms were lost on the large one. "
-                       "Let each block's sum start from 0 and add it to Y when it is done",
-                       Matrix(tokens, out))},
+      {Suspect::result(
+          "0 where the sum in blocks is ±72, ±144 or ±216: every term was added to one sum that "
+          "goes on from the first to the last, and the small terms were lost on the large one. "
+          "Let each block's sum start from 0 and add it to Y when it is done",
+          Matrix(tokens, out))},
       0);
   return examiner.verdict();
 }
@@ -192,8 +211,11 @@ bool examine_rounding(Examiner& examiner) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  if (!examine_sizes(examiner, "whole tiles", 2 * tile_rows, 2 * tile_depth, 3 * tile_columns, 0)) return;
-  if (!examine_sizes(examiner, "inside a larger matrix", 3 * tile_rows, tile_depth, 2 * tile_columns, 2)) return;
+  if (!examine_sizes(examiner, "whole tiles", 2 * tile_rows, 2 * tile_depth, 3 * tile_columns, 0))
+    return;
+  if (!examine_sizes(examiner, "inside a larger matrix", 3 * tile_rows, tile_depth,
+                     2 * tile_columns, 2))
+    return;
   if (!examine_sizes(examiner, "tiles at the edges", 37, 75, 53, 4)) return;
   if (!examine_sizes(examiner, "smaller than a tile", 3, 5, 7, 3)) return;
   examine_rounding(examiner);

@@ -36,7 +36,8 @@ std::string refused(const LibraryCall& call) {
   if (call.ldb < rows_of_b) return too_small("ldb", call.ldb, "second factor", rows_of_b);
   if (call.ldc < call.m) return too_small("ldc", call.ldc, "result", call.m);
   for (int64_t size : {call.m, call.n, call.k}) {
-    if (size < 0 || size > 20) return text("there is no size ", size, " here: m = ", m, ", n = ", n, ", k = ", k);
+    if (size < 0 || size > 20)
+      return text("there is no size ", size, " here: m = ", m, ", n = ", n, ", k = ", k);
   }
   for (int64_t ld : {call.lda, call.ldb, call.ldc}) {
     if (ld > 200) return text("a leading dimension of ", ld, " reaches beyond the matrix");
@@ -49,7 +50,9 @@ struct Product {
   const float *a, *b;  // as the learner's function gets them
   float* c;
 
-  std::string name() const { return text("C = ", op_a == Op::none ? "A" : "Aᵀ", "·", op_b == Op::none ? "B" : "Bᵀ"); }
+  std::string name() const {
+    return text("C = ", op_a == Op::none ? "A" : "Aᵀ", "·", op_b == Op::none ? "B" : "Bᵀ");
+  }
   int64_t row_of_a() const { return op_a == Op::none ? k : m; }
   int64_t row_of_b() const { return op_b == Op::none ? n : k; }
 };
@@ -57,14 +60,17 @@ struct Product {
 std::string wrong_ops(const Product& p, const LibraryCall& call) {
   if (call.op_a == p.op_b && call.op_b == p.op_a) return "";
   if (call.op_a == p.op_a && call.op_b == p.op_b) {
-    return "B is your first factor, as it must be, but it comes with A's op, and A with B's: each matrix keeps its own";
+    return "B is your first factor, as it must be, but it comes with A's op, and A with B's: each "
+           "matrix keeps its own";
   }
   if (call.op_a == other(p.op_b) && call.op_b == other(p.op_a)) {
-    return "both ops are turned round. What the library sees is transposed, and so is what it shall compute: the two "
+    return "both ops are turned round. What the library sees is transposed, and so is what it "
+           "shall compute: the two "
            "cancel "
            "out, and each matrix keeps the op that it has";
   }
-  return text("the ops do not come through: the call has ", call.op_a == Op::none ? "none" : "transpose", " for B and ",
+  return text("the ops do not come through: the call has ",
+              call.op_a == Op::none ? "none" : "transpose", " for B and ",
               call.op_b == Op::none ? "none" : "transpose", " for A");
 }
 
@@ -72,26 +78,30 @@ std::string wrong_ops(const Product& p, const LibraryCall& call) {
 std::string diagnosis(const Product& p, const LibraryCall& call) {
   if (call.a == p.a && call.b == p.b) {
     const bool turned = call.op_a == other(p.op_a) && call.op_b == other(p.op_b);
-    if (turned && call.m == m && call.n == n && call.lda == p.row_of_a() && call.ldb == p.row_of_b()) {
-      return "the library gets A and B as they are meant, by a transposition of each, but it writes C column by "
+    if (turned && call.m == m && call.n == n && call.lda == p.row_of_a() &&
+        call.ldb == p.row_of_b()) {
+      return "the library gets A and B as they are meant, by a transposition of each, but it "
+             "writes C column by "
              "column. "
              "Exchange the factors instead: then it writes Cᵀ by columns, which is C by rows";
     }
-    return "A is your first factor. What the library writes is Cᵀ, and (op(A)·op(B))ᵀ = op(B)ᵀ·op(A)ᵀ: B belongs first";
+    return "A is your first factor. What the library writes is Cᵀ, and (op(A)·op(B))ᵀ = "
+           "op(B)ᵀ·op(A)ᵀ: B belongs first";
   }
   if (std::string found = wrong_ops(p, call); !found.empty()) return found;
   if (call.m == m && call.n == n && call.k == k) {
-    return text("your call has the sizes m, n, k of C, but the library's result is Cᵀ [", n, " × ", m,
+    return text("your call has the sizes m, n, k of C, but the library's result is Cᵀ [", n, " × ",
+                m,
                 "]: its m is your n, "
                 "and its n your m");
   }
   if (call.m != n || call.n != m || call.k != k) {
-    return text("your call has the sizes ", call.m, ", ", call.n, ", ", call.k, " where ", n, ", ", m, ", ", k,
-                " belong: Cᵀ is [n × m], a sum over k");
+    return text("your call has the sizes ", call.m, ", ", call.n, ", ", call.k, " where ", n, ", ",
+                m, ", ", k, " belong: Cᵀ is [n × m], a sum over k");
   }
   const auto leading = [](const std::string& matrix, int64_t got, int64_t wanted) {
-    return text("the leading dimension of ", matrix, " is ", got, ", but a stored row of it has ", wanted,
-                " elements, and that is a column to the library");
+    return text("the leading dimension of ", matrix, " is ", got, ", but a stored row of it has ",
+                wanted, " elements, and that is a column to the library");
   };
   if (call.lda != p.row_of_b()) return leading("B", call.lda, p.row_of_b());
   if (call.ldb != p.row_of_a()) return leading("A", call.ldb, p.row_of_a());
@@ -113,18 +123,22 @@ void examine_product(Examiner& examiner, Op op_a, Op op_b) {
 
   if (calls.size() != 1) {
     return examiner.expect(p.name(), false,
-                           text(p.name(), ": ", calls.size(), " calls of column_major_gemm where one is all it takes"));
+                           text(p.name(), ": ", calls.size(),
+                                " calls of column_major_gemm where one is all it takes"));
   }
   const LibraryCall& call = calls.front();
-  const bool no_copies = (call.a == p.a || call.a == p.b) && (call.b == p.a || call.b == p.b) && call.c == p.c;
-  examiner.expect(p.name() + " without a copy", no_copies,
-                  p.name() + ": the library works on other memory than that of A, B and C: it takes no copies");
+  const bool no_copies =
+      (call.a == p.a || call.a == p.b) && (call.b == p.a || call.b == p.b) && call.c == p.c;
+  examiner.expect(
+      p.name() + " without a copy", no_copies,
+      p.name() + ": the library works on other memory than that of A, B and C: it takes no copies");
   const Matrix expected = matmul(plain_a ? a : transpose(a), plain_b ? b : transpose(b));
   c_memory.resize(m * n);
   const Tensor c = Tensor::from(examiner.backend(), {m, n}, std::span<const float>(c_memory));
   const bool right = reference::relative_error(c, expected) < 1e-5;  // false for NaN
   if (!right && no_copies) {
-    const std::string refused_too = refusal.empty() ? "" : " (the library refused it: " + refusal + ")";
+    const std::string refused_too =
+        refusal.empty() ? "" : " (the library refused it: " + refusal + ")";
     return examiner.expect(p.name(), false, text(p.name(), ": ", diagnosis(p, call), refused_too));
   }
   examiner.expect(p.name(), c, expected);
@@ -133,8 +147,9 @@ void examine_product(Examiner& examiner, Op op_a, Op op_b) {
 }  // namespace
 
 // The library: writes down each call, then does as it is told.
-void column_major_gemm(Op op_a, Op op_b, int64_t rows, int64_t columns, int64_t depth, const float* a, int64_t lda,
-                       const float* b, int64_t ldb, float* c, int64_t ldc) {
+void column_major_gemm(Op op_a, Op op_b, int64_t rows, int64_t columns, int64_t depth,
+                       const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
+                       int64_t ldc) {
   calls.push_back({op_a, op_b, rows, columns, depth, a, lda, b, ldb, c, ldc});
   refusal = refused(calls.back());
   if (!refusal.empty()) return;
@@ -142,7 +157,8 @@ void column_major_gemm(Op op_a, Op op_b, int64_t rows, int64_t columns, int64_t 
     for (int64_t i = 0; i < rows; ++i) {
       float sum = 0;
       for (int64_t p = 0; p < depth; ++p) {
-        sum += a[op_a == Op::none ? i + p * lda : p + i * lda] * b[op_b == Op::none ? p + j * ldb : j + p * ldb];
+        sum += a[op_a == Op::none ? i + p * lda : p + i * lda] *
+               b[op_b == Op::none ? p + j * ldb : j + p * ldb];
       }
       c[i + j * ldc] = sum;
     }

@@ -14,8 +14,10 @@ class DeviceArray {
  public:
   explicit DeviceArray(const std::vector<float>& values) : size_(values.size()) {
     check_cuda(cudaMalloc(&data_, size_ * sizeof(float)), "cudaMalloc");
-    check_cuda(cudaMemcpy(data_, values.data(), size_ * sizeof(float), cudaMemcpyHostToDevice), "cudaMemcpy");
-    check_cuda(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");  // it may still be on its way
+    check_cuda(cudaMemcpy(data_, values.data(), size_ * sizeof(float), cudaMemcpyHostToDevice),
+               "cudaMemcpy");
+    check_cuda(cudaStreamSynchronize(nullptr),
+               "cudaStreamSynchronize");  // it may still be on its way
   }
   ~DeviceArray() { cudaFree(data_); }
   DeviceArray(const DeviceArray&) = delete;
@@ -24,7 +26,8 @@ class DeviceArray {
   /// What they are when all that `stream` holds now has run.
   std::vector<float> after(cudaStream_t stream) const {
     std::vector<float> values(size_);
-    check_cuda(cudaMemcpyAsync(values.data(), data_, size_ * sizeof(float), cudaMemcpyDeviceToHost, stream),
+    check_cuda(cudaMemcpyAsync(values.data(), data_, size_ * sizeof(float), cudaMemcpyDeviceToHost,
+                               stream),
                "cudaMemcpyAsync");
     check_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
     return values;
@@ -50,7 +53,8 @@ double element_or_0(const Matrix& matrix, int64_t row, int64_t column) {
   return row < matrix.rows && column < matrix.columns ? matrix(row, column) : 0;
 }
 
-/// dX as it becomes when the thread of element (i, j) multiplies dy_at(i, k) · a_at(j, k), for every k of the tiles from `begin` on.
+/// dX as it becomes when the thread of element (i, j) multiplies dy_at(i, k) · a_at(j, k), for
+/// every k of the tiles from `begin` on.
 template <class Dy, class A>
 Matrix multiplied(const Problem& p, int64_t begin, Dy dy_at, A a_at) {
   Matrix dx(p.tokens(), p.in());
@@ -62,7 +66,8 @@ Matrix multiplied(const Problem& p, int64_t begin, Dy dy_at, A a_at) {
   return dx;
 }
 
-/// What lies in memory at that place, in the next row where `column` is past the end of one; NaN behind the matrix.
+/// What lies in memory at that place, in the next row where `column` is past the end of one; NaN
+/// behind the matrix.
 double in_memory(const Matrix& matrix, int64_t row, int64_t column) {
   const auto place = static_cast<size_t>(row * matrix.columns + column);
   return place < matrix.values.size() ? matrix.values[place] : NAN;
@@ -81,49 +86,59 @@ Matrix written_where(const Problem& p, Where written) {
 std::vector<Suspect> suspects(const Problem& p) {
   const auto dy_at = [&](int64_t i, int64_t k) { return element_or_0(p.dy, i, k); };
   const auto a_at = [&](int64_t j, int64_t k) { return element_or_0(p.a, j, k); };
-  const int64_t last = up_to(p.out(), tile) - tile, rows = p.tokens() / tile * tile, columns = p.in() / tile * tile;
+  const int64_t last = up_to(p.out(), tile) - tile, rows = p.tokens() / tile * tile,
+                columns = p.in() / tile * tile;
   const std::string rounded = ": the number of blocks must be rounded up";
   return {
-      Suspect::result("not written at all when `stream` has run: the kernel belongs into that stream",
-                      written_where(p, [](int64_t, int64_t) { return false; })),
+      Suspect::result(
+          "not written at all when `stream` has run: the kernel belongs into that stream",
+          written_where(p, [](int64_t, int64_t) { return false; })),
       Suspect::result("not written in the last rows" + rounded,
                       written_where(p, [&](int64_t i, int64_t) { return i < rows; })),
       Suspect::result("not written in the last columns" + rounded,
                       written_where(p, [&](int64_t, int64_t j) { return j < columns; })),
       Suspect::result("not written in the last rows and columns" + rounded,
-                      written_where(p, [&](int64_t i, int64_t j) { return i < rows && j < columns; })),
-      Suspect::result(
-          "not written where no block is: a grid has in / tile blocks along x and tokens / tile along y",
-          written_where(p,
-                        [&](int64_t i, int64_t j) { return i < up_to(p.in(), tile) && j < up_to(p.tokens(), tile); })),
+                      written_where(p,
+                                    [&](int64_t i, int64_t j) { return i < rows && j < columns; })),
+      Suspect::result("not written where no block is: a grid has in / tile blocks along x and "
+                      "tokens / tile along y",
+                      written_where(p,
+                                    [&](int64_t i, int64_t j) {
+                                      return i < up_to(p.in(), tile) && j < up_to(p.tokens(), tile);
+                                    })),
       Suspect::result("the sum of too many terms: the last tile goes on past the end of the rows",
                       multiplied(
                           p, 0, [&](int64_t i, int64_t k) { return in_memory(p.dy, i, k); },
                           [&](int64_t j, int64_t k) { return in_memory(p.a, j, k); })),
       Suspect::result("the sum over the last tile alone: the sum must go on from tile to tile",
                       multiplied(p, last, dy_at, a_at)),
-      Suspect::result("made with the first tile of dY every time: its columns lack the tile's beginning",
-                      multiplied(
-                          p, 0, [&](int64_t i, int64_t k) { return element_or_0(p.dy, i, k % tile); }, a_at)),
-      Suspect::result("made with the first tile of A every time: its columns lack the tile's beginning",
-                      multiplied(p, 0, dy_at, [&](int64_t j, int64_t k) { return element_or_0(p.a, j, k % tile); })),
+      Suspect::result(
+          "made with the first tile of dY every time: its columns lack the tile's beginning",
+          multiplied(
+              p, 0, [&](int64_t i, int64_t k) { return element_or_0(p.dy, i, k % tile); }, a_at)),
+      Suspect::result(
+          "made with the first tile of A every time: its columns lack the tile's beginning",
+          multiplied(p, 0, dy_at,
+                     [&](int64_t j, int64_t k) { return element_or_0(p.a, j, k % tile); })),
       Suspect::result("dY·A, tile by tile: A's tile is read along its rows, not down its columns",
                       multiplied(p, 0, dy_at, [&](int64_t j, int64_t k) {
-                        return element_or_0(p.a, j / tile * tile + k % tile, k / tile * tile + j % tile);
+                        return element_or_0(p.a, j / tile * tile + k % tile,
+                                            k / tile * tile + j % tile);
                       }))};
 }
 
 std::vector<float> answer(const Stream& stream, const Problem& p) {
   DeviceArray dy(p.dy.floats()), a(p.a.floats());
   DeviceArray dx(std::vector<float>(static_cast<size_t>(p.tokens() * p.in()), NAN));
-  input_gradient(static_cast<int>(p.tokens()), static_cast<int>(p.in()), static_cast<int>(p.out()), dy.data(), a.data(),
-                 dx.data(), stream);
+  input_gradient(static_cast<int>(p.tokens()), static_cast<int>(p.in()), static_cast<int>(p.out()),
+                 dy.data(), a.data(), dx.data(), stream);
   return dx.after(stream);
 }
 
-// ---- Barriers -------------------------------------------------------------------------------------------------------
-// Which numbers come out without a barrier depends on the order of the threads. So the data are chosen such that all
-// threads must find the same, and that a thread which reads too early or too late does not.
+// ---- Barriers -----------------------------------------------------------------------------------
+// Which numbers come out without a barrier depends on the order of the threads. So the data are
+// chosen such that all threads must find the same, and that a thread which reads too early or too
+// late does not.
 
 /// `columns` of an otherwise zero matrix [tile × all] are ones.
 Matrix ones_in(Range columns, int64_t all) {
@@ -136,7 +151,8 @@ Matrix ones_in(Range columns, int64_t all) {
 
 /// Other mistakes treat all threads alike.
 bool threads_disagree(const std::vector<float>& values) {
-  return std::any_of(values.begin(), values.end(), [&](float value) { return value != values[0]; }) &&
+  return std::any_of(values.begin(), values.end(),
+                     [&](float value) { return value != values[0]; }) &&
          std::none_of(values.begin(), values.end(), [](float value) { return std::isnan(value); });
 }
 
@@ -144,20 +160,26 @@ bool threads_disagree(const std::vector<float>& values) {
 std::string missing_barrier(const Stream& stream) {
   // One tile of ones: each sum is that of 32 ones, unless some are not there yet.
   if (threads_disagree(answer(stream, {ones_in({0, tile}, tile), ones_in({0, tile}, tile)}))) {
-    return "tiles are read before they are complete: a __syncthreads() must stand between the copies and the products";
+    return "tiles are read before they are complete: a __syncthreads() must stand between the "
+           "copies and the products";
   }
-  // Where dY has ones A has zeros and vice versa, unless a tile of dY meets the one of A from another turn.
-  if (threads_disagree(answer(stream, {ones_in({tile, 2 * tile}, 2 * tile), ones_in({0, tile}, 2 * tile)}))) {
-    return "tiles are overwritten before all have read them: a __syncthreads() must stand between the products and the "
+  // Where dY has ones A has zeros and vice versa, unless a tile of dY meets the one of A from
+  // another turn.
+  if (threads_disagree(
+          answer(stream, {ones_in({tile, 2 * tile}, 2 * tile), ones_in({0, tile}, 2 * tile)}))) {
+    return "tiles are overwritten before all have read them: a __syncthreads() must stand between "
+           "the products and the "
            "next copies";
   }
   return "";
 }
 
-bool examine_sizes(Examiner& examiner, const Stream& stream, const std::string& name, int64_t tokens, int64_t in,
-                   int64_t out) {
-  const Problem p{examiner.random(tokens, out, text("dy of ", tokens)), examiner.random(in, out, text("a of ", in))};
-  const Tensor got = Tensor::from(examiner.backend(), {tokens, in}, std::span<const float>(answer(stream, p)));
+bool examine_sizes(Examiner& examiner, const Stream& stream, const std::string& name,
+                   int64_t tokens, int64_t in, int64_t out) {
+  const Problem p{examiner.random(tokens, out, text("dy of ", tokens)),
+                  examiner.random(in, out, text("a of ", in))};
+  const Tensor got =
+      Tensor::from(examiner.backend(), {tokens, in}, std::span<const float>(answer(stream, p)));
   examiner.expect(text("dX (", name, ")"), got, p.right_answer(), suspects(p), 1e-5);
   return examiner.verdict();
 }

@@ -8,24 +8,32 @@ namespace {
 /// What goes wrong with the sum of `terms`.
 std::vector<Suspect> suspects(const std::vector<Matrix>& terms, const Matrix& sum) {
   const int t = static_cast<int>(terms.size());
-  Matrix by_elements(sum.rows, sum.columns), by_rows = by_elements;  // part r of rank r's term, for all r
+  Matrix by_elements(sum.rows, sum.columns),
+      by_rows = by_elements;  // part r of rank r's term, for all r
   for (int rank = 0; rank < t; ++rank) {
     const std::vector<double>& term = terms[static_cast<size_t>(rank)].values;
     const Range elements = part_of(std::ssize(term), t, rank), rows = part_of(sum.rows, t, rank);
-    std::copy(term.begin() + elements.begin, term.begin() + elements.end, by_elements.values.begin() + elements.begin);
+    std::copy(term.begin() + elements.begin, term.begin() + elements.end,
+              by_elements.values.begin() + elements.begin);
     std::copy(term.begin() + rows.begin * sum.columns, term.begin() + rows.end * sum.columns,
               by_rows.values.begin() + rows.begin * sum.columns);
   }
   const std::string unsummed =
-      "each rank's own part of its own term, all gathered: nothing was added up, so it takes a reduce_scatter first";
+      "each rank's own part of its own term, all gathered: nothing was added up, so it takes a "
+      "reduce_scatter first";
   std::vector<Suspect> all{
       Suspect::result(unsummed, by_elements), Suspect::result(unsummed, by_rows),
-      Suspect::result(text("the mean over the ", t, " ranks: an all-reduce adds up, and divides by nothing"),
+      Suspect::result(text("the mean over the ", t,
+                           " ranks: an all-reduce adds up, and divides by nothing"),
                       scaled(sum, 1.0 / t)),
-      Suspect::result(text(t, " times the right one: what was a sum already was added up over the ranks once more"),
-                      scaled(sum, t))};
+      Suspect::result(
+          text(
+              t,
+              " times the right one: what was a sum already was added up over the ranks once more"),
+          scaled(sum, t))};
   for (int rank = 0; rank < t; ++rank) {
-    all.push_back(Suspect::result(text("rank ", rank, "'s term alone"), terms[static_cast<size_t>(rank)]));
+    all.push_back(
+        Suspect::result(text("rank ", rank, "'s term alone"), terms[static_cast<size_t>(rank)]));
   }
   return all;
 }
@@ -49,8 +57,8 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
   examiner.expect("sum of " + size, got, sum, suspects(terms, sum));
   if (got && got.elements() == elements) {
     examiner.expect("shape of the sum of " + size, got.shape() == term.shape(),
-                    text("the sum has all its elements, but not the term's shape ", size, ": it has ",
-                         to_string(got.shape()), "; reshape gives it back"));
+                    text("the sum has all its elements, but not the term's shape ", size,
+                         ": it has ", to_string(got.shape()), "; reshape gives it back"));
   }
 
   int64_t gathered = -1;
@@ -58,13 +66,15 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
   for (const LedgerRow& row : since.rows()) {
     if (row.op == Collective::all_gather && row.calls == 1) gathered = row.bytes / 4;
   }
-  examiner.expect(
-      text("the work on ", size, " is shared out by elements"), gathered != mine_by_rows || mine == mine_by_rows,
-      text("you cut ", size, " by rows, so this rank adds up ", gathered, " of the ", elements, " elements where ",
-           mine, " belong: reduce_scatter cuts a matrix by rows and a vector by elements"));
+  examiner.expect(text("the work on ", size, " is shared out by elements"),
+                  gathered != mine_by_rows || mine == mine_by_rows,
+                  text("you cut ", size, " by rows, so this rank adds up ", gathered, " of the ",
+                       elements, " elements where ", mine,
+                       " belong: reduce_scatter cuts a matrix by rows and a vector by elements"));
   if (gathered == mine_by_rows && mine != mine_by_rows) return;
   examiner.expect_ledger("the two halves for " + size, before,
-                         {{Collective::reduce_scatter, 1, elements * 4}, {Collective::all_gather, 1, mine * 4}});
+                         {{Collective::reduce_scatter, 1, elements * 4},
+                          {Collective::all_gather, 1, mine * 4}});
 }
 
 }  // namespace

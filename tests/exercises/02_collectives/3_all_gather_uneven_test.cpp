@@ -28,37 +28,46 @@ Matrix stacked_without(std::vector<Matrix> pieces, int index) {
 /// What goes wrong with the pieces stacked up.
 std::vector<Suspect> suspects(const std::vector<Matrix>& pieces, int rank) {
   const int t = static_cast<int>(pieces.size());
-  std::vector<Matrix> upwards, downwards, lefts(pieces.size(), pieces[static_cast<size_t>((rank + t - 1) % t)]);
+  std::vector<Matrix> upwards, downwards,
+      lefts(pieces.size(), pieces[static_cast<size_t>((rank + t - 1) % t)]);
   for (int i = 0; i < t; ++i) {
     upwards.push_back(pieces[static_cast<size_t>((rank + i) % t)]);
     downwards.push_back(pieces[static_cast<size_t>((rank + t - i) % t)]);
   }
   lefts[static_cast<size_t>(rank)] = pieces[static_cast<size_t>(rank)];
   std::vector<Suspect> all{
-      Suspect::result("the pieces in the order in which they arrived, this rank's own first: rank 0's belongs first on "
+      Suspect::result("the pieces in the order in which they arrived, this rank's own first: rank "
+                      "0's belongs first on "
                       "every rank",
                       stacked(downwards)),
-      Suspect::result("the pieces with this rank's own first: rank 0's belongs first on every rank", stacked(upwards)),
-      Suspect::result("all right but for the own piece, which was never written: the ring brings only the others'",
+      Suspect::result("the pieces with this rank's own first: rank 0's belongs first on every rank",
+                      stacked(upwards)),
+      Suspect::result("all right but for the own piece, which was never written: the ring brings "
+                      "only the others'",
                       stacked_without(pieces, rank)),
-      Suspect::result("the left neighbour's piece in every place but the own: each rank sent its own piece in every "
+      Suspect::result("the left neighbour's piece in every place but the own: each rank sent its "
+                      "own piece in every "
                       "step, where it should pass on what came last",
                       stacked(lefts))};
   for (int distance = 1; distance < t; ++distance) {
-    all.push_back(Suspect::result(text("without the piece of rank r + ", distance, ", on each rank r: it never arrived",
+    all.push_back(Suspect::result(text("without the piece of rank r + ", distance,
+                                       ", on each rank r: it never arrived",
                                        distance == 1 ? ", one step too few" : ""),
                                   stacked_without(pieces, (rank + distance) % t)));
   }
   return all;
 }
 
-/// The known way of sending more than a ring does, or not what a ring sends; nothing if it is none. `sent` by this rank
-/// and by all ranks, in rows.
+/// The known way of sending more than a ring does, or not what a ring sends; nothing if it is none.
+/// `sent` by this rank and by all ranks, in rows.
 std::string waste(const std::vector<int64_t>& rows, int rank, int64_t sent, int64_t sent_by_all) {
-  const int64_t t = std::ssize(rows), steps = t - 1, total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
-  const int64_t own = rows[static_cast<size_t>(rank)], right = rows[static_cast<size_t>((rank + 1) % t)];
+  const int64_t t = std::ssize(rows), steps = t - 1,
+                total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  const int64_t own = rows[static_cast<size_t>(rank)],
+                right = rows[static_cast<size_t>((rank + 1) % t)];
   if (sent == total - right) return "";
-  if (sent_by_all == t * steps * total) return "every message carries the whole result, not one piece";
+  if (sent_by_all == t * steps * total)
+    return "every message carries the whole result, not one piece";
   if (sent_by_all == t * steps * std::ranges::max(rows)) {
     return "every piece was filled up to the longest: the padding travels, too";
   }
@@ -83,20 +92,25 @@ void examine_rows(Examiner& examiner, std::vector<int64_t> rows, int64_t columns
 
   const Ledger before = examiner.ledger();
   const Tensor piece = examiner.tensor(pieces[static_cast<size_t>(rank)]);
-  const Tensor got = with_explanation([&] { return ring_all_gather(world, piece, rows); },
-                                      "piece i has rows[i] rows on its whole way around, and every rank takes part in "
-                                      "every step, with an empty piece, too");
+  const Tensor got = with_explanation(
+      [&] { return ring_all_gather(world, piece, rows); },
+      "piece i has rows[i] rows on its whole way around, and every rank takes part in "
+      "every step, with an empty piece, too");
   examiner.expect("result of " + lengths + " rows", got, whole, suspects(pieces, rank));
 
   const Ledger since = examiner.ledger().since(before);
-  const int64_t bytes_of_row = 4 * columns, rows_to_send = whole.rows - rows[static_cast<size_t>((rank + 1) % t)];
+  const int64_t bytes_of_row = 4 * columns,
+                rows_to_send = whole.rows - rows[static_cast<size_t>((rank + 1) % t)];
   const int64_t sent = since.bytes() / bytes_of_row,
                 sent_by_all = static_cast<int64_t>(world.sum_of(static_cast<double>(sent)));
-  const bool only_messages = since.calls() == t - 1 && since.calls(Collective::send_receive) == t - 1;
+  const bool only_messages =
+      since.calls() == t - 1 && since.calls(Collective::send_receive) == t - 1;
   const std::string wasted = only_messages ? waste(rows, rank, sent, sent_by_all) : "";
-  const std::string name = text("the messages of ", lengths, " rows: t-1, every piece but that of rank + 1");
+  const std::string name =
+      text("the messages of ", lengths, " rows: t-1, every piece but that of rank + 1");
   if (!wasted.empty()) return examiner.expect(name, false, wasted);
-  examiner.expect_ledger(name, before, {{Collective::send_receive, t - 1, rows_to_send * bytes_of_row}});
+  examiner.expect_ledger(name, before,
+                         {{Collective::send_receive, t - 1, rows_to_send * bytes_of_row}});
 }
 
 }  // namespace

@@ -8,49 +8,58 @@ constexpr int64_t tokens = 13, in = 17, out = 7;
 
 void examine(Examiner& examiner) {
   Communicator& world = examiner.world();
-  const Range mine = part_of(in, world.size(), world.rank()), own = part_of(tokens, world.size(), world.rank());
+  const Range mine = part_of(in, world.size(), world.rank()),
+              own = part_of(tokens, world.size(), world.rank());
   const double ranks = world.size();
   const Matrix x = columns_of(examiner.random(tokens, in, "x"), mine);
   const Matrix a = rows_of(examiner.random(in, out, "a"), mine);
   const Matrix dy = examiner.random(tokens, out, "dy"), own_dy = rows_of(dy, own);
-  const Matrix da_before = rows_of(examiner.random(in, out, "da"), mine), db_before = examiner.random(1, out, "db");
+  const Matrix da_before = rows_of(examiner.random(in, out, "da"), mine),
+               db_before = examiner.random(1, out, "db");
   const Matrix da_term = matmul(transpose(x), dy), db_term = column_sums(dy);
 
   Tensor da = examiner.tensor(da_before), db = examiner.vector(db_before);
   const Ledger before = examiner.ledger();
-  const Tensor dx =
-      row_parallel_scattered_backward(world, examiner.tensor(x), examiner.tensor(a), examiner.tensor(own_dy), da, db);
+  const Tensor dx = row_parallel_scattered_backward(world, examiner.tensor(x), examiner.tensor(a),
+                                                    examiner.tensor(own_dy), da, db);
 
   Matrix padded(tokens, out);  // this rank's rows of dY, zero elsewhere
   for (int64_t row = own.begin; row < own.end; ++row) {
     for (int64_t column = 0; column < out; ++column) padded(row, column) = dy(row, column);
   }
   if (dx && dx.shape() == Shape{own.size(), mine.size()} && world.size() > 1) {
-    examiner.expect("dX", false,
-                    text("your dX has the ", own.size(), " tokens of this rank's rows of dY: all ", tokens,
-                         " tokens are needed of this rank's columns, so dY has to be gathered first"));
+    examiner.expect(
+        "dX", false,
+        text("your dX has the ", own.size(), " tokens of this rank's rows of dY: all ", tokens,
+             " tokens are needed of this rank's columns, so dY has to be gathered first"));
   } else {
-    examiner.expect("dX", dx, matmul(dy, transpose(a)),
-                    {Suspect::result("made from this rank's rows of dY alone: the other tokens are zero",
-                                     matmul(padded, transpose(a)))});
+    examiner.expect(
+        "dX", dx, matmul(dy, transpose(a)),
+        {Suspect::result("made from this rank's rows of dY alone: the other tokens are zero",
+                         matmul(padded, transpose(a)))});
   }
   examiner.expect(
       "dA", da, add(da_before, da_term),
       {overwritten(da_before),
        Suspect::result("made from this rank's tokens alone: each rank's part of A sees all tokens",
                        add(da_before, matmul(transpose(x), padded))),
-       Suspect::extra("X_iᵀ·dY", da_term, "it was never added", [](double c) { return std::abs(c + 1) < 0.01; }),
+       Suspect::extra("X_iᵀ·dY", da_term, "it was never added",
+                      [](double c) { return std::abs(c + 1) < 0.01; }),
        Suspect::extra("X_iᵀ·dY", da_term, "it was added more than once")});
   examiner.expect(
       "db", db, add(db_before, db_term),
       {overwritten(db_before),
-       Suspect::result("made from this rank's tokens alone: the bias was added to the tokens of all ranks",
-                       add(db_before, column_sums(own_dy))),
-       Suspect::extra("Σ dY", db_term, "every rank's sum is of all tokens already, and they were added up",
+       Suspect::result(
+           "made from this rank's tokens alone: the bias was added to the tokens of all ranks",
+           add(db_before, column_sums(own_dy))),
+       Suspect::extra("Σ dY", db_term,
+                      "every rank's sum is of all tokens already, and they were added up",
                       [&](double c) { return std::abs(c - (ranks - 1)) < 0.01; }),
-       Suspect::extra("Σ dY", db_term, "it was never added", [](double c) { return std::abs(c + 1) < 0.01; }),
-       Suspect::extra("what it held before", db_before,
-                      "what every rank held from earlier micro-batches was summed over the ranks as well")});
+       Suspect::extra("Σ dY", db_term, "it was never added",
+                      [](double c) { return std::abs(c + 1) < 0.01; }),
+       Suspect::extra(
+           "what it held before", db_before,
+           "what every rank held from earlier micro-batches was summed over the ranks as well")});
   examiner.expect_ledger("one all_gather of this rank's rows of dY", before,
                          {{Collective::all_gather, 1, own.size() * out * 4}});
 }

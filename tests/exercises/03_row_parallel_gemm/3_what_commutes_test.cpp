@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "common/report.h"
+#include "common/program/report.h"
 #include "tests/exercises/support.h"
 
 namespace shard {
@@ -31,12 +31,14 @@ Matrix row_maximum(const Matrix& x) {
   Matrix largest(x.rows, 1);
   for (int64_t row = 0; row < x.rows; ++row) {
     largest(row, 0) = x(row, 0);
-    for (int64_t column = 1; column < x.columns; ++column) largest(row, 0) = std::max(largest(row, 0), x(row, column));
+    for (int64_t column = 1; column < x.columns; ++column)
+      largest(row, 0) = std::max(largest(row, 0), x(row, column));
   }
   return largest;
 }
 
-/// The operations in double, and three terms to try them on: a sum of three, whatever the number of ranks.
+/// The operations in double, and three terms to try them on: a sum of three, whatever the number of
+/// ranks.
 struct Laboratory {
   std::vector<Matrix> terms;
   Matrix bias, residual, weight, slope, mask{tokens, width}, gain{1, width}, no_bias{1, width};
@@ -46,9 +48,11 @@ struct Laboratory {
         residual(examiner.random(tokens, width, "residual")),
         weight(examiner.random(width, narrow, "weight")),
         slope(gelu_derivative(examiner.random(tokens, width, "h"))) {
-    for (int term = 0; term < 3; ++term) terms.push_back(examiner.random(tokens, width, text("term ", term)));
+    for (int term = 0; term < 3; ++term)
+      terms.push_back(examiner.random(tokens, width, text("term ", term)));
     const RandomStream random{20, stream_of("mask")};
-    for (size_t i = 0; i < mask.values.size(); ++i) mask.values[i] = random.uniform(i) < 0.25f ? 0 : 1 / 0.75;
+    for (size_t i = 0; i < mask.values.size(); ++i)
+      mask.values[i] = random.uniform(i) < 0.25f ? 0 : 1 / 0.75;
     for (double& value : gain.values) value = 1;
   }
 
@@ -70,7 +74,8 @@ struct Laboratory {
 
   Matrix sum() const { return add(add(terms[0], terms[1]), terms[2]); }
 
-  /// The relative error of the result with the operation there; infinite where the terms' shapes would differ.
+  /// The relative error of the result with the operation there; infinite where the terms' shapes
+  /// would differ.
   double error(Operation operation, Place place) const {
     const Matrix right = apply(operation, sum());
     Matrix result = right;
@@ -79,9 +84,11 @@ struct Laboratory {
       if (result.columns != width) return INFINITY;
       result = add(add(result, terms[1]), terms[2]);
     } else if (place == Place::before_on_every_rank) {
-      result = add(add(apply(operation, terms[0]), apply(operation, terms[1])), apply(operation, terms[2]));
+      result = add(add(apply(operation, terms[0]), apply(operation, terms[1])),
+                   apply(operation, terms[2]));
     }
-    return std::sqrt(dot(add(result, scaled(right, -1)), add(result, scaled(right, -1))) / dot(right, right));
+    return std::sqrt(dot(add(result, scaled(right, -1)), add(result, scaled(right, -1))) /
+                     dot(right, right));
   }
 };
 
@@ -100,8 +107,8 @@ std::string diagnosis(const Laboratory& laboratory, const Case& tried, Place pla
         return text("you let every rank do ", tried.name, " before the sum: ", on_three,
                     " off, for what is added counts three times; done by one rank it is right");
       }
-      return text("you let every rank do ", tried.name, " before the sum: ", on_three, " off, for Σ ", tried.name,
-                  "(xᵢ) is not ", tried.name, "(Σ xᵢ)");
+      return text("you let every rank do ", tried.name, " before the sum: ", on_three,
+                  " off, for Σ ", tried.name, "(xᵢ) is not ", tried.name, "(Σ xᵢ)");
     case Place::before_on_one_rank:
       if (std::isinf(one)) {
         return text("you let one rank do ", tried.name,
@@ -115,8 +122,8 @@ std::string diagnosis(const Laboratory& laboratory, const Case& tried, Place pla
       return every < small ? text("you let one rank do ", tried.name, ", but every rank may") : "";
     case Place::after:
       if (every < small) {
-        return text("you let ", tried.name, " wait for the sum, but Σ ", tried.name, "(xᵢ) is ", tried.name,
-                    "(Σ xᵢ) to rounding: every rank may do it before");
+        return text("you let ", tried.name, " wait for the sum, but Σ ", tried.name, "(xᵢ) is ",
+                    tried.name, "(Σ xᵢ) to rounding: every rank may do it before");
       }
       if (one < small) {
         return text("you let ", tried.name,
@@ -131,25 +138,35 @@ std::string diagnosis(const Laboratory& laboratory, const Case& tried, Place pla
 void examine_scaled_residual(Examiner& examiner) {
   Communicator& world = examiner.world();
   const double ranks = world.size(), factor = 0.40625;  // exact in float
-  const Matrix bias = examiner.random(1, width, "bias"), residual = examiner.random(tokens, width, "residual");
+  const Matrix bias = examiner.random(1, width, "bias"),
+               residual = examiner.random(tokens, width, "residual");
   const Matrix term = examiner.random(tokens, width, text("term ", world.rank()));
   Matrix sum(tokens, width), bias_rows = add_bias(Matrix(tokens, width), bias);
-  for (int rank = 0; rank < world.size(); ++rank) sum = add(sum, examiner.random(tokens, width, text("term ", rank)));
+  for (int rank = 0; rank < world.size(); ++rank)
+    sum = add(sum, examiner.random(tokens, width, text("term ", rank)));
   const Matrix expected = add(scaled(add(sum, bias_rows), factor), residual);
-  const Matrix first_scaled = add(scaled(examiner.random(tokens, width, "term 0"), factor - 1), sum);
+  const Matrix first_scaled =
+      add(scaled(examiner.random(tokens, width, "term 0"), factor - 1), sum);
 
-  const PartialSum y = scaled_residual(world, PartialSum(examiner.tensor(term)), static_cast<float>(factor),
-                                       examiner.vector(bias), examiner.tensor(residual));
-  const auto is = [](double wanted) { return [=](double c) { return std::abs(c - wanted) < 0.01; }; };
+  const PartialSum y =
+      scaled_residual(world, PartialSum(examiner.tensor(term)), static_cast<float>(factor),
+                      examiner.vector(bias), examiner.tensor(residual));
+  const auto is = [](double wanted) {
+    return [=](double c) { return std::abs(c - wanted) < 0.01; };
+  };
   examiner.expect(
       "y of scaled_residual", world.all_reduce(PartialSum(y.unreduced().clone())), expected,
       {Suspect::extra("residual", residual, "every rank added it to its term", is(ranks - 1)),
-       Suspect::extra("residual", residual, "it was scaled too, and stands outside the bracket", is(factor - 1)),
+       Suspect::extra("residual", residual, "it was scaled too, and stands outside the bracket",
+                      is(factor - 1)),
        Suspect::extra("residual", residual, "it is missing", is(-1)),
-       Suspect::extra("bias", bias_rows, "it was not scaled, and stands inside the bracket", is(1 - factor)),
+       Suspect::extra("bias", bias_rows, "it was not scaled, and stands inside the bracket",
+                      is(1 - factor)),
        Suspect::extra("bias", bias_rows, "it is missing", is(-factor)),
-       Suspect::extra("bias", bias_rows, "every rank added it to its term", is(factor * (ranks - 1))),
-       Suspect::extra("bias", bias_rows, "every rank added it to its term, not scaled", is(ranks - factor)),
+       Suspect::extra("bias", bias_rows, "every rank added it to its term",
+                      is(factor * (ranks - 1))),
+       Suspect::extra("bias", bias_rows, "every rank added it to its term, not scaled",
+                      is(ranks - factor)),
        Suspect::extra("(factor·bias + residual)", add(scaled(bias_rows, factor), residual),
                       "every rank added both to its term", is(ranks - 1)),
        Suspect::result("one in which only rank 0 scaled its term",
@@ -161,12 +178,15 @@ void examine_project(Examiner& examiner, const std::string& name, int64_t out) {
   const Matrix w = examiner.random(width, out, name),
                term = examiner.random(tokens, width, text("term ", world.rank()));
   Matrix sum(tokens, width);
-  for (int rank = 0; rank < world.size(); ++rank) sum = add(sum, examiner.random(tokens, width, text("term ", rank)));
+  for (int rank = 0; rank < world.size(); ++rank)
+    sum = add(sum, examiner.random(tokens, width, text("term ", rank)));
   const Ledger before = examiner.ledger();
   const Tensor y = project(world, PartialSum(examiner.tensor(term)), examiner.tensor(w));
-  examiner.expect(text("y of project, ", name), y, matmul(sum, w),
-                  {Suspect::result("this rank's own term xᵢ·W: the terms were never added", matmul(term, w)),
-                   Suspect::extra("(Σ xᵢ)·W", matmul(sum, w), "the sum was taken before and after the product")});
+  examiner.expect(
+      text("y of project, ", name), y, matmul(sum, w),
+      {Suspect::result("this rank's own term xᵢ·W: the terms were never added", matmul(term, w)),
+       Suspect::extra("(Σ xᵢ)·W", matmul(sum, w),
+                      "the sum was taken before and after the product")});
   examiner.expect_ledger(text("project, ", name, ": one all_reduce, of the smaller side"), before,
                          {{Collective::all_reduce, 1, tokens * std::min(width, out) * 4}});
 }

@@ -23,7 +23,8 @@ struct Side {
         mine(part_of(out, examiner.world().size(), examiner.world().rank())),
         layer(examiner.world(), name, in, out, {20, 0.3f, 0.5f}),
         dy(examiner.random(tokens, out, "d" + name)),
-        weight(ColumnParallelLinear(examiner.alone(), name, in, out, {20, 0.3f, 0.5f}).weight.value),
+        weight(
+            ColumnParallelLinear(examiner.alone(), name, in, out, {20, 0.3f, 0.5f}).weight.value),
         da_before(columns_of(examiner.random(in, out, "da " + name), mine)),
         db_before(columns_of(examiner.random(1, out, "db " + name), mine)),
         dx(matmul(dy, transpose(weight))),
@@ -38,10 +39,12 @@ struct Side {
     const Matrix da = matmul(transpose(x), own_dy()), db = column_sums(own_dy());
     const auto missing = [](double c) { return std::abs(c + 1) < 0.01; };
     examiner.expect("dA of " + name, layer.weight.gradient, add(da_before, da),
-                    {overwritten(da_before), Suspect::extra("xᵀ·d" + name, da, "it was never added", missing),
+                    {overwritten(da_before),
+                     Suspect::extra("xᵀ·d" + name, da, "it was never added", missing),
                      Suspect::extra("xᵀ·d" + name, da, "it was added more than once")});
     examiner.expect("db of " + name, layer.bias.gradient, add(db_before, db),
-                    {overwritten(db_before), Suspect::extra("Σ d" + name, db, "it was never added", missing),
+                    {overwritten(db_before),
+                     Suspect::extra("Σ d" + name, db, "it was never added", missing),
                      Suspect::extra("Σ d" + name, db, "it was added more than once")});
   }
 };
@@ -58,8 +61,8 @@ void examine(Examiner& examiner) {
   key.layer.forward(input);
 
   const Ledger before = examiner.ledger();
-  const Tensor dx = shared_input_backward(world, input, examiner.tensor(query.own_dy()), examiner.tensor(key.own_dy()),
-                                          query.layer, key.layer);
+  const Tensor dx = shared_input_backward(world, input, examiner.tensor(query.own_dy()),
+                                          examiner.tensor(key.own_dy()), query.layer, key.layer);
   const auto again = [=](double c) { return ranks > 1 && std::abs(c - (ranks - 1)) < 0.01; };
   examiner.expect(
       "dX", dx, add(query.dx, key.dx),
@@ -67,20 +70,24 @@ void examine(Examiner& examiner) {
        Suspect::result("what comes through K alone: the term of Q is missing", key.dx),
        Suspect::result("this rank's own term: the terms of the other ranks were never added",
                        add(query.own_dx, key.own_dx)),
-       Suspect::result(
-           "the sum over the ranks for Q, but this rank's own term for K: it was added after the all-reduce",
-           add(query.dx, key.own_dx)),
-       Suspect::result(
-           "the sum over the ranks for K, but this rank's own term for Q: it was added after the all-reduce",
-           add(query.own_dx, key.dx)),
-       Suspect::extra("dQ·A_qᵀ", query.dx, "Q's sum over the ranks went through a second all-reduce", again),
-       Suspect::extra("dK·A_kᵀ", key.dx, "K's sum over the ranks went through a second all-reduce", again),
+       Suspect::result("the sum over the ranks for Q, but this rank's own term for K: it was added "
+                       "after the all-reduce",
+                       add(query.dx, key.own_dx)),
+       Suspect::result("the sum over the ranks for K, but this rank's own term for Q: it was added "
+                       "after the all-reduce",
+                       add(query.own_dx, key.dx)),
+       Suspect::extra("dQ·A_qᵀ", query.dx,
+                      "Q's sum over the ranks went through a second all-reduce", again),
+       Suspect::extra("dK·A_kᵀ", key.dx, "K's sum over the ranks went through a second all-reduce",
+                      again),
        Suspect::extra("dX", add(query.dx, key.dx), "it was summed over the ranks twice", again),
-       Suspect::extra("dX", add(query.dx, key.dx), "it is the mean over the ranks, where the sum belongs",
+       Suspect::extra("dX", add(query.dx, key.dx),
+                      "it is the mean over the ranks, where the sum belongs",
                       [=](double c) { return std::abs(c - (1 / ranks - 1)) < 0.01; })});
   query.expect_gradients(examiner, x);
   key.expect_gradients(examiner, x);
-  examiner.expect_ledger("one all_reduce of tokens × in", before, {{Collective::all_reduce, 1, tokens * in * 4}});
+  examiner.expect_ledger("one all_reduce of tokens × in", before,
+                         {{Collective::all_reduce, 1, tokens * in * 4}});
 }
 
 }  // namespace shard

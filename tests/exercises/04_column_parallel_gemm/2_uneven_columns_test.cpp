@@ -20,7 +20,8 @@ Ranges dealt(const Cut& cut, int ranks, First first) {
   const int64_t blocks = cut.out / cut.block;
   Ranges all;
   for (int rank = 0; rank < ranks; ++rank) {
-    const int64_t begin = std::min<int64_t>(first(rank), blocks), end = std::min<int64_t>(first(rank + 1), blocks);
+    const int64_t begin = std::min<int64_t>(first(rank), blocks),
+                  end = std::min<int64_t>(first(rank + 1), blocks);
     all.push_back({begin * cut.block, end * cut.block});
   }
   return all;
@@ -28,7 +29,9 @@ Ranges dealt(const Cut& cut, int ranks, First first) {
 
 Ranges right_ranges(const Cut& cut, int ranks) {
   const int64_t blocks = cut.out / cut.block;
-  return dealt(cut, ranks, [=](int rank) { return rank * (blocks / ranks) + std::min<int64_t>(rank, blocks % ranks); });
+  return dealt(cut, ranks, [=](int rank) {
+    return rank * (blocks / ranks) + std::min<int64_t>(rank, blocks % ranks);
+  });
 }
 
 /// Equal, but for where an empty range lies.
@@ -42,33 +45,40 @@ bool same(const Ranges& a, const Ranges& b) {
 std::string drawn(const Ranges& ranges) {
   std::string all;
   for (const Range& range : ranges) {
-    all += (all.empty() ? "" : ", ") + (range.size() == 0 ? "none" : text("[", range.begin, ", ", range.end, ")"));
+    all += (all.empty() ? "" : ", ") +
+           (range.size() == 0 ? "none" : text("[", range.begin, ", ", range.end, ")"));
   }
   return all;
 }
 
-/// What is wrong with the ranges that the learner's function gives to all ranks; empty if nothing is.
+/// What is wrong with the ranges that the learner's function gives to all ranks; empty if nothing
+/// is.
 std::string ranges_diagnosis(const Cut& cut, int ranks) {
   const int64_t blocks = cut.out / cut.block, per_rank = blocks / ranks, more = blocks % ranks;
   Ranges got, inclusive;
-  for (int rank = 0; rank < ranks; ++rank) got.push_back(columns_of_rank(cut.out, cut.block, ranks, rank));
+  for (int rank = 0; rank < ranks; ++rank)
+    got.push_back(columns_of_rank(cut.out, cut.block, ranks, rank));
   const Ranges right = right_ranges(cut, ranks);
   if (same(got, right)) return "";
   for (const Range& range : right) inclusive.push_back({range.begin, range.end - 1});
   const auto rest_to_last = [=](int rank) { return rank == ranks ? blocks : rank * per_rank; };
   const auto rounded_up = [=](int rank) { return rank * (per_rank + (more > 0)); };
-  const auto more_at_the_end = [=](int rank) { return rank * per_rank + std::max<int64_t>(0, rank - (ranks - more)); };
+  const auto more_at_the_end = [=](int rank) {
+    return rank * per_rank + std::max<int64_t>(0, rank - (ranks - more));
+  };
   Ranges in_blocks = right;
   for (Range& range : in_blocks) range = {range.begin / cut.block, range.end / cut.block};
 
-  const std::string start = text("you deal ", cut.text(), " to ", ranks, " ranks as ", drawn(got), ": ");
+  const std::string start =
+      text("you deal ", cut.text(), " to ", ranks, " ranks as ", drawn(got), ": ");
   for (const Range& range : got) {
     if (range.begin < 0 || range.end < range.begin || range.end > cut.out) {
       return text(start, "[", range.begin, ", ", range.end, ") is no part of the columns");
     }
   }
   if (same(got, in_blocks)) return start + "these are blocks, not columns";
-  if (same(got, inclusive)) return start + "end is the column after the last one, so every rank's last column is lost";
+  if (same(got, inclusive))
+    return start + "end is the column after the last one, so every rank's last column is lost";
   for (const Range& range : got) {
     if (range.size() > 0 && (range.begin % cut.block != 0 || range.end % cut.block != 0)) {
       return text(start, "[", range.begin, ", ", range.end, ") cuts a block in two");
@@ -80,14 +90,16 @@ std::string ranges_diagnosis(const Cut& cut, int ranks) {
   if (same(got, dealt(cut, ranks, rounded_up))) {
     return start + "rounded up for every rank, so the last ranks get less than they could";
   }
-  if (same(got, dealt(cut, ranks, more_at_the_end))) return start + "the first ranks get one more, not the last ones";
+  if (same(got, dealt(cut, ranks, more_at_the_end)))
+    return start + "the first ranks get one more, not the last ones";
   return text(start, "expected ", drawn(right));
 }
 
 void examine_product(Examiner& examiner, const Cut& cut) {
   Communicator& world = examiner.world();
   const Matrix x = examiner.random(tokens, in, "x"), a = examiner.random(in, cut.out, "a");
-  const Matrix bias = examiner.random(1, cut.out, "bias"), bias_rows = add_bias(Matrix(tokens, cut.out), bias);
+  const Matrix bias = examiner.random(1, cut.out, "bias"),
+               bias_rows = add_bias(Matrix(tokens, cut.out), bias);
   const Matrix expected = add(matmul(x, a), bias_rows);
   Matrix one_behind_another(tokens, cut.out), first_bias = matmul(x, a), own(tokens, cut.out);
   int64_t rank = 0, next = 0;
@@ -103,18 +115,21 @@ void examine_product(Examiner& examiner, const Cut& cut) {
   }
 
   const Ledger before = examiner.ledger();
-  const Tensor y =
-      column_parallel_gathered(world, examiner.tensor(x), examiner.tensor(a), examiner.vector(bias), cut.block);
+  const Tensor y = column_parallel_gathered(world, examiner.tensor(x), examiner.tensor(a),
+                                            examiner.vector(bias), cut.block);
   const std::string name = text("Y of ", cut.text());
   examiner.expect(
       name, y, expected,
-      {Suspect::result("the ranks' pieces one behind the other, as all_gather delivers them: each piece has "
-                       "to go to its columns",
-                       one_behind_another),
-       Suspect::result("made with the wrong bias: every rank added the first entries, not those of its columns",
-                       first_bias),
+      {Suspect::result(
+           "the ranks' pieces one behind the other, as all_gather delivers them: each piece has "
+           "to go to its columns",
+           one_behind_another),
+       Suspect::result(
+           "made with the wrong bias: every rank added the first entries, not those of its columns",
+           first_bias),
        Suspect::extra("bias", bias_rows, "it is missing", [](double c) { return c < 0; }),
-       Suspect::extra("bias", bias_rows, "it was added more than once", [](double c) { return c > 0; }),
+       Suspect::extra("bias", bias_rows, "it was added more than once",
+                      [](double c) { return c > 0; }),
        Suspect::result("this rank's columns, and zero in those of the other ranks", own)});
   const int64_t mine = right_ranges(cut, world.size())[static_cast<size_t>(world.rank())].size();
   examiner.expect_ledger(text("one all_gather of own columns, ", cut.text()), before,
@@ -124,7 +139,8 @@ void examine_product(Examiner& examiner, const Cut& cut) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  const std::vector<Cut> cuts{{20, 4}, {7, 1}, {6, 3}, {8, 8}};  // the last two: fewer blocks than 3 or 2 ranks
+  const std::vector<Cut> cuts{
+      {20, 4}, {7, 1}, {6, 3}, {8, 8}};  // the last two: fewer blocks than 3 or 2 ranks
   std::string wrong;
   for (const Cut& cut : cuts) {
     for (int ranks : {3, 4, 5, 2, 1}) {  // with 3 and more, no two mistakes look alike
@@ -132,7 +148,8 @@ void examine(Examiner& examiner) {
     }
   }
   examiner.expect("columns_of_rank for 1 to 5 ranks", wrong.empty(), wrong);
-  if (examiner.world().max_of(wrong.empty() ? 0 : 1) > 0) return;  // what follows could not be right
+  if (examiner.world().max_of(wrong.empty() ? 0 : 1) > 0)
+    return;  // what follows could not be right
   for (const Cut& cut : cuts) examine_product(examiner, cut);
 }
 

@@ -33,7 +33,9 @@ struct Batch {
         da(matmul(transpose(x), own_dy)),
         db(column_sums(own_dy)) {}
 
-  Matrix da_of(Range half) const { return matmul(transpose(rows_of(x, half)), rows_of(own_dy, half)); }
+  Matrix da_of(Range half) const {
+    return matmul(transpose(rows_of(x, half)), rows_of(own_dy, half));
+  }
   Matrix db_of(Range half) const { return column_sums(rows_of(own_dy, half)); }
 };
 
@@ -55,26 +57,34 @@ struct Gradients {
   void watch(const WatchedGroup::Event& event) { moments.push_back({event, values()}); }
 };
 
-/// What is wrong with the order of steps; empty if nothing is. `before` and `after`: the gradients around the call.
-std::string order_diagnosis(const std::vector<Gradients::Moment>& moments, const std::vector<float>& before,
-                            const std::vector<float>& after) {
+/// What is wrong with the order of steps; empty if nothing is. `before` and `after`: the gradients
+/// around the call.
+std::string order_diagnosis(const std::vector<Gradients::Moment>& moments,
+                            const std::vector<float>& before, const std::vector<float>& after) {
   if (before == after) return "";  // nothing was computed, which is said elsewhere
   for (const auto& [event, values] : moments) {
-    const std::string verb = text(event.is_start ? "you start" : "you wait for", " sum ", event.sum);
+    const std::string verb =
+        text(event.is_start ? "you start" : "you wait for", " sum ", event.sum);
     if (event.is_start && values == after) {
-      return verb + " when da and db are complete: nothing is left to compute while it is under way";
+      return verb +
+             " when da and db are complete: nothing is left to compute while it is under way";
     }
-    if (event.is_start && values != before) return verb + " when da or db has been added to: start both sums first";
-    if (!event.is_start && values == before) return verb + " before da and db are computed: nothing overlaps with it";
+    if (event.is_start && values != before)
+      return verb + " when da or db has been added to: start both sums first";
+    if (!event.is_start && values == before)
+      return verb + " before da and db are computed: nothing overlaps with it";
     if (!event.is_start && values != after) {
-      return verb + " before da and db are complete: what is computed after the wait does not overlap with it";
+      return verb +
+             " before da and db are complete: what is computed after the wait does not overlap "
+             "with it";
     }
   }
   return "";
 }
 
 /// Two sums of half the tokens each, and nothing under way touched.
-void examine_sums(Examiner& examiner, const Batch& batch, const std::vector<Gradients::Moment>& moments) {
+void examine_sums(Examiner& examiner, const Batch& batch,
+                  const std::vector<Gradients::Moment>& moments) {
   std::vector<int64_t> sizes;
   bool touched = false;
   for (const auto& [event, values] : moments) {
@@ -84,36 +94,45 @@ void examine_sums(Examiner& examiner, const Batch& batch, const std::vector<Grad
   const std::vector<int64_t> halves{batch.first.size(), batch.second.size()};
   if (sizes.size() == 2) {  // the ledger says if not
     examiner.expect(batch.name + ": two sums of half the tokens each", sizes == halves,
-                    text("your sums are of ", sizes[0], " and ", sizes[1], " tokens: the halves of ", batch.x.rows,
-                         " are ", halves[0], " and ", halves[1]));
+                    text("your sums are of ", sizes[0], " and ", sizes[1],
+                         " tokens: the halves of ", batch.x.rows, " are ", halves[0], " and ",
+                         halves[1]));
   }
   examiner.expect(batch.name + ": nothing under way is touched", !touched,
-                  "you change the tensor of a sum between start and wait: while it is under way it belongs to the "
+                  "you change the tensor of a sum between start and wait: while it is under way it "
+                  "belongs to the "
                   "collective, and what comes out is a matter of luck");
 }
 
 /// One call of the learner's function: dX, the sums, the order of steps, and the ledger.
-void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range columns, Gradients& gradients) {
+void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range columns,
+                  Gradients& gradients) {
   Communicator& world = examiner.world();
   const double ranks = world.size();
   gradients.moments.clear();
   WatchedGroup group(world, [&](const WatchedGroup::Event& event) { gradients.watch(event); });
   const std::vector<float> values_before = gradients.values();
   const Ledger before = examiner.ledger();
-  const Tensor dx = backward_in_halves(group, examiner.tensor(batch.x), examiner.tensor(batch.own_dy),
-                                       examiner.tensor(columns_of(a, columns)), gradients.da, gradients.db);
+  const Tensor dx =
+      backward_in_halves(group, examiner.tensor(batch.x), examiner.tensor(batch.own_dy),
+                         examiner.tensor(columns_of(a, columns)), gradients.da, gradients.db);
 
-  const Matrix right = matmul(batch.dy, transpose(a)), own = matmul(batch.own_dy, transpose(columns_of(a, columns)));
+  const Matrix right = matmul(batch.dy, transpose(a)),
+               own = matmul(batch.own_dy, transpose(columns_of(a, columns)));
   const Matrix top = rows_of(right, batch.first), bottom = rows_of(right, batch.second);
-  examiner.expect("dX of " + batch.name, dx, right,
-                  {Suspect::result("this rank's own term: read before its sums were waited for, or never summed", own),
-                   Suspect::result("summed in the first half of the tokens, and this rank's own term in the second",
-                                   stacked(top, rows_of(own, batch.second))),
-                   Suspect::result("summed in the second half of the tokens, and this rank's own term in the first",
-                                   stacked(rows_of(own, batch.first), bottom)),
-                   Suspect::result("right but for the order of its halves", stacked(bottom, top)),
-                   Suspect::extra("dX", right, "it was summed over the ranks twice",
-                                  [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; })});
+  examiner.expect(
+      "dX of " + batch.name, dx, right,
+      {Suspect::result(
+           "this rank's own term: read before its sums were waited for, or never summed", own),
+       Suspect::result(
+           "summed in the first half of the tokens, and this rank's own term in the second",
+           stacked(top, rows_of(own, batch.second))),
+       Suspect::result(
+           "summed in the second half of the tokens, and this rank's own term in the first",
+           stacked(rows_of(own, batch.first), bottom)),
+       Suspect::result("right but for the order of its halves", stacked(bottom, top)),
+       Suspect::extra("dX", right, "it was summed over the ranks twice",
+                      [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; })});
   examine_sums(examiner, batch, gradients.moments);
   const std::string wrong = order_diagnosis(gradients.moments, values_before, gradients.values());
   examiner.expect(batch.name + ": the order of steps", wrong.empty(), wrong);
@@ -121,16 +140,19 @@ void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range
                          {{Collective::all_reduce, 2, batch.x.rows * in * 4}});
 }
 
-/// What may be wrong with a gradient that held `before`, after two calls that add `one` and `two`, of which the first
-/// halves of the tokens add `first` and the second halves `second`.
-std::vector<Suspect> suspects(const Matrix& before, const Matrix& one, const Matrix& two, const Matrix& first,
-                              const Matrix& second) {
-  const auto is = [](double wanted) { return [=](double c) { return std::abs(c - wanted) < 0.01; }; };
+/// What may be wrong with a gradient that held `before`, after two calls that add `one` and `two`,
+/// of which the first halves of the tokens add `first` and the second halves `second`.
+std::vector<Suspect> suspects(const Matrix& before, const Matrix& one, const Matrix& two,
+                              const Matrix& first, const Matrix& second) {
+  const auto is = [](double wanted) {
+    return [=](double c) { return std::abs(c - wanted) < 0.01; };
+  };
   return {overwritten(add(before, one)),
           Suspect::result("made from the first half of the tokens alone", add(before, first)),
           Suspect::result("made from the second half of the tokens alone", add(before, second)),
           Suspect::extra("what both calls should add", add(one, two), "it was never added", is(-1)),
-          Suspect::extra("what both calls should add", add(one, two), "each half added what all tokens add", is(1))};
+          Suspect::extra("what both calls should add", add(one, two),
+                         "each half added what all tokens add", is(1))};
 }
 
 }  // namespace
@@ -140,7 +162,8 @@ void examine(Examiner& examiner) {
   const Matrix a = examiner.random(in, out, "a");
   const Matrix da = columns_of(examiner.random(in, out, "da"), columns);
   const Matrix db = columns_of(examiner.random(1, out, "db"), columns);
-  const Batch one(examiner, "micro-batch 1", 11, columns), two(examiner, "micro-batch 2", 6, columns);
+  const Batch one(examiner, "micro-batch 1", 11, columns),
+      two(examiner, "micro-batch 2", 6, columns);
 
   Gradients gradients{examiner.tensor(da), examiner.vector(db), {}};
   examine_call(examiner, one, a, columns, gradients);

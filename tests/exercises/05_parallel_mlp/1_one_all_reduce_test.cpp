@@ -28,9 +28,10 @@ struct Whole {
 /// One batch, forward and backward, in double precision.
 struct Batch {
   std::string number;
-  Matrix x, dz;                                  // [tokens × width]
-  Matrix before_gelu, after_gelu, z;             // [tokens × hidden], the same, [tokens × width]
-  Matrix d_after, d_before, d_before_wrong, dx;  // their gradients (wrong: GeLU's derivative at its output), and X's
+  Matrix x, dz;                       // [tokens × width]
+  Matrix before_gelu, after_gelu, z;  // [tokens × hidden], the same, [tokens × width]
+  Matrix d_after, d_before, d_before_wrong,
+      dx;  // their gradients (wrong: GeLU's derivative at its output), and X's
 
   Batch(Examiner& examiner, int64_t tokens, const std::string& the_number, const Whole& mlp)
       : number(the_number),
@@ -54,14 +55,18 @@ std::vector<Suspect> bias_suspects(const std::string& bias_name, const Matrix& b
           Suspect::extra(bias_name, in_all_rows, missing, [](double c) { return c < 0; })};
 }
 
-void check_forward(Examiner& examiner, const Tensor& z, const Tensor& before_gelu, const Batch& batch, const Whole& mlp,
-                   Range mine) {
-  std::vector<Suspect> suspects = bias_suspects("b", columns_of(mlp.a_bias, mine), batch.x.rows,
-                                                "the first bias was added too often", "the first bias is missing");
-  suspects.push_back(Suspect::result("GeLU's output: its input is to be kept", columns_of(batch.after_gelu, mine)));
-  examiner.expect("before_gelu" + batch.number, before_gelu, columns_of(batch.before_gelu, mine), suspects);
+void check_forward(Examiner& examiner, const Tensor& z, const Tensor& before_gelu,
+                   const Batch& batch, const Whole& mlp, Range mine) {
+  std::vector<Suspect> suspects =
+      bias_suspects("b", columns_of(mlp.a_bias, mine), batch.x.rows,
+                    "the first bias was added too often", "the first bias is missing");
+  suspects.push_back(Suspect::result("GeLU's output: its input is to be kept",
+                                     columns_of(batch.after_gelu, mine)));
+  examiner.expect("before_gelu" + batch.number, before_gelu, columns_of(batch.before_gelu, mine),
+                  suspects);
 
-  suspects = bias_suspects("c", mlp.b_bias, batch.x.rows, "the second bias was added on every rank, before the sum",
+  suspects = bias_suspects("c", mlp.b_bias, batch.x.rows,
+                           "the second bias was added on every rank, before the sum",
                            "the second bias is missing");
   const Matrix own = matmul(columns_of(batch.after_gelu, mine), rows_of(mlp.b, mine));
   const auto known = [&](const std::string& diagnosis, const Matrix& product) {
@@ -73,58 +78,72 @@ void check_forward(Examiner& examiner, const Tensor& z, const Tensor& before_gel
   examiner.expect("Z" + batch.number, z, batch.z, suspects);
 }
 
-Suspect counted_by_all(const std::string& term_name, const Matrix& term, int ranks, const std::string& diagnosis) {
-  return Suspect::extra(term_name, term, diagnosis, [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; });
+Suspect counted_by_all(const std::string& term_name, const Matrix& term, int ranks,
+                       const std::string& diagnosis) {
+  return Suspect::extra(term_name, term, diagnosis,
+                        [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; });
 }
 
-void check_dx(Examiner& examiner, const Tensor& dx, const Batch& batch, const Whole& mlp, Range mine) {
+void check_dx(Examiner& examiner, const Tensor& dx, const Batch& batch, const Whole& mlp,
+              Range mine) {
   const Matrix a_transposed = transpose(mlp.a);
   const std::string name = "dX" + batch.number;
-  examiner.expect(name, dx, batch.dx,
-                  {Suspect::result("this rank's own term of dX: the terms of the other ranks were never added",
-                                   matmul(columns_of(batch.d_before, mine), rows_of(a_transposed, mine))),
-                   Suspect::result("dZ·Bᵀ·Aᵀ: GeLU's derivative is missing", matmul(batch.d_after, a_transposed)),
-                   Suspect::result("made with GeLU's derivative at GeLU's output, not at its input",
-                                   matmul(batch.d_before_wrong, a_transposed)),
-                   counted_by_all(name, batch.dx, examiner.world().size(),
-                                  "something that is the same on every rank was summed over the ranks")});
+  examiner.expect(
+      name, dx, batch.dx,
+      {Suspect::result("this rank's own term of dX: the terms of the other ranks were never added",
+                       matmul(columns_of(batch.d_before, mine), rows_of(a_transposed, mine))),
+       Suspect::result("dZ·Bᵀ·Aᵀ: GeLU's derivative is missing",
+                       matmul(batch.d_after, a_transposed)),
+       Suspect::result("made with GeLU's derivative at GeLU's output, not at its input",
+                       matmul(batch.d_before_wrong, a_transposed)),
+       counted_by_all(name, batch.dx, examiner.world().size(),
+                      "something that is the same on every rank was summed over the ranks")});
 }
 
 using OfBatch = std::function<Matrix(const Batch&)>;
 
-/// A gradient to which both batches add what `right` says; `before` stood there. `known`: likewise, wrong ones.
-void check_gradient(Examiner& examiner, const std::string& name, const Tensor& got, const Matrix& before,
-                    const std::vector<Batch>& batches, const OfBatch& right,
+/// A gradient to which both batches add what `right` says; `before` stood there. `known`: likewise,
+/// wrong ones.
+void check_gradient(Examiner& examiner, const std::string& name, const Tensor& got,
+                    const Matrix& before, const std::vector<Batch>& batches, const OfBatch& right,
                     const std::vector<std::pair<std::string, OfBatch>>& known) {
   const Matrix added = add(right(batches[0]), right(batches[1]));
   std::vector<Suspect> suspects{overwritten(add(before, right(batches[1])))};
   for (const auto& [diagnosis, wrong] : known) {
-    suspects.push_back(Suspect::result(diagnosis, add(before, add(wrong(batches[0]), wrong(batches[1])))));
+    suspects.push_back(
+        Suspect::result(diagnosis, add(before, add(wrong(batches[0]), wrong(batches[1])))));
   }
-  suspects.push_back(counted_by_all("what the two batches add", added, examiner.world().size(),
-                                    "it was summed over the ranks, but each rank has the whole sum already"));
+  suspects.push_back(
+      counted_by_all("what the two batches add", added, examiner.world().size(),
+                     "it was summed over the ranks, but each rank has the whole sum already"));
   examiner.expect(name, got, add(before, added), suspects);
 }
 
-void check_gradients(Examiner& examiner, const MlpPart& got, const Whole& before, const std::vector<Batch>& batches,
-                     Range mine) {
+void check_gradients(Examiner& examiner, const MlpPart& got, const Whole& before,
+                     const std::vector<Batch>& batches, Range mine) {
   const auto of_a = [mine](Matrix Batch::*d) -> OfBatch {
-    return [=](const Batch& batch) { return matmul(transpose(batch.x), columns_of(batch.*d, mine)); };
+    return
+        [=](const Batch& batch) { return matmul(transpose(batch.x), columns_of(batch.*d, mine)); };
   };
   const auto of_a_bias = [mine](Matrix Batch::*d) -> OfBatch {
     return [=](const Batch& batch) { return column_sums(columns_of(batch.*d, mine)); };
   };
   const auto of_b = [mine](Matrix Batch::*layer) -> OfBatch {
-    return [=](const Batch& batch) { return matmul(transpose(columns_of(batch.*layer, mine)), batch.dz); };
+    return [=](const Batch& batch) {
+      return matmul(transpose(columns_of(batch.*layer, mine)), batch.dz);
+    };
   };
   const std::string without = "made without GeLU's derivative",
                     at_output = "made with GeLU's derivative at GeLU's output, not at its input";
-  check_gradient(examiner, "gradients.a", got.a, columns_of(before.a, mine), batches, of_a(&Batch::d_before),
+  check_gradient(examiner, "gradients.a", got.a, columns_of(before.a, mine), batches,
+                 of_a(&Batch::d_before),
                  {{without, of_a(&Batch::d_after)}, {at_output, of_a(&Batch::d_before_wrong)}});
   check_gradient(examiner, "gradients.a_bias", got.a_bias, columns_of(before.a_bias, mine), batches,
                  of_a_bias(&Batch::d_before),
-                 {{without, of_a_bias(&Batch::d_after)}, {at_output, of_a_bias(&Batch::d_before_wrong)}});
-  check_gradient(examiner, "gradients.b", got.b, rows_of(before.b, mine), batches, of_b(&Batch::after_gelu),
+                 {{without, of_a_bias(&Batch::d_after)},
+                  {at_output, of_a_bias(&Batch::d_before_wrong)}});
+  check_gradient(examiner, "gradients.b", got.b, rows_of(before.b, mine), batches,
+                 of_b(&Batch::after_gelu),
                  {{"made from GeLU's input, where its output belongs", of_b(&Batch::before_gelu)}});
   check_gradient(examiner, "gradients.b_bias", got.b_bias, before.b_bias, batches,
                  [](const Batch& batch) { return column_sums(batch.dz); }, {});
@@ -144,8 +163,8 @@ void examine(Examiner& examiner) {
     Tensor before_gelu;
     const Ledger start = examiner.ledger();
     const Tensor z = mlp_forward(world, x, part, before_gelu);
-    examiner.expect_ledger(text("forward ", batch.number, ": one all_reduce of tokens × width"), start,
-                           {{Collective::all_reduce, 1, x.bytes()}});
+    examiner.expect_ledger(text("forward ", batch.number, ": one all_reduce of tokens × width"),
+                           start, {{Collective::all_reduce, 1, x.bytes()}});
     check_forward(examiner, z, before_gelu, batch, mlp, mine);
   }
   for (size_t i : {1, 0}) {
@@ -154,8 +173,8 @@ void examine(Examiner& examiner) {
     const Tensor before_gelu = examiner.tensor(columns_of(batch.before_gelu, mine));
     const Ledger start = examiner.ledger();
     const Tensor dx = mlp_backward(world, x, part, before_gelu, dz, gradients);
-    examiner.expect_ledger(text("backward ", batch.number, ": one all_reduce of tokens × width"), start,
-                           {{Collective::all_reduce, 1, x.bytes()}});
+    examiner.expect_ledger(text("backward ", batch.number, ": one all_reduce of tokens × width"),
+                           start, {{Collective::all_reduce, 1, x.bytes()}});
     check_dx(examiner, dx, batch, mlp, mine);
   }
   check_gradients(examiner, gradients, before, batches, mine);

@@ -23,44 +23,50 @@ Columns columns_given(const std::function<std::vector<Range>(int ranks, int rank
 void check_columns(Examiner& examiner) {
   const auto mine = [](int ranks, int rank) { return part_of(hidden, ranks, rank); };
   const auto of_up = [](Range part) { return Range{hidden + part.begin, hidden + part.end}; };
-  const Columns expected = columns_given([&](int t, int i) { return std::vector{mine(t, i), of_up(mine(t, i))}; });
+  const Columns expected = columns_given([&](int t, int i) {
+    return std::vector{mine(t, i), of_up(mine(t, i))};
+  });
   const Columns got = columns_given([](int t, int i) { return gate_up_columns(hidden, t, i); });
-  const auto known = [&](const std::string& diagnosis, const std::function<std::vector<Range>(int, int)>& cut) {
+  const auto known = [&](const std::string& diagnosis,
+                         const std::function<std::vector<Range>(int, int)>& cut) {
     return KnownWrong<Columns>{diagnosis, columns_given(cut)};
   };
-  const auto rounded_down = [](int t, int i) { return Range{hidden / t * i, hidden / t * (i + 1)}; };
+  const auto rounded_down = [](int t, int i) {
+    return Range{hidden / t * i, hidden / t * (i + 1)};
+  };
   std::string difference;
   for (int ranks = 4, place = 9; ranks >= 1; --ranks) {
     for (int rank = ranks - 1; rank >= 0; --rank, --place) {
-      const std::vector<int64_t>&g = got[static_cast<size_t>(place)], &e = expected[static_cast<size_t>(place)];
+      const std::vector<int64_t>&g = got[static_cast<size_t>(place)],
+            &e = expected[static_cast<size_t>(place)];
       if (g != e) {
-        difference = text("your columns of rank ", rank, " of ", ranks, ", with hidden ", hidden, ", are ",
-                          shown(std::vector<int>(g.begin(), g.end())), "; expected ",
+        difference = text("your columns of rank ", rank, " of ", ranks, ", with hidden ", hidden,
+                          ", are ", shown(std::vector<int>(g.begin(), g.end())), "; expected ",
                           shown(std::vector<int>(e.begin(), e.end())));
       }
     }
   }
-  expect_answer(
-      examiner, "cut", got, expected,
-      {known("one range of 2·hidden/t columns of [G U] for each rank: the first ranks get columns of the gate and the "
-             "last of up, but ∘ needs the same columns of both",
-             [](int t, int i) { return std::vector{part_of(2 * hidden, t, i)}; }),
-       known("the gate's columns alone: those of up are missing",
-             [&](int t, int i) { return std::vector{mine(t, i)}; }),
-       known("the gate's columns twice: those of up begin at column hidden",
-             [&](int t, int i) {
-               return std::vector{mine(t, i), mine(t, i)};
-             }),
-       known("up's columns before the gate's; the gate's come first",
-             [&](int t, int i) {
-               return std::vector{of_up(mine(t, i)), mine(t, i)};
-             }),
-       known(
-           "hidden/t columns of each, rounded down: where t does not divide hidden, the last columns belong to nobody",
-           [&](int t, int i) {
-             return std::vector{rounded_down(t, i), of_up(rounded_down(t, i))};
-           })},
-      difference);
+  expect_answer(examiner, "cut", got, expected,
+                {known("one range of 2·hidden/t columns of [G U] for each rank: the first ranks "
+                       "get columns of the gate and the "
+                       "last of up, but ∘ needs the same columns of both",
+                       [](int t, int i) { return std::vector{part_of(2 * hidden, t, i)}; }),
+                 known("the gate's columns alone: those of up are missing",
+                       [&](int t, int i) { return std::vector{mine(t, i)}; }),
+                 known("the gate's columns twice: those of up begin at column hidden",
+                       [&](int t, int i) {
+                         return std::vector{mine(t, i), mine(t, i)};
+                       }),
+                 known("up's columns before the gate's; the gate's come first",
+                       [&](int t, int i) {
+                         return std::vector{of_up(mine(t, i)), mine(t, i)};
+                       }),
+                 known("hidden/t columns of each, rounded down: where t does not divide hidden, "
+                       "the last columns belong to nobody",
+                       [&](int t, int i) {
+                         return std::vector{rounded_down(t, i), of_up(rounded_down(t, i))};
+                       })},
+                difference);
 }
 
 /// The layer and one batch in double precision, all hidden columns.
@@ -95,7 +101,8 @@ void check_z(Examiner& examiner, const Tensor& z, const Whole& mlp, Range mine) 
       "Z", z, mlp.z,
       {Suspect::result("this rank's own term: the terms of the other ranks were never added",
                        matmul(columns_of(mlp.layer, mine), rows_of(mlp.down, mine))),
-       known("(X·G ∘ GeLU(X·U))·D: GeLU was put on up, not on the gate", product_of_elements(mlp.gate, gelu(mlp.up))),
+       known("(X·G ∘ GeLU(X·U))·D: GeLU was put on up, not on the gate",
+             product_of_elements(mlp.gate, gelu(mlp.up))),
        known("(X·G ∘ X·U)·D: GeLU is missing", product_of_elements(mlp.gate, mlp.up)),
        known("GeLU(X·G ∘ X·U)·D: GeLU belongs on the gate, before the product with up",
              gelu(product_of_elements(mlp.gate, mlp.up))),
@@ -103,17 +110,20 @@ void check_z(Examiner& examiner, const Tensor& z, const Whole& mlp, Range mine) 
        known("GeLU(X·G)·D: up is missing", mlp.activated)});
 }
 
-/// dX and the gradient of gate_up come from the same two gradients, so a mistake in those shows in both.
-void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gradient, const Matrix& before,
-                          const Whole& mlp, Range mine) {
-  const Matrix gate_transposed = transpose(mlp.gate_weight), up_transposed = transpose(mlp.up_weight);
+/// dX and the gradient of gate_up come from the same two gradients, so a mistake in those shows in
+/// both.
+void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gradient,
+                          const Matrix& before, const Whole& mlp, Range mine) {
+  const Matrix gate_transposed = transpose(mlp.gate_weight),
+               up_transposed = transpose(mlp.up_weight);
   const auto dx_of = [&](const Matrix& d_gate, const Matrix& d_up) {
     return add(matmul(d_gate, gate_transposed), matmul(d_up, up_transposed));
   };
   const auto gradient_of = [&](const Matrix& d_gate, const Matrix& d_up) {
     return matmul(transpose(mlp.x), side_by_side(columns_of(d_gate, mine), columns_of(d_up, mine)));
   };
-  const Matrix right_dx = dx_of(mlp.d_gate, mlp.d_up), right_gradient = gradient_of(mlp.d_gate, mlp.d_up);
+  const Matrix right_dx = dx_of(mlp.d_gate, mlp.d_up),
+               right_gradient = gradient_of(mlp.d_gate, mlp.d_up);
   const Matrix zero(tokens, hidden);
   const int ranks = examiner.world().size();
   const auto all_too_often = [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; };
@@ -121,12 +131,14 @@ void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gr
       Suspect::result("this rank's own term of dX: the terms of the other ranks were never added",
                       add(matmul(columns_of(mlp.d_gate, mine), rows_of(gate_transposed, mine)),
                           matmul(columns_of(mlp.d_up, mine), rows_of(up_transposed, mine)))),
-      Suspect::extra("dX", right_dx, "one sum over the ranks too many, of something that is the same on every rank",
+      Suspect::extra("dX", right_dx,
+                     "one sum over the ranks too many, of something that is the same on every rank",
                      all_too_often)};
-  std::vector<Suspect> of_gradient{overwritten(before),
-                                   Suspect::extra("what this batch adds", right_gradient,
-                                                  "dZ was summed over the ranks, but it is the same on every rank",
-                                                  all_too_often)};
+  std::vector<Suspect> of_gradient{
+      overwritten(before),
+      Suspect::extra("what this batch adds", right_gradient,
+                     "dZ was summed over the ranks, but it is the same on every rank",
+                     all_too_often)};
   const auto known = [&](const std::string& diagnosis, const Matrix& d_gate, const Matrix& d_up) {
     of_dx.push_back(Suspect::result(diagnosis, dx_of(d_gate, d_up)));
     of_gradient.push_back(Suspect::result(diagnosis, add(before, gradient_of(d_gate, d_up))));
@@ -137,7 +149,8 @@ void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gr
   known("made without the factor X·U in the gradient of the gate", without_up, mlp.d_up);
   known("made with X·G as the factor of up's gradient, where GeLU(X·G) belongs", mlp.d_gate,
         product_of_elements(mlp.d_layer, mlp.gate));
-  known("made without any factor in up's gradient, where GeLU(X·G) belongs", mlp.d_gate, mlp.d_layer);
+  known("made without any factor in up's gradient, where GeLU(X·G) belongs", mlp.d_gate,
+        mlp.d_layer);
   known("made with the gradients of gate and up exchanged", mlp.d_up, mlp.d_gate);
   known("made from the gate's gradient alone: up's is missing", mlp.d_gate, zero);
   known("made from up's gradient alone: the gate's is missing", zero, mlp.d_up);
@@ -145,7 +158,8 @@ void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gr
   examiner.expect("gradients.gate_up", gradient, add(before, right_gradient), of_gradient);
 }
 
-void check_down(Examiner& examiner, const Tensor& gradient, const Matrix& before, const Whole& mlp, Range mine) {
+void check_down(Examiner& examiner, const Tensor& gradient, const Matrix& before, const Whole& mlp,
+                Range mine) {
   const auto with_layer = [&](const Matrix& layer) {
     return add(before, matmul(transpose(columns_of(layer, mine)), mlp.dz));
   };
@@ -153,7 +167,8 @@ void check_down(Examiner& examiner, const Tensor& gradient, const Matrix& before
       "gradients.down", gradient, with_layer(mlp.layer),
       {overwritten(before),
        Suspect::result("made from GeLU(X·G): the factor X·U is missing", with_layer(mlp.activated)),
-       Suspect::result("made from X·G ∘ X·U: GeLU is missing", with_layer(product_of_elements(mlp.gate, mlp.up)))});
+       Suspect::result("made from X·G ∘ X·U: GeLU is missing",
+                       with_layer(product_of_elements(mlp.gate, mlp.up)))});
 }
 
 }  // namespace
@@ -164,7 +179,8 @@ void examine(Examiner& examiner) {
   const Whole mlp(examiner);
   const Range mine = part_of(hidden, world.size(), world.rank());
   const Matrix my_gate = columns_of(mlp.gate, mine), my_up = columns_of(mlp.up, mine);
-  const Matrix weight = side_by_side(columns_of(mlp.gate_weight, mine), columns_of(mlp.up_weight, mine));
+  const Matrix weight =
+      side_by_side(columns_of(mlp.gate_weight, mine), columns_of(mlp.up_weight, mine));
   const GatedMlpPart part{examiner.tensor(weight), examiner.tensor(rows_of(mlp.down, mine))};
   const Matrix gate_up_before = examiner.random(width, 2 * mine.size(), "gradient of gate_up");
   const Matrix down_before = examiner.random(mine.size(), width, "gradient of down");
@@ -174,17 +190,20 @@ void examine(Examiner& examiner) {
   Ledger start = examiner.ledger();
   Tensor gate, up;
   const Tensor z = gated_mlp_forward(world, x, part, gate, up);
-  examiner.expect_ledger("forward: one all_reduce of tokens × width", start, {{Collective::all_reduce, 1, x.bytes()}});
+  examiner.expect_ledger("forward: one all_reduce of tokens × width", start,
+                         {{Collective::all_reduce, 1, x.bytes()}});
   check_z(examiner, z, mlp, mine);
-  examiner.expect("gate", gate, my_gate,
-                  {Suspect::result("X·U_i, which is up", my_up),
-                   Suspect::result("GeLU's output: its input is to be kept", columns_of(mlp.activated, mine))});
+  examiner.expect(
+      "gate", gate, my_gate,
+      {Suspect::result("X·U_i, which is up", my_up),
+       Suspect::result("GeLU's output: its input is to be kept", columns_of(mlp.activated, mine))});
   examiner.expect("up", up, my_up, {Suspect::result("X·G_i, which is the gate", my_gate)});
 
   start = examiner.ledger();
-  const Tensor dx = gated_mlp_backward(world, x, part, examiner.tensor(my_gate), examiner.tensor(my_up),
-                                       examiner.tensor(mlp.dz), gradients);
-  examiner.expect_ledger("backward: one all_reduce of tokens × width", start, {{Collective::all_reduce, 1, x.bytes()}});
+  const Tensor dx = gated_mlp_backward(world, x, part, examiner.tensor(my_gate),
+                                       examiner.tensor(my_up), examiner.tensor(mlp.dz), gradients);
+  examiner.expect_ledger("backward: one all_reduce of tokens × width", start,
+                         {{Collective::all_reduce, 1, x.bytes()}});
   check_dx_and_gate_up(examiner, dx, gradients.gate_up, gate_up_before, mlp, mine);
   check_down(examiner, gradients.down, down_before, mlp, mine);
 }

@@ -8,7 +8,9 @@ namespace {
 constexpr int64_t heads = 12, head_width = 5, width = heads * head_width;
 
 /// Column `element` of the q (matrix 0), k (1) or v (2) of `head`, in the checkpoint.
-int64_t column_of(int64_t matrix, int64_t head, int64_t element) { return (3 * head + matrix) * head_width + element; }
+int64_t column_of(int64_t matrix, int64_t head, int64_t element) {
+  return (3 * head + matrix) * head_width + element;
+}
 
 /// One number for each column of a part of `all_heads` heads, in the order of the loops.
 using Place = std::function<int64_t(int64_t matrix, int64_t head, int64_t element)>;
@@ -16,7 +18,8 @@ std::vector<int64_t> by_matrix(const std::vector<int64_t>& all_heads, const Plac
   std::vector<int64_t> columns;
   for (int64_t matrix = 0; matrix < 3; ++matrix) {
     for (int64_t head : all_heads) {
-      for (int64_t element = 0; element < head_width; ++element) columns.push_back(place(matrix, head, element));
+      for (int64_t element = 0; element < head_width; ++element)
+        columns.push_back(place(matrix, head, element));
     }
   }
   return columns;
@@ -39,29 +42,39 @@ std::vector<KnownCut> known_cuts(int ranks, int rank) {
   };
   return {{"in the checkpoint's order, q k v of each head: Q_i K_i V_i was asked for",
            numbers_in({part_of(3 * width, ranks, rank)})},
-          {"what chapter 06 takes from [Q K V]; in this checkpoint those columns are q, k and v of other heads",
-           by_matrix(mine, [](int64_t m, int64_t head, int64_t e) { return m * width + head * head_width + e; })},
+          {"what chapter 06 takes from [Q K V]; in this checkpoint those columns are q, k and v of "
+           "other heads",
+           by_matrix(mine, [](int64_t m, int64_t head,
+                              int64_t e) { return m * width + head * head_width + e; })},
           {"that of heads dealt out to the ranks in turn; a rank's heads follow one another",
            by_matrix(in_turn, column_of)},
           {"that of rank 0's heads", by_matrix(of_rank_0, column_of)},
           {"with K_i and V_i exchanged", by_matrix(mine, exchanged(1, 2))},
           {"with Q_i and K_i exchanged", by_matrix(mine, exchanged(0, 1))},
           {"with Q_i and V_i exchanged", by_matrix(mine, exchanged(0, 2))},
-          {"cut as if q, k and v took turns column by column, as in Megatron-LM's checkpoints of version 1.0",
-           by_matrix(mine, [](int64_t m, int64_t head, int64_t e) { return 3 * head * head_width + 3 * e + m; })},
-          {"cut as if a head took width/heads columns: with its q, k and v it takes three times as many",
-           by_matrix(mine, [](int64_t m, int64_t head, int64_t e) { return (head + m) * head_width + e; })}};
+          {"cut as if q, k and v took turns column by column, as in Megatron-LM's checkpoints of "
+           "version 1.0",
+           by_matrix(mine, [](int64_t m, int64_t head,
+                              int64_t e) { return 3 * head * head_width + 3 * e + m; })},
+          {"cut as if a head took width/heads columns: with its q, k and v it takes three times as "
+           "many",
+           by_matrix(mine, [](int64_t m, int64_t head, int64_t e) {
+             return (head + m) * head_width + e;
+           })}};
 }
 
-void check_part(Examiner& examiner, const std::string& name, const std::vector<float>& got, const Matrix& whole) {
+void check_part(Examiner& examiner, const std::string& name, const std::vector<float>& got,
+                const Matrix& whole) {
   const int ranks = examiner.world().size(), rank = examiner.world().rank();
   std::vector<Suspect> suspects;
   for (const KnownCut& known : known_cuts(ranks, rank)) {
     suspects.push_back(Suspect::result(known.diagnosis, columns_of(whole, known.columns)));
   }
   suspects.push_back(Suspect::result("the whole of it, not this rank's part", whole));
-  const std::vector<int64_t> right = by_matrix(numbers_in({part_of(heads, ranks, rank)}), column_of);
-  const Tensor values = Tensor::from(examiner.backend(), {std::ssize(got)}, std::span<const float>(got));
+  const std::vector<int64_t> right =
+      by_matrix(numbers_in({part_of(heads, ranks, rank)}), column_of);
+  const Tensor values =
+      Tensor::from(examiner.backend(), {std::ssize(got)}, std::span<const float>(got));
   examiner.expect(name, values, columns_of(whole, right), suspects);
 }
 
@@ -74,9 +87,11 @@ void check_refusal(Examiner& examiner) {
   } catch (const UsageError& refusal) {
     message = refusal.what();
   }
-  examiner.expect("refusal", !message.empty(), "5 heads were cut for 2 ranks: throw a UsageError (require_usage)");
+  examiner.expect("refusal", !message.empty(),
+                  "5 heads were cut for 2 ranks: throw a UsageError (require_usage)");
   if (message.empty()) return;
-  const bool both_numbers = message.find('5') != std::string::npos && message.find('2') != std::string::npos;
+  const bool both_numbers =
+      message.find('5') != std::string::npos && message.find('2') != std::string::npos;
   examiner.expect("both numbers", both_numbers,
                   "you refuse 5 heads on 2 ranks without naming both numbers: " + message);
 }
@@ -84,9 +99,11 @@ void check_refusal(Examiner& examiner) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  const Matrix weight = examiner.random(width, 3 * width, "weight"), bias = examiner.random(1, 3 * width, "bias");
+  const Matrix weight = examiner.random(width, 3 * width, "weight"),
+               bias = examiner.random(1, 3 * width, "bias");
   const Communicator& world = examiner.world();
-  const QkvPart part = cut_qkv(weight.floats(), bias.floats(), width, heads, world.size(), world.rank());
+  const QkvPart part =
+      cut_qkv(weight.floats(), bias.floats(), width, heads, world.size(), world.rank());
   check_part(examiner, "weight", part.weight, weight);
   check_part(examiner, "bias", part.bias, bias);
   check_refusal(examiner);

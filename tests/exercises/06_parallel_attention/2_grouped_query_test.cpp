@@ -13,7 +13,9 @@ namespace {
 constexpr int64_t heads = 12, head_width = 2, width = heads * head_width, tokens = 7;
 
 GroupedQuery with(int64_t kv_heads) { return {heads, kv_heads, head_width}; }
-std::string kv_text(int64_t kv_heads) { return text(kv_heads, kv_heads == 1 ? " KV head" : " KV heads"); }
+std::string kv_text(int64_t kv_heads) {
+  return text(kv_heads, kv_heads == 1 ? " KV head" : " KV heads");
+}
 
 Range right_kv_heads(const GroupedQuery& sizes, int ranks, int rank) {
   const Range mine = part_of(heads, ranks, rank);
@@ -21,7 +23,8 @@ Range right_kv_heads(const GroupedQuery& sizes, int ranks, int rank) {
   return {mine.begin / each, (mine.end - 1) / each + 1};
 }
 
-/// Columns of query heads `q` in Q, of KV heads `kv` in K, which begins at column `k_begin`, and in V, at `v_begin`.
+/// Columns of query heads `q` in Q, of KV heads `kv` in K, which begins at column `k_begin`, and in
+/// V, at `v_begin`.
 std::vector<Range> columns_of_heads(Range q, Range kv, int64_t k_begin, int64_t v_begin) {
   const auto columns = [](int64_t begin, Range of) {
     return Range{begin + of.begin * head_width, begin + of.end * head_width};
@@ -37,44 +40,51 @@ std::vector<Range> right_columns(const GroupedQuery& sizes, int ranks, int rank)
 std::vector<int> right_sharers(const GroupedQuery& sizes, int ranks, int rank) {
   std::vector<int> sharers;
   for (int other = 0; other < ranks; ++other) {
-    if (right_kv_heads(sizes, ranks, other) == right_kv_heads(sizes, ranks, rank)) sharers.push_back(other);
+    if (right_kv_heads(sizes, ranks, other) == right_kv_heads(sizes, ranks, rank))
+      sharers.push_back(other);
   }
   return sharers;
 }
 
-std::vector<int> ints(const std::vector<int64_t>& numbers) { return {numbers.begin(), numbers.end()}; }
+std::vector<int> ints(const std::vector<int64_t>& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
 
 using Lists = std::vector<std::vector<int64_t>>;
 
-// ---- The KV head of a query head -------------------------------------------------------------------------------------
+// ---- The KV head of a query head ----------------------------------------------------------------
 
 void check_kv_heads(Examiner& examiner) {
   const auto all = [](const std::function<int64_t(const GroupedQuery&, int64_t)>& kv_head) {
     Lists lists;
     for (int64_t kv_heads : {1, 2, 3, 4, 6, 12}) {
       lists.emplace_back();
-      for (int64_t head = 0; head < heads; ++head) lists.back().push_back(kv_head(with(kv_heads), head));
+      for (int64_t head = 0; head < heads; ++head)
+        lists.back().push_back(kv_head(with(kv_heads), head));
     }
     return lists;
   };
-  const Lists got = all(kv_head_of),
-              expected = all([](const GroupedQuery&s, int64_t head) { return head * s.kv_heads / s.heads; });
+  const Lists got = all(kv_head_of), expected = all([](const GroupedQuery&s, int64_t head) {
+                                       return head * s.kv_heads / s.heads;
+                                     });
   std::string difference;
   for (size_t i = got.size(); i-- > 0;) {
     if (got[i] == expected[i]) continue;
-    difference =
-        text("the KV heads of your 12 query heads are ", shown(ints(got[i])), ", expected ", shown(ints(expected[i])));
+    difference = text("the KV heads of your 12 query heads are ", shown(ints(got[i])),
+                      ", expected ", shown(ints(expected[i])));
   }
   expect_answer(examiner, "kv_head_of", got, expected,
-                {{"that of query heads dealt out in turn; query heads that follow one another share a KV head",
+                {{"that of query heads dealt out in turn; query heads that follow one another "
+                  "share a KV head",
                   all([](const GroupedQuery& s, int64_t head) { return head % s.kv_heads; })},
-                 {"the query head divided by the number of KV heads, where the number of query heads to one KV head "
+                 {"the query head divided by the number of KV heads, where the number of query "
+                  "heads to one KV head "
                   "divides",
                   all([](const GroupedQuery& s, int64_t head) { return head / s.kv_heads; })}},
                 difference);
 }
 
-// ---- The columns of a rank -------------------------------------------------------------------------------------------
+// ---- The columns of a rank ----------------------------------------------------------------------
 
 using Cut = std::function<std::vector<Range>(const GroupedQuery&, int ranks, int rank)>;
 
@@ -86,7 +96,8 @@ Lists all_columns(const Cut& cut, std::vector<std::string>* names = nullptr) {
       if (kv_heads % ranks != 0 && ranks % kv_heads != 0) continue;
       for (int rank = 0; rank < ranks; ++rank) {
         lists.push_back(numbers_in(cut(with(kv_heads), ranks, rank)));
-        if (names != nullptr) names->push_back(text("rank ", rank, " of ", ranks, " with ", kv_text(kv_heads)));
+        if (names != nullptr)
+          names->push_back(text("rank ", rank, " of ", ranks, " with ", kv_text(kv_heads)));
       }
     }
   }
@@ -95,12 +106,13 @@ Lists all_columns(const Cut& cut, std::vector<std::string>* names = nullptr) {
 
 void check_columns(Examiner& examiner) {
   std::vector<std::string> names;
-  const Lists got = all_columns(grouped_query_columns, &names), expected = all_columns(right_columns);
+  const Lists got = all_columns(grouped_query_columns, &names),
+              expected = all_columns(right_columns);
   std::string difference;
   for (size_t i = got.size(); i-- > 0;) {
     if (got[i] == expected[i]) continue;
-    difference = text("your columns of ", names[i], " (12 query heads, each 2 columns wide) are ", shown(ints(got[i])),
-                      ", expected ", shown(ints(expected[i])));
+    difference = text("your columns of ", names[i], " (12 query heads, each 2 columns wide) are ",
+                      shown(ints(got[i])), ", expected ", shown(ints(expected[i])));
   }
   const auto known = [](const std::string& diagnosis, const Cut& cut) {
     return KnownWrong<Lists>{diagnosis, all_columns(cut)};
@@ -108,10 +120,12 @@ void check_columns(Examiner& examiner) {
   const auto q = [](int ranks, int rank) { return part_of(heads, ranks, rank); };
   expect_answer(
       examiner, "cut", got, expected,
-      {known("one with the KV heads handed out like the query heads: where there are fewer of them than ranks, some "
+      {known("one with the KV heads handed out like the query heads: where there are fewer of them "
+             "than ranks, some "
              "ranks get none, though their query heads need one",
              [&](const GroupedQuery& s, int t, int i) {
-               return columns_of_heads(q(t, i), part_of(s.kv_heads, t, i), width, width + s.kv_width());
+               return columns_of_heads(q(t, i), part_of(s.kv_heads, t, i), width,
+                                       width + s.kv_width());
              }),
        known("one with all KV heads on every rank; a rank needs those that its query heads use",
              [&](const GroupedQuery& s, int t, int i) {
@@ -132,7 +146,7 @@ void check_columns(Examiner& examiner) {
       difference);
 }
 
-// ---- The ranks that share --------------------------------------------------------------------------------------------
+// ---- The ranks that share -----------------------------------------------------------------------
 
 void check_sharing(Examiner& examiner, const GroupedQuery& sizes) {
   Communicator& world = examiner.world();
@@ -142,24 +156,27 @@ void check_sharing(Examiner& examiner, const GroupedQuery& sizes) {
     return examiner.expect(name, sharing != nullptr, "your sharing_group is an empty pointer");
   }
   std::vector<int> got, in_turn, all;
-  for (const std::string& member : sharing->gather_text(text(world.rank()))) got.push_back(std::stoi(member));
+  for (const std::string& member : sharing->gather_text(text(world.rank())))
+    got.push_back(std::stoi(member));
   for (int rank = 0; rank < world.size(); ++rank) {
     all.push_back(rank);
     if (rank % sizes.kv_heads == world.rank() % sizes.kv_heads) in_turn.push_back(rank);
   }
   const std::vector<int> expected = right_sharers(sizes, world.size(), world.rank());
-  const std::string why = got == in_turn         ? ": ranks were put together in turn, but neighbours share"
-                          : got == all           ? ": ranks with other KV heads would come into the sum"
-                          : std::ssize(got) == 1 ? ": the gradients of the copies would never be added"
-                                                 : "";
+  const std::string why = got == in_turn ? ": ranks were put together in turn, but neighbours share"
+                          : got == all   ? ": ranks with other KV heads would come into the sum"
+                          : std::ssize(got) == 1
+                              ? ": the gradients of the copies would never be added"
+                              : "";
   examiner.expect(name, got == expected,
-                  text("your sharing_group holds, with ", kv_text(sizes.kv_heads), ", ranks ", shown(got), " where ",
-                       shown(expected), " hold the same KV heads", why));
+                  text("your sharing_group holds, with ", kv_text(sizes.kv_heads), ", ranks ",
+                       shown(got), " where ", shown(expected), " hold the same KV heads", why));
 }
 
-// ---- The backward pass -----------------------------------------------------------------------------------------------
+// ---- The backward pass --------------------------------------------------------------------------
 
-/// The whole fused matrix, and what each rank's query heads give as gradient of its part. In double precision.
+/// The whole fused matrix, and what each rank's query heads give as gradient of its part. In double
+/// precision.
 struct Pass {
   GroupedQuery sizes;
   int ranks, rank;
@@ -194,14 +211,17 @@ struct Pass {
   /// The terms of dX of these ranks: from the columns of Q, and from those of K and V.
   Matrix dx_of_q(const std::vector<int>& of) const {
     Matrix sum(tokens, width);
-    for (int r : of) sum = add(sum, matmul(q_of(r), transpose(columns_of(weight, right_columns(sizes, ranks, r)[0]))));
+    for (int r : of)
+      sum = add(sum,
+                matmul(q_of(r), transpose(columns_of(weight, right_columns(sizes, ranks, r)[0]))));
     return sum;
   }
   Matrix dx_of_kv(const std::vector<int>& of) const {
     Matrix sum(tokens, width);
     for (int r : of) {
       const std::vector<Range> columns = right_columns(sizes, ranks, r);
-      sum = add(sum, matmul(kv_of(r), transpose(columns_of(weight, numbers_in({columns[1], columns[2]})))));
+      sum = add(sum, matmul(kv_of(r),
+                            transpose(columns_of(weight, numbers_in({columns[1], columns[2]})))));
     }
     return sum;
   }
@@ -219,13 +239,17 @@ void check_dx(Examiner& examiner, const std::string& name, const Tensor& dx, con
   const std::vector<int> all = all_ranks(pass.ranks);
   examiner.expect(
       name, dx, pass.dx_of(all),
-      {Suspect::result("this rank's own term: the terms of the other ranks were never added", pass.dx_of({pass.rank})),
-       Suspect::result("the sum over the ranks that share KV heads, not over all ranks", pass.dx_of(sharers)),
+      {Suspect::result("this rank's own term: the terms of the other ranks were never added",
+                       pass.dx_of({pass.rank})),
+       Suspect::result("the sum over the ranks that share KV heads, not over all ranks",
+                       pass.dx_of(sharers)),
        Suspect::extra("K and V's part of it", pass.dx_of_kv(all),
-                      "dK and dV were summed over the ranks that share a KV head, and then each of these ranks put the "
+                      "dK and dV were summed over the ranks that share a KV head, and then each of "
+                      "these ranks put the "
                       "whole sum into dX",
                       [](double c) { return c > 0; }),
-       Suspect::extra("K and V's part of it", pass.dx_of_kv(all), "only the columns of Q went into it",
+       Suspect::extra("K and V's part of it", pass.dx_of_kv(all),
+                      "only the columns of Q went into it",
                       [](double c) { return std::abs(c + 1) < 0.01; })});
 }
 
@@ -243,27 +267,34 @@ void check_gradients(Examiner& examiner, const std::string& suffix, const Groupe
   Matrix q_sum(tokens, pass.q);
   for (int rank : sharers) q_sum = add(q_sum, pass.q_of(rank));
   known(
-      "that of this rank's query heads alone: in the columns of K and V those of the other ranks that share them are "
+      "that of this rank's query heads alone: in the columns of K and V those of the other ranks "
+      "that share them are "
       "missing",
       side_by_side(own_q, pass.kv_of(me)));
-  known("summed over the ranks that share KV heads in the columns of Q too, but these ranks have other query heads",
-        side_by_side(q_sum, sum));
-  known("summed over all ranks in the columns of K and V, but other ranks have other KV heads there",
-        side_by_side(own_q, pass.kv_sum(all_ranks(pass.ranks))));
+  known(
+      "summed over the ranks that share KV heads in the columns of Q too, but these ranks have "
+      "other query heads",
+      side_by_side(q_sum, sum));
+  known(
+      "summed over all ranks in the columns of K and V, but other ranks have other KV heads there",
+      side_by_side(own_q, pass.kv_sum(all_ranks(pass.ranks))));
   known("the mean over the ranks that share K and V, not the sum",
         side_by_side(own_q, scaled(sum, 1.0 / static_cast<double>(sharers.size()))));
   const auto kv_alone = [&](const Matrix& before) {
-    return side_by_side(Matrix(before.rows, pass.q), columns_of(before, Range{pass.q, before.columns}));
+    return side_by_side(Matrix(before.rows, pass.q),
+                        columns_of(before, Range{pass.q, before.columns}));
   };
   const auto counted_again = [&](const Matrix& before) {
-    return Suspect::extra("what K and V's columns held before", kv_alone(before),
-                          "the gradient was summed over the ranks together with what was in it already",
-                          [](double c) { return c > 0; });
+    return Suspect::extra(
+        "what K and V's columns held before", kv_alone(before),
+        "the gradient was summed over the ranks together with what was in it already",
+        [](double c) { return c > 0; });
   };
   of_weight.push_back(counted_again(weight_before));
   of_bias.push_back(counted_again(bias_before));
   const Matrix d = side_by_side(own_q, sum);
-  examiner.expect("gradients.weight" + suffix, got.weight, add(weight_before, weight_of(d)), of_weight);
+  examiner.expect("gradients.weight" + suffix, got.weight, add(weight_before, weight_of(d)),
+                  of_weight);
   examiner.expect("gradients.bias" + suffix, got.bias, add(bias_before, column_sums(d)), of_bias);
 }
 
@@ -274,40 +305,48 @@ void check_backward(Examiner& examiner, const GroupedQuery& sizes) {
   const std::unique_ptr<Communicator> sharing = world.split(sharers[0], "kv");
   const std::vector<int64_t> columns = numbers_in(right_columns(sizes, pass.ranks, pass.rank));
   const int64_t whole = width + 2 * sizes.kv_width();
-  const Matrix weight_before = columns_of(examiner.random(width, whole, "gradient of weight"), columns);
+  const Matrix weight_before =
+      columns_of(examiner.random(width, whole, "gradient of weight"), columns);
   const Matrix bias_before = columns_of(examiner.random(1, whole, "gradient of bias"), columns);
-  const GroupedQkvPart part{examiner.tensor(columns_of(pass.weight, columns)),
-                            examiner.vector(columns_of(examiner.random(1, whole, "bias"), columns))};
+  const GroupedQkvPart part{
+      examiner.tensor(columns_of(pass.weight, columns)),
+      examiner.vector(columns_of(examiner.random(1, whole, "bias"), columns))};
   GroupedQkvPart gradients{examiner.tensor(weight_before), examiner.vector(bias_before)};
-  const Tensor x = examiner.tensor(pass.x), dqkv = examiner.tensor(pass.dqkv[static_cast<size_t>(pass.rank)]);
+  const Tensor x = examiner.tensor(pass.x),
+               dqkv = examiner.tensor(pass.dqkv[static_cast<size_t>(pass.rank)]);
 
   const Ledger start = examiner.ledger();
   const Tensor dx = grouped_qkv_backward(world, *sharing, sizes, x, part, dqkv, gradients);
-  const bool left_out = sharing->size() == 1 && examiner.ledger().since(start).calls(Collective::all_reduce, "kv") == 0;
+  const bool left_out = sharing->size() == 1 &&
+                        examiner.ledger().since(start).calls(Collective::all_reduce, "kv") == 0;
   const int64_t kv_bytes = tokens * (dqkv.columns() - pass.q) * 4;
   const std::string suffix = text(" (", kv_text(sizes.kv_heads), ")");
-  examiner.expect_ledger("one all_reduce of dX, one of dK and dV" + suffix, start,
-                         {{Collective::all_reduce, left_out ? 1 : 2, x.bytes() + (left_out ? 0 : kv_bytes)}});
+  examiner.expect_ledger(
+      "one all_reduce of dX, one of dK and dV" + suffix, start,
+      {{Collective::all_reduce, left_out ? 1 : 2, x.bytes() + (left_out ? 0 : kv_bytes)}});
   check_dx(examiner, "dX" + suffix, dx, pass, sharers);
   check_gradients(examiner, suffix, gradients, weight_before, bias_before, pass, sharers);
 }
 
-// ---- The whole layer: chapter 06's, unsplit, with each KV head's columns once for each of its query heads ------------
+// ---- The whole layer: chapter 06's, unsplit, with each KV head's columns once for each of its que
 
 void check_layer(Examiner& examiner, const GroupedQuery& sizes) {
   constexpr int64_t batch = 2, context = 5;
   const Init init{20, 0.3f, 0.5f};
-  GroupedQueryAttention layer(examiner.world(), "attn", sizes, init), unsplit(examiner.alone(), "attn", sizes, init);
+  GroupedQueryAttention layer(examiner.world(), "attn", sizes, init),
+      unsplit(examiner.alone(), "attn", sizes, init);
   ParallelAttention multi_head(examiner.alone(), "multi_head", width, heads, init, 0.3f);
   const Parameters from = unsplit.parameters(), to = multi_head.parameters();
 
-  std::vector<int64_t> repeated;  // the column of [Q K V] that stands in each column of multi_head's matrix
+  std::vector<int64_t>
+      repeated;  // the column of [Q K V] that stands in each column of multi_head's matrix
   for (int64_t column = 0; column < 3 * width; ++column) {
     const int64_t matrix = column / width, head = column % width / head_width;
     const int64_t kv_column = head * sizes.kv_heads / heads * head_width + column % head_width;
     repeated.push_back(matrix == 0 ? column : width + (matrix - 1) * sizes.kv_width() + kv_column);
   }
-  for (size_t i = 0; i < 2; ++i) to[i]->assign_whole(columns_of(Matrix(from[i]->value), repeated).floats());
+  for (size_t i = 0; i < 2; ++i)
+    to[i]->assign_whole(columns_of(Matrix(from[i]->value), repeated).floats());
   for (size_t i = 2; i < 4; ++i) to[i]->assign_whole(from[i]->value.to_host());
 
   const Tensor x = examiner.tensor(examiner.random(batch * context, width, "x of the layer")),
@@ -322,9 +361,10 @@ void check_layer(Examiner& examiner, const GroupedQuery& sizes) {
         folded(row, repeated[static_cast<size_t>(column)]) += gradient(row, column);
       }
     }
-    const std::vector<Range> mine = right_columns(sizes, examiner.world().size(), examiner.world().rank());
-    examiner.expect(text("gradient of the layer's ", i == 0 ? "weight" : "bias"), layer.parameters()[i]->gradient,
-                    columns_of(folded, numbers_in(mine)));
+    const std::vector<Range> mine =
+        right_columns(sizes, examiner.world().size(), examiner.world().rank());
+    examiner.expect(text("gradient of the layer's ", i == 0 ? "weight" : "bias"),
+                    layer.parameters()[i]->gradient, columns_of(folded, numbers_in(mine)));
   }
 }
 
@@ -332,7 +372,8 @@ void check_layer(Examiner& examiner, const GroupedQuery& sizes) {
 
 void examine(Examiner& examiner) {
   const int ranks = examiner.world().size();
-  const GroupedQuery shared = with(ranks == 1 || ranks == 4 ? 2 : 1),  // by ranks (where there are several)
+  const GroupedQuery shared = with(
+                         ranks == 1 || ranks == 4 ? 2 : 1),  // by ranks (where there are several)
       apart = with(ranks == 1   ? 3
                    : ranks == 4 ? 4
                                 : 2 * ranks);

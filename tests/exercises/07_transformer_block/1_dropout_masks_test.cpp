@@ -15,7 +15,8 @@ Matrix mask_of(int64_t rows, int64_t columns, RandomStream random, Block block) 
   Matrix mask(rows, columns);
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t column = 0; column < columns; ++column) {
-      const int64_t index = (block.first_row + row) * block.whole_columns + block.first_column + column;
+      const int64_t index =
+          (block.first_row + row) * block.whole_columns + block.first_column + column;
       const bool drop = random.uniform(static_cast<uint64_t>(index)) < probability;
       mask(row, column) = drop ? 0 : 1 / (1 - double{probability});
     }
@@ -28,8 +29,10 @@ struct Mistake {
   Block block;
 };
 
-/// `values` under each wrong mask. The first mistakes may also draw from a stream of this rank's own.
-std::vector<Suspect> wrong_masks(const Matrix& values, Block right, const std::vector<Mistake>& mistakes, int rank) {
+/// `values` under each wrong mask. The first mistakes may also draw from a stream of this rank's
+/// own.
+std::vector<Suspect> wrong_masks(const Matrix& values, Block right,
+                                 const std::vector<Mistake>& mistakes, int rank) {
   const auto under = [&](RandomStream random, Block block) {
     return product_of_elements(values, mask_of(values.rows, values.columns, random, block));
   };
@@ -41,48 +44,59 @@ std::vector<Suspect> wrong_masks(const Matrix& values, Block right, const std::v
   for (const Mistake& mistake : mistakes) blocks.push_back(mistake.block);
   const auto r = static_cast<uint64_t>(rank);
   for (const Block& block : blocks) {
-    for (const RandomStream own :
-         {RandomStream{stream().seed + r, stream().stream}, RandomStream{stream().seed, stream().stream + r}}) {
-      suspects.push_back(Suspect::result(
-          "masked by random numbers of this rank's own: seed and stream are the same for all ranks, the block differs",
-          under(own, block)));
+    for (const RandomStream own : {RandomStream{stream().seed + r, stream().stream},
+                                   RandomStream{stream().seed, stream().stream + r}}) {
+      suspects.push_back(
+          Suspect::result("masked by random numbers of this rank's own: seed and stream are the "
+                          "same for all ranks, the block differs",
+                          under(own, block)));
     }
   }
   const Matrix masked = under(stream(), right);
   suspects.push_back(Suspect::result("not masked: no element is dropped", values));
-  suspects.push_back(Suspect::result("dropped in the right places, but what is kept is not divided by 1 - probability",
-                                     scaled(masked, 1 - double{probability})));
-  suspects.push_back(Suspect::result("divided by 1 - probability twice: dropout does it once already",
-                                     scaled(masked, 1 / (1 - double{probability}))));
+  suspects.push_back(Suspect::result(
+      "dropped in the right places, but what is kept is not divided by 1 - probability",
+      scaled(masked, 1 - double{probability})));
+  suspects.push_back(
+      Suspect::result("divided by 1 - probability twice: dropout does it once already",
+                      scaled(masked, 1 / (1 - double{probability}))));
   return suspects;
 }
 
 std::vector<Mistake> mistakes_in_columns(Range mine, int rank) {
   return {
-      {"masked as if this rank's part were a whole matrix: the block must say where it lies in [all tokens × hidden]",
+      {"masked as if this rank's part were a whole matrix: the block must say where it lies in "
+       "[all tokens × hidden]",
        {0, 0, mine.size()}},
-      {"masked as if its rows were hidden/t long: an index counts whole rows, so whole_columns is hidden",
+      {"masked as if its rows were hidden/t long: an index counts whole rows, so whole_columns is "
+       "hidden",
        {first_token, 0, mine.size()}},
       {"masked as columns 0, 1, … on every rank: first_column is where this rank's columns begin",
        {first_token, 0, hidden}},
-      {"masked as if its columns began at rank × its number of columns: parts differ in size, part_of knows the begin",
+      {"masked as if its columns began at rank × its number of columns: parts differ in size, "
+       "part_of knows the begin",
        {first_token, rank * mine.size(), hidden}},
-      {"masked as the first tokens of the global batch: first_row is plan.first_token", {0, mine.begin, hidden}},
-      {"masked as the first tokens and the first columns of the global batch: the block has neither place",
+      {"masked as the first tokens of the global batch: first_row is plan.first_token",
+       {0, mine.begin, hidden}},
+      {"masked as the first tokens and the first columns of the global batch: the block has "
+       "neither place",
        {0, 0, hidden}}};
 }
 
 std::vector<Mistake> mistakes_in_rows(Range mine, int rank) {
-  return {
-      {"masked as the first rows of the global batch: first_row counts all tokens before this rank's, plan.first_token "
-       "and more",
-       {0, 0, width}},
-      {"masked as this group's first tokens on every rank: first_row must also count the tokens of the ranks before",
-       {first_token, 0, width}},
-      {"masked as if its rows began at rank × its number of rows: parts differ in size, part_of knows the begin",
-       {first_token + rank * mine.size(), 0, width}},
-      {"masked as if the global batch began with this group's tokens: first_row must also count plan.first_token",
-       {mine.begin, 0, width}}};
+  return {{"masked as the first rows of the global batch: first_row counts all tokens before this "
+           "rank's, plan.first_token "
+           "and more",
+           {0, 0, width}},
+          {"masked as this group's first tokens on every rank: first_row must also count the "
+           "tokens of the ranks before",
+           {first_token, 0, width}},
+          {"masked as if its rows began at rank × its number of rows: parts differ in size, "
+           "part_of knows the begin",
+           {first_token + rank * mine.size(), 0, width}},
+          {"masked as if the global batch began with this group's tokens: first_row must also "
+           "count plan.first_token",
+           {mine.begin, 0, width}}};
 }
 
 void check_columns(Examiner& examiner, const DropoutPlan& plan) {
@@ -96,19 +110,22 @@ void check_columns(Examiner& examiner, const DropoutPlan& plan) {
 
   const Tensor y = gelu_dropout(world, examiner.tensor(h), hidden, plan);
   std::vector<Suspect> suspects = wrong_masks(gelu(h), block, mistakes, world.rank());
+  suspects.push_back(Suspect::result("GeLU(dropout(H)): the dropout comes after the GeLU",
+                                     gelu(product_of_elements(h, mask))));
   suspects.push_back(
-      Suspect::result("GeLU(dropout(H)): the dropout comes after the GeLU", gelu(product_of_elements(h, mask))));
-  suspects.push_back(Suspect::result("dropout(H): the GeLU is missing", product_of_elements(h, mask)));
+      Suspect::result("dropout(H): the GeLU is missing", product_of_elements(h, mask)));
   examiner.expect("dropout(GeLU(H))", y, product_of_elements(gelu(h), mask), suspects);
 
-  const Tensor dh = gelu_dropout_backward(world, examiner.tensor(h), examiner.tensor(dy), hidden, plan);
+  const Tensor dh =
+      gelu_dropout_backward(world, examiner.tensor(h), examiner.tensor(dy), hidden, plan);
   const Matrix dgelu = product_of_elements(dy, slope);
   suspects = wrong_masks(dgelu, block, mistakes, world.rank());
+  suspects.push_back(Suspect::result("dY under the mask: the derivative of GeLU is missing",
+                                     product_of_elements(dy, mask)));
   suspects.push_back(
-      Suspect::result("dY under the mask: the derivative of GeLU is missing", product_of_elements(dy, mask)));
-  suspects.push_back(Suspect::result("made with GeLU's derivative at dropout(H): it is taken at H",
-                                     product_of_elements(product_of_elements(dy, mask),
-                                                         gelu_derivative(product_of_elements(h, mask)))));
+      Suspect::result("made with GeLU's derivative at dropout(H): it is taken at H",
+                      product_of_elements(product_of_elements(dy, mask),
+                                          gelu_derivative(product_of_elements(h, mask)))));
   examiner.expect("dH", dh, product_of_elements(dgelu, mask), suspects);
 }
 
@@ -118,7 +135,8 @@ void check_rows(Examiner& examiner, const DropoutPlan& plan) {
   const Block block{first_token + mine.begin, 0, width};
   const Matrix x = rows_of(examiner.random(tokens, width, "x"), mine);
   const Tensor y = sequence_dropout(world, examiner.tensor(x), tokens, plan);
-  examiner.expect("dropout(X)", y, product_of_elements(x, mask_of(mine.size(), width, stream(), block)),
+  examiner.expect("dropout(X)", y,
+                  product_of_elements(x, mask_of(mine.size(), width, stream(), block)),
                   wrong_masks(x, block, mistakes_in_rows(mine, world.rank()), world.rank()));
 }
 

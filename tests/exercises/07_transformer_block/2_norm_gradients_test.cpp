@@ -16,7 +16,8 @@ Matrix ones(int64_t columns) {
 /// (x - mean) / √(variance + ε) of each row.
 Matrix normalised(const Matrix& x) { return layer_norm(x, ones(x.columns), Matrix(1, x.columns)); }
 
-/// The formula in common/ops.h: dx = (g - mean(g) - n·mean(g·n)) / √(variance + ε), g = dy·gain.
+/// The formula in common/tensor/ops.h: dx = (g - mean(g) - n·mean(g·n)) / √(variance + ε), g =
+/// dy·gain.
 Matrix input_gradient(const Matrix& dy, const Matrix& x, const Matrix& gain) {
   const Matrix n = normalised(x);
   Matrix dx(x.rows, x.columns);
@@ -36,21 +37,27 @@ Matrix input_gradient(const Matrix& dy, const Matrix& x, const Matrix& gain) {
   return dx;
 }
 
-/// What may go wrong with one of the two sums; `own` is this rank's term, `other` the other parameter's sum.
-std::vector<Suspect> wrong_sums(const Matrix& old, const Matrix& sum, const Matrix& own, const Matrix& other,
-                                int ranks) {
-  return {
-      Suspect::result("what it held before, and nothing more", old),
-      Suspect::result("what it held before plus the terms of this rank's tokens: the other ranks' were never added",
-                      add(old, own)),
-      Suspect::result("the sum over all ranks of this pass alone: what it held before was written over", sum),
-      Suspect::result("what it held before plus the mean over the ranks: gradients over tokens add up, undivided",
-                      add(old, scaled(sum, 1.0 / ranks))),
-      Suspect::result("what it held before plus the other parameter's sum: the two halves are exchanged",
-                      add(old, other)),
-      Suspect::extra("what it held before", old,
-                     "that was complete on every rank, and has now been summed over the ranks with this pass's terms",
-                     [](double c) { return c > 0.5; })};
+/// What may go wrong with one of the two sums; `own` is this rank's term, `other` the other
+/// parameter's sum.
+std::vector<Suspect> wrong_sums(const Matrix& old, const Matrix& sum, const Matrix& own,
+                                const Matrix& other, int ranks) {
+  return {Suspect::result("what it held before, and nothing more", old),
+          Suspect::result("what it held before plus the terms of this rank's tokens: the other "
+                          "ranks' were never added",
+                          add(old, own)),
+          Suspect::result(
+              "the sum over all ranks of this pass alone: what it held before was written over",
+              sum),
+          Suspect::result("what it held before plus the mean over the ranks: gradients over tokens "
+                          "add up, undivided",
+                          add(old, scaled(sum, 1.0 / ranks))),
+          Suspect::result(
+              "what it held before plus the other parameter's sum: the two halves are exchanged",
+              add(old, other)),
+          Suspect::extra("what it held before", old,
+                         "that was complete on every rank, and has now been summed over the ranks "
+                         "with this pass's terms",
+                         [](double c) { return c > 0.5; })};
 }
 
 }  // namespace
@@ -59,18 +66,23 @@ void examine(Examiner& examiner) {
   Communicator& world = examiner.world();
   const int64_t tokens = 13, width = 7;
   const Range mine = part_of(tokens, world.size(), world.rank());
-  const Matrix x = examiner.random(tokens, width, "x", 2), dy = examiner.random(tokens, width, "dy");
+  const Matrix x = examiner.random(tokens, width, "x", 2),
+               dy = examiner.random(tokens, width, "dy");
   const Matrix gain = examiner.random(1, width, "gain"), bias = examiner.random(1, width, "bias");
-  const Matrix old_gain = examiner.random(1, width, "old dgain"), old_bias = examiner.random(1, width, "old dbias");
-  const Matrix terms = product_of_elements(dy, normalised(x));  // of the gain's gradient: dy·n, from each token
+  const Matrix old_gain = examiner.random(1, width, "old dgain"),
+               old_bias = examiner.random(1, width, "old dbias");
+  const Matrix terms =
+      product_of_elements(dy, normalised(x));  // of the gain's gradient: dy·n, from each token
   const Matrix sum_gain = column_sums(terms), sum_bias = column_sums(dy);
-  const Matrix own_gain = column_sums(rows_of(terms, mine)), own_bias = column_sums(rows_of(dy, mine));
+  const Matrix own_gain = column_sums(rows_of(terms, mine)),
+               own_bias = column_sums(rows_of(dy, mine));
 
   const Tensor my_x = examiner.tensor(rows_of(x, mine)), my_dy = examiner.tensor(rows_of(dy, mine));
   const LayerNorm forward = layer_norm(my_x, examiner.vector(gain), examiner.vector(bias));
   Tensor dgain = examiner.vector(old_gain), dbias = examiner.vector(old_bias);
   const Ledger before = examiner.ledger();
-  const Tensor dx = sequence_parallel_norm_backward(world, my_dy, my_x, forward, examiner.vector(gain), dgain, dbias);
+  const Tensor dx = sequence_parallel_norm_backward(world, my_dy, my_x, forward,
+                                                    examiner.vector(gain), dgain, dbias);
   examiner.expect("dX", dx, rows_of(input_gradient(dy, x, gain), mine),
                   {Suspect::result("made without the gain: dY is multiplied by it first",
                                    rows_of(input_gradient(dy, x, ones(width)), mine))});
@@ -78,7 +90,8 @@ void examine(Examiner& examiner) {
                   wrong_sums(old_gain, sum_gain, own_gain, sum_bias, world.size()));
   examiner.expect("gradient of the bias", dbias, add(old_bias, sum_bias),
                   wrong_sums(old_bias, sum_bias, own_bias, sum_gain, world.size()));
-  examiner.expect_ledger("one all_reduce of 2 · width", before, {{Collective::all_reduce, 1, 2 * width * 4}});
+  examiner.expect_ledger("one all_reduce of 2 · width", before,
+                         {{Collective::all_reduce, 1, 2 * width * 4}});
 }
 
 }  // namespace shard

@@ -26,7 +26,8 @@ struct Lookup {
         tokens(part_of(token_count, ranks, rank)) {
     const Matrix random = examiner.random(words, width, "table");
     std::copy(random.values.begin(), random.values.end(), table.values.begin());
-    for (int64_t i = 0; i < token_count; ++i) {  // some twice; each rank's words stand in its own tokens and in others'
+    for (int64_t i = 0; i < token_count;
+         ++i) {  // some twice; each rank's words stand in its own tokens and in others'
       ids.push_back(static_cast<int32_t>((8 + 23 * (i % 9)) % words));
     }
   }
@@ -35,7 +36,8 @@ struct Lookup {
   int owner(int32_t id) const { return static_cast<int>(id / rows_here); }
   Matrix part(const Matrix& whole) const { return rows_of(whole, rows_of_rank(rank)); }
 
-  /// Σ over ranks of the row that `row_on(rank, id)` names in that rank's part (none if negative), for this rank's tokens.
+  /// Σ over ranks of the row that `row_on(rank, id)` names in that rank's part (none if negative),
+  /// for this rank's tokens.
   Matrix summed(const std::function<int64_t(int, int32_t)>& row_on) const {
     Matrix out(tokens.size(), table.columns);
     for (int64_t i = 0; i < out.rows; ++i) {
@@ -48,8 +50,10 @@ struct Lookup {
     return out;
   }
 
-  /// Σ over the tokens in `some` of dy's rows, at the rows of the table that `row_of(id)` names (none if outside).
-  Matrix scattered(const Matrix& dy, Range some, const std::function<int64_t(int32_t)>& row_of) const {
+  /// Σ over the tokens in `some` of dy's rows, at the rows of the table that `row_of(id)` names
+  /// (none if outside).
+  Matrix scattered(const Matrix& dy, Range some,
+                   const std::function<int64_t(int32_t)>& row_of) const {
     Matrix out(table.rows, table.columns);
     for (int64_t i = some.begin; i < some.end; ++i) {
       const int64_t row = row_of(ids[static_cast<size_t>(i)]);
@@ -63,18 +67,25 @@ struct Lookup {
 std::vector<Suspect> wrong_lookups(const Lookup& lookup) {
   const int64_t n = lookup.rows_here;
   return {
-      Suspect::result("this rank's rows of its own table, and zeros for the others' words: the ranks were never summed",
-                      lookup.summed([&](int r, int32_t id) { return r == lookup.rank ? id - r * n : -1; })),
-      Suspect::result("looked up as if every rank's table began with word 0: its first row is the part's begin",
-                      lookup.summed([](int, int32_t id) { return int64_t{id}; })),
+      Suspect::result(
+          "this rank's rows of its own table, and zeros for the others' words: the ranks were "
+          "never summed",
+          lookup.summed([&](int r, int32_t id) { return r == lookup.rank ? id - r * n : -1; })),
+      Suspect::result(
+          "looked up as if every rank's table began with word 0: its first row is the part's begin",
+          lookup.summed([](int, int32_t id) { return int64_t{id}; })),
       Suspect::result(
           "looked up with the parts of part_of: the table is padded, and cut by vocabulary_part",
-          lookup.summed([&](int r, int32_t id) { return id - part_of(lookup.vocabulary, lookup.ranks, r).begin; })),
-      Suspect::result("the right rows plus the first row of every rank that has not got the word: mask those to zero",
-                      lookup.summed([&](int r, int32_t id) { return lookup.owner(id) == r ? id - r * n : 0; })),
+          lookup.summed([&](int r, int32_t id) {
+            return id - part_of(lookup.vocabulary, lookup.ranks, r).begin;
+          })),
       Suspect::result(
-          "a sum of one row from every rank, words taken modulo the part's size: only the word's owner adds",
-          lookup.summed([&](int, int32_t id) { return id % n; }))};
+          "the right rows plus the first row of every rank that has not got the word: mask those "
+          "to zero",
+          lookup.summed([&](int r, int32_t id) { return lookup.owner(id) == r ? id - r * n : 0; })),
+      Suspect::result("a sum of one row from every rank, words taken modulo the part's size: only "
+                      "the word's owner adds",
+                      lookup.summed([&](int, int32_t id) { return id % n; }))};
 }
 
 /// Each token's dy at its word, but of tokens with the same word only the last.
@@ -100,32 +111,41 @@ std::vector<Suspect> wrong_gradients(const Lookup& lookup, const Matrix& before,
   };
   const Matrix right = add(before, lookup.scattered(dy, all, as_it_is));
   Matrix over_ranks(lookup.rows_here, dy.columns);
-  for (int r = 0; r < lookup.ranks; ++r) over_ranks = add(over_ranks, rows_of(right, lookup.rows_of_rank(r)));
+  for (int r = 0; r < lookup.ranks; ++r)
+    over_ranks = add(over_ranks, rows_of(right, lookup.rows_of_rank(r)));
   return {
       Suspect::result("what it held before, and nothing more", lookup.part(before)),
-      Suspect::result("what it held before plus the terms of this rank's tokens: other ranks' tokens use its words too",
+      Suspect::result("what it held before plus the terms of this rank's tokens: other ranks' "
+                      "tokens use its words too",
                       here(lookup.scattered(dy, lookup.tokens, as_it_is))),
       overwritten(lookup.part(before)),
-      Suspect::result("what it held before plus the last token's dY for each word: tokens of the same word add up",
+      Suspect::result("what it held before plus the last token's dY for each word: tokens of the "
+                      "same word add up",
                       here(last_of_each(lookup, dy))),
-      Suspect::result("the sum of all ranks' gradients: each rank has rows of its own, nothing is left to sum",
-                      over_ranks),
-      Suspect::result("added up as if every rank's table began with word 0: its first row is the part's begin",
-                      from(0)),
-      Suspect::result("added up with the parts of part_of: the table is padded, and cut by vocabulary_part",
-                      from(part_of(lookup.vocabulary, lookup.ranks, lookup.rank).begin))};
+      Suspect::result(
+          "the sum of all ranks' gradients: each rank has rows of its own, nothing is left to sum",
+          over_ranks),
+      Suspect::result(
+          "added up as if every rank's table began with word 0: its first row is the part's begin",
+          from(0)),
+      Suspect::result(
+          "added up with the parts of part_of: the table is padded, and cut by vocabulary_part",
+          from(part_of(lookup.vocabulary, lookup.ranks, lookup.rank).begin))};
 }
 
 void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   constexpr int64_t width = 7, tokens = 11;
   Communicator& world = examiner.world();
   const Lookup lookup(examiner, vocabulary, width, tokens);
-  const Tensor ids = Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(lookup.ids));
+  const Tensor ids =
+      Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(lookup.ids));
   const int64_t n = lookup.rows_here;
   const Ledger at_start = examiner.ledger();
-  const Tensor y = embed_scattered(world, examiner.tensor(lookup.part(lookup.table)), ids, vocabulary);
-  examiner.expect("Y" + of, y,
-                  lookup.summed([&](int r, int32_t id) { return lookup.owner(id) == r ? id - r * n : -1; }),
+  const Tensor y =
+      embed_scattered(world, examiner.tensor(lookup.part(lookup.table)), ids, vocabulary);
+  examiner.expect("Y" + of, y, lookup.summed([&](int r, int32_t id) {
+    return lookup.owner(id) == r ? id - r * n : -1;
+  }),
                   wrong_lookups(lookup), 1e-6);
   examiner.expect_ledger("forward" + of + ": one reduce_scatter of tokens × width", at_start,
                          {{Collective::reduce_scatter, 1, tokens * width * 4}});
@@ -136,10 +156,11 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   std::copy(random.values.begin(), random.values.end(), before.values.begin());
   Tensor dtable = examiner.tensor(lookup.part(before));
   const Ledger in_between = examiner.ledger();
-  embed_scattered_backward(world, dtable, ids, examiner.tensor(rows_of(dy, lookup.tokens)), vocabulary);
+  embed_scattered_backward(world, dtable, ids, examiner.tensor(rows_of(dy, lookup.tokens)),
+                           vocabulary);
   const Matrix sums = lookup.scattered(dy, {0, tokens}, [](int32_t id) { return int64_t{id}; });
-  examiner.expect("table's gradient" + of, dtable, lookup.part(add(before, sums)), wrong_gradients(lookup, before, dy),
-                  1e-6);
+  examiner.expect("table's gradient" + of, dtable, lookup.part(add(before, sums)),
+                  wrong_gradients(lookup, before, dy), 1e-6);
   examiner.expect_ledger("backward" + of + ": one all_gather of dy", in_between,
                          {{Collective::all_gather, 1, lookup.tokens.size() * width * 4}});
 }

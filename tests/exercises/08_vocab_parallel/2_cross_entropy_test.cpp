@@ -14,7 +14,8 @@ Matrix cut(const ShardedLogits& all) {
   Matrix part(all.logits.rows, all.columns);
   for (int64_t i = 0; i < part.rows; ++i) {
     for (int64_t j = 0; j < part.columns; ++j) {
-      part(i, j) = j < all.mine().size() ? all.logits(i, all.mine().begin + j) : ShardedLogits::padding(i);
+      part(i, j) =
+          j < all.mine().size() ? all.logits(i, all.mine().begin + j) : ShardedLogits::padding(i);
     }
   }
   return part;
@@ -35,7 +36,9 @@ struct Pieces {
   double own_target(int64_t i) const {
     return all.target(i) >= all.mine().begin && all.target(i) < all.mine().end ? target(i) : 0;
   }
-  double uniform(int64_t i) const { return all.smoothing / static_cast<double>(all.vocabulary) * all.sum_of_logits(i); }
+  double uniform(int64_t i) const {
+    return all.smoothing / static_cast<double>(all.vocabulary) * all.sum_of_logits(i);
+  }
   double mixed(int64_t i) const { return (1 - all.smoothing) * target(i) + uniform(i); }
   double right(int64_t i) const { return log_sum(i) - mixed(i); }
 };
@@ -49,20 +52,30 @@ std::vector<Suspect> wrong_targets(const ShardedLogits& all) {
     return Suspect::result(diagnosis, losses(all, loss));
   };
   const auto uniform_over = [&](double words) {
-    return [=](int64_t i) { return p.log_sum(i) - (1 - e) * p.target(i) - e / words * p.all.sum_of_logits(i); };
+    return [=](int64_t i) {
+      return p.log_sum(i) - (1 - e) * p.target(i) - e / words * p.all.sum_of_logits(i);
+    };
   };
-  return {wrong("the cross entropy without label smoothing", [&](int64_t i) { return p.log_sum(i) - p.target(i); }),
-          wrong("without the term ε/V · Σ logits: the target's logit is scaled by 1-ε, and the rest of q is missing",
+  return {wrong("the cross entropy without label smoothing",
+                [&](int64_t i) { return p.log_sum(i) - p.target(i); }),
+          wrong("without the term ε/V · Σ logits: the target's logit is scaled by 1-ε, and the "
+                "rest of q is missing",
                 [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.target(i); }),
-          wrong("made with the target's logit whole, and ε/V · Σ logits besides: q adds up to 1+ε, scale it by 1-ε",
+          wrong("made with the target's logit whole, and ε/V · Σ logits besides: q adds up to 1+ε, "
+                "scale it by 1-ε",
                 [&](int64_t i) { return p.log_sum(i) - p.target(i) - p.uniform(i); }),
           wrong("made with ε and 1-ε exchanged: 1-ε belongs to the target",
-                [&](int64_t i) { return p.log_sum(i) - e * p.target(i) - (1 - e) / v * all.sum_of_logits(i); }),
-          wrong("smoothed over the V-1 other words: here q gives ε/V to each of all V words, the target too",
                 [&](int64_t i) {
-                  return p.log_sum(i) - (1 - e) * p.target(i) - e / (v - 1) * (all.sum_of_logits(i) - p.target(i));
+                  return p.log_sum(i) - e * p.target(i) - (1 - e) / v * all.sum_of_logits(i);
                 }),
-          wrong("smoothed by ε over the columns of all ranks with their padding: V is the number of words",
+          wrong("smoothed over the V-1 other words: here q gives ε/V to each of all V words, the "
+                "target too",
+                [&](int64_t i) {
+                  return p.log_sum(i) - (1 - e) * p.target(i) -
+                         e / (v - 1) * (all.sum_of_logits(i) - p.target(i));
+                }),
+          wrong("smoothed by ε over the columns of all ranks with their padding: V is the number "
+                "of words",
                 uniform_over(static_cast<double>(all.ranks * all.columns))),
           wrong("smoothed by ε over this rank's words: V is the number of all ranks' words",
                 uniform_over(static_cast<double>(all.mine().size()))),
@@ -80,31 +93,43 @@ std::vector<Suspect> wrong_sums(const ShardedLogits& all) {
   };
   const auto log_of_shifted = [&](int64_t i) {  // every rank takes its own maximum off
     double sum = 0;
-    for (int r = 0; r < all.ranks; ++r) sum += all.sum_of_exps(i, all.words_of(r), all.max(i, all.words_of(r)));
+    for (int r = 0; r < all.ranks; ++r)
+      sum += all.sum_of_exps(i, all.words_of(r), all.max(i, all.words_of(r)));
     return std::log(sum) + all.max(i, all.mine());
   };
   const auto own_uniform = [&](int64_t i) { return e / v * all.sum_of_logits(i, all.mine()); };
   const auto exp_of_target = [&](int64_t i) { return std::exp(p.target(i) - all.max(i)); };
   return {
-      wrong("made with each rank's own maximum: the exponentials that are summed have different factors in front",
+      wrong("made with each rank's own maximum: the exponentials that are summed have different "
+            "factors in front",
             [&](int64_t i) { return log_of_shifted(i) - p.mixed(i); }),
       wrong("made with this rank's own sum of exponentials: the other ranks' were never added",
-            [&](int64_t i) { return std::log(all.sum_of_exps(i, all.mine(), all.max(i))) + all.max(i) - p.mixed(i); }),
-      wrong("made with this rank's own logits in the smoothed target: the other ranks' were never added",
+            [&](int64_t i) {
+              return std::log(all.sum_of_exps(i, all.mine(), all.max(i))) + all.max(i) - p.mixed(i);
+            }),
+      wrong("made with this rank's own logits in the smoothed target: the other ranks' were never "
+            "added",
             [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.own_target(i) - own_uniform(i); }),
       wrong("made with the sum of this rank's logits alone in ε/V · Σ logits",
             [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.target(i) - own_uniform(i); }),
-      wrong("made with the target's logit only on the rank that has it: the other ranks need it too",
-            [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.own_target(i) - p.uniform(i); }),
-      wrong("made with ε/V · Σ logits t times: it was added after the sum over ranks, or is in every rank's term",
-            [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.target(i) - all.ranks * p.uniform(i); }),
+      wrong(
+          "made with the target's logit only on the rank that has it: the other ranks need it too",
+          [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.own_target(i) - p.uniform(i); }),
+      wrong("made with ε/V · Σ logits t times: it was added after the sum over ranks, or is in "
+            "every rank's term",
+            [&](int64_t i) {
+              return p.log_sum(i) - (1 - e) * p.target(i) - all.ranks * p.uniform(i);
+            }),
       wrong("made without adding the maximum again, after the logarithm",
             [&](int64_t i) { return std::log(all.sum_of_exps(i)) - p.mixed(i); }),
-      wrong("made with the target's exponential for its logit: pick before exp_and_row_sum overwrites the logits",
+      wrong("made with the target's exponential for its logit: pick before exp_and_row_sum "
+            "overwrites the logits",
             [&](int64_t i) { return p.log_sum(i) - (1 - e) * exp_of_target(i) - p.uniform(i); }),
-      wrong(
-          "made with exponentials for logits in the smoothed target: take them before exp_and_row_sum overwrites them",
-          [&](int64_t i) { return p.log_sum(i) - (1 - e) * exp_of_target(i) - e / v * all.sum_of_exps(i); })};
+      wrong("made with exponentials for logits in the smoothed target: take them before "
+            "exp_and_row_sum overwrites them",
+            [&](int64_t i) {
+              return p.log_sum(i) - (1 - e) * exp_of_target(i) - e / v * all.sum_of_exps(i);
+            })};
 }
 
 /// Mistakes about padding.
@@ -113,9 +138,12 @@ std::vector<Suspect> with_padding(const ShardedLogits& all) {
   const auto wrong = [&](const char* diagnosis, const std::function<double(int64_t)>& loss) {
     return Suspect::result(diagnosis, losses(all, loss));
   };
-  const auto count = static_cast<double>(all.all_padding()), v = static_cast<double>(all.vocabulary);
+  const auto count = static_cast<double>(all.all_padding()),
+             v = static_cast<double>(all.vocabulary);
   const auto log_sum = [=](int64_t i) {
-    return std::log(p.all.sum_of_exps(i) + count * std::exp(ShardedLogits::padding(i) - p.all.max(i))) + p.all.max(i);
+    return std::log(p.all.sum_of_exps(i) +
+                    count * std::exp(ShardedLogits::padding(i) - p.all.max(i))) +
+           p.all.max(i);
   };
   const auto uniform = [=](int64_t i) {
     return p.uniform(i) + p.all.smoothing / v * count * ShardedLogits::padding(i);
@@ -145,29 +173,34 @@ bool overflows(const Tensor& got, int64_t tokens) {
 void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   constexpr int64_t tokens = 11;
   const ShardedLogits all(examiner, vocabulary, tokens, smoothing);
-  const Tensor targets = Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(all.targets));
+  const Tensor targets =
+      Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(all.targets));
   const Ledger before = examiner.ledger();
-  const Tensor got =
-      smoothed_cross_entropy(examiner.world(), examiner.tensor(cut(all)), targets, all.part(), smoothing);
+  const Tensor got = smoothed_cross_entropy(examiner.world(), examiner.tensor(cut(all)), targets,
+                                            all.part(), smoothing);
 
   const Pieces p{all};
   Matrix of_ignored(tokens, 1);  // a loss that has no target's logit in it
-  for (int64_t i = 0; i < tokens; ++i) of_ignored(i, 0) = all.target(i) < 0 ? p.log_sum(i) - p.uniform(i) : 0;
+  for (int64_t i = 0; i < tokens; ++i)
+    of_ignored(i, 0) = all.target(i) < 0 ? p.log_sum(i) - p.uniform(i) : 0;
   std::vector<Suspect> suspects = wrong_targets(all);
   for (const auto& more : {wrong_sums(all), with_padding(all)})
     suspects.insert(suspects.end(), more.begin(), more.end());
-  suspects.push_back(Suspect::extra("(log Σ exp - ε/V · Σ logits) of the tokens with target -1", of_ignored,
-                                    "they have no target, so their loss is 0"));
+  suspects.push_back(Suspect::extra("(log Σ exp - ε/V · Σ logits) of the tokens with target -1",
+                                    of_ignored, "they have no target, so their loss is 0"));
   if (overflows(got, tokens)) {
-    examiner.expect("loss per token" + of, false,
-                    "your loss per token" + of +
-                        " is infinite or NaN where the logits are about 100 or -120: exp overflows or "
-                        "vanishes in f32; take the maximum over all ranks off first");
+    examiner.expect(
+        "loss per token" + of, false,
+        "your loss per token" + of +
+            " is infinite or NaN where the logits are about 100 or -120: exp overflows or "
+            "vanishes in f32; take the maximum over all ranks off first");
   } else {
-    examiner.expect("loss per token" + of, got, losses(all, [&](int64_t i) { return p.right(i); }), suspects);
+    examiner.expect("loss per token" + of, got, losses(all, [&](int64_t i) { return p.right(i); }),
+                    suspects);
   }
   examiner.expect_ledger("one all_reduce_max and two all_reduces of [tokens]" + of, before,
-                         {{Collective::all_reduce_max, 1, tokens * 4}, {Collective::all_reduce, 2, 2 * tokens * 4}});
+                         {{Collective::all_reduce_max, 1, tokens * 4},
+                          {Collective::all_reduce, 2, 2 * tokens * 4}});
 }
 
 }  // namespace

@@ -21,16 +21,20 @@ struct Gradient {
   }
   bool is_target(int64_t i, int64_t word) const { return all.target(i) == word; }
   double right(int64_t i, int64_t word) const {
-    return (softmax(i, word) - (1 - all.smoothing) * is_target(i, word) - all.smoothing / v()) / n();
+    return (softmax(i, word) - (1 - all.smoothing) * is_target(i, word) - all.smoothing / v()) /
+           n();
   }
 
-  /// [tokens × columns]: of(token, word) at the words, `padding` after them, 0 for ignored tokens if they are to be.
-  Matrix made(const std::function<double(int64_t, int64_t)>& of, double padding = 0, bool ignore = true) const {
+  /// [tokens × columns]: of(token, word) at the words, `padding` after them, 0 for ignored tokens
+  /// if they are to be.
+  Matrix made(const std::function<double(int64_t, int64_t)>& of, double padding = 0,
+              bool ignore = true) const {
     const Range words = all.words_of(rank);
     Matrix out(all.logits.rows, all.columns);
     for (int64_t i = 0; i < out.rows; ++i) {
       if (ignore && all.target(i) < 0) continue;
-      for (int64_t j = 0; j < out.columns; ++j) out(i, j) = j < words.size() ? of(i, words.begin + j) : padding;
+      for (int64_t j = 0; j < out.columns; ++j)
+        out(i, j) = j < words.size() ? of(i, words.begin + j) : padding;
     }
     return out;
   }
@@ -46,22 +50,28 @@ std::vector<Suspect> wrong_formulas(const Gradient& g) {
     return Suspect::result(diagnosis, g.made(of));
   };
   const auto smoothed = [=](double at_target, double at_all) {
-    return [=](int64_t i, int64_t w) { return (g.softmax(i, w) - at_target * g.is_target(i, w) - at_all) / n; };
+    return [=](int64_t i, int64_t w) {
+      return (g.softmax(i, w) - at_target * g.is_target(i, w) - at_all) / n;
+    };
   };
-  return {wrong("that of the loss without label smoothing", smoothed(1, 0)),
-          wrong("without the term -ε/V, that every word gets", smoothed(1 - e, 0)),
-          wrong("(1-ε) times that of the loss without label smoothing: ε · (softmax - 1/V) is missing",
-                [=](int64_t i, int64_t w) { return (1 - e) * (g.softmax(i, w) - g.is_target(i, w)) / n; }),
-          wrong("made with the target's 1 whole, and -ε/V besides: the target's share is 1-ε", smoothed(1, e / v)),
-          wrong("made with ε and 1-ε exchanged: 1-ε belongs to the target", smoothed(e, (1 - e) / v)),
-          wrong("smoothed over the V-1 other words: here every word gets ε/V, the target too",
-                smoothed(1 - e - e / (v - 1), e / (v - 1))),
-          wrong("made with ε over this rank's columns: V is the number of all ranks' words",
-                smoothed(1 - e, e / static_cast<double>(g.all.columns))),
-          wrong("made with ε over this rank's words: V is the number of all ranks' words",
-                smoothed(1 - e, e / static_cast<double>(g.all.mine().size()))),
-          wrong("made with the softmax left out: only the target distribution is taken off",
-                [=](int64_t i, int64_t w) { return -((1 - e) * g.is_target(i, w) + e / v) / n; })};
+  return {
+      wrong("that of the loss without label smoothing", smoothed(1, 0)),
+      wrong("without the term -ε/V, that every word gets", smoothed(1 - e, 0)),
+      wrong("(1-ε) times that of the loss without label smoothing: ε · (softmax - 1/V) is missing",
+            [=](int64_t i, int64_t w) {
+              return (1 - e) * (g.softmax(i, w) - g.is_target(i, w)) / n;
+            }),
+      wrong("made with the target's 1 whole, and -ε/V besides: the target's share is 1-ε",
+            smoothed(1, e / v)),
+      wrong("made with ε and 1-ε exchanged: 1-ε belongs to the target", smoothed(e, (1 - e) / v)),
+      wrong("smoothed over the V-1 other words: here every word gets ε/V, the target too",
+            smoothed(1 - e - e / (v - 1), e / (v - 1))),
+      wrong("made with ε over this rank's columns: V is the number of all ranks' words",
+            smoothed(1 - e, e / static_cast<double>(g.all.columns))),
+      wrong("made with ε over this rank's words: V is the number of all ranks' words",
+            smoothed(1 - e, e / static_cast<double>(g.all.mine().size()))),
+      wrong("made with the softmax left out: only the target distribution is taken off",
+            [=](int64_t i, int64_t w) { return -((1 - e) * g.is_target(i, w) + e / v) / n; })};
 }
 
 /// Mistakes about ranks, padding, and what the mean is over.
@@ -73,7 +83,9 @@ std::vector<Suspect> wrong_parts(const Gradient& g) {
   const auto softmax_of = [&](Range words) {
     return [&g, words, e, v, n](int64_t i, int64_t w) {
       const double sum = g.all.sum_of_exps(i, words, g.all.max(i));
-      return (std::exp(g.all.logits(i, w) - g.all.max(i)) / sum - (1 - e) * g.is_target(i, w) - e / v) / n;
+      return (std::exp(g.all.logits(i, w) - g.all.max(i)) / sum - (1 - e) * g.is_target(i, w) -
+              e / v) /
+             n;
     };
   };
   const auto local_target = [&](int64_t i, int64_t w) {
@@ -89,18 +101,25 @@ std::vector<Suspect> wrong_parts(const Gradient& g) {
                       g.made(right, -e / (v * n))),
       Suspect::result("that of the mean over all tokens: the mean is over those that have a target",
                       scaled(g.right(), n / tokens)),
-      Suspect::result("that of the mean over all tokens, and not 0 for those with target -1: they have no loss",
-                      scaled(g.made(right, 0, false), n / tokens)),
-      Suspect::result("right for tokens with a target, but not 0 for those with target -1: they have no loss",
-                      g.made(right, 0, false)),
-      Suspect::result("that of the sum of the losses: the mean divides by the number of tokens that have a target",
+      Suspect::result(
+          "that of the mean over all tokens, and not 0 for those with target -1: they have no loss",
+          scaled(g.made(right, 0, false), n / tokens)),
+      Suspect::result(
+          "right for tokens with a target, but not 0 for those with target -1: they have no loss",
+          g.made(right, 0, false)),
+      Suspect::result("that of the sum of the losses: the mean divides by the number of tokens "
+                      "that have a target",
                       scaled(g.right(), n)),
-      Suspect::result("made with targets as if they were this rank's columns: they are words of the whole vocabulary",
+      Suspect::result("made with targets as if they were this rank's columns: they are words of "
+                      "the whole vocabulary",
                       g.made(local_target)),
-      Suspect::result("made with a softmax over this rank's words alone: `sums` are those over all ranks",
-                      g.made(softmax_of(all.mine()))),
-      Suspect::result("made with the exponentials themselves: they are divided by `sums` first", g.made(exponentials)),
-      Suspect::result("the sum of all ranks' gradients: each rank has logits of its own, nothing is left to sum",
+      Suspect::result(
+          "made with a softmax over this rank's words alone: `sums` are those over all ranks",
+          g.made(softmax_of(all.mine()))),
+      Suspect::result("made with the exponentials themselves: they are divided by `sums` first",
+                      g.made(exponentials)),
+      Suspect::result("the sum of all ranks' gradients: each rank has logits of its own, nothing "
+                      "is left to sum",
                       over_ranks)};
 }
 
@@ -108,17 +127,20 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   constexpr int64_t tokens = 11;
   const ShardedLogits all(examiner, vocabulary, tokens, smoothing);
   const Gradient gradient{all, all.rank};
-  const Matrix exps =
-      gradient.made([&](int64_t i, int64_t word) { return std::exp(all.logits(i, word) - all.max(i)); }, 0, false);
+  const Matrix exps = gradient.made(
+      [&](int64_t i, int64_t word) { return std::exp(all.logits(i, word) - all.max(i)); }, 0,
+      false);
   Matrix sums(1, tokens);
   for (int64_t i = 0; i < tokens; ++i) sums(0, i) = all.sum_of_exps(i);
-  const Tensor targets = Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(all.targets));
+  const Tensor targets =
+      Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(all.targets));
   std::vector<Suspect> suspects = wrong_formulas(gradient);
   for (const Suspect& more : wrong_parts(gradient)) suspects.push_back(more);
 
   const Ledger before = examiner.ledger();
-  const Tensor got = smoothed_cross_entropy_backward(examiner.world(), examiner.tensor(exps), examiner.vector(sums),
-                                                     targets, all.part(), smoothing);
+  const Tensor got =
+      smoothed_cross_entropy_backward(examiner.world(), examiner.tensor(exps),
+                                      examiner.vector(sums), targets, all.part(), smoothing);
   examiner.expect("gradient of the logits" + of, got, gradient.right(), suspects);
   examiner.expect_ledger("no communication" + of, before, {});
 }

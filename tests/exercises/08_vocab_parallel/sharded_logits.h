@@ -1,5 +1,5 @@
-// What the tests of 08.2 and 08.3 share: logits cut over the ranks, targets of which some are ignored, and the pieces of
-// the smoothed loss in double precision.
+// What the tests of 08.2 and 08.3 share: logits cut over the ranks, targets of which some are
+// ignored, and the pieces of the smoothed loss in double precision.
 #pragma once
 #include <cmath>
 
@@ -25,11 +25,13 @@ struct ShardedLogits {
         smoothing(epsilon) {
     for (int64_t i = 0; i < tokens; ++i) {
       targets.push_back(static_cast<int32_t>(i % 5 == 2 ? -1 : (7 + 11 * i) % words));
-      for (int64_t j = 0; j < words; ++j) logits(i, j) = static_cast<float>(logits(i, j) + level(i));
+      for (int64_t j = 0; j < words; ++j)
+        logits(i, j) = static_cast<float>(logits(i, j) + level(i));
     }
   }
 
-  /// About this are the logits of token i: in a third of the rows exp overflows in f32, in a third it vanishes.
+  /// About this are the logits of token i: in a third of the rows exp overflows in f32, in a third
+  /// it vanishes.
   static double level(int64_t i) { return i % 3 == 0 ? 0 : i % 3 == 1 ? 100 : -120; }
   /// What stands in the padding of row i: larger than what stands beside it.
   static double padding(int64_t i) { return level(i) + 7; }

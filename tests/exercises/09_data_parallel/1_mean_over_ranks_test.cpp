@@ -11,10 +11,12 @@ static constexpr int64_t elements = 23;
 static constexpr double samples_of[] = {5, 0, 11, 3};  // of ranks 0, 1, …
 
 /// Σ over ranks of factor(rank) · the rank's mean.
-static Matrix combined(const std::vector<Matrix>& means, const std::function<double(size_t)>& factor) {
+static Matrix combined(const std::vector<Matrix>& means,
+                       const std::function<double(size_t)>& factor) {
   Matrix sum(1, means[0].columns);
   for (size_t rank = 0; rank < means.size(); ++rank) {
-    for (size_t i = 0; i < sum.values.size(); ++i) sum.values[i] += factor(rank) * means[rank].values[i];
+    for (size_t i = 0; i < sum.values.size(); ++i)
+      sum.values[i] += factor(rank) * means[rank].values[i];
   }
   return sum;
 }
@@ -32,17 +34,20 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
   double all = 0;
   for (size_t rank = 0; rank < means.size(); ++rank) all += n(rank);
   if (n(me) == 0 && is_infinite(got)) {
-    return examiner.expect(name, false,
-                           text("your ", name,
-                                " is infinite on the rank without samples: it was divided by this rank's "
-                                "own number of samples, where that of all ranks belongs"));
+    return examiner.expect(
+        name, false,
+        text("your ", name,
+             " is infinite on the rank without samples: it was divided by this rank's "
+             "own number of samples, where that of all ranks belongs"));
   }
   std::vector<Suspect> suspects;
-  const auto suspect = [&](const std::string& diagnosis, const std::function<double(size_t)>& factor) {
+  const auto suspect = [&](const std::string& diagnosis,
+                           const std::function<double(size_t)>& factor) {
     suspects.push_back(Suspect::result(diagnosis, combined(means, factor)));
   };
   suspect(
-      "the plain mean of the ranks' means: a rank with few samples (or none) counted as much as one with many. Weight "
+      "the plain mean of the ranks' means: a rank with few samples (or none) counted as much as "
+      "one with many. Weight "
       "each mean by its samples",
       [=](size_t) { return 1 / t; });
   suspect("the sum of the ranks' means: they were neither weighted by their samples nor divided",
@@ -50,15 +55,20 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
   suspect(text("Σ samples × mean, ", all, " times the right ", name,
                ": it was not divided by the number of all samples"),
           [=](size_t rank) { return n(rank); });
-  suspect(text("the right ", name, " divided by the number of ranks: dividing by the number of all samples is enough"),
+  suspect(text("the right ", name,
+               " divided by the number of ranks: dividing by the number of all samples is enough"),
           [=](size_t rank) { return n(rank) / all / t; });
   suspect("this rank's own mean: those of the other ranks were never added",
           [=](size_t rank) { return rank == me ? 1.0 : 0.0; });
-  suspect("this rank's own mean times its share of the samples: those of the other ranks were never added",
-          [=](size_t rank) { return rank == me ? n(rank) / all : 0.0; });
+  suspect(
+      "this rank's own mean times its share of the samples: those of the other ranks were never "
+      "added",
+      [=](size_t rank) { return rank == me ? n(rank) / all : 0.0; });
   if (n(me) > 0) {
-    suspect("the sum over all samples divided by this rank's own number of samples, where that of all ranks belongs",
-            [=](size_t rank) { return n(rank) / n(me); });
+    suspect(
+        "the sum over all samples divided by this rank's own number of samples, where that of all "
+        "ranks belongs",
+        [=](size_t rank) { return n(rank) / n(me); });
   }
   examiner.expect(name, got, combined(means, [=](size_t rank) { return n(rank) / all; }), suspects);
 }
@@ -68,7 +78,8 @@ void examine(Examiner& examiner) {
   std::vector<Matrix> gradients, losses;
   for (size_t rank = 0; rank < static_cast<size_t>(world.size()); ++rank) {
     const bool has_samples = samples_of[rank] > 0;
-    gradients.push_back(has_samples ? examiner.random(1, elements, text("gradient ", rank)) : Matrix(1, elements));
+    gradients.push_back(has_samples ? examiner.random(1, elements, text("gradient ", rank))
+                                    : Matrix(1, elements));
     losses.emplace_back(1, 1);
     if (has_samples) losses.back()(0, 0) = 1.5f + 0.7f * static_cast<float>(rank * rank);
   }

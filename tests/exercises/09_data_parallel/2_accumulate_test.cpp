@@ -8,7 +8,8 @@ namespace shard {
 
 static constexpr int64_t in = 7, out = 5;
 static constexpr size_t passes = 3;
-static constexpr int64_t samples_of[4][passes] = {{3, 1, 4}, {2, 6, 5}, {7, 2, 3}, {1, 4, 9}};  // of each rank
+static constexpr int64_t samples_of[4][passes] = {
+    {3, 1, 4}, {2, 6, 5}, {7, 2, 3}, {1, 4, 9}};  // of each rank
 
 /// One micro-batch of one rank, and what its pass should add to gradients and loss.
 struct Pass {
@@ -16,7 +17,8 @@ struct Pass {
   Matrix a, bias, loss;
 };
 
-static Pass make_pass(const Examiner& examiner, const Matrix& a, const Matrix& bias, size_t rank, size_t micro) {
+static Pass make_pass(const Examiner& examiner, const Matrix& a, const Matrix& bias, size_t rank,
+                      size_t micro) {
   const int64_t samples = samples_of[rank][micro];
   Pass pass{examiner.random(samples, in, text("x ", rank, " ", micro)),
             examiner.random(samples, out, text("wanted ", rank, " ", micro)),
@@ -35,8 +37,9 @@ static Pass make_pass(const Examiner& examiner, const Matrix& a, const Matrix& b
   return pass;
 }
 
-using Passes = std::vector<std::vector<Pass>>;                    // [rank][micro-batch]
-using Factor = std::function<double(size_t rank, size_t micro)>;  // what a pass's sums are multiplied by
+using Passes = std::vector<std::vector<Pass>>;  // [rank][micro-batch]
+using Factor =
+    std::function<double(size_t rank, size_t micro)>;  // what a pass's sums are multiplied by
 
 static Matrix combined(const Passes& all, Matrix Pass::*part, const Factor& factor) {
   Matrix sum(all[0][0].*part);
@@ -69,55 +72,71 @@ static Counts count(size_t ranks, size_t me) {
   return counts;
 }
 
-static std::vector<std::pair<std::string, Factor>> mistakes(const std::string& name, size_t ranks, size_t me) {
-  const auto n = [](size_t rank, size_t micro) { return static_cast<double>(samples_of[rank][micro]); };
+static std::vector<std::pair<std::string, Factor>> mistakes(const std::string& name, size_t ranks,
+                                                            size_t me) {
+  const auto n = [](size_t rank, size_t micro) {
+    return static_cast<double>(samples_of[rank][micro]);
+  };
   const auto t = static_cast<double>(ranks), m = static_cast<double>(passes);
   const Counts c = count(ranks, me);
-  return {
-      {"the plain mean of the micro-batches' means: a small micro-batch counted as much as a large one. Add up sums, "
-       "and divide once by the number of all samples",
-       [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / m / t; }},
-      {"the sum of the micro-batches' means, each divided by its own number of samples: divide their sum by the number "
-       "of all samples instead",
-       [=](size_t rank, size_t micro) { return 1 / n(rank, micro); }},
-      {"that of the last micro-batches alone: every pass wrote over the sums of the one before",
-       [=](size_t, size_t micro) { return micro + 1 == passes ? 1 / c.all : 0; }},
-      {"too much of the first micro-batches: the sums were reduced after every pass, so what was summed over the ranks "
-       "already was summed again",
-       [=](size_t, size_t micro) { return std::pow(t, m - 1 - static_cast<double>(micro)) / c.each_time; }},
-      {"too much of the first micro-batches: the sums were reduced after every pass, so what was summed over the ranks "
-       "already was summed again",
-       [=](size_t, size_t micro) { return std::pow(t, m - 1 - static_cast<double>(micro)) / c.all; }},
-      {"the mean over this rank's samples alone: the ranks' sums were never added",
-       [=](size_t rank, size_t) { return rank == me ? 1 / c.own : 0; }},
-      {"the sum over this rank's samples divided by the number of all samples: the ranks' sums were never added",
-       [=](size_t rank, size_t) { return rank == me ? 1 / c.all : 0; }},
-      {"the mean of the ranks' means: a rank with few samples counted as much as one with many",
-       [=](size_t rank, size_t) { return 1 / count(ranks, rank).own / t; }},
-      {"the sum over all samples divided by this rank's own number of samples, where that of all ranks belongs",
-       [=](size_t, size_t) { return 1 / c.own; }},
-      {"the sum over all samples divided by the number of ranks times this rank's own samples: the other ranks have "
-       "more, or fewer",
-       [=](size_t, size_t) { return 1 / c.own / t; }},
-      {text("the sum over all samples, ", c.all, " times the right ", name, ": it was not divided by their number"),
-       [](size_t, size_t) { return 1.0; }},
-      {text("the right ", name, " divided by the number of ranks: dividing by the number of all samples is enough"),
-       [=](size_t, size_t) { return 1 / c.all / t; }},
-      {text("the right ", name,
-            " divided by the number of micro-batches: dividing by the number of all samples is "
-            "enough"),
-       [=](size_t, size_t) { return 1 / c.all / m; }}};
+  return {{"the plain mean of the micro-batches' means: a small micro-batch counted as much as a "
+           "large one. Add up sums, "
+           "and divide once by the number of all samples",
+           [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / m / t; }},
+          {"the sum of the micro-batches' means, each divided by its own number of samples: divide "
+           "their sum by the number "
+           "of all samples instead",
+           [=](size_t rank, size_t micro) { return 1 / n(rank, micro); }},
+          {"that of the last micro-batches alone: every pass wrote over the sums of the one before",
+           [=](size_t, size_t micro) { return micro + 1 == passes ? 1 / c.all : 0; }},
+          {"too much of the first micro-batches: the sums were reduced after every pass, so what "
+           "was summed over the ranks "
+           "already was summed again",
+           [=](size_t, size_t micro) {
+             return std::pow(t, m - 1 - static_cast<double>(micro)) / c.each_time;
+           }},
+          {"too much of the first micro-batches: the sums were reduced after every pass, so what "
+           "was summed over the ranks "
+           "already was summed again",
+           [=](size_t, size_t micro) {
+             return std::pow(t, m - 1 - static_cast<double>(micro)) / c.all;
+           }},
+          {"the mean over this rank's samples alone: the ranks' sums were never added",
+           [=](size_t rank, size_t) { return rank == me ? 1 / c.own : 0; }},
+          {"the sum over this rank's samples divided by the number of all samples: the ranks' sums "
+           "were never added",
+           [=](size_t rank, size_t) { return rank == me ? 1 / c.all : 0; }},
+          {"the mean of the ranks' means: a rank with few samples counted as much as one with many",
+           [=](size_t rank, size_t) { return 1 / count(ranks, rank).own / t; }},
+          {"the sum over all samples divided by this rank's own number of samples, where that of "
+           "all ranks belongs",
+           [=](size_t, size_t) { return 1 / c.own; }},
+          {"the sum over all samples divided by the number of ranks times this rank's own samples: "
+           "the other ranks have "
+           "more, or fewer",
+           [=](size_t, size_t) { return 1 / c.own / t; }},
+          {text("the sum over all samples, ", c.all, " times the right ", name,
+                ": it was not divided by their number"),
+           [](size_t, size_t) { return 1.0; }},
+          {text("the right ", name,
+                " divided by the number of ranks: dividing by the number of all samples is enough"),
+           [=](size_t, size_t) { return 1 / c.all / t; }},
+          {text("the right ", name,
+                " divided by the number of micro-batches: dividing by the number of all samples is "
+                "enough"),
+           [=](size_t, size_t) { return 1 / c.all / m; }}};
 }
 
-static void expect_mean(Examiner& examiner, const std::string& name, const Tensor& got, const Passes& all,
-                        Matrix Pass::*part) {
+static void expect_mean(Examiner& examiner, const std::string& name, const Tensor& got,
+                        const Passes& all, Matrix Pass::*part) {
   const auto me = static_cast<size_t>(examiner.world().rank());
   std::vector<Suspect> suspects;
   for (const auto& [diagnosis, factor] : mistakes(name, all.size(), me)) {
     suspects.push_back(Suspect::result(diagnosis, combined(all, part, factor)));
   }
   const double samples = count(all.size(), me).all;
-  examiner.expect(name, got, combined(all, part, [=](size_t, size_t) { return 1 / samples; }), suspects);
+  examiner.expect(name, got, combined(all, part, [=](size_t, size_t) { return 1 / samples; }),
+                  suspects);
 }
 
 void examine(Examiner& examiner) {
@@ -125,7 +144,8 @@ void examine(Examiner& examiner) {
   const Matrix a = examiner.random(in, out, "a"), bias = examiner.random(1, out, "bias");
   Passes all(static_cast<size_t>(world.size()));
   for (size_t rank = 0; rank < all.size(); ++rank) {
-    for (size_t micro = 0; micro < passes; ++micro) all[rank].push_back(make_pass(examiner, a, bias, rank, micro));
+    for (size_t micro = 0; micro < passes; ++micro)
+      all[rank].push_back(make_pass(examiner, a, bias, rank, micro));
   }
   std::vector<MicroBatch> mine;
   for (const Pass& pass : all[static_cast<size_t>(world.rank())]) {
@@ -133,7 +153,8 @@ void examine(Examiner& examiner) {
   }
 
   const Ledger before = examiner.ledger();
-  const Gradients mean = accumulated_gradients(world, examiner.tensor(a), examiner.vector(bias), mine);
+  const Gradients mean =
+      accumulated_gradients(world, examiner.tensor(a), examiner.vector(bias), mine);
   expect_mean(examiner, "dA", mean.a, all, &Pass::a);
   expect_mean(examiner, "db", mean.bias, all, &Pass::bias);
   expect_mean(examiner, "loss", mean.loss, all, &Pass::loss);

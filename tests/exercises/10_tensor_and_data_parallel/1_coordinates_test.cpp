@@ -8,11 +8,13 @@
 namespace shard {
 namespace {
 
-std::string shown(const Coordinates& c) { return text("(tp ", c.tp, ", cp ", c.cp, ", dp ", c.dp, ")"); }
+std::string shown(const Coordinates& c) {
+  return text("(tp ", c.tp, ", cp ", c.cp, ", dp ", c.dp, ")");
+}
 std::string shown(const GridSizes& s) { return text("tp ", s.tp, " × cp ", s.cp, " × dp ", s.dp); }
 std::string shown(const Along& along) {
-  return text(along.tp ? "tp" : "", along.tp && (along.cp || along.dp) ? " and " : "", along.cp ? "cp" : "",
-              along.cp && along.dp ? " and " : "", along.dp ? "dp" : "");
+  return text(along.tp ? "tp" : "", along.tp && (along.cp || along.dp) ? " and " : "",
+              along.cp ? "cp" : "", along.cp && along.dp ? " and " : "", along.dp ? "dp" : "");
 }
 
 constexpr Along kinds[] = {{true, false, false}, {false, true, false}, {false, false, true},
@@ -41,24 +43,27 @@ void expect_coordinates(Examiner& examiner) {
   std::string difference;
   for (size_t rank = 0; rank < got.size() && difference.empty(); ++rank) {
     if (got[rank] == expected[rank]) continue;
-    difference = text("on ", shown(grid), " your coordinates_of rank ", rank, " is ", shown(got[rank]), ", expected ",
-                      shown(expected[rank]));
+    difference = text("on ", shown(grid), " your coordinates_of rank ", rank, " is ",
+                      shown(got[rank]), ", expected ", shown(expected[rank]));
   }
   const auto [tp, cp, dp] = grid;
   expect_answer<std::vector<Coordinates>>(
       examiner, "coordinates_of", got, expected,
-      {{"right for the order dp, cp, tp: dp counts fastest, and the ranks of a tp group are no neighbours",
+      {{"right for the order dp, cp, tp: dp counts fastest, and the ranks of a tp group are no "
+        "neighbours",
         all([=](int rank) {
           return Coordinates{rank / (dp * cp), rank / dp % cp, rank % dp};
         })},
        {"right for the order tp, dp, cp: the second dimension to count is cp", all([=](int rank) {
           return Coordinates{rank % tp, rank / (tp * dp), rank / tp % dp};
         })},
-       {"right but for cp, which goes on counting where dp goes up: rank / tp still needs its remainder by cp",
+       {"right but for cp, which goes on counting where dp goes up: rank / tp still needs its "
+        "remainder by cp",
         all([=](int rank) {
           return Coordinates{rank % tp, rank / tp, rank / (tp * cp)};
         })},
-       {"right but for cp, which is the remainder of the rank itself: the ranks of a tp group share one cp, so divide "
+       {"right but for cp, which is the remainder of the rank itself: the ranks of a tp group "
+        "share one cp, so divide "
         "by tp first",
         all([=](int rank) {
           return Coordinates{rank % tp, rank % cp, rank / (tp * cp)};
@@ -82,25 +87,28 @@ void expect_ranks(Examiner& examiner) {
   std::string difference;
   for (size_t rank = 0; rank < got.size() && difference.empty(); ++rank) {
     if (got[rank] == expected[rank]) continue;
-    difference =
-        text("on ", shown(grid), " your rank_of ", shown(coordinates[rank]), " is ", got[rank], ", expected ", rank);
+    difference = text("on ", shown(grid), " your rank_of ", shown(coordinates[rank]), " is ",
+                      got[rank], ", expected ", rank);
   }
   const auto [tp, cp, dp] = grid;
   expect_answer<std::vector<int>>(
       examiner, "rank_of", got, expected,
-      {{"dp + (cp + tp · sizes.cp) · sizes.dp: dp counts fastest, and a tp group is spread over the machine",
+      {{"dp + (cp + tp · sizes.cp) · sizes.dp: dp counts fastest, and a tp group is spread over "
+        "the machine",
         all([=](Coordinates c) { return c.dp + (c.cp + c.tp * cp) * dp; })},
        {"tp + (dp + cp · sizes.dp) · sizes.tp: the second dimension to count is cp",
         all([=](Coordinates c) { return c.tp + (c.dp + c.cp * dp) * tp; })},
-       {"tp + cp · sizes.tp + dp · sizes.cp: from one dp to the next it is sizes.tp · sizes.cp ranks; else "
+       {"tp + cp · sizes.tp + dp · sizes.cp: from one dp to the next it is sizes.tp · sizes.cp "
+        "ranks; else "
         "several coordinates share a rank",
         all([=](Coordinates c) { return c.tp + c.cp * tp + c.dp * cp; })},
-       {"tp + cp · sizes.cp + dp · sizes.cp · sizes.tp: from one cp to the next it is sizes.tp ranks",
+       {"tp + cp · sizes.cp + dp · sizes.cp · sizes.tp: from one cp to the next it is sizes.tp "
+        "ranks",
         all([=](Coordinates c) { return c.tp + c.cp * cp + c.dp * cp * tp; })}},
       difference);
 }
 
-// ---- Groups --------------------------------------------------------------------------------------------------------
+// ---- Groups -------------------------------------------------------------------------------------
 
 using Group = std::vector<int>;
 
@@ -111,7 +119,8 @@ Group right_group(int rank, Along along, GridSizes sizes) {
   Group group;
   for (int other = 0; other < std::ssize(all); ++other) {
     const Coordinates c = all[static_cast<size_t>(other)];
-    if ((along.tp || c.tp == mine.tp) && (along.cp || c.cp == mine.cp) && (along.dp || c.dp == mine.dp)) {
+    if ((along.tp || c.tp == mine.tp) && (along.cp || c.cp == mine.cp) &&
+        (along.dp || c.dp == mine.dp)) {
       group.push_back(other);
     }
   }
@@ -119,8 +128,12 @@ Group right_group(int rank, Along along, GridSizes sizes) {
 }
 
 Along others(Along along) { return {!along.tp, !along.cp, !along.dp}; }
-Along first_of(Along along) { return {along.tp, along.cp && !along.tp, along.dp && !along.tp && !along.cp}; }
-Along last_of(Along along) { return {along.tp && !along.cp && !along.dp, along.cp && !along.dp, along.dp}; }
+Along first_of(Along along) {
+  return {along.tp, along.cp && !along.tp, along.dp && !along.tp && !along.cp};
+}
+Along last_of(Along along) {
+  return {along.tp && !along.cp && !along.dp, along.cp && !along.dp, along.dp};
+}
 
 /// Groups of all kinds: one answer, so that a mistake must show itself everywhere as it would.
 struct Case {
@@ -129,7 +142,8 @@ struct Case {
   GridSizes sizes;
 };
 
-std::vector<Group> answers(const std::vector<Case>& cases, const std::function<Group(const Case&)>& group_of) {
+std::vector<Group> answers(const std::vector<Case>& cases,
+                           const std::function<Group(const Case&)>& group_of) {
   std::vector<Group> groups;
   for (const Case& one : cases) groups.push_back(group_of(one));
   return groups;
@@ -139,8 +153,9 @@ std::string first_difference(const std::vector<Case>& cases, const std::vector<G
                              const std::vector<Group>& expected) {
   for (size_t i = 0; i < cases.size(); ++i) {
     if (got[i] == expected[i]) continue;
-    return text("on ", shown(cases[i].sizes), " the group of rank ", cases[i].rank, " along ", shown(cases[i].along),
-                " is ", shard::shown(expected[i]), ", yours is ", shard::shown(got[i]));
+    return text("on ", shown(cases[i].sizes), " the group of rank ", cases[i].rank, " along ",
+                shown(cases[i].along), " is ", shard::shown(expected[i]), ", yours is ",
+                shard::shown(got[i]));
   }
   return "";
 }
@@ -154,21 +169,28 @@ void expect_groups_of_24(Examiner& examiner) {
   for (const Along along : kinds) {
     for (int rank = 0; rank < 24; ++rank) cases.push_back({rank, along, grid});
   }
-  const auto all = [&](const std::function<Group(const Case&)>& group_of) { return answers(cases, group_of); };
-  const std::vector<Group> got = all([](const Case& c) { return ranks_along(c.rank, c.along, c.sizes); });
+  const auto all = [&](const std::function<Group(const Case&)>& group_of) {
+    return answers(cases, group_of);
+  };
+  const std::vector<Group> got =
+      all([](const Case& c) { return ranks_along(c.rank, c.along, c.sizes); });
   const std::vector<Group> expected = right_groups(cases);
   expect_answer<std::vector<Group>>(
       examiner, "ranks_along", got, expected,
-      {{"turned round: you list the ranks that agree in the dimensions of `along` and differ in the others. The "
+      {{"turned round: you list the ranks that agree in the dimensions of `along` and differ in "
+        "the others. The "
         "members of a tp group, for one, differ in tp",
         all([](const Case& c) { return right_group(c.rank, others(c.along), c.sizes); })},
-       {"right for one dimension; of two, only the first counts. Ranks along cp and dp may differ in both at once: "
+       {"right for one dimension; of two, only the first counts. Ranks along cp and dp may differ "
+        "in both at once: "
         "else the gradients from some tokens are left out of the sum",
         all([](const Case& c) { return right_group(c.rank, first_of(c.along), c.sizes); })},
-       {"right for one dimension; of two, only the last counts. Ranks along cp and dp may differ in both at once: else "
+       {"right for one dimension; of two, only the last counts. Ranks along cp and dp may differ "
+        "in both at once: else "
         "the gradients from some tokens are left out of the sum",
         all([](const Case& c) { return right_group(c.rank, last_of(c.along), c.sizes); })},
-       {"always a block of neighbouring ranks: that is right along tp, but along cp and dp ranks go in steps",
+       {"always a block of neighbouring ranks: that is right along tp, but along cp and dp ranks "
+        "go in steps",
         all([](const Case& c) {
           const auto size = static_cast<int>(right_group(c.rank, c.along, c.sizes).size());
           Group block;
@@ -190,14 +212,17 @@ void expect_groups_of_this_run(Examiner& examiner) {
   for (int tp = 1; tp <= world.size(); ++tp) {
     for (int cp = 1; cp <= world.size(); ++cp) {
       if (world.size() % (tp * cp) != 0) continue;
-      for (const Along along : kinds) cases.push_back({world.rank(), along, {tp, cp, world.size() / (tp * cp)}});
+      for (const Along along : kinds)
+        cases.push_back({world.rank(), along, {tp, cp, world.size() / (tp * cp)}});
     }
   }
   const std::vector<Group> got = answers(cases, [&](const Case& c) {
-    const std::unique_ptr<Communicator> made = group_along(world, c.along, c.sizes, "along " + shown(c.along));
+    const std::unique_ptr<Communicator> made =
+        group_along(world, c.along, c.sizes, "along " + shown(c.along));
     Group group;
     if (!made) return group;
-    for (const std::string& rank : made->gather_text(text(world.rank()))) group.push_back(std::stoi(rank));
+    for (const std::string& rank : made->gather_text(text(world.rank())))
+      group.push_back(std::stoi(rank));
     return group;
   });
   const std::vector<Group> expected = right_groups(cases);
@@ -205,15 +230,18 @@ void expect_groups_of_this_run(Examiner& examiner) {
   for (int rank = 0; rank < world.size(); ++rank) everyone.push_back(rank);
   expect_answer<std::vector<Group>>(
       examiner, "group_along", got, expected,
-      {{"turned round: ranks meet that agree in the dimensions of `along`. The color must say in what the members of a "
+      {{"turned round: ranks meet that agree in the dimensions of `along`. The color must say in "
+        "what the members of a "
         "group agree, which is the other dimensions",
-        answers(cases, [](const Case& c) { return right_group(c.rank, others(c.along), c.sizes); })},
+        answers(cases,
+                [](const Case& c) { return right_group(c.rank, others(c.along), c.sizes); })},
        {"always the whole world: groups that should part name the same color",
         answers(cases, [&](const Case&) { return everyone; })},
        {"always this rank alone: the members of a group must name the same color",
         answers(cases, [](const Case& c) { return Group{c.rank}; })},
        {"right along one dimension; of two, only the first counts",
-        answers(cases, [](const Case& c) { return right_group(c.rank, first_of(c.along), c.sizes); })}},
+        answers(cases,
+                [](const Case& c) { return right_group(c.rank, first_of(c.along), c.sizes); })}},
       first_difference(cases, got, expected));
 }
 

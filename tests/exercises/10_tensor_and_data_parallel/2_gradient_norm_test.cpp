@@ -9,7 +9,8 @@
 namespace shard {
 namespace {
 
-/// A gradient of the whole model and how its grid holds it. (As vectors: which elements a rank holds does not matter.)
+/// A gradient of the whole model and how its grid holds it. (As vectors: which elements a rank
+/// holds does not matter.)
 struct WholeGradient {
   Matrix values;  // [1 × elements]
   bool split_over_tp, split_over_dp;
@@ -20,7 +21,8 @@ std::vector<WholeGradient> make_gradients(const Examiner& examiner) {
           {examiner.random(1, 19, "norm", 1.7), false, true},
           {examiner.random(1, 7, "small bias of a column-parallel layer", 3.1), true, false},
           {examiner.random(1, 3, "small bias of a row-parallel layer", 4.3), false, false},
-          {examiner.random(1, 2, "two elements", 2.2), false, true}};  // some dp ranks hold none of them
+          {examiner.random(1, 2, "two elements", 2.2), false,
+           true}};  // some dp ranks hold none of them
 }
 
 Range held(const WholeGradient& gradient, int tp, int dp, GridPosition at) {
@@ -43,7 +45,8 @@ struct GridOfTest {
     for (const WholeGradient& gradient : gradients) {
       if (!counts(gradient, at)) continue;
       const Range range = held(gradient, tp, dp, at);
-      for (int64_t i = range.begin; i < range.end; ++i) sum += gradient.values(0, i) * gradient.values(0, i);
+      for (int64_t i = range.begin; i < range.end; ++i)
+        sum += gradient.values(0, i) * gradient.values(0, i);
     }
     return sum;
   }
@@ -57,9 +60,15 @@ struct GridOfTest {
   }
 };
 
-bool once_over_tp(const WholeGradient& g, GridPosition at) { return g.split_over_tp || at.tp_rank == 0; }
-bool once_over_dp(const WholeGradient& g, GridPosition at) { return g.split_over_dp || at.dp_rank == 0; }
-bool once(const WholeGradient& g, GridPosition at) { return once_over_tp(g, at) && once_over_dp(g, at); }
+bool once_over_tp(const WholeGradient& g, GridPosition at) {
+  return g.split_over_tp || at.tp_rank == 0;
+}
+bool once_over_dp(const WholeGradient& g, GridPosition at) {
+  return g.split_over_dp || at.dp_rank == 0;
+}
+bool once(const WholeGradient& g, GridPosition at) {
+  return once_over_tp(g, at) && once_over_dp(g, at);
+}
 bool all_of_it(const WholeGradient&, GridPosition) { return true; }
 
 Suspect suspect(const std::string& diagnosis, double value) {
@@ -70,32 +79,42 @@ Suspect suspect(const std::string& diagnosis, double value) {
 
 /// Mistakes that give all ranks the same number: something is summed over all of them.
 std::vector<Suspect> summed_wrongly(const GridOfTest& grid) {
-  const auto norm = [&](const Counts& counts) { return grid.norm(counts, [](GridPosition) { return true; }); };
+  const auto norm = [&](const Counts& counts) {
+    return grid.norm(counts, [](GridPosition) { return true; });
+  };
   double norms = 0;
   for (int rank = 0; rank < grid.tp * grid.dp; ++rank) {
     norms += std::sqrt(grid.squares(position_of(rank, grid.tp), once));
   }
   return {
       suspect("the square of the norm: the root is missing", norm(once) * norm(once)),
-      suspect(text("too large: gradients that all tp ranks hold were counted ", grid.tp, " times"), norm(once_over_dp)),
-      suspect(text("too large: gradients that all dp ranks hold were counted ", grid.dp, " times"), norm(once_over_tp)),
+      suspect(text("too large: gradients that all tp ranks hold were counted ", grid.tp, " times"),
+              norm(once_over_dp)),
+      suspect(text("too large: gradients that all dp ranks hold were counted ", grid.dp, " times"),
+              norm(once_over_tp)),
       suspect(text("too large: every rank counted all it holds, what all tp ranks hold ", grid.tp,
                    " times, what all dp ranks hold ", grid.dp, " times"),
               norm(all_of_it)),
       suspect("the sum of the ranks' norms: take the root once, of the sum of all squares", norms),
-      suspect(
-          "too small: dp rank 0 alone counts, and where dp splits a gradient the other dp ranks' parts are left out",
-          norm([](const WholeGradient& g, GridPosition at) { return at.dp_rank == 0 && once_over_tp(g, at); })),
-      suspect(
-          "too small: what is not split over both counts on rank 0 of the world alone, but where tp or dp splits it, "
-          "other ranks hold parts of it, too",
-          norm([](const WholeGradient& g, GridPosition at) {
-            return (g.split_over_tp && g.split_over_dp) || at == GridPosition{};
-          })),
+      suspect("too small: dp rank 0 alone counts, and where dp splits a gradient the other dp "
+              "ranks' parts are left out",
+              norm([](const WholeGradient& g, GridPosition at) {
+                return at.dp_rank == 0 && once_over_tp(g, at);
+              })),
+      suspect("too small: what is not split over both counts on rank 0 of the world alone, but "
+              "where tp or dp splits it, "
+              "other ranks hold parts of it, too",
+              norm([](const WholeGradient& g, GridPosition at) {
+                return (g.split_over_tp && g.split_over_dp) || at == GridPosition{};
+              })),
       suspect("too small: gradients that are not split over tp were left out on all ranks",
-              norm([](const WholeGradient& g, GridPosition at) { return g.split_over_tp && once_over_dp(g, at); })),
+              norm([](const WholeGradient& g, GridPosition at) {
+                return g.split_over_tp && once_over_dp(g, at);
+              })),
       suspect("too small: gradients that are not split over dp were left out on all ranks",
-              norm([](const WholeGradient& g, GridPosition at) { return g.split_over_dp && once_over_tp(g, at); }))};
+              norm([](const WholeGradient& g, GridPosition at) {
+                return g.split_over_dp && once_over_tp(g, at);
+              }))};
 }
 
 /// Mistakes that leave the ranks with different numbers: the sum is over some of them only.
@@ -104,8 +123,10 @@ std::vector<Suspect> summed_over_some(const GridOfTest& grid, GridPosition mine)
   const auto my_dp = [=](GridPosition at) { return at.tp_rank == mine.tp_rank; };
   const auto me = [=](GridPosition at) { return at == mine; };
   const std::string own = "the norm of this rank's own parts: nothing was summed over the ranks";
-  const std::string tp = "the norm of what the ranks of this tp group hold: the squares were not summed over dp";
-  const std::string dp = "the norm of what the ranks of this dp group hold: the squares were not summed over tp";
+  const std::string tp =
+      "the norm of what the ranks of this tp group hold: the squares were not summed over dp";
+  const std::string dp =
+      "the norm of what the ranks of this dp group hold: the squares were not summed over tp";
   return {suspect(own, grid.norm(once, me)),           suspect(own, grid.norm(all_of_it, me)),
           suspect(own, grid.norm(once_over_tp, me)),   suspect(own, grid.norm(once_over_dp, me)),
           suspect(tp, grid.norm(once, my_tp)),         suspect(tp, grid.norm(once_over_tp, my_tp)),
@@ -113,13 +134,15 @@ std::vector<Suspect> summed_over_some(const GridOfTest& grid, GridPosition mine)
           suspect(dp, grid.norm(once_over_dp, my_dp)), suspect(dp, grid.norm(all_of_it, my_dp))};
 }
 
-void expect_norm(Examiner& examiner, ProcessGrid& grid, const std::vector<WholeGradient>& gradients) {
+void expect_norm(Examiner& examiner, ProcessGrid& grid,
+                 const std::vector<WholeGradient>& gradients) {
   const int tp = grid.tp().size(), dp = grid.dp().size();
   std::vector<HeldGradient> mine;
   double squares = 0;
   for (const WholeGradient& gradient : gradients) {
     const Range range = held(gradient, tp, dp, grid.position());
-    mine.push_back({examiner.vector(gradient.values).slice(range), gradient.split_over_tp, gradient.split_over_dp});
+    mine.push_back({examiner.vector(gradient.values).slice(range), gradient.split_over_tp,
+                    gradient.split_over_dp});
     squares += reference::dot(gradient.values, gradient.values);
   }
   const std::string layout = text("tp ", tp, " × dp ", dp);
@@ -129,8 +152,10 @@ void expect_norm(Examiner& examiner, ProcessGrid& grid, const std::vector<WholeG
   const bool all_alike = std::ranges::count(norms, norms.front()) == std::ssize(norms);
   const GridOfTest of_test{gradients, tp, dp};
   examiner.expect("norm on " + layout, norm, std::sqrt(squares),
-                  all_alike ? summed_wrongly(of_test) : summed_over_some(of_test, grid.position()), 1e-5);
-  examiner.expect_ledger("one all_reduce of one number on " + layout, before, {{Collective::all_reduce, 1, 4}});
+                  all_alike ? summed_wrongly(of_test) : summed_over_some(of_test, grid.position()),
+                  1e-5);
+  examiner.expect_ledger("one all_reduce of one number on " + layout, before,
+                         {{Collective::all_reduce, 1, 4}});
 }
 
 }  // namespace
@@ -138,9 +163,11 @@ void expect_norm(Examiner& examiner, ProcessGrid& grid, const std::vector<WholeG
 void examine(Examiner& examiner) {
   const std::vector<WholeGradient> gradients = make_gradients(examiner);
   const int ranks = examiner.world().size();
-  std::vector<std::unique_ptr<ProcessGrid>> grids;  // all before the first answer: making one is collective
+  std::vector<std::unique_ptr<ProcessGrid>>
+      grids;  // all before the first answer: making one is collective
   for (int tp = ranks; tp >= 1; --tp) {
-    if (ranks % tp == 0) grids.push_back(std::make_unique<ProcessGrid>(examiner.world(), tp, ranks / tp));
+    if (ranks % tp == 0)
+      grids.push_back(std::make_unique<ProcessGrid>(examiner.world(), tp, ranks / tp));
   }
   for (const auto& grid : grids) expect_norm(examiner, *grid, gradients);
 }

@@ -3,7 +3,7 @@
 #include <functional>
 #include <numeric>
 
-#include "common/partition.h"
+#include "common/base/partition.h"
 #include "tests/exercises/answers.h"
 
 namespace shard {
@@ -33,13 +33,14 @@ struct Held {
 };
 using Layout = std::function<Held(int ranks, int rank)>;
 
-/// Row after row of the elements of whole that are held; `padding` in rows past its end. Element (row, column) of every
-/// whole is its own number: 1, 2, 3, …
+/// Row after row of the elements of whole that are held; `padding` in rows past its end. Element
+/// (row, column) of every whole is its own number: 1, 2, 3, …
 Part part_of_whole(const Shape& whole, const Held& held, float padding) {
   Part part;
   for (int64_t row : held.rows) {
     for (int64_t column : held.columns) {
-      part.push_back(row < whole.rows() ? static_cast<float>(row * whole.columns() + column + 1) : padding);
+      part.push_back(row < whole.rows() ? static_cast<float>(row * whole.columns() + column + 1)
+                                        : padding);
     }
   }
   return part;
@@ -47,7 +48,8 @@ Part part_of_whole(const Shape& whole, const Held& held, float padding) {
 
 Parts parts_of_whole(const Shape& whole, const Layout& layout, int ranks, float padding) {
   Parts parts;
-  for (int rank = 0; rank < ranks; ++rank) parts.push_back(part_of_whole(whole, layout(ranks, rank), padding));
+  for (int rank = 0; rank < ranks; ++rank)
+    parts.push_back(part_of_whole(whole, layout(ranks, rank), padding));
   return parts;
 }
 
@@ -55,8 +57,14 @@ Layout right_layout(const SavedTensor& t) {
   const Indices all_rows = range(0, t.whole.rows()), all_columns = range(0, t.whole.columns());
   const int64_t rows = t.whole.rows(), columns = t.whole.columns(), width = columns / 3;
   switch (t.cut) {
-    case Cut::rows: return [=](int ranks, int rank) { return Held{range(part_of(rows, ranks, rank)), all_columns}; };
-    case Cut::columns: return [=](int ranks, int rank) { return Held{all_rows, range(part_of(columns, ranks, rank))}; };
+    case Cut::rows:
+      return [=](int ranks, int rank) {
+        return Held{range(part_of(rows, ranks, rank)), all_columns};
+      };
+    case Cut::columns:
+      return [=](int ranks, int rank) {
+        return Held{all_rows, range(part_of(columns, ranks, rank))};
+      };
     case Cut::qkv:
       return [=](int ranks, int rank) {
         Indices mine;
@@ -76,7 +84,7 @@ Layout right_layout(const SavedTensor& t) {
   return [=](int, int) { return Held{all_rows, all_columns}; };
 }
 
-// ---- Wrong answers -------------------------------------------------------------------------------------------------
+// ---- Wrong answers ------------------------------------------------------------------------------
 
 /// The old parts' elements, all in a row, cut into parts of these sizes (or as many as there are).
 Parts appended(const SavedTensor& t, const Parts& like) {
@@ -86,7 +94,8 @@ Parts appended(const SavedTensor& t, const Parts& like) {
   size_t begin = 0;
   for (const Part& part : like) {
     const size_t end = std::min(all.size(), begin + part.size());
-    parts.emplace_back(all.begin() + static_cast<ptrdiff_t>(begin), all.begin() + static_cast<ptrdiff_t>(end));
+    parts.emplace_back(all.begin() + static_cast<ptrdiff_t>(begin),
+                       all.begin() + static_cast<ptrdiff_t>(end));
     begin = end;
   }
   return parts;
@@ -103,7 +112,8 @@ Parts side_by_side(const SavedTensor& t, int ranks) {
       t.whole,
       [&](int of, int rank) {
         const Range mine = part_of(std::ssize(order), of, rank);
-        return Held{range(0, t.whole.rows()), Indices(order.begin() + mine.begin, order.begin() + mine.end)};
+        return Held{range(0, t.whole.rows()),
+                    Indices(order.begin() + mine.begin, order.begin() + mine.end)};
       },
       ranks, 0);
 }
@@ -132,8 +142,9 @@ Parts rounded_down(const SavedTensor& t, int ranks) {
       t.whole,
       [&](int of, int rank) {
         const int64_t rows = t.whole.rows() / of, columns = t.whole.columns() / of;
-        return t.cut == Cut::columns ? Held{range(0, t.whole.rows()), range(rank * columns, (rank + 1) * columns)}
-                                     : Held{range(rank * rows, (rank + 1) * rows), range(0, t.whole.columns())};
+        return t.cut == Cut::columns
+                   ? Held{range(0, t.whole.rows()), range(rank * columns, (rank + 1) * columns)}
+                   : Held{range(rank * rows, (rank + 1) * rows), range(0, t.whole.columns())};
       },
       ranks, 0);
 }
@@ -146,45 +157,54 @@ std::vector<KnownWrong<Parts>> known_wrong(const SavedTensor& t, int ranks, cons
   };
   switch (t.cut) {
     case Cut::rows:
-      return {
-          {"the old parts dealt out in turn: the rows of a new rank must be neighbours", dealt_out(t, ranks)},
-          {text("without the last rows: ", rows, " / ", ranks, " leaves a rest, and the first ranks get a row more"),
-           rounded_down(t, ranks)}};
+      return {{"the old parts dealt out in turn: the rows of a new rank must be neighbours",
+               dealt_out(t, ranks)},
+              {text("without the last rows: ", rows, " / ", ranks,
+                    " leaves a rest, and the first ranks get a row more"),
+               rounded_down(t, ranks)}};
     case Cut::columns:
-      return {
-          {"the old parts one after the other: that joins rows. Where columns are cut, each row of the whole is put "
-           "together from a piece of every part",
-           appended(t, expected)},
-          {"the old parts dealt out in turn: the columns of a new rank must be neighbours", dealt_out(t, ranks)},
-          {text("without the last columns: ", columns, " / ", ranks,
-                " leaves a rest, and the first ranks get a column more"),
-           rounded_down(t, ranks)}};
+      return {{"the old parts one after the other: that joins rows. Where columns are cut, each "
+               "row of the whole is put "
+               "together from a piece of every part",
+               appended(t, expected)},
+              {"the old parts dealt out in turn: the columns of a new rank must be neighbours",
+               dealt_out(t, ranks)},
+              {text("without the last columns: ", columns, " / ", ranks,
+                    " leaves a rest, and the first ranks get a column more"),
+               rounded_down(t, ranks)}};
     case Cut::qkv:
-      return {
-          {"the old parts' columns side by side, [Q₀ K₀ V₀ Q₁ K₁ V₁ …]: a new part must have all its heads of Q, then "
-           "of K, then of V",
-           side_by_side(t, ranks)},
-          {"cut like any other matrix: consecutive columns of [Q K V] give the first rank heads of Q and none of V",
-           with([=](int of, int rank) {
-             return Held{all_rows, range(part_of(columns, of, rank))};
-           })},
-          {"the old parts one after the other: that joins rows. Where columns are cut, each row of the whole is put "
-           "together from a piece of every part",
-           appended(t, expected)}};
+      return {{"the old parts' columns side by side, [Q₀ K₀ V₀ Q₁ K₁ V₁ …]: a new part must have "
+               "all its heads of Q, then "
+               "of K, then of V",
+               side_by_side(t, ranks)},
+              {"cut like any other matrix: consecutive columns of [Q K V] give the first rank "
+               "heads of Q and none of V",
+               with([=](int of, int rank) {
+                 return Held{all_rows, range(part_of(columns, of, rank))};
+               })},
+              {"the old parts one after the other: that joins rows. Where columns are cut, each "
+               "row of the whole is put "
+               "together from a piece of every part",
+               appended(t, expected)}};
     case Cut::vocabulary: {
       const auto old_ranks = static_cast<int64_t>(t.parts.size());
       const int64_t padded = (rows + old_ranks - 1) / old_ranks * old_ranks;
-      const Layout padded_cut = [=](int of, int rank) { return Held{range(part_of(padded, of, rank)), all_columns}; };
-      return {{text("cut from ", padded, " rows, the vocabulary of ", rows, " with the padding of t = ", old_ranks,
+      const Layout padded_cut = [=](int of, int rank) {
+        return Held{range(part_of(padded, of, rank)), all_columns};
+      };
+      return {{text("cut from ", padded, " rows, the vocabulary of ", rows,
+                    " with the padding of t = ", old_ranks,
                     ": drop that first, the new layout has a padding of its own"),
                with(padded_cut, junk)},
-              {text("cut from ", padded, " rows, the vocabulary of ", rows, " with a padding as for t = ", old_ranks,
-                    ": the new layout has ", ranks, " · ⌈", rows, "/", ranks, "⌉ rows"),
+              {text("cut from ", padded, " rows, the vocabulary of ", rows,
+                    " with a padding as for t = ", old_ranks, ": the new layout has ", ranks,
+                    " · ⌈", rows, "/", ranks, "⌉ rows"),
                with(padded_cut, 0)},
-              {text("right but for the padding: rows of the old padding stand in the new one, which must be zero"),
+              {text("right but for the padding: rows of the old padding stand in the new one, "
+                    "which must be zero"),
                with(right_layout(t), junk)},
-              {text("cut as evenly as it goes, without padding: every rank must have ⌈", rows, "/", ranks,
-                    "⌉ = ", (rows + ranks - 1) / ranks, " rows"),
+              {text("cut as evenly as it goes, without padding: every rank must have ⌈", rows, "/",
+                    ranks, "⌉ = ", (rows + ranks - 1) / ranks, " rows"),
                with([=](int of, int rank) {
                  return Held{range(part_of(rows, of, rank)), all_columns};
                })}};
@@ -203,10 +223,12 @@ std::vector<KnownWrong<Parts>> known_wrong(const SavedTensor& t, int ranks, cons
 
 std::string first_difference(const SavedTensor& t, const Parts& got, const Parts& expected) {
   const std::string whose = text("your ", t.name, " for t = ", expected.size(), ": ");
-  if (got.size() != expected.size()) return text(whose, got.size(), " parts where ", expected.size(), " belong");
+  if (got.size() != expected.size())
+    return text(whose, got.size(), " parts where ", expected.size(), " belong");
   for (size_t p = 0; p < got.size(); ++p) {
     if (got[p].size() != expected[p].size()) {
-      return text(whose, "part ", p, " has ", got[p].size(), " elements where ", expected[p].size(), " belong");
+      return text(whose, "part ", p, " has ", got[p].size(), " elements where ", expected[p].size(),
+                  " belong");
     }
     const Held held = right_layout(t)(static_cast<int>(expected.size()), static_cast<int>(p));
     const size_t columns = held.columns.size();
@@ -217,10 +239,11 @@ std::string first_difference(const SavedTensor& t, const Parts& got, const Parts
         if (value == junk) return "padding of the checkpoint";
         if (!(value >= 1 && value <= static_cast<float>(t.whole.elements()))) return text(value);
         const auto number = static_cast<int64_t>(value) - 1;
-        return text("row ", number / t.whole.columns(), ", column ", number % t.whole.columns(), " of the whole");
+        return text("row ", number / t.whole.columns(), ", column ", number % t.whole.columns(),
+                    " of the whole");
       };
-      return text(whose, "in part ", p, " at row ", i / columns, ", column ", i % columns, " stands ",
-                  element(got[p][i]), ", where ", element(expected[p][i]), " belongs");
+      return text(whose, "in part ", p, " at row ", i / columns, ", column ", i % columns,
+                  " stands ", element(got[p][i]), ", where ", element(expected[p][i]), " belongs");
     }
   }
   return "";
@@ -234,7 +257,8 @@ void expect_reshard(Examiner& examiner, const SavedTensor& tensor) {
     const Parts got = reshard(tensor, ranks);
     if (!diagnosis.empty()) continue;
     diagnosis = diagnose_answer(text(tensor.name, " for t = ", ranks), got, expected,
-                                known_wrong(tensor, ranks, expected), first_difference(tensor, got, expected));
+                                known_wrong(tensor, ranks, expected),
+                                first_difference(tensor, got, expected));
   }
   examiner.expect(text(tensor.name, " for t = 2, 3 and 1"), diagnosis.empty(), diagnosis);
 }
@@ -252,11 +276,13 @@ std::string answer_for_uneven_heads(const SavedTensor& tensor, int ranks) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  std::vector<SavedTensor> checkpoint{
-      {"h.0.ln_1.weight", {9}, Cut::replicated, 0, {}},      {"h.0.mlp.c_proj.weight", {11, 6}, Cut::rows, 0, {}},
-      {"h.0.mlp.c_fc.weight", {5, 13}, Cut::columns, 0, {}}, {"h.0.mlp.c_fc.bias", {13}, Cut::columns, 0, {}},
-      {"h.0.attn.c_attn.weight", {7, 72}, Cut::qkv, 12, {}}, {"h.0.attn.c_attn.bias", {72}, Cut::qkv, 12, {}},
-      {"wte.weight", {49, 3}, Cut::vocabulary, 0, {}}};
+  std::vector<SavedTensor> checkpoint{{"h.0.ln_1.weight", {9}, Cut::replicated, 0, {}},
+                                      {"h.0.mlp.c_proj.weight", {11, 6}, Cut::rows, 0, {}},
+                                      {"h.0.mlp.c_fc.weight", {5, 13}, Cut::columns, 0, {}},
+                                      {"h.0.mlp.c_fc.bias", {13}, Cut::columns, 0, {}},
+                                      {"h.0.attn.c_attn.weight", {7, 72}, Cut::qkv, 12, {}},
+                                      {"h.0.attn.c_attn.bias", {72}, Cut::qkv, 12, {}},
+                                      {"wte.weight", {49, 3}, Cut::vocabulary, 0, {}}};
   for (SavedTensor& tensor : checkpoint) {
     tensor.parts = parts_of_whole(tensor.whole, right_layout(tensor), 4, junk);
     expect_reshard(examiner, tensor);

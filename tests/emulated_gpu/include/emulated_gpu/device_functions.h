@@ -1,4 +1,5 @@
-// What a kernel can name on the device: its indices, barriers, shuffles, votes, atomics and a little mathematics.
+// What a kernel can name on the device: its indices, barriers, shuffles, votes, atomics and a
+// little mathematics.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -21,8 +22,8 @@ using Location = std::source_location;
 
 /// Stops the thread until all threads of the block have come to the same place.
 void barrier(Location where);
-/// Stops the thread until all threads of its warp that `mask` names have come to the same place. Returns what each of
-/// the 32 lanes has brought; good until the thread's next exchange.
+/// Stops the thread until all threads of its warp that `mask` names have come to the same place.
+/// Returns what each of the 32 lanes has brought; good until the thread's next exchange.
 const uint64_t* exchange(const char* operation, unsigned mask, uint64_t value, Location where);
 /// The process ends: the thread reads from a lane that takes no part.
 [[noreturn]] void fail_at_lane(const char* operation, unsigned lane, unsigned mask, Location where);
@@ -50,13 +51,14 @@ inline unsigned lane() { return here.number % 32; }
 #define gridDim (static_cast<const dim3&>(emulated_gpu::here.grid_size))
 inline constexpr int warpSize = 32;
 
-// ---- Barriers, shuffles, votes --------------------------------------------------------------------------------------
+// ---- Barriers, shuffles, votes ------------------------------------------------------------------
 
 inline void __syncthreads(emulated_gpu::Location where = emulated_gpu::Location::current()) {
   emulated_gpu::barrier(where);
 }
 
-inline void __syncwarp(unsigned mask = 0xFFFFFFFFu, emulated_gpu::Location where = emulated_gpu::Location::current()) {
+inline void __syncwarp(unsigned mask = 0xFFFFFFFFu,
+                       emulated_gpu::Location where = emulated_gpu::Location::current()) {
   emulated_gpu::exchange("__syncwarp", mask, 0, where);
 }
 
@@ -64,7 +66,8 @@ template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = warpSize,
               emulated_gpu::Location where = emulated_gpu::Location::current()) {
   const unsigned in_segment = static_cast<unsigned>(width - 1);
-  const unsigned lane = (emulated_gpu::lane() & ~in_segment) | (static_cast<unsigned>(source) & in_segment);
+  const unsigned lane =
+      (emulated_gpu::lane() & ~in_segment) | (static_cast<unsigned>(source) & in_segment);
   return emulated_gpu::shuffle("__shfl_sync", mask, value, lane, where);
 }
 
@@ -73,7 +76,8 @@ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
                    emulated_gpu::Location where = emulated_gpu::Location::current()) {
   const unsigned lane = emulated_gpu::lane(), segment = static_cast<unsigned>(width);
   const bool outside = lane % segment + delta >= segment;  // keeps its own value
-  return emulated_gpu::shuffle("__shfl_down_sync", mask, value, outside ? lane : lane + delta, where);
+  return emulated_gpu::shuffle("__shfl_down_sync", mask, value, outside ? lane : lane + delta,
+                               where);
 }
 
 template <class T>
@@ -100,14 +104,16 @@ inline unsigned __ballot_sync(unsigned mask, int predicate,
                               emulated_gpu::Location where = emulated_gpu::Location::current()) {
   return emulated_gpu::vote("__ballot_sync", mask, predicate != 0, where);
 }
-inline int __any_sync(unsigned mask, int predicate, emulated_gpu::Location where = emulated_gpu::Location::current()) {
+inline int __any_sync(unsigned mask, int predicate,
+                      emulated_gpu::Location where = emulated_gpu::Location::current()) {
   return emulated_gpu::vote("__any_sync", mask, predicate != 0, where) != 0;
 }
-inline int __all_sync(unsigned mask, int predicate, emulated_gpu::Location where = emulated_gpu::Location::current()) {
+inline int __all_sync(unsigned mask, int predicate,
+                      emulated_gpu::Location where = emulated_gpu::Location::current()) {
   return emulated_gpu::vote("__all_sync", mask, predicate != 0, where) == mask;
 }
 
-// ---- Memory: one thread runs at a time ------------------------------------------------------------------------------
+// ---- Memory: one thread runs at a time ----------------------------------------------------------
 
 template <class T>
 T __ldg(const T* address) {
@@ -123,12 +129,20 @@ T fetch_and_add(T* address, T value) {
 }
 }  // namespace emulated_gpu
 
-inline float atomicAdd(float* address, float value) { return emulated_gpu::fetch_and_add(address, value); }
-inline double atomicAdd(double* address, double value) { return emulated_gpu::fetch_and_add(address, value); }
-inline int atomicAdd(int* address, int value) { return emulated_gpu::fetch_and_add(address, value); }
-inline unsigned atomicAdd(unsigned* address, unsigned value) { return emulated_gpu::fetch_and_add(address, value); }
+inline float atomicAdd(float* address, float value) {
+  return emulated_gpu::fetch_and_add(address, value);
+}
+inline double atomicAdd(double* address, double value) {
+  return emulated_gpu::fetch_and_add(address, value);
+}
+inline int atomicAdd(int* address, int value) {
+  return emulated_gpu::fetch_and_add(address, value);
+}
+inline unsigned atomicAdd(unsigned* address, unsigned value) {
+  return emulated_gpu::fetch_and_add(address, value);
+}
 
-// ---- Mathematics that C++ spells differently ------------------------------------------------------------------------
+// ---- Mathematics that C++ spells differently ----------------------------------------------------
 
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline float __expf(float x) { return std::exp(x); }

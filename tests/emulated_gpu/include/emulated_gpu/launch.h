@@ -6,7 +6,8 @@
 
 namespace emulated_gpu {
 
-/// A kernel with its arguments, ready to run: `thread()` runs one thread of it, the one that `here` names.
+/// A kernel with its arguments, ready to run: `thread()` runs one thread of it, the one that `here`
+/// names.
 struct Launch {
   const void* kernel = nullptr;
   dim3 grid, block;
@@ -14,9 +15,10 @@ struct Launch {
   std::function<void()> thread;
 };
 
-/// Puts the launch into the stream's queue. `pointers` are those arguments that are pointers: to the device's memory, as
-/// all that a kernel sees must be.
-cudaError_t enqueue(Launch launch, cudaStream_t stream, std::initializer_list<const void*> pointers);
+/// Puts the launch into the stream's queue. `pointers` are those arguments that are pointers: to
+/// the device's memory, as all that a kernel sees must be.
+cudaError_t enqueue(Launch launch, cudaStream_t stream,
+                    std::initializer_list<const void*> pointers);
 
 template <class T>
 const void* pointer_or_null(const T& argument) {
@@ -28,11 +30,14 @@ const void* pointer_or_null(const T& argument) {
 }
 
 template <class... Parameters>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
-                   std::type_identity_t<Parameters>... arguments) {
-  static_assert((std::is_trivially_copyable_v<Parameters> && ...), "arguments of kernels are copied byte by byte");
-  static_assert((sizeof(Parameters) + ... + 0) <= 4096, "arguments of a kernel have at most 4096 bytes");
-  return enqueue({reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, [=] { kernel(arguments...); }},
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+                   cudaStream_t stream, std::type_identity_t<Parameters>... arguments) {
+  static_assert((std::is_trivially_copyable_v<Parameters> && ...),
+                "arguments of kernels are copied byte by byte");
+  static_assert((sizeof(Parameters) + ... + 0) <= 4096,
+                "arguments of a kernel have at most 4096 bytes");
+  return enqueue({reinterpret_cast<const void*>(kernel), grid, block, shared_bytes,
+                  [=] { kernel(arguments...); }},
                  stream, {pointer_or_null(arguments)...});
 }
 

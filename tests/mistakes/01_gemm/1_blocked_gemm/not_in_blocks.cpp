@@ -4,8 +4,8 @@
 
 namespace shard {
 
-void tiled_gemm(int64_t tokens, int64_t in, int64_t out, const float* x, int64_t x_stride, const float* a,
-                int64_t a_stride, float* y, int64_t y_stride) {
+void tiled_gemm(int64_t tokens, int64_t in, int64_t out, const float* x, int64_t x_stride,
+                const float* a, int64_t a_stride, float* y, int64_t y_stride) {
   for (int64_t i = 0; i < tokens; ++i) {
     for (int64_t j = 0; j < out; ++j) {
       float sum = 0;

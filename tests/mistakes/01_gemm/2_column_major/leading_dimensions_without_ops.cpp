@@ -4,7 +4,8 @@
 
 namespace shard {
 
-void row_major_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c) {
+void row_major_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, const float* a,
+                    const float* b, float* c) {
   column_major_gemm(op_b, op_a, n, m, k, b, n, a, k, c, n);
 }
 

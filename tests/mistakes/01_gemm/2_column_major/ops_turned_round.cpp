@@ -4,7 +4,8 @@
 
 namespace shard {
 
-void row_major_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c) {
+void row_major_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, const float* a,
+                    const float* b, float* c) {
   const auto turned = [](Op op) { return op == Op::none ? Op::transpose : Op::none; };
   const int64_t row_of_a = op_a == Op::none ? k : m, row_of_b = op_b == Op::none ? n : k;
   column_major_gemm(turned(op_b), turned(op_a), n, m, k, b, row_of_b, a, row_of_a, c, n);

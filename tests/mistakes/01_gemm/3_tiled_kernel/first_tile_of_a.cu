@@ -5,10 +5,12 @@
 
 namespace shard {
 
-__global__ void input_gradient_kernel(int tokens, int in, int out, const float* dy, const float* a, float* dx) {
+__global__ void input_gradient_kernel(int tokens, int in, int out, const float* dy, const float* a,
+                                      float* dx) {
   __shared__ float dy_tile[tile][tile], a_tile[tile][tile + 1];
   const int row = threadIdx.y, column = threadIdx.x;
-  const int i = blockIdx.y * tile + row, j = blockIdx.x * tile + column, row_of_a = blockIdx.x * tile + row;
+  const int i = blockIdx.y * tile + row, j = blockIdx.x * tile + column,
+            row_of_a = blockIdx.x * tile + row;
   float sum = 0;
   for (int first = 0; first < out; first += tile) {
     const int k = first + column;
@@ -21,7 +23,8 @@ __global__ void input_gradient_kernel(int tokens, int in, int out, const float* 
   if (i < tokens && j < in) dx[int64_t{i} * in + j] = sum;
 }
 
-void input_gradient(int tokens, int in, int out, const float* dy, const float* a, float* dx, cudaStream_t stream) {
+void input_gradient(int tokens, int in, int out, const float* dy, const float* a, float* dx,
+                    cudaStream_t stream) {
   const dim3 grid((in + tile - 1) / tile, (tokens + tile - 1) / tile), block(tile, tile);
   launch(input_gradient_kernel, grid, block, 0, stream, tokens, in, out, dy, a, dx);
 }

@@ -1,5 +1,5 @@
 // expect: cut by elements, not by rows
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {

@@ -1,14 +1,17 @@
 // expect: one of t equal parts of rows / t rows: the rows that are left over belong to the first ranks
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {
 
 Tensor ring_reduce_scatter(Communicator& group, const PartialSum& sum) {
   const Tensor& term = sum.unreduced();
-  const int t = group.size(), rank = group.rank(), right = (rank + 1) % t, left = (rank + t - 1) % t;
+  const int t = group.size(), rank = group.rank(), right = (rank + 1) % t,
+            left = (rank + t - 1) % t;
   const int64_t rows = term.rows() / t;
-  const auto rows_of = [&](int index) { return term.slice({index % t * rows, (index % t + 1) * rows}); };
+  const auto rows_of = [&](int index) {
+    return term.slice({index % t * rows, (index % t + 1) * rows});
+  };
 
   Tensor on_its_way = rows_of(rank + t - 1).clone();
   for (int step = 0; step < t - 1; ++step) {

@@ -1,12 +1,13 @@
 // expect: part r - 1 of the sum on each rank r, with rank r's own term twice: one step too many
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {
 
 Tensor ring_reduce_scatter(Communicator& group, const PartialSum& sum) {
   const Tensor& term = sum.unreduced();
-  const int t = group.size(), rank = group.rank(), right = (rank + 1) % t, left = (rank + t - 1) % t;
+  const int t = group.size(), rank = group.rank(), right = (rank + 1) % t,
+            left = (rank + t - 1) % t;
   const auto rows_of = [&](int index) { return term.slice(part_of(term.rows(), t, index % t)); };
 
   Tensor on_its_way = rows_of(rank + t - 1).clone();

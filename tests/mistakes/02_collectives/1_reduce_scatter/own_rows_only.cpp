@@ -1,6 +1,6 @@
 // expect: your own term's rows: nothing of the others was added to them
 #include "chapters/02_collectives/ring_all_reduce.h"
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {

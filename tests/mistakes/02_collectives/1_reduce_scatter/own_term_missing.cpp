@@ -1,12 +1,13 @@
 // expect: minus 1 × this rank's own term: it was never added
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {
 
 Tensor ring_reduce_scatter(Communicator& group, const PartialSum& sum) {
   const Tensor& term = sum.unreduced();
-  const int t = group.size(), rank = group.rank(), right = (rank + 1) % t, left = (rank + t - 1) % t;
+  const int t = group.size(), rank = group.rank(), right = (rank + 1) % t,
+            left = (rank + t - 1) % t;
   const auto rows_of = [&](int index) { return term.slice(part_of(term.rows(), t, index % t)); };
 
   Tensor on_its_way = rows_of(rank + t - 1).clone();

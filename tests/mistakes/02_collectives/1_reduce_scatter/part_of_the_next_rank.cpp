@@ -1,6 +1,6 @@
 // expect: part r + 1 of the sum on each rank r: to end on rank r, part r must start on rank r + 1
 #include "chapters/02_collectives/ring_all_reduce.h"
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {

@@ -1,5 +1,5 @@
 // expect: rank 0 waits in send_receive of 28 f32 (#1) on world
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {

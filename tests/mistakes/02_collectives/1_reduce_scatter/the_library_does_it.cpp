@@ -3,6 +3,8 @@
 
 namespace shard {
 
-Tensor ring_reduce_scatter(Communicator& group, const PartialSum& sum) { return group.reduce_scatter(sum); }
+Tensor ring_reduce_scatter(Communicator& group, const PartialSum& sum) {
+  return group.reduce_scatter(sum);
+}
 
 }  // namespace shard

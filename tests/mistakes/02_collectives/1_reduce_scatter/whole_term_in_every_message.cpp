@@ -1,5 +1,5 @@
 // expect: 2 send_receives of 728 bytes where 224 were asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {

@@ -1,5 +1,5 @@
 // expect: 0 reduce_scatters where 1 was asked for; 1 all_gather of 364 bytes where 124 were asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/2_all_reduce.h"
 
 namespace shard {

@@ -1,5 +1,5 @@
 // expect: 1 all_reduce on world where none was asked for; 0 all_gathers where 1 was asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/2_all_reduce.h"
 
 namespace shard {

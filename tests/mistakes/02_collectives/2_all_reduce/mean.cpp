@@ -1,5 +1,5 @@
 // expect: the mean over the 3 ranks: an all-reduce adds up
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/2_all_reduce.h"
 
 namespace shard {

@@ -3,6 +3,8 @@
 
 namespace shard {
 
-Tensor all_reduce_in_halves(Communicator& group, const PartialSum& sum) { return group.all_reduce(sum); }
+Tensor all_reduce_in_halves(Communicator& group, const PartialSum& sum) {
+  return group.all_reduce(sum);
+}
 
 }  // namespace shard

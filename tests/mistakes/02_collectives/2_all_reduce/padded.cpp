@@ -1,5 +1,5 @@
 // expect: 1 reduce_scatter of 372 bytes where 364 were asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/2_all_reduce.h"
 
 namespace shard {

@@ -1,5 +1,5 @@
 // expect: 3 broadcasts on world where none was asked for; 0 send_receives where 2 were asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

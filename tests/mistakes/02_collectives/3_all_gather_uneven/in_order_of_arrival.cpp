@@ -1,5 +1,5 @@
 // expect: the pieces in the order in which they arrived, this rank's own first
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {
@@ -16,7 +16,8 @@ Tensor ring_all_gather(Communicator& group, const Tensor& piece, std::span<const
     copy(place, last);
     begin += last.rows();
     if (step == t - 1) break;
-    Tensor next(group.backend(), {rows[static_cast<size_t>((rank + t - step - 1) % t)], piece.columns()});
+    Tensor next(group.backend(),
+                {rows[static_cast<size_t>((rank + t - step - 1) % t)], piece.columns()});
     group.send_receive(last, (rank + 1) % t, next, (rank + t - 1) % t);
     last = next;
   }

@@ -1,5 +1,5 @@
 // expect: piece i has rows[i] rows on its whole way around, and every rank takes part in every step
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

@@ -1,5 +1,5 @@
 // expect: without the piece of rank r + 1, on each rank r: it never arrived, one step too few
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

@@ -1,5 +1,5 @@
 // expect: the left neighbour's piece in every place but the own
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

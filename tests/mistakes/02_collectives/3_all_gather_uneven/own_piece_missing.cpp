@@ -14,7 +14,8 @@ Tensor ring_all_gather(Communicator& group, const Tensor& piece, std::span<const
   };
   for (int step = 0; step < t - 1; ++step) {
     Tensor next = place_of(rank - step - 1);
-    group.send_receive(step == 0 ? piece : place_of(rank - step), (rank + 1) % t, next, (rank + t - 1) % t);
+    group.send_receive(step == 0 ? piece : place_of(rank - step), (rank + 1) % t, next,
+                       (rank + t - 1) % t);
   }
   return all;
 }

@@ -1,7 +1,7 @@
 // expect: every piece was filled up to the longest: the padding travels, too
 #include <algorithm>
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

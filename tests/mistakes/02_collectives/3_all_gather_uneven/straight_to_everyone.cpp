@@ -1,5 +1,5 @@
 // expect: this rank's own piece went out in every step, where a ring passes on what came last
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

@@ -1,5 +1,5 @@
 // expect: every message carries the whole result, not one piece
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

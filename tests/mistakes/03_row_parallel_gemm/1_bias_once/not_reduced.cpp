@@ -1,10 +1,11 @@
 // expect: this rank's own term, plus bias: the terms of the other ranks were never added
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/1_bias_once.h"
 
 namespace shard {
 
-Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias) {
+Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a,
+                              const Tensor& bias) {
   Tensor y = matmul(x, a);
   add_bias(y, bias);
   return y.slice(part_of(y.rows(), group.size(), group.rank()));

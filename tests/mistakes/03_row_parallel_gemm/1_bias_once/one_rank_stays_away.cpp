@@ -1,10 +1,11 @@
 // expect: rank 0: reduce_scatter of 91 f32 (#1), rank 1: gather_text (#1)
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/1_bias_once.h"
 
 namespace shard {
 
-Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias) {
+Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a,
+                              const Tensor& bias) {
   Tensor y = matmul(x, a);
   if (group.rank() == 0) {
     y = group.reduce_scatter(PartialSum(y));

@@ -1,11 +1,11 @@
 // expect: 0 all_gathers where 1 was asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 
 namespace shard {
 
-Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& dy,
-                                       Tensor& da, Tensor& db) {
+Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a,
+                                       const Tensor& dy, Tensor& da, Tensor& db) {
   Tensor all_dy = Tensor::zeros(group.backend(), {x.rows(), dy.columns()});
   Tensor own = all_dy.slice(part_of(x.rows(), group.size(), group.rank()));
   copy(own, dy);

@@ -1,11 +1,11 @@
 // expect: 1 all_reduce on world where none was asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 
 namespace shard {
 
-Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& dy,
-                                       Tensor& da, Tensor& db) {
+Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a,
+                                       const Tensor& dy, Tensor& da, Tensor& db) {
   const Tensor all_dy = group.all_gather(dy, part_sizes(x.rows(), group.size()));
   add_matmul(da, transposed(x), all_dy);
   Tensor sums = Tensor::zeros(group.backend(), db.shape());

@@ -1,11 +1,11 @@
 // expect: your dA is the right dA minus 1 × what it held before: gradients accumulate
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 
 namespace shard {
 
-Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& dy,
-                                       Tensor& da, Tensor& db) {
+Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a,
+                                       const Tensor& dy, Tensor& da, Tensor& db) {
   const Tensor all_dy = group.all_gather(dy, part_sizes(x.rows(), group.size()));
   da = matmul(transposed(x), all_dy);
   fill(db, 0);

@@ -5,8 +5,8 @@ namespace shard {
 
 Place earliest_place(Operation operation) { return right::earliest_place(operation); }
 
-PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor, const Tensor& bias,
-                           const Tensor& residual) {
+PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor,
+                           const Tensor& bias, const Tensor& residual) {
   Tensor term = x.unreduced();
   scale(term, factor);
   if (group.rank() == 0) {
@@ -16,6 +16,8 @@ PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float
   return PartialSum(term);
 }
 
-Tensor project(Communicator& group, const PartialSum& x, const Tensor& w) { return right::project(group, x, w); }
+Tensor project(Communicator& group, const PartialSum& x, const Tensor& w) {
+  return right::project(group, x, w);
+}
 
 }  // namespace shard

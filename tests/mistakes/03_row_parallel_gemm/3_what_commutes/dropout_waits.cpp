@@ -8,11 +8,13 @@ Place earliest_place(Operation operation) {
   return right::earliest_place(operation);
 }
 
-PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor, const Tensor& bias,
-                           const Tensor& residual) {
+PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor,
+                           const Tensor& bias, const Tensor& residual) {
   return right::scaled_residual(group, x, factor, bias, residual);
 }
 
-Tensor project(Communicator& group, const PartialSum& x, const Tensor& w) { return right::project(group, x, w); }
+Tensor project(Communicator& group, const PartialSum& x, const Tensor& w) {
+  return right::project(group, x, w);
+}
 
 }  // namespace shard

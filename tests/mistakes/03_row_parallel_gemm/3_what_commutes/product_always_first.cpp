@@ -5,8 +5,8 @@ namespace shard {
 
 Place earliest_place(Operation operation) { return right::earliest_place(operation); }
 
-PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor, const Tensor& bias,
-                           const Tensor& residual) {
+PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor,
+                           const Tensor& bias, const Tensor& residual) {
   return right::scaled_residual(group, x, factor, bias, residual);
 }
 

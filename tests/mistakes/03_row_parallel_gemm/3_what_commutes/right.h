@@ -1,6 +1,6 @@
 // The right answers, for the functions that a mistake leaves alone.
 #pragma once
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/3_what_commutes.h"
 
 namespace shard::right {
@@ -18,8 +18,8 @@ inline Place earliest_place(Operation operation) {
   }
 }
 
-inline PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor, const Tensor& bias,
-                                  const Tensor& residual) {
+inline PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor,
+                                  const Tensor& bias, const Tensor& residual) {
   Tensor term = x.unreduced();
   if (group.rank() == 0) add_bias(term, bias);
   scale(term, factor);

@@ -1,11 +1,12 @@
 // expect: your dX is the right dX plus 2 × dQ·A_qᵀ: Q's sum over the ranks went through a second all-reduce
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/1_backward_all_reduce.h"
 
 namespace shard {
 
-Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq, const Tensor& dk,
-                             ColumnParallelLinear& query, ColumnParallelLinear& key) {
+Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq,
+                             const Tensor& dk, ColumnParallelLinear& query,
+                             ColumnParallelLinear& key) {
   Tensor dx = query.backward(dq);
   add_matmul(dx, dk, transposed(key.weight.value));
   add_matmul(key.weight.gradient, transposed(x), dk);

@@ -1,11 +1,12 @@
 // expect: 2 all_reduces where 1 was asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/1_backward_all_reduce.h"
 
 namespace shard {
 
-Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq, const Tensor& dk,
-                             ColumnParallelLinear& query, ColumnParallelLinear& key) {
+Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq,
+                             const Tensor& dk, ColumnParallelLinear& query,
+                             ColumnParallelLinear& key) {
   return add(query.backward(dq), key.backward(dk));
 }
 

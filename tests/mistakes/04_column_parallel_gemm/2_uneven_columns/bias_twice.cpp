@@ -7,9 +7,10 @@ Range columns_of_rank(int64_t out, int64_t block, int ranks, int rank) {
   return right::columns_of_rank(out, block, ranks, rank);
 }
 
-Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias,
-                                int64_t block) {
-  Tensor y = right::gathered(group, right::own_columns(group, x, a, bias, block), a.columns(), block);
+Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a,
+                                const Tensor& bias, int64_t block) {
+  Tensor y =
+      right::gathered(group, right::own_columns(group, x, a, bias, block), a.columns(), block);
   add_bias(y, bias);
   return y;
 }

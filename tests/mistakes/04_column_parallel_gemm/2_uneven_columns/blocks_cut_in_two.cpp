@@ -3,10 +3,12 @@
 
 namespace shard {
 
-Range columns_of_rank(int64_t out, int64_t block, int ranks, int rank) { return part_of(out, ranks, rank); }
+Range columns_of_rank(int64_t out, int64_t block, int ranks, int rank) {
+  return part_of(out, ranks, rank);
+}
 
-Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias,
-                                int64_t block) {
+Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a,
+                                const Tensor& bias, int64_t block) {
   return right::gathered(group, right::own_columns(group, x, a, bias, block), a.columns(), block);
 }
 

@@ -8,8 +8,8 @@ Range columns_of_rank(int64_t out, int64_t block, int ranks, int rank) {
   return {right.begin, right.end - 1};
 }
 
-Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias,
-                                int64_t block) {
+Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a,
+                                const Tensor& bias, int64_t block) {
   return right::gathered(group, right::own_columns(group, x, a, bias, block), a.columns(), block);
 }
 

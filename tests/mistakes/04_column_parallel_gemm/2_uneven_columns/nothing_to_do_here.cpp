@@ -7,10 +7,11 @@ Range columns_of_rank(int64_t out, int64_t block, int ranks, int rank) {
   return right::columns_of_rank(out, block, ranks, rank);
 }
 
-Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias,
-                                int64_t block) {
+Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tensor& a,
+                                const Tensor& bias, int64_t block) {
   const Range own = columns_of_rank(a.columns(), block, group.size(), group.rank());
-  if (own.size() == 0) return Tensor::zeros(group.backend(), {x.rows(), a.columns()});  // leaves the others alone
+  if (own.size() == 0)
+    return Tensor::zeros(group.backend(), {x.rows(), a.columns()});  // leaves the others alone
   return right::gathered(group, right::own_columns(group, x, a, bias, block), a.columns(), block);
 }
 

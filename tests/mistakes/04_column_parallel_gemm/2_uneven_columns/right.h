@@ -1,6 +1,6 @@
 // The right answers, for what a mistake leaves alone.
 #pragma once
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/2_uneven_columns.h"
 
 namespace shard::right {
@@ -11,8 +11,8 @@ inline Range columns_of_rank(int64_t out, int64_t block, int ranks, int rank) {
 }
 
 /// This rank's columns of Y: [tokens × own columns].
-inline Tensor own_columns(const Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias,
-                          int64_t block) {
+inline Tensor own_columns(const Communicator& group, const Tensor& x, const Tensor& a,
+                          const Tensor& bias, int64_t block) {
   const Range own = columns_of_rank(a.columns(), block, group.size(), group.rank());
   Tensor y = matmul(x, columns_of(a, own));
   add_bias(y, bias.slice(own));

@@ -1,11 +1,11 @@
 // expect: you wait for sum 1 before da and db are computed: nothing overlaps with it
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 
 namespace shard {
 
-Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a, Tensor& da,
-                          Tensor& db) {
+Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a,
+                          Tensor& da, Tensor& db) {
   Tensor dx = Tensor::zeros(group.backend(), x.shape());
   for (int half = 0; half < 2; ++half) {
     const Range rows = part_of(x.rows(), 2, half);

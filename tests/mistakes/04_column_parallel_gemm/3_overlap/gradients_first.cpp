@@ -1,11 +1,11 @@
 // expect: you start sum 1 when da and db are complete: nothing is left to compute while it is under way
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 
 namespace shard {
 
-Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a, Tensor& da,
-                          Tensor& db) {
+Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a,
+                          Tensor& da, Tensor& db) {
   add_matmul(da, transposed(x), dy);
   add_column_sums(db, dy);
   Tensor dx = Tensor::zeros(group.backend(), x.shape());

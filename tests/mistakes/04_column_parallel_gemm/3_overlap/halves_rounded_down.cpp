@@ -1,11 +1,11 @@
 // expect: your sums are of 5 and 6 tokens: the halves of 11 are 6 and 5
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 
 namespace shard {
 
-Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a, Tensor& da,
-                          Tensor& db) {
+Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a,
+                          Tensor& da, Tensor& db) {
   Tensor dx = Tensor::zeros(group.backend(), x.shape());
   const int64_t middle = x.rows() / 2;
   std::vector<PendingSum> sums;

@@ -1,15 +1,16 @@
 // expect: right but for the order of its halves
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 
 namespace shard {
 
-Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a, Tensor& da,
-                          Tensor& db) {
+Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a,
+                          Tensor& da, Tensor& db) {
   Tensor dx = Tensor::zeros(group.backend(), x.shape());
   std::vector<PendingSum> sums;
   for (int half = 0; half < 2; ++half) {
-    sums.push_back(group.start_all_reduce(PartialSum(matmul(dy.slice(part_of(x.rows(), 2, half)), transposed(a)))));
+    sums.push_back(group.start_all_reduce(
+        PartialSum(matmul(dy.slice(part_of(x.rows(), 2, half)), transposed(a)))));
   }
   add_matmul(da, transposed(x), dy);
   add_column_sums(db, dy);

@@ -1,11 +1,11 @@
 // expect: you change the tensor of a sum between start and wait
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 
 namespace shard {
 
-Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a, Tensor& da,
-                          Tensor& db) {
+Tensor backward_in_halves(Communicator& group, const Tensor& x, const Tensor& dy, const Tensor& a,
+                          Tensor& da, Tensor& db) {
   Tensor dx = Tensor::zeros(group.backend(), x.shape());
   Tensor buffer(group.backend(), {part_of(x.rows(), 2, 0).size(), x.columns()});
   std::vector<PendingSum> sums;

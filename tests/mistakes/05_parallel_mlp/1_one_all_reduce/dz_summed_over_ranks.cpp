@@ -1,5 +1,5 @@
 // expect: your gradients.b is the right gradients.b plus 2 × what the two batches add: it was summed over the ranks, but each rank has the whole sum already
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 
 namespace shard {
@@ -12,8 +12,8 @@ Tensor mlp_forward(Communicator& group, const Tensor& x, const MlpPart& mlp, Ten
   return z;
 }
 
-Tensor mlp_backward(Communicator& group, const Tensor& x, const MlpPart& mlp, const Tensor& before_gelu,
-                    const Tensor& dz, MlpPart& gradients) {
+Tensor mlp_backward(Communicator& group, const Tensor& x, const MlpPart& mlp,
+                    const Tensor& before_gelu, const Tensor& dz, MlpPart& gradients) {
   const Tensor sum = group.all_reduce(PartialSum(dz.clone()));
   add_matmul(gradients.b, transposed(gelu(before_gelu)), sum);
   add_column_sums(gradients.b_bias, sum);

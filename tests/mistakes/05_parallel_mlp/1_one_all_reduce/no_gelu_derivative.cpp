@@ -1,5 +1,5 @@
 // expect: your dX1 is dZ·Bᵀ·Aᵀ: GeLU's derivative is missing
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 
 namespace shard {
@@ -12,8 +12,8 @@ Tensor mlp_forward(Communicator& group, const Tensor& x, const MlpPart& mlp, Ten
   return z;
 }
 
-Tensor mlp_backward(Communicator& group, const Tensor& x, const MlpPart& mlp, const Tensor& before_gelu,
-                    const Tensor& dz, MlpPart& gradients) {
+Tensor mlp_backward(Communicator& group, const Tensor& x, const MlpPart& mlp,
+                    const Tensor& before_gelu, const Tensor& dz, MlpPart& gradients) {
   add_matmul(gradients.b, transposed(gelu(before_gelu)), dz);
   add_column_sums(gradients.b_bias, dz);
   const Tensor d = matmul(dz, transposed(mlp.b));

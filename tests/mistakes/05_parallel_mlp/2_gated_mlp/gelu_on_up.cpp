@@ -1,5 +1,5 @@
 // expect: your Z is (X·G ∘ GeLU(X·U))·D: GeLU was put on up, not on the gate
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/2_gated_mlp.h"
 
 namespace shard {
@@ -9,7 +9,8 @@ std::vector<Range> gate_up_columns(int64_t hidden, int ranks, int rank) {
   return {part, {hidden + part.begin, hidden + part.end}};
 }
 
-Tensor gated_mlp_forward(Communicator& group, const Tensor& x, const GatedMlpPart& mlp, Tensor& gate, Tensor& up) {
+Tensor gated_mlp_forward(Communicator& group, const Tensor& x, const GatedMlpPart& mlp,
+                         Tensor& gate, Tensor& up) {
   const Tensor both = matmul(x, mlp.gate_up);
   const int64_t n = mlp.down.rows();
   gate = columns_of(both, {0, n});
@@ -17,8 +18,9 @@ Tensor gated_mlp_forward(Communicator& group, const Tensor& x, const GatedMlpPar
   return group.all_reduce(PartialSum(matmul(multiply(gate, gelu(up)), mlp.down)));
 }
 
-Tensor gated_mlp_backward(Communicator& group, const Tensor& x, const GatedMlpPart& mlp, const Tensor& gate,
-                          const Tensor& up, const Tensor& dz, GatedMlpPart& gradients) {
+Tensor gated_mlp_backward(Communicator& group, const Tensor& x, const GatedMlpPart& mlp,
+                          const Tensor& gate, const Tensor& up, const Tensor& dz,
+                          GatedMlpPart& gradients) {
   const Tensor activated = gelu(gate);
   add_matmul(gradients.down, transposed(multiply(activated, up)), dz);
   const Tensor dh = matmul(dz, transposed(mlp.down));

@@ -2,9 +2,10 @@
 #include "exercises/06_parallel_attention/1_cut_qkv.h"
 namespace shard {
 
-QkvPart cut_qkv(std::span<const float> weight, std::span<const float> bias, int64_t width, int64_t heads, int ranks,
-                int rank) {
-  require_usage(heads % ranks == 0, heads, " heads cannot be shared out evenly over ", ranks, " ranks");
+QkvPart cut_qkv(std::span<const float> weight, std::span<const float> bias, int64_t width,
+                int64_t heads, int ranks, int rank) {
+  require_usage(heads % ranks == 0, heads, " heads cannot be shared out evenly over ", ranks,
+                " ranks");
   const int64_t head_width = width / heads;
   const Range mine = part_of(heads, ranks, rank);
   std::vector<Range> columns;

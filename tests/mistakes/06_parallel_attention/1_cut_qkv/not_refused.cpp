@@ -2,8 +2,8 @@
 #include "exercises/06_parallel_attention/1_cut_qkv.h"
 namespace shard {
 
-QkvPart cut_qkv(std::span<const float> weight, std::span<const float> bias, int64_t width, int64_t heads, int ranks,
-                int rank) {
+QkvPart cut_qkv(std::span<const float> weight, std::span<const float> bias, int64_t width,
+                int64_t heads, int ranks, int rank) {
   const int64_t head_width = width / heads;
   const Range mine = part_of(heads, ranks, rank);
   std::vector<Range> columns;

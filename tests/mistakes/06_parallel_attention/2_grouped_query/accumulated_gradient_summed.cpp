@@ -1,10 +1,12 @@
 // expect: your gradients.weight (1 KV head) is the right gradients.weight (1 KV head) plus 2 × what K and V's columns held before: the gradient was summed over the ranks together with what was in it already
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 
 namespace shard {
 
-int64_t kv_head_of(const GroupedQuery& sizes, int64_t head) { return head / (sizes.heads / sizes.kv_heads); }
+int64_t kv_head_of(const GroupedQuery& sizes, int64_t head) {
+  return head / (sizes.heads / sizes.kv_heads);
+}
 
 std::vector<Range> grouped_query_columns(const GroupedQuery& sizes, int ranks, int rank) {
   const Range heads = part_of(sizes.heads, ranks, rank);
@@ -12,7 +14,8 @@ std::vector<Range> grouped_query_columns(const GroupedQuery& sizes, int ranks, i
   const auto columns = [&](int64_t first, Range range) {
     return Range{first + range.begin * sizes.head_width, first + range.end * sizes.head_width};
   };
-  return {columns(0, heads), columns(sizes.width(), kv), columns(sizes.width() + sizes.kv_width(), kv)};
+  return {columns(0, heads), columns(sizes.width(), kv),
+          columns(sizes.width() + sizes.kv_width(), kv)};
 }
 
 std::unique_ptr<Communicator> sharing_group(Communicator& group, const GroupedQuery& sizes) {
@@ -20,14 +23,16 @@ std::unique_ptr<Communicator> sharing_group(Communicator& group, const GroupedQu
   return group.split(static_cast<int>(kv_head_of(sizes, first_head)), "kv");
 }
 
-Tensor grouped_qkv_backward(Communicator& group, Communicator& sharing, const GroupedQuery& sizes, const Tensor& x,
-                            const GroupedQkvPart& qkv, const Tensor& dqkv, GroupedQkvPart& gradients) {
+Tensor grouped_qkv_backward(Communicator& group, Communicator& sharing, const GroupedQuery& sizes,
+                            const Tensor& x, const GroupedQkvPart& qkv, const Tensor& dqkv,
+                            GroupedQkvPart& gradients) {
   const Tensor dx = group.all_reduce(PartialSum(matmul(dqkv, transposed(qkv.weight))));
   const int64_t q = sizes.width() / group.size();
   add_matmul(gradients.weight, transposed(x), dqkv);
   add_column_sums(gradients.bias, dqkv);
   const Range kv{q, dqkv.columns()};
-  set_columns(gradients.weight, q, sharing.all_reduce(PartialSum(columns_of(gradients.weight, kv))));
+  set_columns(gradients.weight, q,
+              sharing.all_reduce(PartialSum(columns_of(gradients.weight, kv))));
   sharing.all_reduce(PartialSum(gradients.bias.slice(kv)));
   return dx;
 }

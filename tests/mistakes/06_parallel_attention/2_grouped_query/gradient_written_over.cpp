@@ -1,10 +1,12 @@
 // expect: your gradients.weight (1 KV head) is the right gradients.weight (1 KV head) minus 1 × what it held before
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 
 namespace shard {
 
-int64_t kv_head_of(const GroupedQuery& sizes, int64_t head) { return head / (sizes.heads / sizes.kv_heads); }
+int64_t kv_head_of(const GroupedQuery& sizes, int64_t head) {
+  return head / (sizes.heads / sizes.kv_heads);
+}
 
 std::vector<Range> grouped_query_columns(const GroupedQuery& sizes, int ranks, int rank) {
   const Range heads = part_of(sizes.heads, ranks, rank);
@@ -12,7 +14,8 @@ std::vector<Range> grouped_query_columns(const GroupedQuery& sizes, int ranks, i
   const auto columns = [&](int64_t first, Range range) {
     return Range{first + range.begin * sizes.head_width, first + range.end * sizes.head_width};
   };
-  return {columns(0, heads), columns(sizes.width(), kv), columns(sizes.width() + sizes.kv_width(), kv)};
+  return {columns(0, heads), columns(sizes.width(), kv),
+          columns(sizes.width() + sizes.kv_width(), kv)};
 }
 
 std::unique_ptr<Communicator> sharing_group(Communicator& group, const GroupedQuery& sizes) {
@@ -20,8 +23,9 @@ std::unique_ptr<Communicator> sharing_group(Communicator& group, const GroupedQu
   return group.split(static_cast<int>(kv_head_of(sizes, first_head)), "kv");
 }
 
-Tensor grouped_qkv_backward(Communicator& group, Communicator& sharing, const GroupedQuery& sizes, const Tensor& x,
-                            const GroupedQkvPart& qkv, const Tensor& dqkv, GroupedQkvPart& gradients) {
+Tensor grouped_qkv_backward(Communicator& group, Communicator& sharing, const GroupedQuery& sizes,
+                            const Tensor& x, const GroupedQkvPart& qkv, const Tensor& dqkv,
+                            GroupedQkvPart& gradients) {
   const Tensor dx = group.all_reduce(PartialSum(matmul(dqkv, transposed(qkv.weight))));
   const int64_t q = sizes.width() / group.size();
   Tensor d = dqkv.clone();

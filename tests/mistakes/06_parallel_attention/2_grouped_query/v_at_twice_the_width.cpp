@@ -1,10 +1,12 @@
 // expect: your cut is one where V begins at column 2·width
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 
 namespace shard {
 
-int64_t kv_head_of(const GroupedQuery& sizes, int64_t head) { return head / (sizes.heads / sizes.kv_heads); }
+int64_t kv_head_of(const GroupedQuery& sizes, int64_t head) {
+  return head / (sizes.heads / sizes.kv_heads);
+}
 
 std::vector<Range> grouped_query_columns(const GroupedQuery& sizes, int ranks, int rank) {
   const Range heads = part_of(sizes.heads, ranks, rank);
@@ -20,8 +22,9 @@ std::unique_ptr<Communicator> sharing_group(Communicator& group, const GroupedQu
   return group.split(static_cast<int>(kv_head_of(sizes, first_head)), "kv");
 }
 
-Tensor grouped_qkv_backward(Communicator& group, Communicator& sharing, const GroupedQuery& sizes, const Tensor& x,
-                            const GroupedQkvPart& qkv, const Tensor& dqkv, GroupedQkvPart& gradients) {
+Tensor grouped_qkv_backward(Communicator& group, Communicator& sharing, const GroupedQuery& sizes,
+                            const Tensor& x, const GroupedQkvPart& qkv, const Tensor& dqkv,
+                            GroupedQkvPart& gradients) {
   const Tensor dx = group.all_reduce(PartialSum(matmul(dqkv, transposed(qkv.weight))));
   const int64_t q = sizes.width() / group.size();
   Tensor d = dqkv.clone();

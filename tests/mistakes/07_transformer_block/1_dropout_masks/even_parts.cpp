@@ -1,11 +1,12 @@
 // expect: ranks 1, 2: your dropout(GeLU(H)) is masked as if its columns began at rank × its number of columns
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
 namespace shard {
 
 Tensor gelu_dropout(Communicator& group, const Tensor& h, int64_t hidden, const DropoutPlan& plan) {
-  return dropout(gelu(h), plan.probability, plan.random, {plan.first_token, group.rank() * h.columns(), hidden});
+  return dropout(gelu(h), plan.probability, plan.random,
+                 {plan.first_token, group.rank() * h.columns(), hidden});
 }
 
 Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor& dy, int64_t hidden,
@@ -14,8 +15,10 @@ Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor&
                                   {plan.first_token, group.rank() * h.columns(), hidden}));
 }
 
-Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
-  return dropout(x, plan.probability, plan.random, {plan.first_token + group.rank() * x.rows(), 0, x.columns()});
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,
+                        const DropoutPlan& plan) {
+  return dropout(x, plan.probability, plan.random,
+                 {plan.first_token + group.rank() * x.rows(), 0, x.columns()});
 }
 
 }  // namespace shard

@@ -1,5 +1,5 @@
 // expect: ranks 0, 1, 2: your dropout(GeLU(H)) is masked as the first tokens of the global batch
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
 namespace shard {
@@ -15,8 +15,10 @@ Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor&
                                   {0, part_of(hidden, group.size(), group.rank()).begin, hidden}));
 }
 
-Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
-  return dropout(x, plan.probability, plan.random, {part_of(tokens, group.size(), group.rank()).begin, 0, x.columns()});
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,
+                        const DropoutPlan& plan) {
+  return dropout(x, plan.probability, plan.random,
+                 {part_of(tokens, group.size(), group.rank()).begin, 0, x.columns()});
 }
 
 }  // namespace shard

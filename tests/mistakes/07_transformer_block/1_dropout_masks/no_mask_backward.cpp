@@ -1,5 +1,5 @@
 // expect: your dH is not masked: no element is dropped
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
 namespace shard {
@@ -14,9 +14,11 @@ Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor&
   return gelu_backward(h, dy);
 }
 
-Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,
+                        const DropoutPlan& plan) {
   return dropout(x, plan.probability, plan.random,
-                 {plan.first_token + part_of(tokens, group.size(), group.rank()).begin, 0, x.columns()});
+                 {plan.first_token + part_of(tokens, group.size(), group.rank()).begin, 0,
+                  x.columns()});
 }
 
 }  // namespace shard

@@ -1,5 +1,5 @@
 // expect: your dropout(X) is dropped in the right places, but what is kept is not divided by 1 - probability
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
 namespace shard {
@@ -11,11 +11,13 @@ Tensor gelu_dropout(Communicator& group, const Tensor& h, int64_t hidden, const 
 
 Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor& dy, int64_t hidden,
                              const DropoutPlan& plan) {
-  return gelu_backward(h, dropout(dy, plan.probability, plan.random,
-                                  {plan.first_token, part_of(hidden, group.size(), group.rank()).begin, hidden}));
+  return gelu_backward(
+      h, dropout(dy, plan.probability, plan.random,
+                 {plan.first_token, part_of(hidden, group.size(), group.rank()).begin, hidden}));
 }
 
-Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,
+                        const DropoutPlan& plan) {
   const int64_t first_row = plan.first_token + part_of(tokens, group.size(), group.rank()).begin;
   Tensor y = dropout(x, plan.probability, plan.random, {first_row, 0, x.columns()});
   scale(y, 1 - plan.probability);

@@ -1,5 +1,5 @@
 // expect: ranks 1, 2: your dropout(X) is masked by random numbers of this rank's own
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
 namespace shard {
@@ -15,13 +15,16 @@ Tensor gelu_dropout(Communicator& group, const Tensor& h, int64_t hidden, const 
 
 Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor& dy, int64_t hidden,
                              const DropoutPlan& plan) {
-  return gelu_backward(h, dropout(dy, plan.probability, of_rank(plan, group),
-                                  {plan.first_token, part_of(hidden, group.size(), group.rank()).begin, hidden}));
+  return gelu_backward(
+      h, dropout(dy, plan.probability, of_rank(plan, group),
+                 {plan.first_token, part_of(hidden, group.size(), group.rank()).begin, hidden}));
 }
 
-Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,
+                        const DropoutPlan& plan) {
   return dropout(x, plan.probability, of_rank(plan, group),
-                 {plan.first_token + part_of(tokens, group.size(), group.rank()).begin, 0, x.columns()});
+                 {plan.first_token + part_of(tokens, group.size(), group.rank()).begin, 0,
+                  x.columns()});
 }
 
 }  // namespace shard

@@ -1,5 +1,5 @@
 // expect: your dH is made with GeLU's derivative at dropout(H): it is taken at H
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
 namespace shard {
@@ -16,9 +16,11 @@ Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor&
   return gelu_backward(dropped, dropout(dy, plan.probability, plan.random, block));
 }
 
-Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,
+                        const DropoutPlan& plan) {
   return dropout(x, plan.probability, plan.random,
-                 {plan.first_token + part_of(tokens, group.size(), group.rank()).begin, 0, x.columns()});
+                 {plan.first_token + part_of(tokens, group.size(), group.rank()).begin, 0,
+                  x.columns()});
 }
 
 }  // namespace shard

@@ -1,5 +1,5 @@
 // expect: ranks 1, 2: your dropout(GeLU(H)) is masked by random numbers of this rank's own
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
 namespace shard {
@@ -17,7 +17,8 @@ Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor&
   return gelu_backward(h, dropout(dy, plan.probability, of_rank(plan, group), {0, 0, h.columns()}));
 }
 
-Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens, const DropoutPlan& plan) {
+Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,
+                        const DropoutPlan& plan) {
   return dropout(x, plan.probability, of_rank(plan, group), {0, 0, x.columns()});
 }
 

@@ -1,11 +1,12 @@
 // expect: rank 0: all_reduce of 35 f32 (#1), rank 1: all_reduce of 28 f32 (#1)
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 
 namespace shard {
 
-Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x, const LayerNorm& forward,
-                                       const Tensor& gain, Tensor& dgain, Tensor& dbias) {
+Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x,
+                                       const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                                       Tensor& dbias) {
   Tensor dx = layer_norm_backward(dy, x, forward, gain, dgain, dbias);
   return group.all_reduce(PartialSum(dx));
 }

@@ -1,11 +1,12 @@
 // expect: your gradient of the gain is what it held before, and nothing more
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 
 namespace shard {
 
-Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x, const LayerNorm& forward,
-                                       const Tensor& gain, Tensor& dgain, Tensor& dbias) {
+Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x,
+                                       const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                                       Tensor& dbias) {
   const int64_t width = x.columns();
   Tensor both = Tensor::zeros(x.backend(), {2 * width});
   Tensor of_gain = both.slice({0, width}), of_bias = both.slice({width, 2 * width});

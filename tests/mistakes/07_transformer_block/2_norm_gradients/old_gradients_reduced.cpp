@@ -1,11 +1,12 @@
 // expect: your gradient of the bias is the right gradient of the bias plus 2 × what it held before: that was complete on every rank
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 
 namespace shard {
 
-Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x, const LayerNorm& forward,
-                                       const Tensor& gain, Tensor& dgain, Tensor& dbias) {
+Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x,
+                                       const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                                       Tensor& dbias) {
   const int64_t width = x.columns();
   Tensor dx = layer_norm_backward(dy, x, forward, gain, dgain, dbias);
   Tensor both(x.backend(), {2 * width});

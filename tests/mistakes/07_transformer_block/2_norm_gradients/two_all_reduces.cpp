@@ -1,12 +1,14 @@
 // expect: 2 all_reduces where 1 was asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 
 namespace shard {
 
-Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x, const LayerNorm& forward,
-                                       const Tensor& gain, Tensor& dgain, Tensor& dbias) {
-  Tensor of_gain = Tensor::zeros(x.backend(), gain.shape()), of_bias = Tensor::zeros(x.backend(), gain.shape());
+Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x,
+                                       const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                                       Tensor& dbias) {
+  Tensor of_gain = Tensor::zeros(x.backend(), gain.shape()),
+         of_bias = Tensor::zeros(x.backend(), gain.shape());
   Tensor dx = layer_norm_backward(dy, x, forward, gain, of_gain, of_bias);
   accumulate(dgain, group.all_reduce(PartialSum(of_gain)));
   accumulate(dbias, group.all_reduce(PartialSum(of_bias)));

@@ -1,17 +1,18 @@
 // expect: your table's gradient is what it held before plus the terms of this rank's tokens
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/1_embedding.h"
 
 namespace shard {
 
-Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids, int64_t vocabulary) {
+Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids,
+                       int64_t vocabulary) {
   const int64_t first = vocabulary_part(vocabulary, group.size(), group.rank()).begin;
   return group.reduce_scatter(PartialSum(gather_rows(table, ids, first)));
 }
 
-void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids, const Tensor& dy,
-                              int64_t vocabulary) {
+void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids,
+                              const Tensor& dy, int64_t vocabulary) {
   const int64_t first = vocabulary_part(vocabulary, group.size(), group.rank()).begin;
   const Range mine = part_of(ids.elements(), group.size(), group.rank());
   add_to_rows(dtable, ids.slice(mine), dy, first);

@@ -1,20 +1,22 @@
 // expect: the ranks of world call different collectives: rank 0: reduce_scatter of 77 f32
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/1_embedding.h"
 
 namespace shard {
 
-Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids, int64_t vocabulary) {
+Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids,
+                       int64_t vocabulary) {
   const int64_t first = vocabulary_part(vocabulary, group.size(), group.rank()).begin;
   if (first >= vocabulary)
     return Tensor::zeros(table.backend(),
-                         {part_of(ids.elements(), group.size(), group.rank()).size(), table.columns()});
+                         {part_of(ids.elements(), group.size(), group.rank()).size(),
+                          table.columns()});
   return group.reduce_scatter(PartialSum(gather_rows(table, ids, first)));
 }
 
-void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids, const Tensor& dy,
-                              int64_t vocabulary) {
+void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids,
+                              const Tensor& dy, int64_t vocabulary) {
   const int64_t first = vocabulary_part(vocabulary, group.size(), group.rank()).begin;
   add_to_rows(dtable, ids, group.all_gather(dy, part_sizes(ids.elements(), group.size())), first);
 }

@@ -1,16 +1,17 @@
 // expect: your Y is looked up as if every rank's table began with word 0
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/1_embedding.h"
 
 namespace shard {
 
-Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids, int64_t vocabulary) {
+Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids,
+                       int64_t vocabulary) {
   const int64_t first = 0;
   return group.reduce_scatter(PartialSum(gather_rows(table, ids, first)));
 }
 
-void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids, const Tensor& dy,
-                              int64_t vocabulary) {
+void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids,
+                              const Tensor& dy, int64_t vocabulary) {
   const int64_t first = 0;
   add_to_rows(dtable, ids, group.all_gather(dy, part_sizes(ids.elements(), group.size())), first);
 }

@@ -1,5 +1,5 @@
 // expect: your loss per token is the cross entropy without label smoothing
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 
 namespace shard {
@@ -13,8 +13,8 @@ static Tensor without_ignored(const Tensor& losses, const Tensor& targets) {
   return losses;
 }
 
-Tensor smoothed_cross_entropy(Communicator& group, Tensor logits, const Tensor& targets, const VocabularyPart& part,
-                              float smoothing) {
+Tensor smoothed_cross_entropy(Communicator& group, Tensor logits, const Tensor& targets,
+                              const VocabularyPart& part, float smoothing) {
   Tensor max = row_max(logits, part.words);
   group.all_reduce_max(max);
   const Tensor mixed = group.all_reduce(PartialSum(pick(logits, targets, part.first)));

@@ -1,5 +1,5 @@
 // expect: rank 0: all_reduce_max of 11 f32
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 
 namespace shard {
@@ -19,14 +19,15 @@ static Tensor without_ignored(const Tensor& losses, const Tensor& targets) {
   return losses;
 }
 
-Tensor smoothed_cross_entropy(Communicator& group, Tensor logits, const Tensor& targets, const VocabularyPart& part,
-                              float smoothing) {
+Tensor smoothed_cross_entropy(Communicator& group, Tensor logits, const Tensor& targets,
+                              const VocabularyPart& part, float smoothing) {
   if (part.words == 0) return Tensor::zeros(logits.backend(), {logits.rows()});
   Tensor max = row_max(logits, part.words);
   group.all_reduce_max(max);
   Tensor mixed = pick(logits, targets, part.first);
   scale(mixed, 1 - smoothing);
-  accumulate(mixed, uniform_term(logits, part.words, smoothing / static_cast<float>(part.vocabulary)));
+  accumulate(mixed,
+             uniform_term(logits, part.words, smoothing / static_cast<float>(part.vocabulary)));
   mixed = group.all_reduce(PartialSum(mixed));
   const Tensor sums = group.all_reduce(PartialSum(exp_and_row_sum(logits, max, part.words)));
   return without_ignored(cross_entropy(sums, max, mixed), targets);

@@ -9,8 +9,9 @@ static float targets_that_count(const std::vector<int32_t>& words) {
   return count;
 }
 
-Tensor smoothed_cross_entropy_backward(Communicator& group, Tensor exps, const Tensor& sums, const Tensor& targets,
-                                       const VocabularyPart& part, float smoothing) {
+Tensor smoothed_cross_entropy_backward(Communicator& group, Tensor exps, const Tensor& sums,
+                                       const Tensor& targets, const VocabularyPart& part,
+                                       float smoothing) {
   const std::vector<int32_t> words = targets.to_host_int();
   const std::vector<float> exps_here = exps.to_host();
   std::vector<float> all_sums = sums.to_host(), gradient(exps_here.size(), 0.0f);
@@ -20,7 +21,8 @@ Tensor smoothed_cross_entropy_backward(Communicator& group, Tensor exps, const T
     const float sum = all_sums[i];
     for (int64_t j = 0; j < part.words; ++j) {
       const int64_t at = i * exps.columns() + j;
-      gradient[at] = (exps_here[at] / sum - (words[i] == part.first + j ? 1.0f : 0.0f) - uniform) / count;
+      gradient[at] =
+          (exps_here[at] / sum - (words[i] == part.first + j ? 1.0f : 0.0f) - uniform) / count;
     }
   }
   exps.assign(std::span<const float>(gradient));

@@ -1,5 +1,5 @@
 // expect: 1 all_reduce of 96 bytes where 100 were asked for
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/09_data_parallel/1_mean_over_ranks.h"
 
 namespace shard {

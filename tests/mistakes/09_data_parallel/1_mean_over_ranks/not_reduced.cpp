@@ -1,5 +1,5 @@
 // expect: this rank's own mean: those of the other ranks were never added
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/09_data_parallel/1_mean_over_ranks.h"
 
 namespace shard {

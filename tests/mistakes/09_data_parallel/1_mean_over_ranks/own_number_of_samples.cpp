@@ -1,5 +1,5 @@
 // expect: divided by this rank's own number of samples
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/09_data_parallel/1_mean_over_ranks.h"
 
 namespace shard {
@@ -7,7 +7,8 @@ namespace shard {
 MeanLoss mean_over_ranks(Communicator& group, const MeanLoss& mine, int64_t samples) {
   const int64_t n = mine.gradient.elements();
   Tensor packed(group.backend(), {n + 2});
-  Tensor gradient = packed.slice({0, n}), loss = packed.slice({n, n + 1}), count = packed.slice({n + 1, n + 2});
+  Tensor gradient = packed.slice({0, n}), loss = packed.slice({n, n + 1}),
+         count = packed.slice({n + 1, n + 2});
   copy(gradient, mine.gradient);
   copy(loss, mine.loss);
   fill(count, 1.0f);

@@ -15,7 +15,8 @@ Gradients accumulated_gradients(Communicator& group, const Tensor& a, const Tens
     add_pass(sums, a, bias, micro_batch);
     samples += micro_batch.x.rows();
   }
-  const Tensor all = group.all_reduce(PartialSum(Tensor::full(group.backend(), {1}, static_cast<float>(samples))));
+  const Tensor all =
+      group.all_reduce(PartialSum(Tensor::full(group.backend(), {1}, static_cast<float>(samples))));
   group.all_reduce(PartialSum(bucket));
   scale(bucket, 1.0f / all.to_host()[0]);
   return sums;

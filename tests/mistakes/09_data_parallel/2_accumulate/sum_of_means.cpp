@@ -11,7 +11,8 @@ Gradients accumulated_gradients(Communicator& group, const Tensor& a, const Tens
                  bucket.slice({numbers, numbers + 1})};
   Tensor count = bucket.slice({numbers + 1, numbers + 2});
   for (const MicroBatch& micro_batch : micro_batches) {
-    Gradients pass{Tensor::zeros(group.backend(), a.shape()), Tensor::zeros(group.backend(), bias.shape()),
+    Gradients pass{Tensor::zeros(group.backend(), a.shape()),
+                   Tensor::zeros(group.backend(), bias.shape()),
                    Tensor::zeros(group.backend(), {1})};
     add_pass(pass, a, bias, micro_batch);
     const float share = 1.0f / static_cast<float>(micro_batch.x.rows());

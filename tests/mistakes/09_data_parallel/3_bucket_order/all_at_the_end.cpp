@@ -18,7 +18,8 @@ Buckets assign_buckets(const std::vector<int64_t>& bytes, int64_t limit) {
   return buckets;
 }
 
-std::vector<std::vector<int>> buckets_started(const Buckets& buckets, const std::vector<int>& ready) {
+std::vector<std::vector<int>> buckets_started(const Buckets& buckets,
+                                              const std::vector<int>& ready) {
   std::vector<std::vector<int>> started(ready.size());
   for (size_t b = 0; b < buckets.size(); ++b) started.back().push_back(static_cast<int>(b));
   return started;

@@ -18,7 +18,8 @@ Buckets assign_buckets(const std::vector<int64_t>& bytes, int64_t limit) {
   return buckets;
 }
 
-std::vector<std::vector<int>> buckets_started(const Buckets& buckets, const std::vector<int>& ready) {
+std::vector<std::vector<int>> buckets_started(const Buckets& buckets,
+                                              const std::vector<int>& ready) {
   std::vector<size_t> missing;
   for (const auto& bucket : buckets) missing.push_back(bucket.size());
   std::vector<std::vector<int>> started;

@@ -18,7 +18,8 @@ Buckets assign_buckets(const std::vector<int64_t>& bytes, int64_t limit) {
   return buckets;
 }
 
-std::vector<std::vector<int>> buckets_started(const Buckets& buckets, const std::vector<int>& ready) {
+std::vector<std::vector<int>> buckets_started(const Buckets& buckets,
+                                              const std::vector<int>& ready) {
   std::vector<size_t> bucket_of(ready.size()), missing;
   for (size_t b = 0; b < buckets.size(); ++b) {
     missing.push_back(buckets[b].size());
@@ -29,7 +30,8 @@ std::vector<std::vector<int>> buckets_started(const Buckets& buckets, const std:
   for (int parameter : ready) {
     --missing[bucket_of[static_cast<size_t>(parameter)]];
     started.emplace_back();
-    while (next < buckets.size() && missing[next] == 0) started.back().push_back(static_cast<int>(next++));
+    while (next < buckets.size() && missing[next] == 0)
+      started.back().push_back(static_cast<int>(next++));
   }
   return started;
 }

@@ -18,7 +18,8 @@ Buckets assign_buckets(const std::vector<int64_t>& bytes, int64_t limit) {
   return buckets;
 }
 
-std::vector<std::vector<int>> buckets_started(const Buckets& buckets, const std::vector<int>& ready) {
+std::vector<std::vector<int>> buckets_started(const Buckets& buckets,
+                                              const std::vector<int>& ready) {
   std::vector<size_t> bucket_of(ready.size()), missing;
   for (size_t b = 0; b < buckets.size(); ++b) {
     missing.push_back(buckets[b].size());

@@ -25,9 +25,12 @@ std::vector<int> ranks_along(int rank, Along along, GridSizes sizes) {
   return ranks;
 }
 
-std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes, const std::string& name) {
+std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes,
+                                          const std::string& name) {
   const Coordinates mine = coordinates_of(world.rank(), sizes);
-  return world.split(rank_of({along.tp ? mine.tp : 0, along.cp ? mine.cp : 0, along.dp ? mine.dp : 0}, sizes), name);
+  return world.split(
+      rank_of({along.tp ? mine.tp : 0, along.cp ? mine.cp : 0, along.dp ? mine.dp : 0}, sizes),
+      name);
 }
 
 }  // namespace shard

@@ -12,13 +12,15 @@ int rank_of(Coordinates coordinates, GridSizes sizes) {
 }
 
 std::vector<int> ranks_along(int rank, Along along, GridSizes sizes) {
-  const int size = (along.tp ? sizes.tp : 1) * (along.cp ? sizes.cp : 1) * (along.dp ? sizes.dp : 1);
+  const int size =
+      (along.tp ? sizes.tp : 1) * (along.cp ? sizes.cp : 1) * (along.dp ? sizes.dp : 1);
   std::vector<int> ranks;
   for (int i = 0; i < size; ++i) ranks.push_back(rank / size * size + i);
   return ranks;
 }
 
-std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes, const std::string& name) {
+std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes,
+                                          const std::string& name) {
   return world.split(ranks_along(world.rank(), along, sizes).front(), name);
 }
 

@@ -24,9 +24,11 @@ std::vector<int> ranks_along(int rank, Along along, GridSizes sizes) {
   return ranks;
 }
 
-std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes, const std::string& name) {
+std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes,
+                                          const std::string& name) {
   const int first = ranks_along(world.rank(), along, sizes).front();
-  return world.rank() == first ? world.split(first, name) : nullptr;  // once for each group, its first rank thinks
+  return world.rank() == first ? world.split(first, name)
+                               : nullptr;  // once for each group, its first rank thinks
 }
 
 }  // namespace shard

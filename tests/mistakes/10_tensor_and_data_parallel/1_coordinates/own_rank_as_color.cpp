@@ -24,7 +24,8 @@ std::vector<int> ranks_along(int rank, Along along, GridSizes sizes) {
   return ranks;
 }
 
-std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes, const std::string& name) {
+std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes,
+                                          const std::string& name) {
   return world.split(world.rank(), name);
 }
 

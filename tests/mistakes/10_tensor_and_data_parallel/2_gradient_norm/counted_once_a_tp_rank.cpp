@@ -1,7 +1,7 @@
 // expect: your norm on tp 3 × dp 1 is too large: gradients that all tp ranks hold were counted 3 times
 #include <cmath>
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/10_tensor_and_data_parallel/2_gradient_norm.h"
 
 namespace shard {

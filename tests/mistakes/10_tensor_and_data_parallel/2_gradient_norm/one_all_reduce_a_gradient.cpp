@@ -1,7 +1,7 @@
 // expect: 5 all_reduces where 1 was asked for
 #include <cmath>
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/10_tensor_and_data_parallel/2_gradient_norm.h"
 
 namespace shard {
@@ -10,7 +10,8 @@ double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradien
   Tensor squares = Tensor::zeros(grid.world().backend(), {1});
   for (const HeldGradient& gradient : gradients) {
     Tensor of_gradient = Tensor::zeros(grid.world().backend(), {1});
-    if ((gradient.split_over_tp || grid.tp().rank() == 0) && (gradient.split_over_dp || grid.dp().rank() == 0))
+    if ((gradient.split_over_tp || grid.tp().rank() == 0) &&
+        (gradient.split_over_dp || grid.dp().rank() == 0))
       add_sum_of_squares(of_gradient, gradient.part);
     accumulate(squares, grid.world().all_reduce(PartialSum(of_gradient)));
   }

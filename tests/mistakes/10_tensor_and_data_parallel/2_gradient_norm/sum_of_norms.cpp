@@ -1,7 +1,7 @@
 // expect: is the sum of the ranks' norms: take the root once
 #include <cmath>
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/10_tensor_and_data_parallel/2_gradient_norm.h"
 
 namespace shard {
@@ -9,7 +9,8 @@ namespace shard {
 double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradients) {
   Tensor squares = Tensor::zeros(grid.world().backend(), {1});
   for (const HeldGradient& gradient : gradients) {
-    if ((gradient.split_over_tp || grid.tp().rank() == 0) && (gradient.split_over_dp || grid.dp().rank() == 0))
+    if ((gradient.split_over_tp || grid.tp().rank() == 0) &&
+        (gradient.split_over_dp || grid.dp().rank() == 0))
       add_sum_of_squares(squares, gradient.part);
   }
   fill(squares, std::sqrt(squares.to_host()[0]));

@@ -2,7 +2,7 @@
 // ranks: 4
 #include <cmath>
 
-#include "common/ops.h"
+#include "common/tensor/ops.h"
 #include "exercises/10_tensor_and_data_parallel/2_gradient_norm.h"
 
 namespace shard {

@@ -11,7 +11,8 @@ static Shard shard_of(const SavedTensor& tensor, int ranks, int rank) {
   switch (tensor.cut) {
     case Cut::rows: return Shard::of_rows(tensor.whole, part_of(rows, ranks, rank));
     case Cut::columns: return Shard::of_columns(tensor.whole, {part_of(columns, ranks, rank)});
-    case Cut::qkv: return Shard::of_columns(tensor.whole, qkv_columns(columns / 3, tensor.heads, ranks, rank));
+    case Cut::qkv:
+      return Shard::of_columns(tensor.whole, qkv_columns(columns / 3, tensor.heads, ranks, rank));
     case Cut::vocabulary: return Shard::of_rows(tensor.whole, vocabulary_part(rows, ranks, rank));
     case Cut::replicated: break;
   }
@@ -25,7 +26,8 @@ std::vector<std::vector<float>> reshard(const SavedTensor& tensor, int ranks) {
     shard_of(tensor, old_ranks, rank).paste(tensor.parts[static_cast<size_t>(rank)], whole);
   }
   std::vector<std::vector<float>> parts;
-  for (int rank = 0; rank < ranks; ++rank) parts.push_back(shard_of(tensor, ranks, rank).cut(whole));
+  for (int rank = 0; rank < ranks; ++rank)
+    parts.push_back(shard_of(tensor, ranks, rank).cut(whole));
   if (tensor.cut != Cut::vocabulary) return parts;
   std::vector<float> rows;  // all old rows, padding and all
   for (const auto& part : tensor.parts) rows.insert(rows.end(), part.begin(), part.end());

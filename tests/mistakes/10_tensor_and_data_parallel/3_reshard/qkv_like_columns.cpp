@@ -25,7 +25,8 @@ std::vector<std::vector<float>> reshard(const SavedTensor& tensor, int ranks) {
     shard_of(tensor, old_ranks, rank).paste(tensor.parts[static_cast<size_t>(rank)], whole);
   }
   std::vector<std::vector<float>> parts;
-  for (int rank = 0; rank < ranks; ++rank) parts.push_back(shard_of(tensor, ranks, rank).cut(whole));
+  for (int rank = 0; rank < ranks; ++rank)
+    parts.push_back(shard_of(tensor, ranks, rank).cut(whole));
   return parts;
 }
 

@@ -11,7 +11,8 @@ static Shard shard_of(const SavedTensor& tensor, int ranks, int rank) {
   switch (tensor.cut) {
     case Cut::rows: return Shard::of_rows(tensor.whole, part_of(rows, ranks, rank));
     case Cut::columns: return Shard::of_columns(tensor.whole, {part_of(columns, ranks, rank)});
-    case Cut::qkv: return Shard::of_columns(tensor.whole, qkv_columns(columns / 3, tensor.heads, ranks, rank));
+    case Cut::qkv:
+      return Shard::of_columns(tensor.whole, qkv_columns(columns / 3, tensor.heads, ranks, rank));
     case Cut::vocabulary: return Shard::of_rows(tensor.whole, vocabulary_part(rows, ranks, rank));
     case Cut::replicated: break;
   }
@@ -29,7 +30,8 @@ std::vector<std::vector<float>> reshard(const SavedTensor& tensor, int ranks) {
     const Range columns = part_of(tensor.whole.columns(), ranks, rank);
     const bool is_replicated = tensor.cut == Cut::replicated;
     parts.push_back(
-        (is_replicated ? Shard::of_columns(tensor.whole, {columns}) : shard_of(tensor, ranks, rank)).cut(whole));
+        (is_replicated ? Shard::of_columns(tensor.whole, {columns}) : shard_of(tensor, ranks, rank))
+            .cut(whole));
   }
   return parts;
 }

@@ -11,7 +11,8 @@ static Shard shard_of(const SavedTensor& tensor, int ranks, int rank) {
   switch (tensor.cut) {
     case Cut::rows: return Shard::of_rows(tensor.whole, part_of(rows, ranks, rank));
     case Cut::columns: return Shard::of_columns(tensor.whole, {part_of(columns, ranks, rank)});
-    case Cut::qkv: return Shard::of_columns(tensor.whole, qkv_columns(columns / 3, tensor.heads, ranks, rank));
+    case Cut::qkv:
+      return Shard::of_columns(tensor.whole, qkv_columns(columns / 3, tensor.heads, ranks, rank));
     case Cut::vocabulary: return Shard::of_rows(tensor.whole, vocabulary_part(rows, ranks, rank));
     case Cut::replicated: break;
   }
@@ -28,9 +29,9 @@ std::vector<std::vector<float>> reshard(const SavedTensor& tensor, int ranks) {
   for (int rank = 0; rank < ranks; ++rank) {
     const int64_t rows = tensor.whole.rows() / ranks;
     const bool by_rows = tensor.cut == Cut::rows;
-    parts.push_back(
-        (by_rows ? Shard::of_rows(tensor.whole, {rank * rows, (rank + 1) * rows}) : shard_of(tensor, ranks, rank))
-            .cut(whole));
+    parts.push_back((by_rows ? Shard::of_rows(tensor.whole, {rank * rows, (rank + 1) * rows})
+                             : shard_of(tensor, ranks, rank))
+                        .cut(whole));
   }
   return parts;
 }

@@ -14,8 +14,9 @@ static Shard shard_of(const SavedTensor& tensor, int ranks, int rank) {
     case Cut::qkv: {
       const int64_t width = columns / 3;
       const Range part = part_of(width, ranks, rank);
-      return Shard::of_columns(
-          tensor.whole, {part, {width + part.begin, width + part.end}, {2 * width + part.begin, 2 * width + part.end}});
+      return Shard::of_columns(tensor.whole, {part,
+                                              {width + part.begin, width + part.end},
+                                              {2 * width + part.begin, 2 * width + part.end}});
     }
     case Cut::vocabulary: return Shard::of_rows(tensor.whole, vocabulary_part(rows, ranks, rank));
     case Cut::replicated: break;
@@ -30,7 +31,8 @@ std::vector<std::vector<float>> reshard(const SavedTensor& tensor, int ranks) {
     shard_of(tensor, old_ranks, rank).paste(tensor.parts[static_cast<size_t>(rank)], whole);
   }
   std::vector<std::vector<float>> parts;
-  for (int rank = 0; rank < ranks; ++rank) parts.push_back(shard_of(tensor, ranks, rank).cut(whole));
+  for (int rank = 0; rank < ranks; ++rank)
+    parts.push_back(shard_of(tensor, ranks, rank).cut(whole));
   return parts;
 }
 

@@ -1,0 +1,38 @@
+// Errors are sentences. Error: the run failed (exit status 1). UsageError: the input was bad (exit
+// status 2).
+#pragma once
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace shard {
+
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct UsageError : Error {
+  using Error::Error;
+};
+
+/// Joins its arguments into one string: text("heads ", 5, " / ", 2) is "heads 5 / 2".
+template <class... Parts>
+std::string text(const Parts&... parts) {
+  std::ostringstream stream;
+  (stream << ... << parts);
+  return stream.str();
+}
+
+/// Throws Error with the joined parts when `holds` is false: a precondition of a function.
+template <class... Parts>
+void require(bool holds, const Parts&... parts) {
+  if (!holds) throw Error(text(parts...));
+}
+
+/// Throws UsageError with the joined parts when `holds` is false: something the user asked for.
+template <class... Parts>
+void require_usage(bool holds, const Parts&... parts) {
+  if (!holds) throw UsageError(text(parts...));
+}
+
+}  // namespace shard

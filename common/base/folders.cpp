@@ -1,0 +1,10 @@
+#include "common/base/folders.h"
+
+namespace shard {
+
+// The build defines both, for this file alone: no other object depends on where the checkout lies.
+std::string source_folder() { return SHARD_SOURCE_DIR; }
+
+std::string build_folder() { return SHARD_BINARY_DIR; }
+
+}  // namespace shard

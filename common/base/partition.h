@@ -1,0 +1,59 @@
+// Who holds what: how a whole matrix is cut into the parts that the ranks hold.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "common/base/shape.h"
+
+namespace shard {
+
+/// Half-open: begin, begin + 1, …, end - 1.
+struct Range {
+  int64_t begin = 0;                            // the first
+  int64_t end = 0;                              // behind the last
+  int64_t size() const { return end - begin; }  // how many
+  bool operator==(const Range&) const = default;
+};
+
+/// Part `index` of `parts` consecutive parts of 0 … whole-1; the first whole % parts parts hold one
+/// element more. Throws Error when there is no such part.
+Range part_of(int64_t whole, int parts, int index);
+
+/// The sizes of all parts, in order: what an all_gather of uneven pieces needs.
+std::vector<int64_t> part_sizes(int64_t whole, int parts);
+
+/// One rank's part of a whole matrix [rows × columns] (or vector [columns]): the elements that
+/// stand in one of `rows` and in one of `columns`. A range may reach past the whole: what lies
+/// beyond is padding, local and always zero.
+struct Shard {
+  Shape whole;                       // of the whole matrix or vector
+  std::vector<Range> rows, columns;  // held here, one range after the other
+
+  /// All of it: a replicated parameter.
+  static Shard all(Shape whole);
+  /// Rows `range` of a matrix: the row-parallel cut.
+  static Shard of_rows(Shape whole, Range range);
+  /// Columns `ranges` of a matrix, or entries of a vector, one range after the other: the
+  /// column-parallel cut.
+  static Shard of_columns(Shape whole, std::vector<Range> ranges);
+
+  /// Shape of the local part, padding included.
+  Shape local() const;
+  bool is_everything() const;  // whether the local part is the whole
+  bool operator==(const Shard&) const = default;
+
+  /// Calls visit(local_begin, whole_begin, length) for each run of elements that are consecutive in
+  /// both.
+  void for_each_run(const std::function<void(int64_t, int64_t, int64_t)>& visit) const;
+
+  /// The local part of `whole_values`, zero in the padding. Throws Error when they are not as many
+  /// as the whole has.
+  std::vector<float> cut(std::span<const float> whole_values) const;
+  /// Writes the local part back to where it stands in `whole_values`; padding is dropped.
+  /// Throws Error for a wrong number of values on either side.
+  void paste(std::span<const float> local_values, std::span<float> whole_values) const;
+};
+
+}  // namespace shard

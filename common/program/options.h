@@ -1,0 +1,68 @@
+// The command line: the options that every program has, and those that a program adds. CLI11 does
+// the parsing.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/memory.h"
+
+namespace CLI {
+class App;
+}
+
+namespace shard {
+
+/// What a run is asked for. A program adds its own options, then parses once.
+class Options {
+ public:
+  std::string device = "auto";       // auto, cpu or cuda
+  uint64_t seed = 1234;              // of all random numbers
+  std::string json, trace, picture;  // files to write, or nothing
+  bool check_collectives = false;    // whether the ranks compare each call before it starts
+  double timeout = 120;              // seconds that a rank may wait for others
+
+  /// `name` is the program's: "05_parallel_mlp". `description` is one sentence for --help.
+  Options(std::string name, const std::string& description);
+  ~Options();
+
+  /// The heading in --help of the options that follow.
+  void group(const std::string& heading);
+
+  // Each adds an option ("--tokens"), its default (what `value` is now), the place for what is
+  // given, and one line for
+  // --help. `value` must live until parse has been called.
+
+  /// A size: a whole number from `least` to `most`.
+  void size(const std::string& option, int64_t& value, const std::string& help, int64_t least = 1,
+            int64_t most = int64_t{1} << 30);
+  /// A real number from `least` to `most`.
+  void number(const std::string& option, double& value, const std::string& help, double least = 0,
+              double most = std::numeric_limits<double>::infinity());
+  /// A text, as it is given.
+  void text(const std::string& option, std::string& value, const std::string& help);
+  /// Something to switch on: `value` becomes true when the option is given.
+  void flag(const std::string& option, bool& value, const std::string& help);
+  /// --picture FILE.svg, for a program that draws one: `what` it shows.
+  void offer_picture(const std::string& what);
+
+  /// Throws UsageError with one sentence for bad input. Returns false when only --help was asked
+  /// for.
+  bool parse(int argc, char** argv);
+  /// Whether the option was on the command line.
+  bool given(const std::string& option) const;
+  std::string help() const;  // the text of --help
+  /// The words of the command line, without the program.
+  const std::vector<std::string>& arguments() const { return arguments_; }
+  const std::string& name() const { return name_; }  // the program's
+
+ private:
+  std::string name_, group_;
+  std::vector<std::string> arguments_;
+  std::unique_ptr<CLI::App> app_;
+};
+
+}  // namespace shard

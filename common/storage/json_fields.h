@@ -1,0 +1,28 @@
+// The fields of a JSON file, asked for by JSON pointers. What is not known is refused, naming file
+// and field.
+#pragma once
+#include <initializer_list>
+#include <set>
+
+#include "common/storage/json_file.h"
+
+namespace shard {
+
+struct JsonFields {
+  std::string name;  // of the file
+  nlohmann::json content = nlohmann::json::object();
+
+  /// Null where it is missing.
+  const nlohmann::json& at(const std::string& field) const;
+  /// Throws UsageError unless the field is one of these.
+  void must_be(const std::string& field, std::initializer_list<nlohmann::json> allowed) const;
+  /// Throws UsageError where `object`, which stands at `field`, is no object or has other fields
+  /// than these.
+  void must_have_only(const nlohmann::json& object, const std::string& field,
+                      const std::set<std::string>& known) const;
+};
+
+/// The fields of `file`. Throws UsageError, naming it, when it cannot be read or is not an object.
+JsonFields read_fields(const std::filesystem::path& file);
+
+}  // namespace shard

@@ -1,0 +1,198 @@
+// Backend: what a device must be able to do. cpu/ implements it with oneDNN and OpenMP, cuda/ with
+// cuBLAS and kernels. Layers do not call it: they call ops.h, which checks shapes once and then
+// comes here.
+#pragma once
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/formulas.h"
+#include "common/base/random.h"
+#include "common/tensor/host_transfer.h"
+#include "common/tensor/tensor.h"
+
+namespace shard {
+
+/// Where tensors live and products are computed.
+enum class Device { cpu, cuda };
+
+/// A matrix as a factor of a product: as it is stored, or transposed.
+struct Operand {
+  const Tensor& matrix;     // [m × k], [k × n], or a batch of them: [b × m × k]
+  bool transposed = false;  // whether the factor is its transpose
+  bool lower = false;       // whether what is stored above the diagonal is zero: lower() of ops.h
+  /// A tensor alone is a factor as it is stored; transposed() of ops.h makes the other kind.
+  Operand(const Tensor& stored, bool as_transposed = false, bool is_lower = false)
+      : matrix(stored), transposed(as_transposed), lower(is_lower) {}
+  /// Rows of the factor, after the transposition: of one matrix of a batch, if it is a batch.
+  int64_t rows() const {
+    return transposed ? matrix.columns() : matrix.shape()[matrix.shape().rank() - 2];
+  }
+  /// Columns of the factor, likewise.
+  int64_t columns() const {
+    return transposed ? matrix.shape()[matrix.shape().rank() - 2] : matrix.columns();
+  }
+  /// Elements of the matrix, or of one matrix of the batch: how far apart two of them are.
+  int64_t size() const { return rows() * columns(); }
+  /// Where the element (row, column) of the factor is stored, counted from the matrix's first
+  /// element.
+  int64_t place_of(int64_t row, int64_t column) const {
+    return transposed ? column * matrix.columns() + row : row * matrix.columns() + column;
+  }
+};
+
+/// The part of C = A·B that one call computes: C[rows × columns] = A[rows × inner] · B[inner ×
+/// columns].
+struct ProductPart {
+  Range rows;     // of C and of A
+  Range inner;    // columns of A, rows of B
+  Range columns;  // of B and of C
+};
+
+/// Where a local block [rows × columns] lies in the whole matrix that all ranks hold together.
+struct Block {
+  int64_t first_row = 0, first_column = 0;  // of the whole matrix: where the block begins
+  int64_t whole_columns = 0;  // columns of the whole matrix: how far apart its rows are
+};
+
+/// The most that a device was seen to do: f32 operations a second, by as many cores (a CPU's
+/// threads in use, a GPU's multiprocessors). A multiplication and an addition in one instruction
+/// count as two operations.
+struct Peak {
+  double flops = 0;  // operations a second
+  int cores = 1;     // that did them together
+};
+
+/// A block of memory that a device does not have.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A device at work. cpu/ and cuda/ implement it; one serves all tensors of a rank and must outlive
+/// them.
+class Backend {
+ public:
+  virtual ~Backend();
+  virtual Device device() const = 0;            // which kind of device it is
+  virtual std::string description() const = 0;  // "CPU (…, 2 threads, oneDNN 2.6.3)"
+  /// Whether ops take tensors of this type: f32 and i32 everywhere, bf16 on GPUs only.
+  virtual bool computes_in(DataType type) const { return type != DataType::bf16; }
+  virtual void synchronize() = 0;  // waits until all work given so far is done
+  /// How often the host has waited for a device that works beside it: to read results, or because
+  /// it was far ahead.
+  virtual int64_t waits() const { return 0; }
+  virtual Peak measure_peak() = 0;  // takes a fraction of a second
+  /// Lets matrix products of f32 round their factors to TF32 (10 bits of precision), where the
+  /// device can.
+  virtual void allow_tf32(bool) {}
+
+  // Memory. Blocks that are released are kept and given out again, so that a training step in its
+  // steady state allocates nothing: allocations() counts the times when a new block had to be taken
+  // from the system.
+  /// A block of so many bytes of device memory. Throws OutOfMemory when there is none.
+  void* allocate(size_t bytes);
+  /// Takes back a block that allocate gave out for as many bytes.
+  void release(void* block, size_t bytes) noexcept;
+  /// How many blocks were taken from the system so far.
+  int64_t allocations() const { return allocations_; }
+  /// Fills every block with NaN when it is given out, so that a result that was never written
+  /// shows.
+  void poison(bool on) { poison_ = on; }
+  /// Copies so many bytes from the device, after all work given to it so far; returns when they
+  /// have arrived.
+  virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
+  /// Copies so many bytes to the device; returns when the host's memory may be used again.
+  virtual void copy_from_host(void* device, const void* host, size_t bytes) = 0;
+  /// The copies that do not wait; nullptr where tensors are in host memory already.
+  virtual HostTransfer* host_transfer() { return nullptr; }
+
+  // All below do what the operation of the same name in ops.h says, and write to tensors that
+  // exist, of shapes and types that ops.h has checked: no backend checks again.
+  virtual void copy(Tensor& to,
+                    const Tensor& from) = 0;      // to ← from; from f32 to bf16 and back, too
+  virtual void fill(Tensor& x, float value) = 0;  // x ← value
+  virtual void accumulate(Tensor& y, const Tensor& x, float factor) = 0;  // y ← y + factor · x
+  virtual void add(Tensor& out, const Tensor& a, const Tensor& b) = 0;    // out ← a + b
+  virtual void scale(Tensor& x, float factor) = 0;                        // x ← factor · x
+  /// So many columns of `from` over those of `to`: what columns_of and set_columns stand on.
+  virtual void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
+                            int64_t columns) = 0;
+
+  /// c ← a·b + beta·c in that part, for each matrix of a batch.
+  virtual void matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) = 0;
+
+  virtual void add_bias(Tensor& y, const Tensor& bias) = 0;  // y ← y + bias, every row
+  virtual void add_column_sums(Tensor& sums,
+                               const Tensor& x) = 0;  // sums ← sums + Σ over rows of x
+  virtual void gelu(Tensor& y, const Tensor& x) = 0;  // y ← gelu(x)
+  virtual void gelu_backward(Tensor& dx, const Tensor& x,
+                             const Tensor& dy) = 0;  // dx ← dy · gelu'(x)
+  /// y, mean and inverse_deviation ← those of LayerNorm.
+  virtual void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
+                          const Tensor& gain, const Tensor& bias, float epsilon) = 0;
+  /// dx ← the gradient of x; dgain and dbias ← themselves plus theirs.
+  virtual void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
+                                   const Tensor& x, const Tensor& mean,
+                                   const Tensor& inverse_deviation, const Tensor& gain) = 0;
+  /// y ← x with zeros by the mask of `random` and `block`, the rest divided by 1 - probability.
+  virtual void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,
+                       Block block) = 0;
+
+  /// heads ← the columns of x from first_column on, head by head.
+  virtual void split_heads(Tensor& heads, const Tensor& x, int64_t first_column) = 0;
+  /// Those columns of x ← heads.
+  virtual void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) = 0;
+  virtual void causal_softmax(Tensor& scores, float scale) = 0;  // in place, row by row
+  /// dscores: in place, from the gradient of the probabilities to that of the scores.
+  virtual void causal_softmax_backward(Tensor& dscores, const Tensor& probabilities,
+                                       float scale) = 0;
+
+  /// out ← the rows of table that ids name, zeros for ids of other parts.
+  virtual void gather_rows(Tensor& out, const Tensor& table, const Tensor& ids,
+                           int64_t first_row) = 0;
+  /// The rows of dtable that ids name ← themselves plus those of dy.
+  virtual void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy,
+                           int64_t first_row) = 0;
+  /// max ← the largest of the first valid_columns of each row.
+  virtual void row_max(Tensor& max, const Tensor& x, int64_t valid_columns) = 0;
+  /// x ← exp(x - max), zeros from valid_columns on; sums ← the rows' sums.
+  virtual void exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max,
+                               int64_t valid_columns) = 0;
+  /// picked ← one element of each row, or 0 where it is in another part.
+  virtual void pick(Tensor& picked, const Tensor& x, const Tensor& columns,
+                    int64_t first_column) = 0;
+  /// losses ← log(sums) + max - picked.
+  virtual void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
+                             const Tensor& picked) = 0;
+  /// exps ← factor · (exps / sums - [column is the target]).
+  virtual void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
+                                      int64_t first_column, float factor) = 0;
+
+  virtual void add_sum(Tensor& total, const Tensor& x) = 0;  // total[0] ← total[0] + Σ x
+  virtual void add_sum_of_squares(Tensor& total,
+                                  const Tensor& x) = 0;  // total[0] ← total[0] + Σ x²
+  /// factor[0] ← min(1, limit / (√sum_of_squares[0] + 1e-6)), or 1 for a limit of 0.
+  virtual void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) = 0;
+  /// One step for every element, by adamw_update of formulas.h.
+  virtual void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
+                     const Tensor& gradient_factor, const AdamW& hyper) = 0;
+
+ protected:
+  virtual void* take_block(size_t bytes) = 0;  // from the system; throws Error when there is none
+  virtual void give_back_block(void* block, size_t bytes) noexcept = 0;  // to the system
+  virtual void fill_with_nan(void* block, size_t bytes) = 0;             // for poison
+  void give_back_all() noexcept;  // for the destructors of implementations
+
+ private:
+  std::map<size_t, std::vector<void*>> free_blocks_;  // by size in bytes
+  int64_t allocations_ = 0;
+  bool poison_ = false;
+};
+
+/// The CPU with `threads` OpenMP threads. Defined in cpu/.
+std::unique_ptr<Backend> make_cpu_backend(int threads);
+
+}  // namespace shard

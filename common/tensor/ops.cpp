@@ -1,0 +1,396 @@
+#include "common/tensor/ops.h"
+
+#include <algorithm>
+#include <string>
+
+namespace shard {
+namespace {
+
+void same_shape(const char* op, const Tensor& a, const Tensor& b) {
+  require(a.shape() == b.shape(), op, ": shapes ", to_string(a.shape()), " and ",
+          to_string(b.shape()), " differ");
+}
+
+/// The tensor has `elements` elements: one for each row or column of another one.
+void has(const char* op, const char* what, const Tensor& x, int64_t elements) {
+  require(x.elements() == elements, op, ": ", what, " has shape ", to_string(x.shape()), " where ",
+          elements, " elements belong");
+}
+
+void is_f32(const char* op, const Tensor& x) {
+  require(x.type() == DataType::f32, op, ": a tensor of f32 belongs here, not ",
+          to_string(x.type()));
+}
+
+/// All tensors are of one type, f32 or bf16.
+template <class... Tensors>
+void one_type(const char* op, const Tensor& first, const Tensors&... others) {
+  if (first.type() != DataType::bf16) is_f32(op, first);
+  [[maybe_unused]] const auto same = [&](const Tensor& x) {
+    require(x.type() == first.type(), op, ": ", to_string(x.type()), " and ",
+            to_string(first.type()), " do not mix");
+  };
+  (same(others), ...);
+}
+
+/// All tensors live on one device. Returns its backend.
+template <class... Tensors>
+Backend& backend_of(const char* op, const Tensor& first, const Tensors&... others) {
+  Backend& backend = first.backend();
+  require(((&others.backend() == &backend) && ...), op, ": the tensors live on different devices");
+  return backend;
+}
+
+void is_index_list(const char* op, const Tensor& ids, int64_t rows) {
+  require(ids.type() == DataType::i32, op, ": ids must be i32, not ", to_string(ids.type()));
+  has(op, "ids", ids, rows);
+}
+
+void columns_fit(const char* op, const Tensor& x, int64_t first, int64_t count) {
+  require(first >= 0 && count >= 0 && first + count <= x.columns(), op, ": columns ", first, " to ",
+          first + count, " of shape ", to_string(x.shape()));
+}
+
+int64_t batch_of(const Tensor& x) { return x.shape().rank() == 3 ? x.shape()[0] : 1; }
+
+Shape product_shape(const char* op, const Operand& a, const Operand& b) {
+  const int rank = a.matrix.shape().rank();
+  require(rank == b.matrix.shape().rank() && (rank == 2 || rank == 3) && a.columns() == b.rows() &&
+              batch_of(a.matrix) == batch_of(b.matrix),
+          op, ": ", to_string(a.matrix.shape()), a.transposed ? " transposed" : "", " times ",
+          to_string(b.matrix.shape()), b.transposed ? " transposed" : "");
+  return rank == 2 ? Shape{a.rows(), b.columns()}
+                   : Shape{batch_of(a.matrix), a.rows(), b.columns()};
+}
+
+Tensor like(const Tensor& x) { return Tensor(x.backend(), x.shape(), x.type()); }
+
+/// An f32 number for each of x's rows.
+Tensor one_a_row(const Tensor& x) { return Tensor(x.backend(), {x.rows()}); }
+
+}  // namespace
+
+// ---- Copying and adding -------------------------------------------------------------------------
+
+void copy(Tensor& to, const Tensor& from) {
+  has("copy", "the source", from, to.elements());
+  const bool whole_numbers = to.type() == DataType::i32 || from.type() == DataType::i32;
+  require(to.type() == from.type() || !whole_numbers, "copy: ", to_string(from.type()), " into ",
+          to_string(to.type()));
+  backend_of("copy", to, from).copy(to, from);
+}
+
+void fill(Tensor& x, float value) {
+  one_type("fill", x);
+  x.backend().fill(x, value);
+}
+
+Tensor cast(const Tensor& x, DataType type) {
+  Tensor y(x.backend(), x.shape(), type);
+  copy(y, x);
+  return y;
+}
+
+void accumulate(Tensor& y, const Tensor& x, float factor) {
+  same_shape("accumulate", y, x);
+  one_type("accumulate", y, x);
+  backend_of("accumulate", y, x).accumulate(y, x, factor);
+}
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  same_shape("add", a, b);
+  one_type("add", a, b);
+  Tensor out = like(a);
+  backend_of("add", a, b).add(out, a, b);
+  return out;
+}
+
+void scale(Tensor& x, float factor) {
+  one_type("scale", x);
+  x.backend().scale(x, factor);
+}
+
+Tensor columns_of(const Tensor& x, Range range) {
+  columns_fit("columns_of", x, range.begin, range.size());
+  one_type("columns_of", x);
+  Tensor out(x.backend(), {x.rows(), range.size()}, x.type());
+  x.backend().copy_columns(out, 0, x, range.begin, range.size());
+  return out;
+}
+
+void set_columns(Tensor& y, int64_t first, const Tensor& part) {
+  columns_fit("set_columns", y, first, part.columns());
+  one_type("set_columns", y, part);
+  require(y.rows() == part.rows(), "set_columns: ", to_string(part.shape()), " into ",
+          to_string(y.shape()));
+  backend_of("set_columns", y, part).copy_columns(y, first, part, 0, part.columns());
+}
+
+// ---- Matrix products ----------------------------------------------------------------------------
+
+Operand lower(const Tensor& matrix) {
+  const Operand stored = matrix;
+  require(stored.rows() == stored.columns(), "lower: ", to_string(matrix.shape()),
+          " is not square");
+  return {matrix, false, true};
+}
+
+enum class Wanted { all, on_and_below_diagonal };
+
+/// C ← A·B + beta·C. Where A or what is wanted of C is a triangle, in strips of rows, which leave
+/// out most of the rest.
+static void multiply(Tensor& c, const Operand& a, const Operand& b, float beta, Wanted wanted) {
+  constexpr int64_t strip = 128;
+  const int64_t m = a.rows(), k = a.columns(), n = b.columns();
+  const bool triangle = wanted == Wanted::on_and_below_diagonal;
+  const int64_t step = a.lower || triangle ? strip : std::max<int64_t>(m, 1);
+  for (int64_t begin = 0; begin == 0 || begin < m; begin += step) {
+    const Range rows{begin, std::min(begin + step, m)};
+    const Range inner = !a.lower       ? Range{0, k}
+                        : a.transposed ? Range{begin, k}
+                                       : Range{0, rows.end};
+    const Range columns{0, triangle ? rows.end : n};
+    c.backend().matmul(c, a, b, beta, {rows, inner, columns});
+  }
+}
+
+Tensor matmul(Operand a, Operand b) {
+  const Shape shape = product_shape("matmul", a, b);
+  one_type("matmul", a.matrix, b.matrix);
+  Backend& backend = backend_of("matmul", a.matrix, b.matrix);
+  Tensor c(backend, shape, a.matrix.type());
+  multiply(c, a, b, 0.0f, Wanted::all);
+  return c;
+}
+
+void add_matmul(Tensor& c, Operand a, Operand b) {
+  const Shape shape = product_shape("add_matmul", a, b);
+  one_type("add_matmul", a.matrix, b.matrix);
+  is_f32("add_matmul", c);
+  require(shape == c.shape(), "add_matmul: a product of shape ", to_string(shape), " was added to ",
+          to_string(c.shape()));
+  backend_of("add_matmul", c, a.matrix, b.matrix);
+  multiply(c, a, b, 1.0f, Wanted::all);
+}
+
+// ---- Layers' elementwise parts ------------------------------------------------------------------
+
+void add_bias(Tensor& y, const Tensor& bias) {
+  has("add_bias", "the bias", bias, y.columns());
+  one_type("add_bias", y, bias);
+  backend_of("add_bias", y, bias).add_bias(y, bias);
+}
+
+void add_column_sums(Tensor& sums, const Tensor& x) {
+  has("add_column_sums", "the sum", sums, x.columns());
+  one_type("add_column_sums", x);
+  is_f32("add_column_sums", sums);
+  backend_of("add_column_sums", sums, x).add_column_sums(sums, x);
+}
+
+Tensor gelu(const Tensor& x) {
+  one_type("gelu", x);
+  Tensor y = like(x);
+  x.backend().gelu(y, x);
+  return y;
+}
+
+Tensor gelu_backward(const Tensor& x, const Tensor& dy) {
+  same_shape("gelu_backward", x, dy);
+  one_type("gelu_backward", x, dy);
+  Tensor dx = like(x);
+  backend_of("gelu_backward", x, dy).gelu_backward(dx, x, dy);
+  return dx;
+}
+
+LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, float epsilon) {
+  has("layer_norm", "the gain", gain, x.columns());
+  has("layer_norm", "the bias", bias, x.columns());
+  one_type("layer_norm", x, gain, bias);
+  Backend& backend = backend_of("layer_norm", x, gain, bias);
+  LayerNorm out{like(x), one_a_row(x), one_a_row(x)};
+  backend.layer_norm(out.y, out.mean, out.inverse_deviation, x, gain, bias, epsilon);
+  return out;
+}
+
+Tensor layer_norm_backward(const Tensor& dy, const Tensor& x, const LayerNorm& forward,
+                           const Tensor& gain, Tensor& dgain, Tensor& dbias) {
+  same_shape("layer_norm_backward", dy, x);
+  has("layer_norm_backward", "the gain", gain, x.columns());
+  has("layer_norm_backward", "the gain's gradient", dgain, x.columns());
+  has("layer_norm_backward", "the bias' gradient", dbias, x.columns());
+  one_type("layer_norm_backward", dy, x, gain);
+  one_type("layer_norm_backward", forward.mean, forward.inverse_deviation, dgain, dbias);
+  Tensor dx = like(x);
+  backend_of("layer_norm_backward", dy, x, gain, dgain, dbias)
+      .layer_norm_backward(dx, dgain, dbias, dy, x, forward.mean, forward.inverse_deviation, gain);
+  return dx;
+}
+
+Tensor dropout(const Tensor& x, float probability, RandomStream random, Block block) {
+  require(probability >= 0.0f && probability < 1.0f, "dropout: the probability ", probability,
+          " is not in [0, 1)");
+  require(block.first_column >= 0 && block.first_column + x.columns() <= block.whole_columns,
+          "dropout: columns ", block.first_column, " to ", block.first_column + x.columns(), " of ",
+          block.whole_columns);
+  one_type("dropout", x);
+  Tensor y = like(x);
+  x.backend().dropout(y, x, probability, random, block);
+  return y;
+}
+
+// ---- Attention ----------------------------------------------------------------------------------
+
+Tensor split_heads(const Tensor& x, int64_t first_column, int64_t batch, int64_t heads,
+                   int64_t head_width) {
+  columns_fit("split_heads", x, first_column, heads * head_width);
+  require(batch > 0 && x.rows() % batch == 0, "split_heads: ", x.rows(), " rows are not ", batch,
+          " sequences");
+  one_type("split_heads", x);
+  Tensor out(x.backend(), {batch * heads, x.rows() / batch, head_width}, x.type());
+  x.backend().split_heads(out, x, first_column);
+  return out;
+}
+
+void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) {
+  const Shape& shape = heads.shape();  // [batch·heads × context × head_width]
+  require(shape.rank() == 3 && x.rows() % shape[1] == 0 && shape[0] % (x.rows() / shape[1]) == 0,
+          "merge_heads: ", to_string(shape), " into ", to_string(x.shape()));
+  columns_fit("merge_heads", x, first_column, heads.elements() / x.rows());
+  one_type("merge_heads", x, heads);
+  backend_of("merge_heads", x, heads).merge_heads(x, first_column, heads);
+}
+
+Tensor causal_scores(const Tensor& q, const Tensor& k) {
+  same_shape("causal_scores", q, k);
+  one_type("causal_scores", q, k);
+  require(q.shape().rank() == 3, "causal_scores: [batch × context × head_width], not ",
+          to_string(q.shape()));
+  Tensor scores(backend_of("causal_scores", q, k), product_shape("causal_scores", q, transposed(k)),
+                q.type());
+  multiply(scores, q, transposed(k), 0.0f, Wanted::on_and_below_diagonal);
+  return scores;
+}
+
+void causal_softmax(Tensor& scores, float scale) {
+  const Shape& shape = scores.shape();
+  require(shape.rank() == 3 && shape[1] <= shape[2],
+          "causal_softmax: scores are [batch × queries × context] with no more ",
+          "queries than context, not ", to_string(shape));
+  one_type("causal_softmax", scores);
+  scores.backend().causal_softmax(scores, scale);
+}
+
+void causal_softmax_backward(Tensor& dprobabilities, const Tensor& probabilities, float scale) {
+  const Shape& shape = dprobabilities.shape();
+  require(shape.rank() == 3 && shape[1] == shape[2],
+          "causal_softmax_backward: [batch × context × context], not ", to_string(shape));
+  same_shape("causal_softmax_backward", dprobabilities, probabilities);
+  one_type("causal_softmax_backward", dprobabilities, probabilities);
+  backend_of("causal_softmax_backward", dprobabilities, probabilities)
+      .causal_softmax_backward(dprobabilities, probabilities, scale);
+}
+
+// ---- Vocabulary ---------------------------------------------------------------------------------
+
+Tensor gather_rows(const Tensor& table, const Tensor& ids, int64_t first_row) {
+  is_index_list("gather_rows", ids, ids.elements());
+  one_type("gather_rows", table);
+  Tensor out(table.backend(), {ids.elements(), table.columns()}, table.type());
+  backend_of("gather_rows", table, ids).gather_rows(out, table, ids, first_row);
+  return out;
+}
+
+void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) {
+  is_index_list("add_to_rows", ids, dy.rows());
+  require(dtable.columns() == dy.columns(), "add_to_rows: ", to_string(dy.shape()), " into ",
+          to_string(dtable.shape()));
+  one_type("add_to_rows", dy);
+  is_f32("add_to_rows", dtable);
+  backend_of("add_to_rows", dtable, ids, dy).add_to_rows(dtable, ids, dy, first_row);
+}
+
+Tensor row_max(const Tensor& x, int64_t valid_columns) {
+  columns_fit("row_max", x, 0, valid_columns);
+  one_type("row_max", x);
+  Tensor max = one_a_row(x);
+  x.backend().row_max(max, x, valid_columns);
+  return max;
+}
+
+Tensor exp_and_row_sum(Tensor& x, const Tensor& max, int64_t valid_columns) {
+  columns_fit("exp_and_row_sum", x, 0, valid_columns);
+  has("exp_and_row_sum", "the maximum", max, x.rows());
+  one_type("exp_and_row_sum", x);
+  is_f32("exp_and_row_sum", max);
+  Tensor sums = one_a_row(x);
+  backend_of("exp_and_row_sum", x, max).exp_and_row_sum(x, sums, max, valid_columns);
+  return sums;
+}
+
+Tensor pick(const Tensor& x, const Tensor& columns, int64_t first_column) {
+  is_index_list("pick", columns, x.rows());
+  one_type("pick", x);
+  Tensor picked = one_a_row(x);
+  backend_of("pick", x, columns).pick(picked, x, columns, first_column);
+  return picked;
+}
+
+Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked) {
+  same_shape("cross_entropy", sums, max);
+  same_shape("cross_entropy", sums, picked);
+  one_type("cross_entropy", sums, max, picked);
+  is_f32("cross_entropy", sums);
+  Tensor losses = like(sums);
+  backend_of("cross_entropy", sums, max, picked).cross_entropy(losses, sums, max, picked);
+  return losses;
+}
+
+void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
+                            int64_t first_column, float factor) {
+  is_index_list("cross_entropy_backward", targets, exps.rows());
+  has("cross_entropy_backward", "the sum", sums, exps.rows());
+  one_type("cross_entropy_backward", exps);
+  is_f32("cross_entropy_backward", sums);
+  backend_of("cross_entropy_backward", exps, sums, targets)
+      .cross_entropy_backward(exps, sums, targets, first_column, factor);
+}
+
+// ---- Training -----------------------------------------------------------------------------------
+
+void add_sum(Tensor& total, const Tensor& x) {
+  has("add_sum", "the total", total, 1);
+  is_f32("add_sum", total);
+  is_f32("add_sum", x);
+  backend_of("add_sum", total, x).add_sum(total, x);
+}
+
+void add_sum_of_squares(Tensor& total, const Tensor& x) {
+  has("add_sum_of_squares", "the total", total, 1);
+  is_f32("add_sum_of_squares", total);
+  is_f32("add_sum_of_squares", x);
+  backend_of("add_sum_of_squares", total, x).add_sum_of_squares(total, x);
+}
+
+Tensor clip_factor(const Tensor& sum_of_squares, float limit) {
+  has("clip_factor", "the sum", sum_of_squares, 1);
+  is_f32("clip_factor", sum_of_squares);
+  require(limit >= 0.0f, "clip_factor: the limit ", limit, " is negative");
+  Tensor factor = like(sum_of_squares);
+  backend_of("clip_factor", sum_of_squares).clip_factor(factor, sum_of_squares, limit);
+  return factor;
+}
+
+void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
+           const Tensor& gradient_factor, const AdamW& hyper) {
+  same_shape("adamw", weight, gradient);
+  same_shape("adamw", weight, m);
+  same_shape("adamw", weight, v);
+  has("adamw", "the gradient's factor", gradient_factor, 1);
+  one_type("adamw", weight, m, v, gradient, gradient_factor);
+  is_f32("adamw", weight);
+  backend_of("adamw", weight, m, v, gradient, gradient_factor)
+      .adamw(weight, m, v, gradient, gradient_factor, hyper);
+}
+
+}  // namespace shard

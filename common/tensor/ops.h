@@ -1,0 +1,137 @@
+// Ops: what layers compute with, on whatever device their tensors live. Each checks shapes, types
+// and devices, throws Error with both sides of a mismatch, and then asks the tensor's backend.
+// [rows × columns] of a tensor of more than two sizes: all but the last size make the rows. Unless
+// an op says "in place" or "adds", its result is a new tensor. Tensors are f32 or, where the device
+// computes in it, bf16: then values and gradients of activations, weights and logits are, while
+// statistics of rows, losses and what gradients of weights are added to stay f32, as do all sums on
+// the way (Micikevicius et al., "Mixed precision training", arXiv:1710.03740).
+#pragma once
+#include "common/tensor/backend.h"
+#include "common/tensor/tensor.h"
+
+namespace shard {
+
+// ---- Copying and adding -------------------------------------------------------------------------
+
+/// to ← from, of as many elements; from f32 to bf16 (rounded to the nearest) and back, too.
+void copy(Tensor& to, const Tensor& from);
+/// x ← value.
+void fill(Tensor& x, float value);
+/// x in another type, as a new tensor.
+Tensor cast(const Tensor& x, DataType type);
+/// y ← y + factor · x, of the same shape.
+void accumulate(Tensor& y, const Tensor& x, float factor = 1.0f);
+/// a + b, of the same shape.
+Tensor add(const Tensor& a, const Tensor& b);
+/// x ← factor · x, in place.
+void scale(Tensor& x, float factor);
+/// Columns `range` of x [rows × columns], copied: [rows × range.size()].
+Tensor columns_of(const Tensor& x, Range range);
+/// Writes part [rows × n] over the columns first … first+n-1 of y [rows × columns].
+void set_columns(Tensor& y, int64_t first, const Tensor& part);
+
+// ---- Matrix products ----------------------------------------------------------------------------
+
+/// The matrix (or every matrix of a batch) transposed, as a factor of a product. Nothing is moved.
+inline Operand transposed(const Tensor& matrix) { return {matrix, true}; }
+/// The same, of one factor more.
+inline Operand transposed(const Operand& factor) {
+  return {factor.matrix, !factor.transposed, factor.lower};
+}
+/// A square matrix (or every matrix of a batch) as a factor that is zero above its diagonal:
+/// products leave out most of those zeros, when it is the first of their factors.
+Operand lower(const Tensor& matrix);
+/// A·B. [m × k] · [k × n] → [m × n], or with a batch in front: [b × m × k] · [b × k × n] → [b × m ×
+/// n].
+Tensor matmul(Operand a, Operand b);
+/// C ← C + A·B: how gradients of matrices accumulate.
+void add_matmul(Tensor& c, Operand a, Operand b);
+
+// ---- Layers' elementwise parts ------------------------------------------------------------------
+
+/// y ← y + bias, in place: bias [columns] is added to every row.
+void add_bias(Tensor& y, const Tensor& bias);
+/// sums ← sums + Σ over rows of x: the gradient of a bias. sums [columns], x [rows × columns].
+void add_column_sums(Tensor& sums, const Tensor& x);
+/// GeLU (formulas.h) of every element.
+Tensor gelu(const Tensor& x);
+/// dy · gelu'(x).
+Tensor gelu_backward(const Tensor& x, const Tensor& dy);
+
+/// y = gain · (x - mean) / √(variance + ε) + bias, for each row of x [rows × width] (Ba et al.,
+/// arXiv:1607.06450).
+struct LayerNorm {
+  Tensor y;                        // [rows × width]: the result
+  Tensor mean, inverse_deviation;  // [rows]: what the backward pass needs
+};
+/// x [rows × width], gain and bias [width].
+LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias,
+                     float epsilon = 1e-5f);
+/// dX for dY, and adds to dgain and dbias [width]. With n = (x - mean)·inverse_deviation and g =
+/// dy·gain: dx = inverse_deviation · (g - mean(g) - n·mean(g·n)), means over the row.
+Tensor layer_norm_backward(const Tensor& dy, const Tensor& x, const LayerNorm& forward,
+                           const Tensor& gain, Tensor& dgain, Tensor& dbias);
+
+/// Sets each element to zero with the given probability and divides the others by 1 - probability
+/// (Srivastava et al., JMLR 15, 2014). The decision for an element depends on `random` and on its
+/// index in the whole matrix only: `block` says where x [rows × columns] lies in it. The same call
+/// on dY is the backward pass. Probability in [0, 1).
+Tensor dropout(const Tensor& x, float probability, RandomStream random, Block block);
+
+// ---- Attention ----------------------------------------------------------------------------------
+
+/// From columns first … first + heads·head_width - 1 of x [batch·context × columns] to [batch·heads
+/// × context × head_width]: one matrix for each sequence and head.
+Tensor split_heads(const Tensor& x, int64_t first_column, int64_t batch, int64_t heads,
+                   int64_t head_width);
+/// The way back: writes heads [batch·heads × context × head_width] to those columns of x.
+void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads);
+/// Q·Kᵀ on and below the diagonal, which is what a position may see; nothing in particular above
+/// it. [batch × context × head_width] twice → [batch × context × context].
+Tensor causal_scores(const Tensor& q, const Tensor& k);
+/// softmax over what a position may see, zero after it: in place. scores [batch × queries ×
+/// context], queries ≤ context: the queries are the last positions of the context, so row i sees
+/// columns 0 … context - queries + i of scale·scores.
+void causal_softmax(Tensor& scores, float scale);
+/// In place, from d(probabilities) to d(scores): scale · p · (dp - Σ p·dp), sums over the row.
+/// [batch × context × context].
+void causal_softmax_backward(Tensor& dprobabilities, const Tensor& probabilities, float scale);
+
+// ---- Vocabulary (all for rows or columns first … first+n-1 of the whole vocabulary: this rank's p
+
+/// Row ids[i] - first_row of table [n × width], or zeros where ids[i] is not in this part. ids i32
+/// → [ids × width].
+Tensor gather_rows(const Tensor& table, const Tensor& ids, int64_t first_row);
+/// dtable[ids[i] - first_row] += dy[i] for the ids in this part: the gradient of gather_rows.
+void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row);
+/// Maximum over the first `valid_columns` of each row: [rows]; the lowest float where there are
+/// none.
+Tensor row_max(const Tensor& x, int64_t valid_columns);
+/// x ← exp(x - max of its row) in place, 0 in those after the first `valid_columns`; returns the
+/// sums over rows: [rows].
+Tensor exp_and_row_sum(Tensor& x, const Tensor& max, int64_t valid_columns);
+/// x[i][columns[i] - first_column], or 0 where that column is not in this part: [rows].
+Tensor pick(const Tensor& x, const Tensor& columns, int64_t first_column);
+/// log(sum) + max - picked, for each row: -log softmax at the target. All [rows].
+Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked);
+/// exps ← factor · (exps / sum - [column is the row's target]) in place: the gradient of the
+/// logits.
+void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
+                            int64_t first_column, float factor);
+
+// ---- Training -----------------------------------------------------------------------------------
+
+/// total[0] += Σ x, on the device, so that nothing waits for the host. total [1].
+void add_sum(Tensor& total, const Tensor& x);
+/// total[0] += Σ x², likewise.
+void add_sum_of_squares(Tensor& total, const Tensor& x);
+/// min(1, limit / (√sum_of_squares + 1e-6)): what gradients are multiplied by to keep their norm
+/// within limit; [1]. A limit of 0 means no clipping: 1. NaN where the sum is infinite or NaN.
+Tensor clip_factor(const Tensor& sum_of_squares, float limit);
+/// One AdamW step (formulas.h) with gradient_factor[0] · gradient, in place on weight, m and v.
+/// Does nothing where the factor is infinite or NaN: so the weights before a bad step can still be
+/// looked at.
+void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
+           const Tensor& gradient_factor, const AdamW& hyper);
+
+}  // namespace shard

@@ -1,0 +1,101 @@
+// Tensor: a row-major array on one device. It is a handle: a copy shares the elements, clone()
+// copies them.
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/partition.h"
+#include "common/base/shape.h"
+
+namespace shard {
+
+class Backend;
+
+/// Of an element: float, a whole number, or a float of 16 bits (bfloat16.h).
+enum class DataType { f32, i32, bf16 };
+
+std::string to_string(DataType type);  // as in "f32"
+int64_t size_of(DataType type);        // bytes of an element
+
+/// A handle of elements in a device's memory. Views share the elements, and keep them alive.
+class Tensor {
+ public:
+  /// No elements, no device: a place to keep a tensor later.
+  Tensor() = default;
+  /// Elements not yet written (NaN while poisoning is on, see Backend). Throws Error when memory is
+  /// short, and for a type that the device does not compute with: bf16 on the CPU.
+  Tensor(Backend& backend, Shape shape, DataType type = DataType::f32);
+
+  static Tensor zeros(Backend& backend, Shape shape);              // f32, all 0
+  static Tensor full(Backend& backend, Shape shape, float value);  // f32, all `value`
+  /// f32 with these values, row-major. Throws Error when they are not as many as the shape has.
+  static Tensor from(Backend& backend, Shape shape, std::span<const float> values);
+  /// i32, likewise.
+  static Tensor from(Backend& backend, Shape shape, std::span<const int32_t> values);
+
+  explicit operator bool() const {
+    return storage_ != nullptr;
+  }                                                       // whether it has a place on a device
+  const Shape& shape() const { return shape_; }           // its sizes
+  int64_t rows() const { return shape_.rows(); }          // the product of all sizes but the last
+  int64_t columns() const { return shape_.columns(); }    // the last size
+  int64_t elements() const { return shape_.elements(); }  // the product of all sizes
+  DataType type() const { return type_; }                 // of its elements
+  int64_t bytes() const { return elements() * size_of(type_); }  // of all elements
+  Backend& backend() const;  // its device; throws Error for a tensor without one
+
+  /// A view of the same elements under another shape of as many elements. Throws Error for more or
+  /// fewer.
+  Tensor reshape(Shape shape) const;
+  /// A view of rows `range` of a matrix, or of entries `range` of a vector. Throws Error when it
+  /// has not got them.
+  Tensor slice(Range range) const;
+  /// New elements with the same values.
+  Tensor clone() const;
+
+  /// Copies all elements to the host, waiting for the device first; bf16 as floats. Throws Error
+  /// for i32.
+  std::vector<float> to_host() const;
+  /// The same for i32 and nothing else.
+  std::vector<int32_t> to_host_int() const;
+  /// Copies `values` (as many as the tensor has) from the host, rounded where the tensor is bf16.
+  /// Throws Error for more or fewer, and for i32.
+  void assign(std::span<const float> values);
+  /// The same for i32 and nothing else.
+  void assign(std::span<const int32_t> values);
+
+  /// The device's address of the first element. For backends and communicators only.
+  template <class T>
+  T* data() const {
+    return static_cast<T*>(address());
+  }
+  /// The same without a type.
+  void* address() const;
+
+ private:
+  struct Storage;
+  std::shared_ptr<Storage> storage_;
+  int64_t offset_ = 0;  // bytes
+  Shape shape_;
+  DataType type_ = DataType::f32;
+};
+
+/// A sum over ranks that has not been taken yet: each rank holds its own term. A bias or a GeLU on
+/// it would be wrong (gelu(a) + gelu(b) ≠ gelu(a + b)), so it is no Tensor: only Communicator's
+/// all_reduce and reduce_scatter, which take the sum, turn it into one.
+class PartialSum {
+ public:
+  explicit PartialSum(Tensor term)
+      : term_(std::move(term)) {}  // says of a tensor that it is only this rank's term
+  const Shape& shape() const { return term_.shape(); }  // of the term, and of the sum
+
+  /// This rank's term as it is. Whoever computes with it breaks the rule above, or takes the sum.
+  const Tensor& unreduced() const { return term_; }
+
+ private:
+  Tensor term_;
+};
+
+}  // namespace shard
