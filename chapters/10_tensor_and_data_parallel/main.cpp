@@ -10,7 +10,7 @@
 #include "chapters/10_tensor_and_data_parallel/saving.h"
 #include "chapters/10_tensor_and_data_parallel/self_checks.h"
 #include "chapters/10_tensor_and_data_parallel/training.h"
-#include "common/base/files.h"
+#include "common/program/output_files.h"
 #include "common/program/runtime.h"
 
 using namespace shard;

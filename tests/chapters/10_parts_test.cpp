@@ -7,6 +7,8 @@
 
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "common/text/character_tokenizer.h"
+#include "common/text/text_data.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"
 

@@ -4,6 +4,7 @@
 
 #include "chapters/10_tensor_and_data_parallel/checkpoint_info.h"
 #include "chapters/10_tensor_and_data_parallel/pretrained.h"
+#include "common/text/character_tokenizer.h"
 #include "common/text/text_data.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "common/program/output_files.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"
 #include "tests/test_world.h"

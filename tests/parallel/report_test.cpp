@@ -30,7 +30,7 @@ struct Run {
   std::ostringstream said;
   std::streambuf* console = std::cout.rdbuf(said.rdbuf());
   Runtime runtime{options, session()};
-  Report report{runtime};
+  Report report{runtime.world(), options};
   ~Run() { std::cout.rdbuf(console); }
 };
 
