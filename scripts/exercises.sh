@@ -185,7 +185,7 @@ try() {
 
 run_exercise() {
   OMP_NUM_THREADS=1 timeout --foreground --kill-after=2 "$exercise_limit" "$mpirun" "$2" \
-    "$build/exercises/exercise_${1/./_}" 2>&1
+    "$build/exercises/"{examine,"exercise_${1/./_}.so"} 2>&1
 }
 
 on_ranks() { ranks_text "$*" | sed -E 's/ ([0-9])/, \1/g; s/, ([0-9]+ ranks)/ and \1/'; }   # "1, 2 and 3 ranks"

@@ -131,8 +131,8 @@ test_all() {
   beside unit_tests 120 "$bin/unit_tests" --device=cuda
   beside golden_f32 90 "$bin/parallel_tests" "${golden[@]}" '--test-case-exclude=in bf16*'
   beside golden_bf16 90 "$bin/parallel_tests" "${golden[@]}" '--test-case=in bf16*'
-  if $smoke; then beside exercise_01_3 30 "$build/exercises/solution_01_3"
-  else beside exercise_01_3 30 "$bin/exercise_on_gpu"; fi
+  if $smoke; then beside exercise_01_3 30 "$build/exercises/"{examine,solution_01_3.so}
+  else beside exercise_01_3 30 "$build/exercises/"{examine,exercise_on_gpu.so}; fi
   for ((ranks = 1; ranks <= most_ranks; ++ranks)); do
     rest=()
     ((ranks > 1)) || rest=('--source-file-exclude=*/mismatched_collectives_test.cpp')   # takes two

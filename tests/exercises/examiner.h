@@ -88,6 +88,6 @@ class Examiner {
 
 /// The test of an exercise: calls the learner's functions on every rank and says what it expects of
 /// them.
-void examine(Examiner& examiner);
+extern "C" void examine(Examiner& examiner);
 
 }  // namespace shard

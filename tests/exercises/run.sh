@@ -1,50 +1,128 @@
 #!/usr/bin/env bash
-# How the tests of exercises run one program, and what must come out:
-#   run.sh right PROGRAM RANKS…   passes on each of these numbers of ranks
-#   run.sh wrong PROGRAM FILE     fails, with the diagnosis of the line "// expect: …" in FILE, on 3 ranks or those of
-#                                 a line "// ranks: N"; within 10 seconds
-#   run.sh open PROGRAM FILE      fails with "not written yet"; skipped (77) when FILE was edited: a learner is at work.
-#                                 With CI=true nothing is skipped
+# How the tests of exercises run answers, and what must come out. FOLDER holds the answers, ID is NN_K:
+#   run.sh FOLDER all ID MISTAKES RANKS…   runs the solution and all wrong answers, those of a number of ranks in one start of
+#                                          mpirun, and keeps what came out for the following
+#   run.sh FOLDER right ID RANKS…          the solution passes on each of these numbers of ranks
+#   run.sh FOLDER wrong ID FILE            the wrong answer FILE fails, with the diagnosis of its line "// expect: …", on 3
+#                                          ranks or those of a line "// ranks: N"; within 10 seconds
+#   run.sh FOLDER stubs                    builds and runs the learner's files, and keeps what came out
+#   run.sh FOLDER open ID FILE             fails with "not written yet"; skipped (77) when FILE was edited: a learner is at
+#                                          work. With CI=true nothing is skipped
+# What was not run together in this run of ctest, or did not come out as it should, is run on its own.
 set -uo pipefail
 
 export OMP_NUM_THREADS=1
 mpirun=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/mpirun.sh
 limit=${SHARD_EXERCISE_LIMIT:-10}  # seconds
+folder=$(cd "$1" && pwd) kind=$2
+shift 2
+results=$folder/results
 
-run() { timeout "$limit" "$mpirun" "$1" "$2" 2>&1; }
 fail() { printf '%s\n' "$@"; exit 1; }
+ranks_of() { local ranks; ranks=$(sed -n 's|^// ranks: \([0-9]*\)$|\1|p' "$1"); echo "${ranks:-3}"; }
 
-kind=$1 program=$2
+# This run of ctest: its process and when that started.
+this_run() { local fields; read -ra fields <"/proc/$PPID/stat"; echo "$PPID ${fields[21]}"; }
+
+# together RANKS ANSWER…: runs them, and keeps output and exit status of each as RESULTS/ANSWER.RANKS.{txt,status}. One that
+# ends the program is followed by another start with the rest.
+together() {
+  local ranks=$1 output=$results/together.$$ status ended
+  shift
+  while (($#)); do
+    timeout "$((limit * (1 + $#)))" "$mpirun" "$ranks" "$folder/examine" --each "${@/%/.so}" >"$output" 2>&1
+    status=$?
+    ended=$(cd "$results" && awk -v suffix=".$ranks." '
+      /^== begin / { name = $3; sub(/.*\//, "", name); sub(/\.so$/, "", name); file = name suffix "txt"; printf "" >file; next }
+      /^== end / { print $3 >(name suffix "status"); close(file); close(name suffix "status"); file = ""; ++ended; next }
+      file { print >file }
+      END { print ended + 0 }' "$output")
+    shift "$ended"
+    (($#)) || break
+    [[ -s $results/${1##*/}.$ranks.txt ]] || cp "$output" "$results/${1##*/}.$ranks.txt"
+    echo "$status" >"$results/${1##*/}.$ranks.status"
+    shift
+  done
+  rm -f "$output"
+}
+
+# outcome RANKS ANSWER [again]: sets output and status, from what was kept or by running it.
+outcome() {
+  local kept=$results/$2.$1
+  if [[ -z ${3:-} && -s $kept.status && $(cat "$results/run" 2>/dev/null) == "$(this_run)" ]]; then
+    output=$(<"$kept.txt") status=$(<"$kept.status")
+  else
+    output=$(timeout "$limit" "$mpirun" "$1" "$folder/examine" "$folder/$2.so" 2>&1)
+    status=$?
+  fi
+}
+
+# expect RANKS ANSWER CHECK: CHECK fails with what is wrong with output and status. What ran together with others gets a
+# second chance alone: those before it may have spoilt the memory of its process.
+expect() {
+  outcome "$1" "$2"
+  ($3 >/dev/null) || outcome "$1" "$2" again
+  $3
+}
+
+begin() { results=$folder/results/$1; }
+begin_together() { begin "$1"; rm -rf "$results" && mkdir -p "$results" && this_run >"$results/run"; }
+
+is_right() { [[ $status == 0 ]] || fail "the solution fails (status $status):" "$output"; }
+is_diagnosed() {
+  [[ $status != 0 ]] || fail "the mistake passes:" "$output"
+  [[ $status != 124 ]] || fail "the check took longer than $limit s:" "$output"
+  [[ $status != 3 ]] || fail "the mistake counts as not written:" "$output"
+  [[ $output == *"$expected"* ]] || fail "the diagnosis is another one; expected: $expected" "$output"
+}
+is_open() {
+  [[ $status == 3 ]] || fail "the stub ends with status $status, not 3:" "$output"
+  [[ $output == *'not written yet'* ]] || fail "the stub does not say that it is not written:" "$output"
+}
+
 case $kind in
-  right)
+  all)
+    id=$1 mistakes=$2
     shift 2
-    for ranks in "$@"; do
-      output=$(run "$ranks" "$program") || fail "on $ranks ranks the solution fails (status $?):" "$output"
+    begin_together "$id"
+    for ranks in $(printf '%s\n' "$@" 3 4 | sort -u); do
+      answers=()
+      [[ " $* " != *" $ranks "* ]] || answers+=("$folder/solution_$id")
+      for file in "$mistakes"/[a-z0-9]*.c[pu]*; do
+        [[ $(ranks_of "$file") != "$ranks" ]] || answers+=("$folder/mistake_${id}_$(basename "${file%.*}")")
+      done
+      together "$ranks" "${answers[@]}"
     done
     ;;
+  right)
+    id=$1
+    shift
+    begin "$id"
+    for ranks in "$@"; do expect "$ranks" "solution_$id" is_right || exit 1; done
+    ;;
   wrong)
-    expected=$(sed -n 's|^// expect: ||p' "$3")
-    [ -n "$expected" ] || fail "$3 has no line '// expect: …'"
-    ranks=$(sed -n 's|^// ranks: ||p' "$3")
-    output=$(run "${ranks:-3}" "$program")
-    status=$?
-    [ "$status" -ne 0 ] || fail "the mistake passes:" "$output"
-    [ "$status" -ne 124 ] || fail "the check took longer than $limit s:" "$output"
-    [ "$status" -ne 3 ] || fail "the mistake counts as not written:" "$output"
-    [[ $output == *"$expected"* ]] || fail "the diagnosis is another one; expected: $expected" "$output"
+    begin "$1"
+    expected=$(sed -n 's|^// expect: ||p' "$2")
+    [[ -n $expected ]] || fail "$2 has no line '// expect: …'"
+    expect "$(ranks_of "$2")" "mistake_$1_$(basename "${2%.*}")" is_diagnosed
+    ;;
+  stubs)
+    begin_together stubs
+    cmake --build "$folder/.." --target exercises >"$results/log" 2>&1 || exit 0   # each is built on its own, then
+    stubs=("$folder"/exercise_*.so)
+    together 1 "${stubs[@]%.so}"
     ;;
   open)
-    root=$(dirname "$3")
+    begin stubs
     edited=0
-    git -C "$root" diff --quiet HEAD -- "$3" 2>/dev/null || edited=$?
-    [ "$edited" -le 1 ] || grep -qF 'todo("' "$3" || edited=1  # there is no git
-    if [ "$edited" -eq 1 ] && [ "${CI:-}" != true ]; then echo "$3 has been edited"; exit 77; fi
-    cmake --build "$(dirname "$program")/.." --target "$(basename "$program")" > "$program.log" 2>&1 ||
-      fail "the stub does not compile:" "$(cat "$program.log")"
-    output=$(run 1 "$program")
-    status=$?
-    [ "$status" -eq 3 ] || fail "the stub ends with status $status, not 3:" "$output"
-    [[ $output == *"not written yet"* ]] || fail "the stub does not say that it is not written:" "$output"
+    git -C "$(dirname "$2")" diff --quiet HEAD -- "$2" 2>/dev/null || edited=$?
+    [[ $edited -le 1 ]] || grep -qF 'todo("' "$2" || edited=1  # there is no git
+    if [[ $edited == 1 && ${CI:-} != true ]]; then echo "$2 has been edited"; exit 77; fi
+    if [[ ! -s $results/exercise_$1.1.status || $(cat "$results/run" 2>/dev/null) != "$(this_run)" ]]; then
+      cmake --build "$folder/.." --target "exercise_$1" >"$folder/exercise_$1.log" 2>&1 ||
+        fail "the stub does not compile:" "$(<"$folder/exercise_$1.log")"
+    fi
+    expect 1 "exercise_$1" is_open
     ;;
-  *) fail "run.sh right|wrong|open PROGRAM …" ;;
+  *) fail "run.sh FOLDER all|right|wrong|stubs|open …" ;;
 esac

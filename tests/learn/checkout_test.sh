@@ -67,7 +67,7 @@ passed 'few open files'
 old=$copy copy="$folder/moved"
 cp -r "$old" "$copy"
 mkdir -p "$copy/build/lib" "$copy/build/exercises"
-stale=("$copy"/build/{bin/05_parallel_mlp,lib/libshard_common.so,exercises/exercise_03_1,liblib_05_parallel_mlp.a})
+stale=("$copy"/build/{bin/05_parallel_mlp,lib/libshard_common.so,exercises/exercise_03_1.so,liblib_05_parallel_mlp.a})
 touch "${stale[@]}" "$copy/build/run/05.txt"
 learn 0 run 03
 says "This build folder was made in $old; everything is built again for $copy"
