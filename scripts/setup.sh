@@ -2,7 +2,7 @@
 # and defines $root, $build, $results, $log and how to speak.
 # shellcheck shell=bash disable=SC2154
 
-packages=(g++ cmake make libdnnl-dev openmpi-bin libopenmpi-dev librandom123-dev libcli11-dev nlohmann-json3-dev
+packages=(g++ cmake ninja-build libdnnl-dev openmpi-bin libopenmpi-dev librandom123-dev libcli11-dev nlohmann-json3-dev
   doctest-dev)
 
 # set_up TARGET…: after it, the targets are built.
@@ -122,17 +122,20 @@ forget_moved_build() {
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
   [[ -n $home && ! $home -ef $root ]] || return 0
   echo "This build folder was made in $home; everything is built again for $root, which takes some minutes."
-  rm -rf "$build"/{.configured,bin,lib,exercises}
+  rm -rf "$build"/{.configured,.ninja_deps,.ninja_log,bin,lib,exercises}
   find "$build" \( -name CMakeFiles -type d -prune -o -name 'lib*.a' \) -exec rm -rf {} +
   rm -f "$build/CMakeCache.txt"
 }
 
 # Once: afterwards the build itself configures again whenever a CMakeLists.txt has changed.
 configure() {
+  local generator=()
   [[ ! -f $build/.configured || ! -f $build/CMakeCache.txt ]] || return 0
   command -v cmake >/dev/null || fail "there is no cmake here. $(what_is_needed)"
+  # Ninja starts at once where make looks through hundreds of targets
+  [[ -f $build/CMakeCache.txt || -n ${CMAKE_GENERATOR:-} ]] || ! command -v ninja >/dev/null || generator=(-G Ninja)
   progress 'configuring'
-  (cd "$root" && cmake --preset release) >>"$log" 2>&1 </dev/null || configure_failed
+  (cd "$root" && cmake --preset release "${generator[@]}") >>"$log" 2>&1 </dev/null || configure_failed
   clear_progress
   touch "$build/.configured"
 }
@@ -152,7 +155,14 @@ configure_failed() {
   fail "CMake could not configure the build: $reason. The whole output: $(shown "$log")"
 }
 
-# compile TARGET… [-- OPTIONS OF MAKE]
+# build_the_rest TARGET: as much of it as compiles.
+build_the_rest() {
+  local go_on=(--keep-going)
+  [[ ! -f $build/build.ninja ]] || go_on=(-k 0)
+  attempt "$1" -- "${go_on[@]}"
+}
+
+# compile TARGET… [-- OPTIONS OF NINJA OR MAKE]
 compile() {
   local rc=0
   (cd "$root" && cmake --build --preset release --parallel "$(jobs_that_fit)" --target "$@") 2>&1 </dev/null |
@@ -173,12 +183,13 @@ jobs_that_fit() {
   echo $((jobs > 1 ? jobs : 1))
 }
 
-# Of make's lines "[ 45%] Building CXX object …" the percentage: every one on a terminal, else one for each quarter.
+# Of the lines "[ 45%] Building CXX object …" of make and "[9/20] Building …" of Ninja the percentage: every one on a
+# terminal, else one for each quarter.
 show_percentage() {
   local line percent quarter=-1
   while IFS= read -r line; do
-    [[ $line =~ ^\[\ *([0-9]+)%\]\ .*(Building|Linking) ]] || continue
-    percent=${BASH_REMATCH[1]}
+    [[ $line =~ ^\[\ *([0-9]+)(%|/([0-9]+))\]\ .*(Building|Linking) ]] || continue
+    percent=$((BASH_REMATCH[3] ? 100 * BASH_REMATCH[1] / BASH_REMATCH[3] : BASH_REMATCH[1]))
     if $on_terminal || ((percent / 25 > quarter)); then
       progress "building: $percent %"
       quarter=$((percent / 25))
@@ -195,6 +206,6 @@ show_errors() {
 }
 
 what_is_needed() {
-  echo "Needed are g++ 11, clang 15 or later, CMake 3.25, make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json and doctest," \
+  echo "Needed are g++ 11, clang 15 or later, CMake 3.25, Ninja or make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json and doctest," \
     "with their headers; on Debian and Ubuntu these are ${packages[*]}."
 }

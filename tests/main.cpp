@@ -3,7 +3,9 @@
 // ends all ranks at once, because the others may be inside a collective and would wait there.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "common/program/machine.h"
@@ -18,6 +20,7 @@ struct TestWorld {
   Ledger ledger;
   std::unique_ptr<Communicator> world, alone;
   bool passed = false;
+  bool each = false;  // tells how each file of tests ended
 
   TestWorld(MpiSession& the_session, const std::string& device)
       : session(the_session),
@@ -79,9 +82,20 @@ class RankReporter : public doctest::IReporter {
     here->end_all_ranks();
   }
 
-  void test_case_start(const doctest::TestCaseData& test) override { test_ = &test; }
+  void test_case_start(const doctest::TestCaseData& test) override {
+    if (here->each && (test_ == nullptr || test_->m_file != test.m_file)) {
+      end_file();
+      announce(text("== begin ", test.m_file.c_str()));
+      alarm(limit_of_file);
+      tests_ = assertions_ = failed_ = 0;
+    }
+    test_ = &test;
+  }
 
   void test_case_end(const doctest::CurrentTestCaseStats& stats) override {
+    ++tests_;
+    assertions_ += stats.numAssertsCurrentTest;
+    failed_ += stats.numAssertsFailedCurrentTest;
     std::string where;
     int rank = 0;
     for (const std::string& failed :
@@ -94,14 +108,12 @@ class RankReporter : public doctest::IReporter {
   }
 
   void test_run_end(const doctest::TestRunStats& run) override {
+    if (here->each) end_file();
     const double assertions = here->world->sum_of(run.numAsserts),
                  failed = here->world->sum_of(run.numAssertsFailed);
     const unsigned tests = run.numTestCasesPassingFilters;
     here->passed = failed == 0 && tests > 0 && assertions > 0;
-    announce(tests == 0 ? "FAILED: no test matches"
-                        : text(here->passed ? "passed: " : "FAILED: ", counted(tests, "test"),
-                               " on ", counted(here->world->size(), "rank"), of_device(), ", ",
-                               counted(assertions, "assertion"), ", ", failed, " of them failed"));
+    announce(tests == 0 ? "FAILED: no test matches" : verdict(tests, assertions, failed));
   }
 
   void report_query(const doctest::QueryData& query) override {
@@ -114,6 +126,7 @@ class RankReporter : public doctest::IReporter {
           "--test-suite=NAMES --test-case=NAMES --source-file=NAMES: only these tests (with * and "
           "commas)\n"
           "--device=cuda: on the GPU\n"
+          "--each: tells how each file ended\n"
           "--list-test-suites --list-test-cases: their names; the other options are doctest's");
     }
   }
@@ -125,6 +138,24 @@ class RankReporter : public doctest::IReporter {
   void test_case_skipped(const doctest::TestCaseData&) override {}
 
  private:
+  static constexpr unsigned limit_of_file = 240;  // seconds
+
+  static std::string verdict(double tests, double assertions, double failed) {
+    return text(failed == 0 && assertions > 0 ? "passed: " : "FAILED: ", counted(tests, "test"),
+                " on ", counted(here->world->size(), "rank"), of_device(), ", ",
+                counted(assertions, "assertion"), ", ", failed, " of them failed");
+  }
+
+  /// Tells how the tests of the last file have ended, of all ranks.
+  void end_file() {
+    if (test_ == nullptr) return;
+    alarm(0);
+    const double assertions = here->world->sum_of(assertions_),
+                 failed = here->world->sum_of(failed_);
+    announce(verdict(tests_, assertions, failed));
+    announce(text("== end ", failed == 0 && assertions > 0 ? 0 : 1));
+  }
+
   static void announce(const std::string& line) {
     if (here->world->rank() == 0) std::cout << line << std::endl;
   }
@@ -147,6 +178,7 @@ class RankReporter : public doctest::IReporter {
 
   const doctest::ContextOptions& options_;
   const doctest::TestCaseData* test_ = nullptr;
+  int tests_ = 0, assertions_ = 0, failed_ = 0;  // of its file, on this rank
 };
 
 REGISTER_REPORTER("ranks", 1, RankReporter);
@@ -163,6 +195,7 @@ std::string device_of(int argc, char** argv) {
 bool all_pass(MpiSession& session, int argc, char** argv) {
   TestWorld test_world(session, device_of(argc, argv));
   here = &test_world;
+  test_world.each = std::count(argv, argv + argc, std::string_view("--each")) > 0;
   doctest::Context context;
   context.setOption("reporters", "ranks");
   context.setOption("no-breaks", true);

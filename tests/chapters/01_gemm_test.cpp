@@ -1,4 +1,5 @@
 // The ladders of chapter 01: every rung computes the same product, whatever the sizes.
+// Ranks: 1.
 #include "chapters/01_gemm/column_major.h"
 #include "chapters/01_gemm/gemm_ladder.h"
 #include "chapters/01_gemm/gpu_ladder.h"

@@ -1,4 +1,5 @@
 // Byte pairs learnt from a text.
+// Ranks: 1. CPU only.
 #include "common/text/byte_pair_training.h"
 #include "common/text/text_data.h"
 #include "tests/chapters/byte_pair_support.h"

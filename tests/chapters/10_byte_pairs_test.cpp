@@ -1,5 +1,6 @@
 // BytePairTokenizer: GPT-2's tokenizer, with a vocabulary of our own that is small enough to follow
 // by hand.
+// Ranks: 1. CPU only.
 #include <algorithm>
 #include <ctime>
 

@@ -1,5 +1,6 @@
 // CheckpointFolder: one checkpoint at least is whole, whatever happens. Files and names only: what
 // is in them is for 10_checkpoint_test.cpp.
+// Ranks: 1. CPU only.
 #include "chapters/10_tensor_and_data_parallel/checkpoint_folder.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"

@@ -1,4 +1,5 @@
 // metrics.csv, and the curve that is drawn of it.
+// Ranks: 1. CPU only.
 #include "chapters/10_tensor_and_data_parallel/loss_curve.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"

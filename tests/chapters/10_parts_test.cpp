@@ -1,5 +1,6 @@
 // Chapter 10's parts that are no layers: characters as tokens, batches, the learning rate,
 // sampling, the loss curve.
+// Ranks: 1.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>

@@ -18,55 +18,26 @@ folder=$(cd "$1" && pwd) kind=$2
 shift 2
 results=$folder/results
 
-fail() { printf '%s\n' "$@"; exit 1; }
+# shellcheck source-path=SCRIPTDIR source=../together.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../together.sh"
+
 ranks_of() { local ranks; ranks=$(sed -n 's|^// ranks: \([0-9]*\)$|\1|p' "$1"); echo "${ranks:-3}"; }
 
-# This run of ctest: its process and when that started.
-this_run() { local fields; read -ra fields <"/proc/$PPID/stat"; echo "$PPID ${fields[21]}"; }
+start() { timeout "$((limit * $#))" "$mpirun" "$1" "$folder/examine" --each "${@:2}"; }
 
-# together RANKS ANSWER…: runs them, and keeps output and exit status of each as RESULTS/ANSWER.RANKS.{txt,status}. One that
-# ends the program is followed by another start with the rest.
-together() {
-  local ranks=$1 output=$results/together.$$ status ended
-  shift
-  while (($#)); do
-    timeout "$((limit * (1 + $#)))" "$mpirun" "$ranks" "$folder/examine" --each "${@/%/.so}" >"$output" 2>&1
-    status=$?
-    ended=$(cd "$results" && awk -v suffix=".$ranks." '
-      /^== begin / { name = $3; sub(/.*\//, "", name); sub(/\.so$/, "", name); file = name suffix "txt"; printf "" >file; next }
-      /^== end / { print $3 >(name suffix "status"); close(file); close(name suffix "status"); file = ""; ++ended; next }
-      file { print >file }
-      END { print ended + 0 }' "$output")
-    shift "$ended"
-    (($#)) || break
-    [[ -s $results/${1##*/}.$ranks.txt ]] || cp "$output" "$results/${1##*/}.$ranks.txt"
-    echo "$status" >"$results/${1##*/}.$ranks.status"
-    shift
-  done
-  rm -f "$output"
-}
-
-# outcome RANKS ANSWER [again]: sets output and status, from what was kept or by running it.
-outcome() {
-  local kept=$results/$2.$1
-  if [[ -z ${3:-} && -s $kept.status && $(cat "$results/run" 2>/dev/null) == "$(this_run)" ]]; then
-    output=$(<"$kept.txt") status=$(<"$kept.status")
-  else
-    output=$(timeout "$limit" "$mpirun" "$1" "$folder/examine" "$folder/$2.so" 2>&1)
-    status=$?
-  fi
+run_alone() {   # RANKS ANSWER
+  output=$(timeout "$limit" "$mpirun" "$1" "$folder/examine" "$2" 2>&1)
+  status=$?
 }
 
 # expect RANKS ANSWER CHECK: CHECK fails with what is wrong with output and status. What ran together with others gets a
 # second chance alone: those before it may have spoilt the memory of its process.
 expect() {
-  outcome "$1" "$2"
-  ($3 >/dev/null) || outcome "$1" "$2" again
+  local answer=$folder/$2.so
+  if outcome "$1" "$answer"; then ($3 >/dev/null) || run_alone "$1" "$answer"
+  else run_alone "$1" "$answer"; fi
   $3
 }
-
-begin() { results=$folder/results/$1; }
-begin_together() { begin "$1"; rm -rf "$results" && mkdir -p "$results" && this_run >"$results/run"; }
 
 is_right() { [[ $status == 0 ]] || fail "the solution fails (status $status):" "$output"; }
 is_diagnosed() {
@@ -84,12 +55,13 @@ case $kind in
   all)
     id=$1 mistakes=$2
     shift 2
-    begin_together "$id"
+    results=$folder/results/$id
+    begin_together
     for ranks in $(printf '%s\n' "$@" 3 4 | sort -u); do
       answers=()
-      [[ " $* " != *" $ranks "* ]] || answers+=("$folder/solution_$id")
+      [[ " $* " != *" $ranks "* ]] || answers+=("$folder/solution_$id.so")
       for file in "$mistakes"/[a-z0-9]*.c[pu]*; do
-        [[ $(ranks_of "$file") != "$ranks" ]] || answers+=("$folder/mistake_${id}_$(basename "${file%.*}")")
+        [[ $(ranks_of "$file") != "$ranks" ]] || answers+=("$folder/mistake_${id}_$(item "$file").so")
       done
       together "$ranks" "${answers[@]}"
     done
@@ -97,28 +69,28 @@ case $kind in
   right)
     id=$1
     shift
-    begin "$id"
+    results=$folder/results/$id
     for ranks in "$@"; do expect "$ranks" "solution_$id" is_right || exit 1; done
     ;;
   wrong)
-    begin "$1"
+    results=$folder/results/$1
     expected=$(sed -n 's|^// expect: ||p' "$2")
     [[ -n $expected ]] || fail "$2 has no line '// expect: …'"
-    expect "$(ranks_of "$2")" "mistake_$1_$(basename "${2%.*}")" is_diagnosed
+    expect "$(ranks_of "$2")" "mistake_$1_$(item "$2")" is_diagnosed
     ;;
   stubs)
-    begin_together stubs
+    results=$folder/results/stubs
+    begin_together
     cmake --build "$folder/.." --target exercises >"$results/log" 2>&1 || exit 0   # each is built on its own, then
-    stubs=("$folder"/exercise_*.so)
-    together 1 "${stubs[@]%.so}"
+    together 1 "$folder"/exercise_*.so
     ;;
   open)
-    begin stubs
+    results=$folder/results/stubs
     edited=0
     git -C "$(dirname "$2")" diff --quiet HEAD -- "$2" 2>/dev/null || edited=$?
     [[ $edited -le 1 ]] || grep -qF 'todo("' "$2" || edited=1  # there is no git
     if [[ $edited == 1 && ${CI:-} != true ]]; then echo "$2 has been edited"; exit 77; fi
-    if [[ ! -s $results/exercise_$1.1.status || $(cat "$results/run" 2>/dev/null) != "$(this_run)" ]]; then
+    if ! outcome 1 "exercise_$1"; then
       cmake --build "$folder/.." --target "exercise_$1" >"$folder/exercise_$1.log" 2>&1 ||
         fail "the stub does not compile:" "$(<"$folder/exercise_$1.log")"
     fi

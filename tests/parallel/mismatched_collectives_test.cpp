@@ -1,5 +1,6 @@
 // Ranks that call different collectives: every rank is told, with both calls, before anything is
 // sent.
+// Ranks: 2, 3, 4.
 #include "tests/test_support.h"
 
 using namespace shard;

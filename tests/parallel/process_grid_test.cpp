@@ -1,5 +1,6 @@
 // The grid of tensor-parallel × data-parallel ranks, for every layout of as many ranks as there
 // are.
+// Ranks: 1, 2, 3, 4. CPU only.
 #include "common/comm/process_grid.h"
 
 #include "tests/test_support.h"
