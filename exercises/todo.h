@@ -1,4 +1,4 @@
-// todo(): what stands in an exercise until you have written it.
+// todo(): the placeholder in an exercise that is not written yet.
 #pragma once
 #include "common/base/error.h"
 
@@ -8,7 +8,7 @@ struct NotWritten : Error {
   using Error::Error;
 };
 
-/// Ends the check with "not written yet": replace the call by your lines.
+/// Ends the check with "not written yet": replace the call by your code.
 [[noreturn]] inline void todo(const std::string& what) {
   throw NotWritten("not written yet: " + what);
 }

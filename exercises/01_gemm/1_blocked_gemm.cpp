@@ -1,18 +1,17 @@
 // Exercise 01.1: a product in tiles, of any size, inside larger matrices.
 //
-// The blocked rung of chapter 01 first copies X and A into the order in which its tiles read them.
-// Without the copies the idea is half as long: a tile of sums stays in registers, so Y is read and
-// written once for each block of the sum and not once for each term. It is more exact, too:
-// rounding errors can grow with the depth of a block plus the number of blocks, not with their
-// product (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, section 3.1). The
-// tests see from this whether your sums are formed in blocks.
+// The blocked variant of chapter 01 first copies X and A into the order in which its tiles read
+// them. Without the copies it is half as long: a tile of sums stays in registers, so that Y is read
+// and written once for each block of the sum instead of once for each term. It is also more
+// accurate: the bound on the rounding error grows with the depth of a block plus the number of
+// blocks, not with their product (Higham, Accuracy and Stability of Numerical Algorithms, 2nd
+// edition, section 3.1). The tests use this to find out whether your sums are formed in blocks.
 //
 // Write: the loops over tiles of Y and over blocks of the sum, and inside them the product of one
-// tile. Sizes need
-//        not be multiples of the tile's. At most 15 lines, closing braces not counted.
+//        tile. Sizes need not be multiples of the tile's. At most 15 lines, closing braces not
+//        counted.
 // Shapes: x [tokens × in], a [in × out] → y [tokens × out]; element (i, j) of y is y[i * y_stride +
-// j], of x and a
-//         likewise. y begins with arbitrary values.
+//         j], and likewise for x and a. y begins with arbitrary values.
 // Ledger: nothing is communicated.
 #include "exercises/01_gemm/1_blocked_gemm.h"
 

@@ -1,9 +1,10 @@
 // Exercise 01.2: row-major products with transpositions, on a column-major library.
 //
-// Chapter 01 gets Y = X·A from a column-major library by asking it for Yᵀ = Aᵀ·Xᵀ. A backward pass
-// needs dX = dY·Aᵀ and dA = Xᵀ·dY as well, and cuBLAS (NVIDIA, cuBLAS library, "Data Layout") is
-// column-major, too: here all four combinations, by one call and without a copy. With square
-// matrices most wrong calls still run, so have a picture of the memory in mind.
+// Chapter 01 computes Y = X·A with a column-major library by asking it for Yᵀ = Aᵀ·Xᵀ. A backward
+// pass also needs dX = dY·Aᵀ and dA = Xᵀ·dY, and cuBLAS (NVIDIA, cuBLAS library, "Data Layout") is
+// column-major too. This exercise covers all four combinations of transpositions, each with one
+// call and without a copy. With square matrices most wrong calls still run, so draw the memory
+// layout first.
 //
 // Write: one call of column_major_gemm, with the leading dimensions it needs. At most 6 lines.
 // Shapes: op(A) [m × k] · op(B) [k × n] → C [m × n], row-major; A is stored as [m × k] or [k × m],

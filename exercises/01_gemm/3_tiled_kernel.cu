@@ -1,17 +1,17 @@
 // Exercise 01.3: a tiled kernel for the backward pass, of any size.
 //
 // Chapter 01's tiled kernel computes Y = X·A. The gradient dX = dY·Aᵀ sums along the rows of both
-// matrices: dX[i][j] = Σ over k of dY[i][k]·A[j][k]. If neighbouring threads read A[j][k] from
-// global memory, each would read another row, and nothing would be coalesced. So both tiles are
-// copied along rows, and only in shared memory, where any order is fast, is A's tile read down its
-// columns. (NVIDIA, CUDA C++ Programming Guide, "Shared Memory".)
+// matrices: dX[i][j] = Σ over k of dY[i][k]·A[j][k]. If adjacent threads read A[j][k] from global
+// memory, each would read another row, and the reads would not be coalesced. So both tiles are
+// copied along rows, and A's tile is read down its columns only in shared memory, where any order
+// is fast. (NVIDIA, CUDA C++ Programming Guide, "Shared Memory".)
 //
 // Write: the kernel's body, and its launch on as many blocks as dX needs. At most 20 lines.
 // Shapes: dy [tokens × out], a [in × out] → dx [tokens × in]; element (i, k) of dy is dy[i * out +
-// k]. Tested: on an emulated GPU, so none is needed. It runs the threads of a block one after the
-// other, from barrier to
-//         barrier, and ends with a sentence when a thread leaves its memory or a barrier is not
-//         reached by all.
+//         k].
+// Tested: on an emulated GPU, so that no GPU is needed. It runs the threads of a block one after
+//         the other, from barrier to barrier, and ends with a message if a thread accesses memory
+//         out of bounds or if not all threads reach a barrier.
 // Ledger: nothing is communicated.
 #include "common/cuda/launch.h"
 #include "exercises/01_gemm/3_tiled_kernel.h"
@@ -26,8 +26,8 @@ __global__ void input_gradient_kernel(int tokens, int in, int out, const float* 
 
 void input_gradient(int tokens, int in, int out, const float* dy, const float* a, float* dx,
                     cudaStream_t stream) {
-  todo("input_gradient");  // launch(input_gradient_kernel, grid, block, 0, stream, tokens, in, out,
-                           // dy, a, dx);
+  // launch(input_gradient_kernel, grid, block, 0, stream, tokens, in, out, dy, a, dx);
+  todo("input_gradient");
 }
 
 }  // namespace shard

@@ -1,18 +1,16 @@
 // Exercise 02.1: a reduce-scatter by a ring, with the right part on the right rank.
 //
-// The first half of chapter 02's ring is nearly one, but rank r ends up with part r + 1 of the sum,
-// the parts are cut by elements, and the sums overwrite the term. Here rank r gets part r, whole
-// rows, and the term stays as it was: its owner may need it again. The traffic remains the least
-// there can be (Patarasu and Yuan, JPDC 69(2), 2009).
+// The first half of chapter 02's ring is almost a reduce-scatter, but rank r ends up with part r +
+// 1 of the sum, the parts are cut by elements, and the sums overwrite the term. Here rank r gets
+// part r, parts are whole rows, and the term stays unchanged, because its owner may need it again.
+// The traffic is still the minimum possible (Patarasu and Yuan, JPDC 69(2), 2009).
 //
-// Write: t-1 steps, in each of which a part on its way goes to rank + 1 and another one comes from
-// rank - 1 and gets
-//        this rank's rows added. At most 12 lines.
-// Shapes: sum.unreduced() [rows × columns] → [rows/t × columns]: rows part_of(rows, t, rank). The
-// first ranks get a row
-//         more where t does not divide rows, and where there are fewer rows than ranks the last get
-//         none.
-// Ledger: t-1 send_receives, in which every part but the rank's own goes out once; nothing else.
+// Write: t-1 steps. In each, this rank sends one partially summed part to rank + 1, receives
+//        another from rank - 1, and adds its own rows to it. At most 12 lines.
+// Shapes: sum.unreduced() [rows × columns] → [rows/t × columns]: rows part_of(rows, t, rank). If t
+//         does not divide rows, the first ranks get one row more; if there are fewer rows than
+//         ranks, the last get none.
+// Ledger: t-1 send_receives, in which every part except the rank's own is sent once; nothing else.
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 #include "common/tensor/ops.h"

@@ -3,8 +3,8 @@
 
 namespace shard {
 
-/// sum: each rank has its own term [rows × columns]. Returns the sum over all ranks, [rows ×
-/// columns], on every rank.
+/// sum: each rank has its own term [rows × columns].
+/// Returns the sum over all ranks, [rows × columns], on every rank.
 Tensor all_reduce_in_halves(Communicator& group, const PartialSum& sum);
 
 }  // namespace shard

@@ -1,15 +1,16 @@
 // Exercise 02.3: an all-gather by a ring, of pieces of any length.
 //
-// Micro-batches, vocabularies and tokens for sequence parallelism do not divide evenly. MPI has
-// MPI_Allgatherv for that; NCCL's ncclAllGather takes equal pieces only, and its users pad, or send
-// the pieces one by one. A ring does it without a byte of padding: each rank passes on what it has
-// just received, and all know from `rows` how long that is.
+// Micro-batches, vocabularies and tokens for sequence parallelism do not always divide evenly. MPI
+// has MPI_Allgatherv for this; NCCL's ncclAllGather only takes equal pieces, so its users pad them,
+// or send them one by one. A ring needs no padding: each rank passes on what it has just received,
+// and all know its length from `rows`.
 //
 // Write: where each piece begins, this rank's own piece in its place, and t-1 steps in which the
-// piece that came last
-//        goes to rank + 1 and the next one comes from rank - 1. At most 13 lines.
-// Shapes: piece [rows[rank] × columns] → [Σ rows × columns]. A piece may have no rows at all.
-// Ledger: t-1 send_receives, in which every piece but that of rank + 1 goes out once; nothing else.
+//        piece received last is sent to rank + 1 and the next one is received from rank - 1. At
+//        most 13 lines.
+// Shapes: piece [rows[rank] × columns] → [Σ rows × columns]. A piece may have no rows.
+// Ledger: t-1 send_receives, in which every piece except that of rank + 1 is sent once; nothing
+//         else.
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 #include "common/tensor/ops.h"

@@ -7,9 +7,8 @@ namespace shard {
 /// The backward pass of Y = X·A + bias where each rank holds some rows of Y (exercise 03.1).
 /// x [tokens × in/t]: this rank's columns of X; a [in/t × out]: its rows of A.
 /// dy [own tokens × out]: its rows of dY, rows part_of(tokens, t, rank) of [tokens × out].
-/// Returns this rank's columns of dX: [tokens × in/t], all tokens. Adds to da [in/t × out] the
-/// gradient of a, and to db [out] the gradient of the bias: that of all tokens, the same on every
-/// rank.
+/// Returns this rank's columns of dX for all tokens: [tokens × in/t]. Adds the gradient of a to da
+/// [in/t × out], and the gradient of the bias over all tokens, the same on every rank, to db [out].
 Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, const Tensor& a,
                                        const Tensor& dy, Tensor& da, Tensor& db);
 

@@ -1,19 +1,18 @@
 // Exercise 03.3: what commutes with a partial sum.
 //
-// Chapter 03 did everything after the all-reduce. Some of it may be done before, and then the sum
-// can be smaller, or the last thing that happens: vLLM, for one, gives the bias of its row-parallel
-// layer to rank 0 only, inside the product (RowParallelLinear.forward in
-// vllm/model_executor/layers/linear.py). PartialSum keeps you from mistakes here; this time you
-// take its unreduced() term, and it is up to you to know when that is allowed.
+// Chapter 03 does everything after the all-reduce. Some operations may come before it. Then the sum
+// can be smaller, or can be the last step: vLLM, for example, adds the bias of its row-parallel
+// layer on rank 0 only, inside the product (RowParallelLinear.forward in
+// vllm/model_executor/layers/linear.py). Usually PartialSum prevents mistakes here; this time you
+// use its unreduced() term, and have to know when that is allowed.
 //
 // Write: for each operation the earliest place where it gives the right result; then an expression
-// moved in front of the
-//        sum; then a product on the cheaper side of it. At most 15 lines in all, a list of cases
-//        counted as one.
-// Shapes: scaled_residual: x, residual [tokens × width], bias [width] → [tokens × width].
-//         project: x [tokens × in], w [in × out] → [tokens × out].
-// Ledger: project leaves one all_reduce, of tokens × in or tokens × out elements, whichever is
-// less; nothing else.
+//        moved before the sum; then a product on the cheaper side of the sum. At most 15 lines in
+//        all, a list of cases counted as one.
+// Shapes: scaled_residual: x, residual [tokens × width], bias [width] → [tokens × width]. project:
+//         x [tokens × in], w [in × out] → [tokens × out].
+// Ledger: project: one all_reduce of tokens × in or tokens × out elements, whichever is less;
+//         nothing else.
 #include "exercises/03_row_parallel_gemm/3_what_commutes.h"
 
 #include "common/tensor/ops.h"

@@ -3,10 +3,10 @@
 
 namespace shard {
 
-/// The backward pass of two column-parallel layers that were given the same x [tokens × in]: Q =
-/// x·A_q + b_q and K = x·A_k + b_k. dq [tokens × query_out/t] and dk [tokens × key_out/t]: this
-/// rank's columns of dQ and dK. Returns dX [tokens × in], the same on every rank: what reaches x
-/// through both layers. Adds to the gradients of both layers' weight and bias. One all_reduce.
+/// The backward pass of two column-parallel layers with the same input x [tokens × in]:
+/// Q = x·A_q + b_q and K = x·A_k + b_k. dq [tokens × query_out/t] and dk [tokens × key_out/t]: this
+/// rank's columns of dQ and dK. Returns dX [tokens × in] through both layers, the same on every
+/// rank. Adds to the gradients of both layers' weight and bias. One all_reduce.
 Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq,
                              const Tensor& dk, ColumnParallelLinear& query,
                              ColumnParallelLinear& key);

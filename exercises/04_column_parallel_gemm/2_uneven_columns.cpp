@@ -1,16 +1,14 @@
 // Exercise 04.2: columns that do not come out even.
 //
-// The layer of this chapter cuts between any two columns. Attention may not: the columns of one
-// head belong together, so columns are dealt in blocks, and there may be fewer blocks than ranks
-// (Megatron-LM refuses what t does not divide). A rank without a column still takes part in every
-// collective. gather_columns of the chapter knows the other cut only.
+// The layer of this chapter cuts between any two columns. In attention, the columns of one head
+// belong together, so columns are assigned in blocks, and there may be fewer blocks than ranks
+// (Megatron-LM refuses sizes that t does not divide). A rank without columns still takes part in
+// every collective. gather_columns of the chapter only supports the chapter's cut.
 //
 // Write: a rank's range of columns; then its columns of Y, and the gather that puts the columns of
-// all ranks in their
-//        place on every rank. At most 15 lines.
-// Shapes: x [tokens × in], a [in × out], bias [out] → [tokens × out]; on the way [tokens × own
-// columns], with own
-//         columns possibly 0.
+//        all ranks in their place on every rank. At most 15 lines.
+// Shapes: x [tokens × in], a [in × out], bias [out] → [tokens × out]; in between [tokens × own
+//         columns], where the number of own columns may be 0.
 // Ledger: one all_gather of tokens × own columns elements, nothing else: no padding.
 #include "exercises/04_column_parallel_gemm/2_uneven_columns.h"
 

@@ -1,17 +1,17 @@
 // Exercise 05.1: the whole MLP by hand, with one all-reduce each way.
 //
-// Chapter 05 builds its MLP from two layers that each keep what they need, so it can have one batch
-// under way. Pipeline parallelism (Narayanan et al., arXiv:2104.04473, section 2.2) runs several
-// forward passes before the first backward pass, so here nothing is hidden in a layer: what a pass
-// keeps is handed out and in again, one tensor of it. GeLU's output is not kept but computed once
-// more; that spares tokens × hidden/t floats for each batch under way. The check has two batches
-// under way, 1 and 2.
+// Chapter 05 builds its MLP from two layers that each keep what they need, so only one batch can be
+// in flight. Pipeline parallelism (Narayanan et al., arXiv:2104.04473, section 2.2) runs several
+// forward passes before the first backward pass. So here no activation is hidden in a layer: what a
+// pass keeps, one tensor, is returned by the forward pass and passed to the backward pass. GeLU's
+// output is not kept but recomputed, which saves tokens × hidden/t floats for each batch in flight.
+// The test has two batches in flight, 1 and 2.
 //
 // Write: Z = GeLU(X·A + b)·B + c, and its backward pass: dX and the gradients of all four
-// parameters. At most 15 lines. Shapes: x, z, dz, dx [tokens × width]; a [width × n], a_bias [n], b
-// [n × width], b_bias [width], before_gelu
-//         [tokens × n]. n is this rank's share of hidden, and differs between ranks where t does
-//         not divide hidden.
+//        parameters. At most 15 lines.
+// Shapes: x, z, dz, dx [tokens × width]; a [width × n], a_bias [n], b [n × width], b_bias [width],
+//         before_gelu [tokens × n]. n is this rank's share of hidden, and differs between ranks if
+//         t does not divide hidden.
 // Ledger: forward one all_reduce of tokens × width, backward one of the same size, nothing else.
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 

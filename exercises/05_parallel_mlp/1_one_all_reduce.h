@@ -15,9 +15,9 @@ struct MlpPart {
 /// X·A_i + b_i [tokens × n].
 Tensor mlp_forward(Communicator& group, const Tensor& x, const MlpPart& mlp, Tensor& before_gelu);
 
-/// x and before_gelu: of the forward pass. dz [tokens × width], the same on every rank → dX, the
-/// same on every rank. Adds the gradients of this rank's parameters to `gradients`, where those of
-/// other passes may stand already.
+/// x and before_gelu: those of the forward pass. dz [tokens × width], the same on every rank → dX,
+/// the same on every rank. Adds the gradients of this rank's parameters to `gradients`, which may
+/// already hold those of other passes.
 Tensor mlp_backward(Communicator& group, const Tensor& x, const MlpPart& mlp,
                     const Tensor& before_gelu, const Tensor& dz, MlpPart& gradients);
 

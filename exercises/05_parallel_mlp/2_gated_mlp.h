@@ -13,8 +13,8 @@ struct GatedMlpPart {
   Tensor down;     // [n × width]: its rows of D
 };
 
-/// a ∘ b, element by element, of the same shape: ops.h has no such operation, and this exercise
-/// needs no fast one.
+/// a ∘ b, element by element, of the same shape. Slow: ops.h has no such operation, and this
+/// exercise needs no fast one.
 inline Tensor multiply(const Tensor& a, const Tensor& b) {
   require(a.shape() == b.shape(), "multiply: shapes ", to_string(a.shape()), " and ",
           to_string(b.shape()), " differ");
@@ -25,7 +25,7 @@ inline Tensor multiply(const Tensor& a, const Tensor& b) {
 }
 
 /// The columns of the fused matrix [G U], 2·hidden wide, that rank `rank` of `ranks` holds, in the
-/// order in which they stand in GatedMlpPart::gate_up.
+/// order of GatedMlpPart::gate_up.
 std::vector<Range> gate_up_columns(int64_t hidden, int ranks, int rank);
 
 /// x [tokens × width], the same on every rank → Z, the same on every rank. Sets gate to X·G_i and
@@ -33,8 +33,8 @@ std::vector<Range> gate_up_columns(int64_t hidden, int ranks, int rank);
 Tensor gated_mlp_forward(Communicator& group, const Tensor& x, const GatedMlpPart& mlp,
                          Tensor& gate, Tensor& up);
 
-/// x, gate and up: of the forward pass. dz [tokens × width], the same on every rank → dX, the same
-/// on every rank. Adds the gradients of this rank's parameters to `gradients`.
+/// x, gate and up: those of the forward pass. dz [tokens × width], the same on every rank → dX, the
+/// same on every rank. Adds the gradients of this rank's parameters to `gradients`.
 Tensor gated_mlp_backward(Communicator& group, const Tensor& x, const GatedMlpPart& mlp,
                           const Tensor& gate, const Tensor& up, const Tensor& dz,
                           GatedMlpPart& gradients);

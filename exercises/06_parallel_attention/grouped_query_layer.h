@@ -1,5 +1,5 @@
-// The attention layer around exercise 06.2: chapter 06's, with several query heads to one KV head.
-// Given, to be read.
+// The attention layer around exercise 06.2: that of chapter 06, with several query heads for each
+// KV head. It is given; you do not have to change it.
 #pragma once
 #include <cmath>
 
@@ -76,12 +76,12 @@ class GroupedQueryAttention {
   int64_t v_begin() const { return (weight_.value.columns() + k_begin()) / 2; }
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(sizes_.head_width)); }
 
-  /// Where, among this rank's columns of K (or V), those begin that its query head `local` uses.
+  /// The first of this rank's columns of K (or V) that its query head `local` uses.
   int64_t column_of(int64_t local) const {
     const int64_t first = group_.rank() * local_heads();
     return (kv_head_of(sizes_, first + local) - kv_head_of(sizes_, first)) * sizes_.head_width;
   }
-  /// K (or V), whose columns begin at `first`, once for each query head: [tokens × width/t].
+  /// K (or V), whose columns begin at `first`, repeated for each query head: [tokens × width/t].
   Tensor repeated(const Tensor& qkv, int64_t first) const {
     Tensor all(qkv.backend(), {qkv.rows(), k_begin()});
     for (int64_t head = 0; head < local_heads(); ++head) {
@@ -91,8 +91,8 @@ class GroupedQueryAttention {
     }
     return all;
   }
-  /// Writes the gradient of K (or V) to dqkv, from column `first` on: of a KV head, the sum over
-  /// its query heads here.
+  /// Writes the gradient of K (or V) to dqkv, from column `first` on: for each KV head, the sum over
+  /// this rank's query heads that use it.
   void set_summed(Tensor& dqkv, int64_t first, const Tensor& of_query_heads) const {
     Tensor each(dqkv.backend(), {dqkv.rows(), k_begin()});
     merge_heads(each, 0, of_query_heads);

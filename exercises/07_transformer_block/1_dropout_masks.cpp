@@ -1,21 +1,18 @@
 // Exercise 07.1: dropout masks that do not depend on t.
 //
-// In chapter 07 every rank has whole rows under its dropouts, so all ranks draw one mask. Here the
-// tensors are sharded: the MLP's hidden layer by columns, and, with sequence parallelism
+// In chapter 07 dropout is applied to whole rows on every rank, so all ranks draw the same mask.
+// Here the tensors are sharded: the MLP's hidden layer by columns, and, with sequence parallelism
 // (Korthikanti et al., arXiv:2205.05198, section 4.2.2), the block's output by tokens. Each rank
-// draws its part of the mask that the unsplit tensor would get: only then is the loss the same for
-// every number of ranks. With one mask for all ranks, columns would be dropped together, t at a
-// time.
+// draws its part of the mask of the unsplit tensor: only then is the loss the same for every number
+// of ranks. If all ranks used the same mask, t columns would always be dropped together.
 //
 // Write: dropout after GeLU on this rank's columns, its backward pass, and dropout on this rank's
-// rows. At most 10
-//        lines.
+//        rows. At most 10 lines.
 // Shapes: h, dy [tokens × hidden/t] → [tokens × hidden/t];  x [tokens/t × width] → [tokens/t ×
-// width]. t need not
-//         divide hidden or tokens: the parts are those of part_of. An element's index in the mask
-//         is that in the whole tensor of the global batch: [all tokens × hidden] or [all tokens ×
-//         width]. This group's tokens begin at plan.first_token.
-// Ledger: nothing. Masks are computed, not sent.
+//         width]. t need not divide hidden or tokens: the parts are those of part_of. An element's
+//         index in the mask is its index in the whole tensor of the global batch: [all tokens ×
+//         hidden] or [all tokens × width]. This group's tokens begin at plan.first_token.
+// Ledger: nothing. Masks are computed, not communicated.
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
 #include "common/tensor/ops.h"

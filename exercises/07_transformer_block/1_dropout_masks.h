@@ -5,18 +5,18 @@
 
 namespace shard {
 
-/// What a mask depends on: the same on every rank of the tensor-parallel group.
+/// Everything that a mask depends on: the same on every rank of the tensor-parallel group.
 struct DropoutPlan {
   float probability = 0;
   RandomStream random;
-  int64_t first_token = 0;  // number of this group's first token in the global batch
+  int64_t first_token = 0;  // index of this group's first token in the global batch
 };
 
 /// h [tokens × hidden/t]: this rank's columns, part_of(hidden, t, rank), of the MLP's hidden layer
 /// H before GeLU. Returns the same columns of dropout(GeLU(H)).
 Tensor gelu_dropout(Communicator& group, const Tensor& h, int64_t hidden, const DropoutPlan& plan);
 
-/// dy [tokens × hidden/t]: the gradient of what gelu_dropout(group, h, hidden, plan) returned.
+/// dy [tokens × hidden/t]: the gradient of the result of gelu_dropout(group, h, hidden, plan).
 /// Returns the gradient of h.
 Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor& dy, int64_t hidden,
                              const DropoutPlan& plan);

@@ -9,8 +9,8 @@ struct MeanLoss {
   Tensor loss;      // [1]
 };
 
-/// mine: loss and gradient as means over this rank's own `samples` samples; zeros on a rank that
-/// has no sample. Returns the means over the samples of all ranks, the same on every rank.
+/// mine: loss and gradient as means over this rank's own `samples` samples; zeros on a rank without
+/// samples. Returns the means over the samples of all ranks, the same on every rank.
 MeanLoss mean_over_ranks(Communicator& group, const MeanLoss& mine, int64_t samples);
 
 }  // namespace shard

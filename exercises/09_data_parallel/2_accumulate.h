@@ -11,12 +11,13 @@ struct MicroBatch {
   Tensor x, wanted;  // [samples × in], [samples × out]
 };
 
-/// Of the loss ½·‖x·A + b - wanted‖² of a sample, summed or averaged over some samples.
+/// Gradients and value of the loss ½·‖x·A + b - wanted‖² of a sample, summed or averaged over
+/// samples.
 struct Gradients {
   Tensor a, bias, loss;  // [in × out], [out], [1]
 };
 
-/// Forward and backward of one micro-batch: adds to `sums` the sums over its samples.
+/// Forward and backward pass of one micro-batch: adds the sums over its samples to `sums`.
 inline void add_pass(Gradients& sums, const Tensor& a, const Tensor& bias,
                      const MicroBatch& micro_batch) {
   Tensor dy = matmul(micro_batch.x, a);  // [samples × out]

@@ -18,21 +18,21 @@ struct Coordinates {
   bool operator==(const Coordinates&) const = default;
 };
 
-/// Along which dimensions the ranks of a group differ. {.tp = true}: the tp group; {.cp = true, .dp
-/// = true}: the ranks that hold the same weights and sum their gradients.
+/// The dimensions along which the ranks of a group differ. {.tp = true}: the tp group;
+/// {.cp = true, .dp = true}: the ranks that hold the same weights and sum their gradients.
 struct Along {
   bool tp = false, cp = false, dp = false;
 };
 
-/// tp counts fastest, then cp, then dp: rank 0 is (0, 0, 0), rank 1 is (1, 0, 0) if tp > 1.
+/// tp changes fastest, then cp, then dp: rank 0 is (0, 0, 0), rank 1 is (1, 0, 0) if tp > 1.
 Coordinates coordinates_of(int rank, GridSizes sizes);
 int rank_of(Coordinates coordinates, GridSizes sizes);
 
-/// All ranks of the grid, `rank` among them, whose coordinates are those of `rank` but in the
+/// All ranks of the grid, including `rank`, whose coordinates equal those of `rank` except in the
 /// dimensions that `along` names. In ascending order.
 std::vector<int> ranks_along(int rank, Along along, GridSizes sizes);
 
-/// The same ranks of `world` as a communicator of this name, its ranks in the order of ranks_along.
+/// The same ranks of `world` as a communicator with this name, in the order of ranks_along.
 /// Collective.
 std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes,
                                           const std::string& name);

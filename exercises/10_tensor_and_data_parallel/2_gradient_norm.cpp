@@ -2,14 +2,13 @@
 //
 // In chapter 10 every replica holds all of its gradients, and only parameters replicated over tp
 // must be counted once. With ZeRO (Rajbhandari et al., arXiv:1910.02054, section 5) the gradients
-// are reduce-scattered over dp: each dp rank keeps the part whose weights it updates. Tensors too
-// small to be cut are still summed by an all-reduce, and all dp ranks hold them. So a gradient may
-// be split over tp, over dp, over both, or over neither.
+// are reduce-scattered over dp: each dp rank keeps the part whose weights it updates. Tensors that
+// are too small to be cut are still all-reduced, and all dp ranks hold them. So a gradient may be
+// split over tp, over dp, over both, or over neither.
 //
 // Write: the norm of the whole gradient, each element counted once. At most 8 lines.
-// Shapes: parts of any shape; on this rank a part may have no element at all.
-// Ledger: one all_reduce of one number, nothing else, whatever the grid and the number of
-// gradients.
+// Shapes: parts of any shape; a part may have no elements on this rank.
+// Ledger: one all_reduce of one number, nothing else, for any grid and any number of gradients.
 #include "exercises/10_tensor_and_data_parallel/2_gradient_norm.h"
 
 #include "exercises/todo.h"

@@ -6,11 +6,10 @@
 
 namespace shard {
 
-/// What this rank holds of the summed gradient of one parameter.
+/// This rank's part of the reduced gradient of one parameter.
 struct HeldGradient {
   Tensor part;
-  bool split_over_tp =
-      false;  // the tp ranks hold different parts of it; otherwise they all hold the same
+  bool split_over_tp = false;  // the tp ranks hold different parts; otherwise all hold the same
   bool split_over_dp = false;  // likewise the dp ranks
 };
 
