@@ -1,5 +1,5 @@
-// bfloat16: the upper half of a float, with its range and 8 bits of precision. What tensors of bf16
-// are made of; sums are formed in float.
+// bfloat16: the upper half of a float, with its range and 8 bits of precision. The element type of
+// bf16 tensors; sums are formed in float.
 #pragma once
 #include <bit>
 #include <cstdint>
@@ -18,7 +18,7 @@ struct BFloat16 {
   uint16_t bits;  // the upper half of the float's
 
   BFloat16() = default;
-  /// Rounds to the nearest, ties to even; NaN stays NaN.
+  /// Rounds to nearest, ties to even; NaN stays NaN.
   SHARD_HOST_DEVICE BFloat16(float value) {
 #ifdef __CUDA_ARCH__
     bits = __bfloat16_as_ushort(__float2bfloat16_rn(value));
@@ -29,7 +29,7 @@ struct BFloat16 {
                                      : (whole + 0x7FFFu + (whole >> 16 & 1u)) >> 16);
 #endif
   }
-  /// Exactly.
+  /// Exact.
   SHARD_HOST_DEVICE operator float() const {
 #ifdef __CUDA_ARCH__
     return __bfloat162float(__ushort_as_bfloat16(bits));

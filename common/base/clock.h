@@ -1,10 +1,10 @@
-// Seconds since some fixed moment: for durations, deadlines and timelines.
+// Seconds since a fixed point in time: for durations, deadlines and timelines.
 #pragma once
 #include <chrono>
 
 namespace shard {
 
-/// Seconds, from a clock that never goes back.
+/// Seconds, from a monotonic clock.
 inline double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }

@@ -29,7 +29,7 @@ std::string quoted(const std::vector<std::string>& words) {
   return out;
 }
 
-/// The words that started a process; none where that is not told.
+/// The command line of a process; empty if the system does not provide it.
 static std::vector<std::string> words_of(const std::string& process) {
   std::ifstream in("/proc/" + process + "/cmdline", std::ios::binary);
   std::vector<std::string> words;
@@ -51,12 +51,12 @@ std::string command_before_arguments(int ranks) {
     return std::filesystem::path(word).filename() == std::filesystem::path(program).filename();
   };
   const auto found = std::find_if(words.begin(), words.end(), same);
-  if (found == words.end())
-    return quoted({"mpirun", "-n", number, program});  // its daemon on another host, for one
+  // Not found, for example, in the command of mpirun's daemon on another host.
+  if (found == words.end()) return quoted({"mpirun", "-n", number, program});
   words.erase(found + 1, words.end());
   const std::filesystem::path launcher = words.front();
-  if (launcher.filename() == "prterun")
-    words.front() = launcher.parent_path() / "mpirun";  // which became it (Open MPI 5)
+  // The mpirun of Open MPI 5 executes prterun.
+  if (launcher.filename() == "prterun") words.front() = launcher.parent_path() / "mpirun";
   return quoted(words);
 }
 

@@ -1,17 +1,17 @@
-// The command that started this run, to be shown and started again.
+// The command that started this run, in a form that can be shown and repeated.
 #pragma once
 #include <string>
 #include <vector>
 
 namespace shard {
 
-/// The words as a shell reads them back: those that are more than letters, digits and a few signs
-/// in quotes.
+/// The words as a shell command: those with other characters than letters, digits and a few signs
+/// are quoted.
 std::string quoted(const std::vector<std::string>& words);
 
-/// What stands before the program's own arguments: "./learn run 10 --ranks 4 --", where
-/// SHARD_STARTED_BY says so, else mpirun, its options and the program, or only that. `ranks` is how
-/// many there are.
+/// The part of the command before the program's own arguments: "./learn run 10 --ranks 4 --" if
+/// SHARD_STARTED_BY says so; else mpirun, its options and the program; or only the program. `ranks`
+/// is the number of ranks.
 std::string command_before_arguments(int ranks);
 
 }  // namespace shard

@@ -23,13 +23,13 @@ std::string text(const Parts&... parts) {
   return stream.str();
 }
 
-/// Throws Error with the joined parts when `holds` is false: a precondition of a function.
+/// Throws Error with the joined parts if `holds` is false: for preconditions of a function.
 template <class... Parts>
 void require(bool holds, const Parts&... parts) {
   if (!holds) throw Error(text(parts...));
 }
 
-/// Throws UsageError with the joined parts when `holds` is false: something the user asked for.
+/// Throws UsageError with the joined parts if `holds` is false: for the user's input.
 template <class... Parts>
 void require_usage(bool holds, const Parts&... parts) {
   if (!holds) throw UsageError(text(parts...));

@@ -2,7 +2,7 @@
 
 namespace shard {
 
-// The build defines both, for this file alone: no other object depends on where the checkout lies.
+// The build defines both for this file only: no other object depends on the checkout's location.
 std::string source_folder() { return SHARD_SOURCE_DIR; }
 
 std::string build_folder() { return SHARD_BINARY_DIR; }

@@ -1,10 +1,10 @@
-// Where this program was built, and from what: for texts and files that lie beside it.
+// The folders from which and in which this program was built, to find files in them.
 #pragma once
 #include <string>
 
 namespace shard {
 
-std::string source_folder();  // of the checkout
-std::string build_folder();   // of its programs
+std::string source_folder();  // the root of the checkout
+std::string build_folder();   // the folder of its programs
 
 }  // namespace shard

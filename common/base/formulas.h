@@ -1,4 +1,4 @@
-// Scalar formulas, each written once, for host and device.
+// Scalar formulas, each written once for host and device.
 #pragma once
 #include <bit>
 #include <cmath>
@@ -12,8 +12,8 @@
 
 namespace shard {
 
-constexpr double sqrt_2_over_pi = 0.79788456080286535588;  // √(2/π), of GeLU's tanh form
-constexpr double gelu_cubic = 0.044715;                    // the factor of x³ in it
+constexpr double sqrt_2_over_pi = 0.79788456080286535588;  // √(2/π), in GeLU's tanh form
+constexpr double gelu_cubic = 0.044715;                    // its factor of x³
 
 /// GeLU, tanh form, as in GPT-2: x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))).
 /// Hendrycks and Gimpel, "Gaussian error linear units", arXiv:1606.08415, section 2.
@@ -32,25 +32,25 @@ SHARD_HOST_DEVICE inline T gelu_derivative(T x) {
          T(0.5) * x * (T(1) - h * h) * T(sqrt_2_over_pi) * (T(1) + T(3 * gelu_cubic) * x * x);
 }
 
-/// Whether x is neither infinite nor NaN, by its bits: also where the compiler may assume that
-/// nothing is.
+/// Whether x is neither infinite nor NaN. Tests its bits, so that it also works with
+/// -ffast-math.
 SHARD_HOST_DEVICE inline bool is_finite(float x) {
   constexpr uint32_t exponent = 0x7F800000u;
   return (std::bit_cast<uint32_t>(x) & exponent) != exponent;
 }
 
-/// Hyper-parameters of AdamW, and the step's number, from 1.
+/// Hyper-parameters of AdamW, and the number of the step, from 1.
 struct AdamW {
   float learning_rate = 1e-3f;         // η
-  float beta1 = 0.9f, beta2 = 0.999f;  // how much of the old moments is kept: β₁ of m, β₂ of v
-  float epsilon = 1e-8f;               // ε, against a division by 0
+  float beta1 = 0.9f, beta2 = 0.999f;  // decay rates of the moments: β₁ of m, β₂ of v
+  float epsilon = 1e-8f;               // ε, avoids a division by 0
   float weight_decay = 0.0f;           // λ
-  int64_t step = 1;                    // for the correction of the moments, which start at 0
+  int64_t step = 1;                    // for the bias correction of the moments
 };
 
 /// One element of AdamW (Loshchilov and Hutter, arXiv:1711.05101, algorithm 2, with decay scaled by
-/// the learning rate): w ← w - η·λ·w;  m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;  w ← w - η·(m/c₁) /
-/// (√(v/c₂) + ε),  cᵢ = 1 - βᵢ^step.
+/// the learning rate):  w ← w - η·λ·w;  m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;
+/// w ← w - η·(m/c₁) / (√(v/c₂) + ε),  cᵢ = 1 - βᵢ^step.
 SHARD_HOST_DEVICE inline void adamw_update(float& w, float& m, float& v, float gradient,
                                            const AdamW& a, float c1, float c2) {
   w -= a.learning_rate * a.weight_decay * w;

@@ -1,15 +1,15 @@
-// This process' memory, and this machine's.
+// The memory of this process and of this machine.
 #pragma once
 #include <cstdint>
 #include <string>
 
 namespace shard {
 
-/// Throws UsageError when `bytes`, needed because of `why` (options and their values), exceed this
+/// Throws UsageError if `bytes`, needed because of `why` (options and their values), exceed this
 /// machine's memory.
 void require_memory(double bytes, const std::string& why);
 
-/// The most memory that this process has had resident so far.
+/// The maximum resident memory of this process so far.
 int64_t peak_resident_bytes();
 
 }  // namespace shard

@@ -15,15 +15,15 @@ namespace shard {
 void keep_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(stream, F_GETFD) != -1) continue;
-    (void)!open(stream == STDOUT_FILENO ? "/dev/full" : "/dev/null",
-                O_RDWR);  // gets the lowest number that is free
+    // open() returns the lowest free number.
+    (void)!open(stream == STDOUT_FILENO ? "/dev/full" : "/dev/null", O_RDWR);
   }
 }
 
 void allow_open_files() {
   constexpr rlim_t needed = 40;  // Open MPI 4.1 starts a single rank with 32
-  constexpr rlim_t plenty =
-      4096;  // not the maximum: Open MPI closes each possible number when it starts a process
+  // Not the maximum: Open MPI closes every possible number when it starts a process.
+  constexpr rlim_t plenty = 4096;
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, plenty));

@@ -1,6 +1,6 @@
-// Random numbers as functions of (seed, stream, index): no state, so no rank and no order can
-// change them. Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
-// 2011) from the Random123 library.
+// Random numbers as functions of (seed, stream, index). They have no state, so they depend neither
+// on the rank nor on the order of calls. Philox4x32-10 (Salmon et al., "Parallel random numbers: as
+// easy as 1, 2, 3", SC 2011) from the Random123 library.
 #pragma once
 #include <Random123/philox.h>
 
@@ -13,9 +13,9 @@ namespace shard {
 /// One independent sequence of random numbers. Usable on host and device.
 struct RandomStream {
   uint64_t seed = 0;    // of the run: --seed
-  uint64_t stream = 0;  // of the tensor, mask or batch: stream_of its name
+  uint64_t stream = 0;  // of the tensor, mask or batch: stream_of(its name)
 
-  /// The four 32-bit words of block `block`: block b serves the indices 4b … 4b+3.
+  /// The four 32-bit words of block `block`: block b contains the indices 4b … 4b+3.
   R123_CUDA_DEVICE r123::Philox4x32::ctr_type words(uint64_t block) const {
     return r123::Philox4x32()(
         {{uint32_t(block), uint32_t(block >> 32), uint32_t(stream), uint32_t(stream >> 32)}},
@@ -26,7 +26,7 @@ struct RandomStream {
   R123_CUDA_DEVICE float uniform(uint64_t index) const {
     return uniform_of(words(index / 4)[index % 4]);
   }
-  /// The same from one of the words.
+  /// The same, computed from one of the words.
   R123_CUDA_DEVICE static float uniform_of(uint32_t word) {
     return static_cast<float>(word >> 8) * 0x1p-24f;
   }
@@ -49,15 +49,15 @@ struct RandomStream {
   }
 };
 
-/// The stream number of a name (64-bit FNV-1a): every tensor, mask and batch draws from the stream
-/// of its own name.
+/// The stream number of a name (64-bit FNV-1a): every tensor, mask and batch uses the stream of its
+/// name.
 constexpr uint64_t stream_of(std::string_view name) {
   uint64_t hash = 14695981039346656037ULL;
   for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   return hash;
 }
 
-/// A stream for each counter value (a step, a micro-batch) of a named one.
+/// A separate stream for each counter value (a step, a micro-batch) of a name.
 constexpr uint64_t stream_of(std::string_view name, uint64_t counter) {
   return stream_of(name) ^ (counter + 1) * 0x9E3779B97F4A7C15ULL;
 }

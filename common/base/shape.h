@@ -12,20 +12,20 @@ namespace shard {
 /// Up to four sizes.
 class Shape {
  public:
-  static constexpr int max_rank = 4;  // the most sizes
+  static constexpr int max_rank = 4;
 
   Shape() = default;
   /// Throws Error for more than four sizes, a negative size, or a product that overflows 64 bits.
   Shape(std::initializer_list<int64_t> sizes);
 
-  int rank() const { return rank_; }                           // how many sizes
-  int64_t operator[](int axis) const { return sizes_[axis]; }  // size `axis`, from 0; not checked
+  int rank() const { return rank_; }                           // number of sizes
+  int64_t operator[](int axis) const { return sizes_[axis]; }  // axis is not checked
 
-  /// Number of elements: the product of all sizes (1 for rank 0).
+  /// The product of all sizes (1 for rank 0).
   int64_t elements() const;
-  /// The last size.
+  /// The last size (1 for rank 0).
   int64_t columns() const { return rank_ == 0 ? 1 : sizes_[rank_ - 1]; }
-  /// The product of all the others.
+  /// The product of all sizes but the last.
   int64_t rows() const;
 
   bool operator==(const Shape&) const = default;
@@ -35,6 +35,6 @@ class Shape {
   int rank_ = 0;
 };
 
-std::string to_string(const Shape& shape);  // as in "[768 × 128]"
+std::string to_string(const Shape& shape);  // "[768 × 128]"
 
 }  // namespace shard

@@ -13,7 +13,7 @@
 namespace shard {
 namespace {
 
-/// A file that is only asked questions.
+/// An open file whose properties are queried.
 class OpenFile {
  public:
   explicit OpenFile(const std::string& path)
@@ -38,8 +38,8 @@ size_t columns_of(int file) {
 }  // namespace
 
 bool prints_to_terminal() {
-  if (std::getenv("SHARD_TERMINAL") != nullptr)
-    return true;  // ./learn says so: it copies the output to a file, too
+  // Set by ./learn, which also copies the output to a file.
+  if (std::getenv("SHARD_TERMINAL") != nullptr) return true;
   if (isatty(STDOUT_FILENO) == 0) return false;
   return !is_under_mpirun() || isatty(OpenFile(output_of_parent()).get()) == 1;
 }
@@ -48,7 +48,7 @@ size_t terminal_columns() {
   size_t columns =
       columns_of(is_under_mpirun() ? OpenFile(output_of_parent()).get() : STDOUT_FILENO);
   if (columns == 0)
-    columns = columns_of(OpenFile("/dev/tty").get());  // behind a pipe, as where ./learn copies
+    columns = columns_of(OpenFile("/dev/tty").get());  // output to a pipe, as under ./learn
   if (columns > 0) return columns;
   const char* said = std::getenv("COLUMNS");
   return said != nullptr && std::atoi(said) > 0 ? static_cast<size_t>(std::atoi(said)) : 80;

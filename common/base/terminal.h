@@ -1,16 +1,15 @@
-// Whether output goes to a terminal, and how wide it is: progress that moves belongs on a terminal
-// only, in one line.
+// Whether output goes to a terminal, and its width. A progress line that is overwritten is only
+// useful on a terminal.
 #pragma once
 #include <cstddef>
 
 namespace shard {
 
-/// True when what this process prints ends on a terminal. mpirun gives its ranks a pseudo-terminal
-/// wherever its own output goes, so under mpirun the question is about mpirun's output.
+/// Whether the output of this process is shown on a terminal. mpirun always gives its ranks a
+/// pseudo-terminal, so under mpirun its own output is tested.
 bool prints_to_terminal();
 
-/// The columns of that terminal, now: somebody may change its size. Where it does not say, COLUMNS,
-/// or else 80.
+/// The current number of columns of that terminal; if it is unknown, COLUMNS, or else 80.
 size_t terminal_columns();
 
 }  // namespace shard
