@@ -1,5 +1,5 @@
-// DirectoryLock: one run at a time saves in a directory. Held on DIR/.lock for as long as the
-// object lives.
+// DirectoryLock: ensures that only one run at a time saves in a directory. The lock is on
+// DIR/.lock, and is held during the lifetime of the object.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -8,12 +8,12 @@ namespace shard {
 
 class DirectoryLock {
  public:
-  /// Throws Error when another process holds the lock, or its file cannot be made.
+  /// Throws Error if another process holds the lock, or its file cannot be created.
   explicit DirectoryLock(const std::filesystem::path& directory);
   ~DirectoryLock();
   DirectoryLock(const DirectoryLock&) = delete;
 
-  /// Why nothing is held where the file system has no locks: the system's reason, else nothing.
+  /// The system's reason if the file system has no locks, so that no lock is held; else empty.
   const std::string& missing() const { return missing_; }
 
  private:

@@ -19,7 +19,7 @@ static void check_call(bool succeeded, const fs::path& path) {
   if (!succeeded) throw Error(text("cannot write ", path.string(), ": ", std::strerror(errno)));
 }
 
-/// Whether `reason` says that there is no such call here, not that it failed.
+/// Whether `reason` (an errno) means that the call is not supported, rather than that it failed.
 static bool is_missing(int reason) {
   return reason == EINVAL || reason == ENOSYS || reason == ENOTSUP || reason == EOPNOTSUPP ||
          reason == EBADF || reason == EACCES || reason == EPERM;

@@ -36,7 +36,7 @@ constexpr std::array formats{
 
 bool is_space(char character) { return std::isspace(static_cast<unsigned char>(character)) != 0; }
 
-/// The text in lower case, without a byte order mark and spaces at its beginning.
+/// The text in lower case, without a byte order mark or spaces at its beginning.
 std::string lower_case(std::string_view start) {
   if (start.starts_with("\xEF\xBB\xBF")) start.remove_prefix(3);
   while (!start.empty() && is_space(start.front())) start.remove_prefix(1);

@@ -1,16 +1,15 @@
-// What a file is that is not in the format its name promises: downloads go wrong in a few ways, and
-// each has a name.
+// Recognises files that are not in the expected format, for example after a failed download.
 #pragma once
 #include <string>
 #include <string_view>
 
 namespace shard {
 
-/// Enough of a file for recognized_format.
+/// The number of bytes that recognized_format needs.
 constexpr int64_t format_bytes = 256;
 
-/// What a file is that begins with these bytes, and the way to the right one: "a git-lfs pointer:
-/// …". Empty where the bytes tell nothing.
+/// The format of a file that begins with these bytes, and how to get the right file: "a git-lfs
+/// pointer: …". Empty if the format is unknown.
 std::string recognized_format(std::string_view start);
 
 }  // namespace shard

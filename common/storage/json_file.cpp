@@ -30,7 +30,7 @@ std::string shortened(const std::string& text) {
   if (text.size() <= most) return text;
   size_t end = most;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-    --end;  // not within a character
+    --end;  // do not cut within a character
   return text.substr(0, end) + "…";
 }
 

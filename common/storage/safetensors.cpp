@@ -24,17 +24,16 @@ using namespace safetensors;
 static_assert(std::endian::native == std::endian::little,
               "values are read and written as they stand in memory");
 
-/// A name from the file as it may stand in a message: in quotes, control characters escaped, not
-/// too long.
+/// A name from the file for use in a message: in quotes, with control characters escaped, and
+/// truncated if it is long.
 std::string printable(const std::string& name) {
   const std::string start = name.size() <= 80 ? name : name.substr(0, 80) + "…";
   return json(start).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// ---- The header. The functions here throw Error; the reader's constructor puts the file's name
-// before the message.
+// ---- The header. These functions throw Error; the reader's constructor adds the file's name.
 
-/// 0 for a type that is not known here: its tensors are passed over unless they are asked for.
+/// 0 for an unknown type: its tensors are ignored unless they are needed.
 int64_t bytes_of_type(const std::string& type) {
   static const std::map<std::string, int64_t> bytes = {{"BOOL", 1},    {"U8", 1},      {"I8", 1},
                                                        {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"U16", 2},
@@ -104,9 +103,9 @@ SafetensorsEntry entry_of(const json& object, int64_t data_begin, int64_t data_b
   return entry;
 }
 
-/// Takes the header apart while it is parsed: nlohmann's parser by itself would keep the last of
-/// two equal keys without a word, and build a tree of any depth. A tensor's object is dropped once
-/// it has become an entry.
+/// Converts the header to entries during parsing: nlohmann's parser alone would silently keep the
+/// last of two equal keys, and would build a tree of any depth. A tensor's object is dropped once
+/// it has been converted to an entry.
 struct HeaderParser {
   using Event = json::parse_event_t;
 
@@ -114,12 +113,12 @@ struct HeaderParser {
   std::map<std::string, std::string> metadata = {};
   std::map<std::string, SafetensorsEntry> entries = {};
   std::string name = {};            // of the tensor being parsed
-  std::set<std::string> keys = {};  // of its object, so far
+  std::set<std::string> keys = {};  // of its object so far
   bool has_metadata = false;
 
   void parse(const std::string& header) {
     require(header.starts_with('{'), "its header is not a JSON object");
-    // The parser takes a zero byte for the end of its input.
+    // The parser treats a zero byte as the end of its input.
     require(header.find('\0') == std::string::npos,
             "its header is not valid JSON: it holds a zero byte");
     try {
@@ -127,16 +126,16 @@ struct HeaderParser {
         return keep(depth, event, parsed);
       };
       [[maybe_unused]] const json rest = json::parse(header, callback);
-    } catch (
-        const json::parse_error& error) {  // the parser's own messages may quote the whole file
+    } catch (const json::parse_error& error) {
+      // The parser's own message is not used: it may quote the whole file.
       throw Error(text("its header is not valid JSON at byte ", error.byte, " of ", header.size()));
     } catch (const json::out_of_range&) {
       throw Error("its header holds a number that is out of range");
     }
   }
 
-  /// Called after each key, value, object and array, and before the latter two. Returns whether to
-  /// keep it.
+  /// Called after each key, value, object and array, and also before each object and array. Returns
+  /// whether to keep it.
   bool keep(int depth, Event event, const json& parsed) {
     if (event == Event::key) check_key(depth, parsed);
     if (depth == 1 && (event == Event::value || event == Event::array_start)) {
@@ -183,7 +182,7 @@ struct HeaderParser {
       ranges.push_back({{entry.begin, entry.end}, &entry_name});
     std::ranges::stable_sort(ranges, {}, [](const auto& entry) {
       return entry.first;
-    });  // equal ones stay in name order
+    });  // entries with equal offsets stay in name order
     int64_t covered = data_begin;
     for (const auto& [range, range_name] : ranges) {
       require(range.first >= covered, "the data of tensor ", printable(*range_name),
@@ -213,13 +212,13 @@ std::vector<To> converted(const std::vector<From>& values, Convert convert) {
   return result;
 }
 
-/// Throws Error with the system's reason. (require would have it evaluated too early.)
+/// Throws Error with the system's reason. (require would evaluate errno too early.)
 void check_call(bool succeeded) {
   if (!succeeded) throw Error(std::strerror(errno));
 }
 
-/// Returns whether all of the bytes were there. Does not move the file's position: threads can read
-/// side by side.
+/// Returns whether all bytes could be read. Does not move the file position, so that threads can
+/// read concurrently.
 bool read_bytes(std::FILE* file, int64_t begin, void* to, int64_t bytes) {
   for (int64_t done = 0; done < bytes;) {
     const ssize_t count =
@@ -239,8 +238,8 @@ std::shared_ptr<std::FILE> open_file(const std::string& path, const char* mode) 
 }  // namespace
 
 SafetensorsReader::SafetensorsReader(const std::filesystem::path& file) : path_(file.string()) {
-  std::error_code ignored;  // what does not exist is for open_file to explain; to open a pipe could
-                            // wait for ever
+  // Opening a pipe could wait for ever. For a file that does not exist, open_file gives the reason.
+  std::error_code ignored;
   require_usage(!std::filesystem::exists(file, ignored) ||
                     std::filesystem::is_regular_file(file, ignored),
                 "cannot open ", path_, ": it is not a regular file");

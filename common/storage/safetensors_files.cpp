@@ -11,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char *single = "model.safetensors", *index = "model.safetensors.index.json";
 
-/// The file or index that `path` means.
+/// The file or index that `path` refers to.
 fs::path find_file(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return path;
@@ -27,7 +27,7 @@ fs::path find_file(const fs::path& path) {
   throw UsageError(text("there is no ", single, " in ", path.string()));
 }
 
-/// Whether an index may name such a file: one beside it, whose name can stand in a message.
+/// Whether an index may name such a file: one in the same folder, with a printable name.
 bool is_plain(const std::string& name) {
   return !name.empty() && fs::path(name).filename() == name &&
          std::ranges::none_of(name, [](unsigned char letter) { return std::iscntrl(letter); });

@@ -1,5 +1,5 @@
-// SafetensorsFiles: the tensors of a model in one safetensors file, or in several with an index
-// that says what is where, as Hugging Face's transformers saves large models.
+// SafetensorsFiles: the tensors of a model in one safetensors file, or in several files with an
+// index, as Hugging Face's transformers saves large models.
 #pragma once
 #include "common/storage/safetensors.h"
 
@@ -8,12 +8,13 @@ namespace shard {
 class SafetensorsFiles {
  public:
   /// `path`: a safetensors file, an index (NAME.index.json), or a folder with model.safetensors or
-  /// its index. Throws UsageError, naming the file, when one cannot be read or is missing.
+  /// its index. Throws UsageError, naming the file, if one cannot be read or is missing.
   explicit SafetensorsFiles(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const { return path_; }  // of the file, or of the index
+  const std::filesystem::path& path() const { return path_; }  // the file, or the index
   bool has(const std::string& name) const;
-  /// The file that holds this tensor, or should. Throws UsageError when the index does not name it.
+  /// The file that holds this tensor, or should. Throws UsageError if the index does not name the
+  /// tensor.
   const SafetensorsReader& file_of(const std::string& name) const;
 
  private:

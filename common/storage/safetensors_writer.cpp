@@ -21,7 +21,7 @@ void check_call(bool succeeded) {
 }
 
 /// The header with its length before it, padded so that the data begins at a multiple of 8 bytes.
-/// Tensors stand in the order in which they are added.
+/// Tensors are stored in the order in which they are added.
 class Header {
  public:
   explicit Header(const std::map<std::string, std::string>& metadata) {
@@ -77,8 +77,8 @@ std::shared_ptr<std::FILE> open_file(const std::string& path, const char* mode) 
   return {file, std::fclose};
 }
 
-/// Makes the file that long, with space for it where the file system can promise that: else a full
-/// disk is found later.
+/// Extends the file to this length, and reserves the space if the file system supports it;
+/// otherwise a full disk is only found later.
 void reserve(int file, int64_t bytes) {
   int reason = 0;
   do reason = posix_fallocate(file, 0, bytes);
@@ -99,7 +99,7 @@ void write_at(int file, int64_t begin, std::span<const std::byte> bytes) {
   }
 }
 
-/// Calls `write`; its errors become one sentence with the file's name.
+/// Calls `write`, and adds the file's name to its errors.
 template <class Write>
 void naming(const std::filesystem::path& file, const Write& write) {
   try {
