@@ -1,4 +1,4 @@
-// The added tokens that the files of a Hugging Face tokenizer name.
+// Reads the added tokens from the files of a Hugging Face tokenizer.
 #pragma once
 #include <unordered_map>
 
@@ -7,11 +7,11 @@
 
 namespace shard {
 
-/// An added token as it stands in `file` at `field`: an object, or its text alone.
+/// The added token at `field` of `file`: `said` is an object, or only the token's text.
 AddedToken added_token_in(const JsonFields& file, const std::string& field,
                           const nlohmann::json& said);
 
-/// The tokens that are added to those of the model, in the order in which the files name them.
+/// The tokens that are added to those of the model, in the order of the files.
 class AddedTokens {
  public:
   explicit AddedTokens(const std::vector<std::string>& tokens_of_model);
@@ -22,9 +22,10 @@ class AddedTokens {
   void add_numbered(const JsonFields& config);
   /// added_tokens.json of older models: {"<mask>": 50257}.
   void add_older(const JsonFields& file);
-  /// Every token that tokenizer_config.json or special_tokens_map.json has a role for.
+  /// Every token to which tokenizer_config.json or special_tokens_map.json assigns a role.
   void add_named(const JsonFields& file);
-  /// A token by its text alone: what is not said of it elsewhere is as usual.
+  /// A token given by its text only; its other properties have their defaults unless another file
+  /// sets them.
   void add_name(const std::string& content);
 
   const std::vector<AddedToken>& all() const { return all_; }

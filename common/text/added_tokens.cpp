@@ -9,7 +9,8 @@
 namespace shard {
 namespace {
 
-/// Where the spaces at the end of a text begin, and where those at its beginning end.
+// The position at which the spaces at the end of a text begin, and at which those at its beginning
+// end.
 size_t begin_of_spaces_at_end(std::string_view text) {
   size_t begin = text.size();
   while (begin > 0) {

@@ -1,4 +1,4 @@
-// Added tokens: texts that are one token wherever they stand, such as <|endoftext|>.
+// Added tokens: texts that are always one token, such as <|endoftext|>.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -7,24 +7,24 @@
 
 namespace shard {
 
-/// A text that is one token wherever it stands, whatever the merges would make of it.
+/// A text that is always one token, regardless of the merges.
 struct AddedToken {
   static constexpr int32_t no_number = -1;
 
   std::string content;
-  int32_t number = no_number;           // without one, a text that holds it is refused
-  bool lstrip = false, rstrip = false;  // takes the spaces before it, or behind it, with it
-  bool normalized = false;              // is looked for after all those that are not
+  int32_t number = no_number;           // without a number, texts that contain it are refused
+  bool lstrip = false, rstrip = false;  // includes the spaces before it, or after it
+  bool normalized = false;              // is searched for after those that are not normalized
 };
 
-/// A part of a text: an added token, or, where that is null, what stands between two.
+/// A part of a text: an added token, or the text between two of them (`token` is null).
 struct Piece {
   std::string_view text;
   const AddedToken* token = nullptr;
 };
 
-/// A text in pieces, by those added tokens that are, or are not, normalized. Of several that begin
-/// at the same place, the longest counts.
+/// Splits a text at those added tokens whose `normalized` has this value. Of several tokens that
+/// begin at the same place, the longest is used.
 std::vector<Piece> pieces_of(std::string_view text, const std::vector<AddedToken>& added,
                              bool normalized);
 

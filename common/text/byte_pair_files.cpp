@@ -32,7 +32,7 @@ std::pair<std::string, std::string> merge_in(const std::string& line, const std:
   return {line.substr(0, space), line.substr(space + 1)};
 }
 
-/// The lines of merges.txt, which end as on Unix or as on Windows.
+/// The lines of merges.txt, with Unix or Windows line endings.
 std::vector<std::pair<std::string, std::string>> merges_in(const fs::path& file) {
   std::vector<std::pair<std::string, std::string>> merges;
   std::istringstream lines(read_file(file));
@@ -82,8 +82,8 @@ BytePairs read_tokenizer(const JsonFields& file) {
   return pairs;
 }
 
-/// tokenizer_config.json says what transformers does beside the tokenizer. What would change the
-/// tokens is refused.
+/// tokenizer_config.json sets what transformers does in addition to tokenizer.json. Unsupported
+/// settings that would change the tokens are refused.
 void apply_config(const JsonFields& file, BytePairs& pairs, bool prefix_space_is_known) {
   file.must_be("/tokenizer_class", {nullptr, "GPT2Tokenizer", "GPT2TokenizerFast",
                                     "PreTrainedTokenizerFast", "TokenizersBackend"});
@@ -126,7 +126,7 @@ BytePairs read_files(const fs::path& folder) {
   added.add_older(read_if_there("added_tokens.json"));
   added.add_named(config);
   added.add_named(read_if_there("special_tokens_map.json"));
-  added.add_name("<|endoftext|>");  // transformers knows it without being told
+  added.add_name("<|endoftext|>");  // transformers adds it by default
   pairs.added = added.all();
   const json& end = config.at("/eos_token");
   pairs.end_of_text =

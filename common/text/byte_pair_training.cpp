@@ -23,10 +23,10 @@ struct HashOfPair {
 
 struct Word {
   std::vector<int32_t> tokens;
-  int64_t times;  // that it stands in the text
+  int64_t times;  // number of occurrences in the text
 };
 
-/// The words of a text as tokens, and how often each pair of neighbours stands there.
+/// The words of a text as tokens, and the number of occurrences of each pair of adjacent tokens.
 class PairCounts {
  public:
   PairCounts(const std::string& text, const std::array<int32_t, 256>& bytes) {
@@ -43,14 +43,14 @@ class PairCounts {
     offer_changed();
   }
 
-  /// The pair that stands most often, but at least twice, and how often; 0 where there is none.
+  /// The most frequent pair that occurs at least twice, and its count; 0 if there is none.
   std::pair<Pair, int64_t> most_frequent() {
     while (!queue_.empty()) {
       const auto [count, left, right] = queue_.top();
       const Pair pair{-left, -right};
       const auto found = pairs_.find(pair);
       if (found != pairs_.end() && found->second.count == count && count > 1) return {pair, count};
-      queue_.pop();  // the count has changed, and stands elsewhere in the queue
+      queue_.pop();  // outdated: the queue has another entry with the new count
     }
     return {{}, 0};
   }
@@ -65,7 +65,7 @@ class PairCounts {
  private:
   struct Found {
     int64_t count = 0;
-    std::unordered_set<size_t> words;  // in which it stands, or has stood
+    std::unordered_set<size_t> words;  // those that contain it, or have contained it
   };
 
   void add(const Pair& pair, int64_t count, size_t word) {
@@ -78,7 +78,7 @@ class PairCounts {
   void merge_in(size_t number, const Pair& pair, int32_t token) {
     const int64_t times = words_[number].times;
     std::vector<int32_t>& tokens = words_[number].tokens;
-    size_t out = 0;  // what lies before it is merged already
+    size_t out = 0;  // everything before it is already merged
     for (size_t i = 0; i < tokens.size(); ++out) {
       const bool here =
           i + 1 < tokens.size() && tokens[i] == pair.first && tokens[i + 1] == pair.second;
@@ -106,9 +106,9 @@ class PairCounts {
 
   std::vector<Word> words_;
   std::unordered_map<Pair, Found, HashOfPair> pairs_;
-  std::unordered_set<Pair, HashOfPair> changed_;  // since the queue was told
+  std::unordered_set<Pair, HashOfPair> changed_;  // since the queue was updated
   std::priority_queue<std::tuple<int64_t, int32_t, int32_t>>
-      queue_;  // count, and the pair's numbers below zero
+      queue_;  // count, and the negated numbers of the pair
 };
 
 std::string vocabulary_text(const std::vector<std::string>& tokens) {

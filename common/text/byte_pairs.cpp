@@ -15,8 +15,8 @@ uint64_t key_of(int32_t left, int32_t right) {
   return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
 }
 
-/// The bytes that a token stands for. One with any other character than printable_bytes() stands
-/// for itself.
+/// The bytes of a token. A token with a character that is not in printable_bytes() represents its
+/// own text.
 std::string bytes_of(const std::string& token) {
   static const auto bytes = [] {
     std::unordered_map<std::string, char> all;
@@ -70,8 +70,8 @@ BytePairTokenizer::BytePairTokenizer(BytePairs pairs) : pairs_(std::move(pairs))
     require_usage(first >= 0 && second >= 0 && both >= 0, pairs_.source, " merges \"", left,
                   "\" and \"", right, "\", but its vocabulary does not have these two and \"", left,
                   right, "\"");
-    merges_[key_of(first, second)] = {
-        rank++, both};  // a pair that stands twice counts where it stands last
+    // If a pair occurs twice, its last position counts.
+    merges_[key_of(first, second)] = {rank++, both};
   }
   learn_added_tokens();
 }
@@ -97,7 +97,7 @@ std::vector<int32_t> BytePairTokenizer::encode(const std::string& text) const {
   return tokens;
 }
 
-/// Added tokens, and words between them.
+/// Encodes the added tokens, and the words between them.
 void BytePairTokenizer::encode_around(std::string_view text, bool normalized,
                                       std::vector<int32_t>& tokens) const {
   for (const Piece& piece : pieces_of(text, pairs_.added, normalized)) {
@@ -125,8 +125,8 @@ const BytePairTokenizer::Merge* BytePairTokenizer::merge_of(int32_t left, int32_
   return found == merges_.end() ? nullptr : &found->second;
 }
 
-/// The parts of the word are a linked list, and all pairs of neighbours that merge stand in a
-/// queue: n log n steps.
+/// The parts of the word are a linked list, and all adjacent pairs that can be merged are in a
+/// priority queue: O(n log n).
 void BytePairTokenizer::encode_word(std::string_view word, std::vector<int32_t>& tokens) const {
   constexpr int32_t gone = -1;
   struct Part {
@@ -140,8 +140,7 @@ void BytePairTokenizer::encode_word(std::string_view word, std::vector<int32_t>&
                   printable_bytes()[static_cast<unsigned char>(character)], "\"");
     parts.push_back({token, parts.size() - 1, parts.size() + 1});
   }
-  using Candidate =
-      std::tuple<int32_t, size_t, int32_t>;  // rank, left part, what it becomes: the smallest first
+  using Candidate = std::tuple<int32_t, size_t, int32_t>;  // rank, left part, resulting token
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
   const auto merge_at = [&](size_t left) {
     const size_t right = left < parts.size() ? parts[left].next : parts.size();
@@ -155,8 +154,8 @@ void BytePairTokenizer::encode_word(std::string_view word, std::vector<int32_t>&
     const auto [rank, left, token] = queue.top();
     queue.pop();
     const Merge* merge = merge_at(left);
-    if (parts[left].token == gone || merge == nullptr || merge->rank != rank)
-      continue;  // merged otherwise meanwhile
+    // One of the two parts may have been merged since.
+    if (parts[left].token == gone || merge == nullptr || merge->rank != rank) continue;
     Part& right = parts[parts[left].next];
     right.token = gone;
     parts[left] = {token, parts[left].previous, right.next};

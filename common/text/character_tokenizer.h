@@ -1,4 +1,4 @@
-// CharacterTokenizer: one token for every different character of a text.
+// CharacterTokenizer: one token for each distinct character of a text.
 #pragma once
 #include <map>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace shard {
 
-/// One token for every different character of a text, in the order of their code points.
+/// One token for each distinct character of a text, in the order of their code points.
 class CharacterTokenizer : public Tokenizer {
  public:
   explicit CharacterTokenizer(const std::vector<char32_t>& text);

@@ -11,8 +11,8 @@
 
 namespace shard {
 
-/// All texts below common/ and chapters/, in the order of their paths. Editors and macOS keep files
-/// of their own beside them, as .#x.cpp and ._x.cpp.
+/// All texts below common/ and chapters/, in the order of their paths, without the temporary files
+/// of editors and macOS, such as .#x.cpp and ._x.cpp.
 static std::string own_text() {
   std::vector<std::filesystem::path> files;
   std::error_code missing;
@@ -38,7 +38,7 @@ static std::string own_text() {
 std::string read_text(const std::string& file) {
   const std::string problem = file.empty() ? "" : problem_with(file);
   require_usage(problem.empty(), "--data ", file, ": ", problem);
-  constexpr double bytes_for_each = 10;  // of the file itself, its characters and its tokens
+  constexpr double bytes_for_each = 10;  // for the file itself, its characters and its tokens
   if (!file.empty()) {
     require_memory(bytes_for_each * static_cast<double>(std::filesystem::file_size(file)),
                    "--data " + file);

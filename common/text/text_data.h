@@ -9,25 +9,25 @@
 namespace shard {
 
 /// Reads `file`; an empty name means the default text: this repository's own chapters and sources,
-/// so that training needs no download. Throws UsageError when the file is missing or empty.
+/// so that training needs no download. Throws UsageError if the file is missing or empty.
 std::string read_text(const std::string& file);
 
-/// A text's tokens, the last part of which is kept for validation.
+/// A text's tokens, the last part of which is reserved for validation.
 class TextData {
  public:
-  /// Throws UsageError when the training or the validation part is shorter than one context and its
+  /// Throws UsageError if the training or the validation part is shorter than one context and its
   /// targets.
   TextData(std::vector<int32_t> tokens, double validation_fraction, int64_t context);
 
-  /// Sequences `range` of training batch `step`: [2][range.size()·context] tokens and targets.
-  /// Sequence i starts at a random place that depends on (seed, step, i) only.
+  /// Sequences `range` of training batch `step`: tokens and targets, each [range.size()·context].
+  /// Sequence i starts at a random position that depends only on (seed, step, i).
   struct Sequences {
     std::vector<int32_t> tokens, targets;
   };
   Sequences training(uint64_t seed, int64_t step, Range range) const;
 
-  /// Windows of the validation part, one context after the other: how many, and those in `range` of
-  /// `chosen` windows spread evenly over them.
+  /// The number of windows (consecutive contexts) of the validation part; and, of `chosen` windows
+  /// spread evenly over them, those in `range`.
   int64_t validation_windows() const { return (std::ssize(validation_) - 1) / context_; }
   Sequences validation(int64_t chosen, Range range) const;
 

@@ -8,8 +8,7 @@
 
 namespace shard {
 
-/// The characters that a checkpoint's training.json names, in order; none for a model of byte
-/// pairs.
+/// The characters in a checkpoint's training.json, in order; none for a model with byte pairs.
 static std::string characters_in(const std::filesystem::path& training) {
   if (!std::filesystem::exists(training)) return {};
   const nlohmann::json said = read_json(training);
@@ -36,7 +35,7 @@ std::unique_ptr<Tokenizer> tokenizer_of(const std::string& all_text, const std::
     return tokenizer;
   }
   const auto characters =
-      code_points(all_text, source);  // also where it is cut into byte pairs, it must be UTF-8
+      code_points(all_text, source);  // the text must be UTF-8, also for byte pairs
   if (vocabulary == 0) return std::make_unique<CharacterTokenizer>(characters);
   return std::make_unique<BytePairTokenizer>(learn_byte_pairs(all_text, vocabulary));
 }

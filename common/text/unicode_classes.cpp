@@ -29,7 +29,7 @@ CharacterClass looked_up(char32_t point) {
 }  // namespace
 
 CharacterClass class_of(char32_t point) {
-  static const auto ascii = [] {  // most characters of most texts
+  static const auto ascii = [] {  // a table for the most frequent characters
     std::array<CharacterClass, 128> classes;
     for (char32_t i = 0; i < classes.size(); ++i) classes[i] = looked_up(i);
     return classes;

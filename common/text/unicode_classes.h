@@ -1,4 +1,4 @@
-// The classes of characters that GPT-2's words are made of.
+// The classes of characters in the definition of GPT-2's words.
 #pragma once
 
 namespace shard {

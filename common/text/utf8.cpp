@@ -18,8 +18,7 @@ Utf8Character utf8_at(std::string_view text, size_t place) {
   const size_t length = sequence_length(first);
   if (length <= 1) return {length == 1 ? first : not_utf8, 1};
   char32_t point = first & (0x7Fu >> length);
-  // Limits of the second byte: no longer form of a shorter character, no surrogate, nothing beyond
-  // U+10FFFF.
+  // Limits of the second byte: no overlong encoding, no surrogate, nothing beyond U+10FFFF.
   unsigned least = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
   unsigned most = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
   for (size_t k = 1; k < length; ++k, least = 0x80, most = 0xBF) {

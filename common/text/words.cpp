@@ -15,7 +15,7 @@ CharacterClass class_at(std::string_view text, size_t place) {
   return class_of(utf8_at(text, place).point);
 }
 
-/// The characters from `begin` on that are of the class of the first.
+/// The longest run of characters from `begin` on with the same class as the first.
 Run run_at(std::string_view text, size_t begin) {
   const CharacterClass wanted = class_at(text, begin);
   Run run{begin, begin};
@@ -29,7 +29,7 @@ Run run_at(std::string_view text, size_t begin) {
   return run;
 }
 
-/// The length of an English ending at `begin`, as in "it's" or "we'll"; 0 if there is none.
+/// The length of an English contraction at `begin`, as in "it's" or "we'll"; 0 if there is none.
 size_t ending_at(std::string_view text, size_t begin) {
   for (const std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
     if (text.substr(begin).starts_with(ending)) return ending.size();
@@ -45,9 +45,8 @@ size_t end_of_word(std::string_view text, size_t begin) {
   const Run run = run_at(text, begin);
   const bool spaces_before_a_word =
       class_at(text, begin) == CharacterClass::space && run.end < text.size();
-  return spaces_before_a_word && run.last > begin
-             ? run.last
-             : run.end;  // the last of them is left for the word
+  // The last of these spaces belongs to the next word.
+  return spaces_before_a_word && run.last > begin ? run.last : run.end;
 }
 
 }  // namespace
