@@ -55,7 +55,7 @@ struct Cell {
   std::string number;
 };
 
-/// The elements of a part with their places in the whole.
+/// The elements of a part with their positions in the whole matrix.
 std::vector<Cell> cells_of(const HeldPart& part) {
   require(std::ssize(part.values) == part.shard.local().elements(), "a part of ",
           to_string(part.shard.local()), " cannot be drawn with ", part.values.size(), " numbers");
@@ -96,7 +96,7 @@ void draw_cells(Svg& svg, Point at, double width, const HeldPart& part, bool eve
   }
 }
 
-/// Where an area's rows and columns lie in its box.
+/// The positions of an area's rows and columns in its box.
 struct Scale {
   Point at;
   double per_row, per_column;
@@ -108,7 +108,7 @@ struct Scale {
   }
 };
 
-/// The range up to `end`, and what is past it.
+/// The part of the range up to `end`, and the rest.
 std::pair<Range, Range> split_at(Range range, int64_t end) {
   const int64_t middle = std::clamp(end, range.begin, range.end);
   return {{range.begin, middle}, {middle, range.end}};
@@ -141,7 +141,7 @@ void draw_area(Svg& svg, const Scale& scale, const HeldPart& part, bool every) {
   }
 }
 
-/// Rows and columns with their padding.
+/// The number of rows and columns, including padding.
 std::pair<int64_t, int64_t> extent(const std::vector<HeldPart>& parts) {
   int64_t rows = 0, columns = 0;
   for (const HeldPart& part : parts) {
@@ -196,7 +196,7 @@ std::string subscript(int number) {
   return (number >= 10 ? subscript(number / 10) : "") + digits[number % 10];
 }
 
-// ---- Lines and what stands in them --------------------------------------------------------------
+// ---- Lines and their items ----------------------------------------------------------------------
 
 MatrixPicture::MatrixPicture(std::string title, std::string description)
     : title_(std::move(title)), description_(std::move(description)) {}
@@ -223,7 +223,7 @@ void MatrixPicture::Line::draw(Svg& svg, Point at) const {
 
 void MatrixPicture::line(const std::string& sentence) { lines_.push_back({sentence, {}}); }
 
-/// What does not fit goes to the next line, with the sign before it.
+/// An item that does not fit goes to the next line, together with the sign before it.
 void MatrixPicture::add(Item item) {
   if (lines_.empty()) line("");
   Line& last = lines_.back();

@@ -1,5 +1,5 @@
-// Pictures of matrices that are cut over the ranks: who holds which rows and columns, and which
-// numbers.
+// Pictures of matrices that are cut over the ranks: which rank holds which rows and columns, and
+// which numbers.
 #pragma once
 #include <set>
 #include <string>
@@ -10,52 +10,53 @@
 
 namespace shard {
 
-/// What one rank holds of a matrix.
+/// One rank's part of a matrix.
 struct HeldPart {
-  int rank = 0;               // which rank
-  Shard shard;                // where its part stands in the whole
-  std::vector<float> values;  // of shard.local(), row-major; or none
+  int rank = 0;
+  Shard shard;                // the position of its part in the whole matrix
+  std::vector<float> values;  // of shard.local(), row-major; or empty
 };
 
-/// Every rank's part, in rank order, on every rank; with its elements, for a matrix drawn in
-/// numbers, or without, for one drawn as areas. Collective.
+/// Every rank's part, in rank order, on every rank, with its elements, for a matrix drawn in
+/// numbers. Collective.
 std::vector<HeldPart> gather_parts(Communicator& group, const Shard& mine, const Tensor& elements);
-/// The same with values that are no tensor, or with none.
+/// The same with values that are not in a tensor, or without values, for a matrix drawn as areas.
 std::vector<HeldPart> gather_parts(Communicator& group, const Shard& mine,
                                    const std::vector<float>& values = {});
 
-/// 12 as ₁₂: the index of a part.
+/// 12 as ₁₂, for the index of a part.
 std::string subscript(int number);
 
-/// Lines of matrices with signs between them, as in a formula. Whose an element is, its colour
-/// says: that of its rank, or none where every rank holds it. Each part is a group with the
-/// attributes data-matrix, data-rank ("every" where all hold it), data-rows and data-columns
-/// (ranges as in "0-2 4-6", half-open).
+/// Lines of matrices with signs between them, as in a formula. The colour of an element is that of
+/// the rank that holds it; elements that every rank holds have no colour. Each part is a group with
+/// the attributes data-matrix, data-rank ("every" if all hold it), data-rows and data-columns
+/// (half-open ranges, as in "0-2 4-6").
 class MatrixPicture {
  public:
   /// As for PicturePage.
   MatrixPicture(std::string title, std::string description);
 
-  /// Begins a new line under this sentence.
+  /// Begins a new line below this sentence.
   void line(const std::string& sentence);
-  /// In numbers. Parts are of one matrix, and name each element of it once, or on every rank.
+  /// Draws a matrix in numbers. The parts are of one matrix, and contain each element of it once,
+  /// or on every rank.
   void matrix(const std::string& name, const std::vector<HeldPart>& parts);
-  /// Names for ranges of rows or columns of areas.
+  /// The name of a range of rows or columns of areas.
   struct Label {
-    Range range;       // of the whole matrix
-    std::string name;  // what is written beside it
+    Range range;  // of the whole matrix
+    std::string name;
   };
-  /// As areas in a box of that size, for a matrix too large for numbers: column labels above, row
-  /// labels at the right. What lies past the end of the matrix is padding.
+  /// Draws a matrix that is too large for numbers as areas in a box of this size: column labels
+  /// above, row labels at the right. Areas past the end of the matrix are padding.
   void areas(const std::string& name, const std::vector<HeldPart>& parts, double width,
              double height, const std::vector<Label>& columns = {},
              const std::vector<Label>& rows = {});
-  /// A frame around some elements of the last matrix in numbers.
+  /// Draws a frame around some elements of the last matrix in numbers.
   void frame(Range rows, Range columns);
   /// "·", "=", "+"
   void sign(const std::string& sign);
 
-  Svg drawn() const;  // all lines and the legend
+  Svg drawn() const;  // including the legend
 
  private:
   struct Item {
@@ -70,7 +71,7 @@ class MatrixPicture {
     double height() const;
     void draw(Svg& svg, Point at) const;
   };
-  static constexpr int every_rank = -1, padding = -2;  // among owners_
+  static constexpr int every_rank = -1, padding = -2;  // special values in owners_
 
   void add(Item item);
   std::vector<PicturePage::Key> keys() const;

@@ -8,7 +8,7 @@ namespace shard {
 namespace {
 
 constexpr double margin = 20, least_width = 480;
-constexpr double row_height = 26, swatch = 16;  // of a legend
+constexpr double row_height = 26, swatch = 16;  // of a legend, in pixels
 const TextStyle key_style{.size = 14};
 
 double width_of_key(const PicturePage::Key& key) {

@@ -1,4 +1,4 @@
-// A picture as a page: a title, then sentences, drawings and a legend, one below the other.
+// A picture as a page: a title, then sentences, drawings and a legend, from top to bottom.
 #pragma once
 #include <functional>
 #include <string>
@@ -8,31 +8,30 @@
 
 namespace shard {
 
-/// A picture put together from the top to the bottom: sentences, drawings, a legend.
 class PicturePage {
  public:
-  /// `title` stands above the picture, too; `description` is for readers who cannot see it.
+  /// `title` is also printed above the picture; `description` is for readers who cannot see it.
   PicturePage(std::string title, std::string description);
 
-  /// In as many lines as the page's width makes of it.
+  /// Adds a sentence, wrapped at the page's width.
   void sentence(const std::string& sentence);
-  /// Draws into the picture; it is given the drawing's upper left corner.
+  /// Draws into the picture, from the given upper left corner.
   using Draw = std::function<void(Svg&, Point)>;
-  /// A drawing of that size, in pixels.
+  /// Adds a drawing of this size, in pixels.
   void drawing(double width, double height, Draw draw);
-  /// What one colour means.
+  /// The meaning of a colour.
   struct Key {
-    std::string name;  // its meaning
-    Paint paint;       // of its sample
+    std::string name;
+    Paint paint;  // of its sample
   };
-  /// What the colours mean, in as many rows as are needed.
+  /// Adds a legend, in as many rows as needed.
   void legend(const std::vector<Key>& keys);
 
-  Svg drawn() const;  // the whole page
+  Svg drawn() const;
 
  private:
   struct Block {
-    double width;                                   // the least that it needs
+    double width;                                   // the minimum
     std::function<double(double)> height;           // in a page of this inner width
     std::function<void(Svg&, Point, double)> draw;  // likewise
   };
@@ -42,7 +41,7 @@ class PicturePage {
   std::vector<Block> blocks_;
 };
 
-/// The keys of ranks 0 … ranks-1.
+/// The legend's keys for ranks 0 … ranks-1.
 std::vector<PicturePage::Key> keys_of_ranks(int ranks);
 
 }  // namespace shard

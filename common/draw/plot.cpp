@@ -28,7 +28,7 @@ struct Axis {
     require(std::isfinite(value), "a curve cannot be drawn through ", value);
     low = std::min(low, value), high = std::max(high, value);
   }
-  void widen() {  // a single value lies in the middle
+  void widen() {  // a single value is in the middle
     if (high <= low) low -= 0.5, high += 0.5;
   }
   double place(double value) const { return (value - low) / (high - low); }
@@ -41,7 +41,7 @@ struct Frame {
   double y_of(double height) const { return corner.y + (1 - y.place(height)) * area.height; }
 };
 
-/// Heights are logarithms where the axis is logarithmic.
+/// The logarithm of the value, if the axis is logarithmic.
 double height_of(const Plot& plot, double value) {
   return plot.logarithmic ? std::log10(std::max(value, plot.least)) : value;
 }
@@ -52,7 +52,7 @@ double step_of(const Plot& plot, const Axis& y) {
   return plot.logarithmic ? std::max(1.0, std::ceil(length / 6)) : round_part(length, 6);
 }
 
-/// The axes hold all points and end at marks.
+/// The axes include all points and end at marks.
 Frame frame_of(const Plot& plot, Point at) {
   Frame frame{{}, {}, {at.x + area.x, at.y + area.y}};
   for (const Curve& curve : plot.curves) {
@@ -72,7 +72,7 @@ Frame frame_of(const Plot& plot, Point at) {
   return frame;
 }
 
-/// All marks of an axis with as many digits as their distance has.
+/// The text of a mark, with as many digits as the distance of the marks has.
 std::string mark_of(const Plot& plot, double height, double step) {
   if (!plot.logarithmic)
     return fixed(height, std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-6)), 0, 9));

@@ -23,7 +23,7 @@ const Colour& entry(int index) {
   return palette[static_cast<size_t>(index) % std::size(palette)];
 }
 
-/// "12.5", "3": tenths of a pixel are enough.
+/// "12.5", "3": with a precision of a tenth of a pixel.
 std::string number(double value) {
   require(std::isfinite(value), "a picture cannot be drawn with the number ", value);
   std::string digits = fixed(value, 1);
@@ -67,8 +67,8 @@ std::string joined(const std::vector<Point>& points) {
   return out;
 }
 
-// svg:root is the picture as a file or in an <img>, which has paper of its own; set into a page it
-// takes the page's.
+// svg:root matches a picture in a file or an <img>, which needs a background. A picture that is
+// embedded in a page uses the page's background.
 constexpr const char* style = R"(<style>
   svg:root { color: #1f2328; }
   svg:root > .paper { fill: #ffffff; }
@@ -185,7 +185,7 @@ void Svg::arrow(Point from, Point to, const std::string& colour, double width) {
 
 void Svg::text(Point at, const std::string& text, const TextStyle& style) {
   constexpr const char* anchors[] = {"start", "middle", "end"};
-  constexpr double middle_of_letters = 0.35;  // of the size, above the line that they stand on
+  constexpr double middle_of_letters = 0.35;  // above the baseline, in units of the size
   body_ += "<text" + attribute("x", number(at.x)) +
            attribute("y", number(at.y + middle_of_letters * style.size)) +
            attribute("font-size", length(style.size)) + attribute("fill", style.colour);

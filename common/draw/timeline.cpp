@@ -53,7 +53,7 @@ struct Scale {
   }
 };
 
-/// All labels of an axis in the unit of its length.
+/// A label of an axis, in the unit that suits the axis' length.
 std::string moment_text(double seconds, double length) {
   const bool micro = length < 1e-3, milli = length < 1;
   return short_number(seconds * (micro   ? 1e6
@@ -75,10 +75,10 @@ void draw_axis(Svg& svg, Point at, const Scale& scale, double height) {
   }
 }
 
-/// The last colours of the palette, so that they are not those of the first ranks.
+/// Groups use the last colours of the palette, which differ from those of the first ranks.
 std::string colour_of_group(size_t index) { return colour_of(6 - static_cast<int>(index % 4)); }
 
-/// The place of a group among all.
+/// The index of a group among all groups.
 size_t index_of(const std::vector<std::string>& groups, const std::string& group) {
   return static_cast<size_t>(std::ranges::find(groups, group) - groups.begin());
 }
@@ -162,7 +162,7 @@ std::vector<std::string> Timeline::groups() const {
   return {names.begin(), names.end()};
 }
 
-/// The characters of the groups, one after the other.
+/// The character of each group, in order.
 static constexpr std::string_view marks = "~=-+";
 
 std::string Timeline::in_characters(int columns, int rank) const {

@@ -1,4 +1,4 @@
-// A timeline: what every rank did when, as bars over a common axis, in characters and as a picture.
+// A timeline: what every rank did when, as bars along a common axis, as text and as a picture.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,47 +7,46 @@
 
 namespace shard {
 
-/// A stretch of time.
+/// A time interval.
 struct Interval {
   double begin = 0, end = 0;  // seconds of clock.h
 };
-/// The intervals in order, those that touch or overlap made one.
+/// The intervals in order; those that touch or overlap are merged.
 std::vector<Interval> merged(std::vector<Interval> intervals);
-/// What of `intervals` is not in `holes`, in order.
+/// The parts of `intervals` that are not in `holes`, in order.
 std::vector<Interval> without(const std::vector<Interval>& intervals,
                               const std::vector<Interval>& holes);
 
-/// How a row's bars look: solid, in outline, or only as a bracket with its name.
+/// The appearance of a row's bars: solid, outlined, or only a bracket with a name.
 enum class BarLook { computes, communicates, named };
 
-/// Something that went on for a while.
 struct TimelineBar {
-  Interval when;     // from when to when
-  std::string name;  // "" or what to write on it
-  std::string group =
-      "";  // of ranks that communicate meanwhile: each group has a colour of its own
+  Interval when;
+  std::string name;  // text on the bar, or ""
+  /// The group that communicates, or "": each group has its own colour.
+  std::string group = "";
 };
 /// Bars of one kind.
 struct TimelineRow {
-  std::string name;                  // as in "computes"
-  BarLook look = BarLook::computes;  // of all of them
-  std::vector<TimelineBar> bars;     // in order
+  std::string name;  // for example "computes"
+  BarLook look = BarLook::computes;
+  std::vector<TimelineBar> bars;  // in order
 };
 
 /// One list of rows for each rank, in rank order.
 struct Timeline {
-  Interval when;                                // what the axis shows; bars are cut off at its ends
-  std::vector<std::vector<TimelineRow>> ranks;  // the rows of each
+  Interval when;                                // range of the axis; bars are clipped to it
+  std::vector<std::vector<TimelineRow>> ranks;  // the rows of each rank
 
   /// The names of all groups, in alphabetical order.
   std::vector<std::string> groups() const;
-  /// One line a row, with # where a rank computes, and ~ where it communicates, or = in the second
-  /// group.
+  /// One line for each row, with # where a rank computes, and ~ where it communicates, or = in the
+  /// second group.
   std::string in_characters(int columns = 60) const;
-  /// The same of one rank.
+  /// The same for one rank.
   std::string in_characters(int columns, int rank) const;
-  /// Adds the bars, in the ranks' colours, and the axis. Each row is a group with data-rank and
-  /// data-row.
+  /// Adds the bars, in the ranks' colours, and the axis. Each row is an SVG group with data-rank
+  /// and data-row.
   void add_to(PicturePage& page) const;
 };
 

@@ -10,8 +10,8 @@
 namespace shard {
 namespace {
 
-constexpr const char* step_name =
-    "step";  // a bar of that name is no work of its own: it says what belongs together
+// A bar with this name is not work, but groups the bars inside it.
+constexpr const char* step_name = "step";
 
 bool overlaps(const TraceBar& bar, Interval when) {
   return bar.end > when.begin && bar.begin < when.end;
@@ -35,8 +35,7 @@ TimelineRow row_of(const std::string& name, BarLook look, const std::vector<Inte
 
 TimelineRow named_row(const std::vector<TraceBar>& bars, Interval when) {
   TimelineRow row{"", BarLook::named, {}};
-  for (const TraceBar& bar :
-       bars) {  // in the order in which they began: what is inside another comes after it
+  for (const TraceBar& bar : bars) {  // ordered by their begin: a bar inside another comes after it
     if (bar.row != TraceRow::compute || bar.name == step_name || !overlaps(bar, when)) continue;
     if (row.bars.empty() || bar.begin >= row.bars.back().when.end)
       row.bars.push_back({{bar.begin, bar.end}, bar.name});

@@ -1,4 +1,4 @@
-// A trace as a timeline: when every rank computes, and when it communicates.
+// Converts a trace to a timeline: when every rank computes, and when it communicates.
 #pragma once
 #include <vector>
 
@@ -8,18 +8,19 @@
 namespace shard {
 
 // Rows from one rank's bars, within `when`.
-TimelineRow named_row(const std::vector<TraceBar>& bars,
-                      Interval when);  // the outermost bars, by name
-TimelineRow computing_row(const std::vector<TraceBar>& bars,
-                          Interval when);  // without what it waits for
-TimelineRow communicating_row(const std::vector<TraceBar>& bars,
-                              Interval when);  // where it communicates or waits
 
-/// Of all ranks: the last bar that is called "step", or the whole run if there is none. Throws
-/// UsageError where nothing was recorded.
+/// The outermost bars, by name.
+TimelineRow named_row(const std::vector<TraceBar>& bars, Interval when);
+/// When the rank computes: without the time in which it waits.
+TimelineRow computing_row(const std::vector<TraceBar>& bars, Interval when);
+/// When the rank communicates or waits.
+TimelineRow communicating_row(const std::vector<TraceBar>& bars, Interval when);
+
+/// All ranks' timeline during the last bar called "step", or during the whole run if there is none.
+/// Throws UsageError if nothing was recorded.
 Timeline timeline_of(const std::vector<std::vector<TraceBar>>& ranks);
 
-/// The timeline on a page of its own.
+/// A page with only this timeline.
 PicturePage picture_of(const Timeline& timeline);
 
 }  // namespace shard
