@@ -1,6 +1,6 @@
-// Interruption: SIGINT, SIGTERM and SIGUSR1 ask a training run to stop after its step instead of
-// ending it at once. SIGUSR1 is the one that mpirun hands on to its ranks; after the others it
-// gives them a second, then kills them.
+// Interruption: SIGINT, SIGTERM and SIGUSR1 request that a training run stops after its step
+// instead of ending at once. mpirun forwards SIGUSR1 to its ranks; after SIGINT or SIGTERM it kills
+// them after one second.
 #pragma once
 #include <csignal>
 
@@ -10,18 +10,18 @@ namespace shard {
 
 class Interruption {
  public:
-  /// From now to the end of this object the signals are only noted. A second one ends the program
-  /// as usual.
+  /// During the lifetime of this object the signals are only recorded. A second one ends the
+  /// program as usual.
   Interruption();
   ~Interruption();
   Interruption(const Interruption&) = delete;
 
-  /// Whether any rank has been asked to stop: the same answer on every rank. Collective.
+  /// Whether any rank has received a signal: the same answer on every rank. Collective.
   static bool asked_for(Communicator& world);
 
  private:
   struct sigaction interrupt_ {
-  }, terminate_{}, user_{};  // what was done before
+  }, terminate_{}, user_{};  // the previous actions
 };
 
 }  // namespace shard

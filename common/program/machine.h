@@ -1,26 +1,25 @@
-// Machine: the device on which this rank computes, and the way its collectives take. Chosen at run
-// time:
+// Machine: the device on which this rank computes, and the library for its collectives. Chosen at
+// run time:
 //   no GPU                            CPU, collectives by MPI
-//   a GPU for every rank of a node    one each, collectives by NCCL
-//   more ranks than GPUs              ranks share GPUs; MPI moves what is copied to host memory and
-//   back (staged)
+//   a GPU for every rank of a node    one GPU for each rank, collectives by NCCL
+//   more ranks than GPUs              ranks share GPUs; data is copied to host memory, communicated
+//                                     by MPI, and copied back (staged)
 #pragma once
 #include "common/comm/gpu_library.h"
 #include "common/mpi/session.h"
 
 namespace shard {
 
-/// What this rank computes on, for as long as the program runs.
 class Machine {
  public:
-  /// `device`: auto, cpu or cuda. Throws UsageError where cuda is asked for and a rank has no GPU.
+  /// `device`: auto, cpu or cuda. Throws UsageError if cuda is requested and a rank has no GPU.
   /// Collective.
   Machine(MpiSession& session, const std::string& device);
 
-  Backend& backend() const { return *backend_; }  // this rank's device
-  /// All ranks as a group. Machine and ledger must outlive it. Collective.
+  Backend& backend() const { return *backend_; }
+  /// The group of all ranks. Machine and ledger must outlive it. Collective.
   std::unique_ptr<Communicator> world(Ledger& ledger);
-  /// This rank alone as a group.
+  /// A group of only this rank.
   std::unique_ptr<Communicator> alone(Ledger& ledger);
   /// "NVIDIA H200 (…); collectives by NCCL 2.28.9"
   std::string description() const;
@@ -28,7 +27,7 @@ class Machine {
  private:
   MpiSession& session_;
   GpuLibrary* gpus_ = nullptr;
-  int gpus_of_node_ = 0;  // that its ranks use, whatever each of them sees
+  int gpus_of_node_ = 0;  // number of GPUs that the node's ranks use together
   bool nccl_ = false;
   std::unique_ptr<Backend> backend_;
 };

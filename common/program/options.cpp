@@ -8,7 +8,7 @@
 
 namespace shard {
 
-/// What is wrong with the text of a whole number from `least` to `most`: nothing is "".
+/// A check that a text is a whole number from `least` to `most`: returns the error, or "".
 static std::function<std::string(const std::string&)> whole_number(int64_t least, int64_t most) {
   return [=](const std::string& given) {
     char* end = nullptr;
@@ -24,8 +24,8 @@ static std::function<std::string(const std::string&)> whole_number(int64_t least
   };
 }
 
-/// How many letters were mistyped: left out, added, changed or exchanged with their neighbour (the
-/// optimal string alignment distance).
+/// The number of typing errors: letters left out, added, changed or exchanged with an adjacent one
+/// (the optimal string alignment distance).
 static size_t mistakes_between(const std::string& a, const std::string& b) {
   std::vector<std::vector<size_t>> least(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) {
@@ -43,8 +43,8 @@ static size_t mistakes_between(const std::string& a, const std::string& b) {
   return least[a.size()][b.size()];
 }
 
-/// The option that was probably meant: a few mistakes away, or one begins as the other does.
-/// Nothing where there is none.
+/// The option that was probably meant: one with few differences, or with the same beginning. Empty
+/// if there is none.
 static std::string nearest_option(const CLI::App& app, const std::string& given) {
   constexpr size_t dashes = 2, letters_in_common = 4, longest = 40;
   std::string nearest;

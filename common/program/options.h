@@ -1,5 +1,5 @@
-// The command line: the options that every program has, and those that a program adds. CLI11 does
-// the parsing.
+// The command line: the options that every program has, and those that a program adds. Parsed by
+// CLI11.
 #pragma once
 #include <cstdint>
 #include <limits>
@@ -16,12 +16,12 @@ class App;
 
 namespace shard {
 
-/// What a run is asked for. A program adds its own options, then parses once.
+/// The settings of a run. A program adds its own options, then parses once.
 class Options {
  public:
   std::string device = "auto";       // auto, cpu or cuda
   uint64_t seed = 1234;              // of all random numbers
-  std::string json, trace, picture;  // files to write, or nothing
+  std::string json, trace, picture;  // files to write, or empty
   bool check_collectives = false;    // whether the ranks compare each call before it starts
   double timeout = 120;              // seconds that a rank may wait for others
 
@@ -32,9 +32,8 @@ class Options {
   /// The heading in --help of the options that follow.
   void group(const std::string& heading);
 
-  // Each adds an option ("--tokens"), its default (what `value` is now), the place for what is
-  // given, and one line for
-  // --help. `value` must live until parse has been called.
+  // Each function adds an option ("--tokens") that sets `value`, whose current value is the
+  // default, and one line for --help. `value` must live until parse has been called.
 
   /// A size: a whole number from `least` to `most`.
   void size(const std::string& option, int64_t& value, const std::string& help, int64_t least = 1,
@@ -42,22 +41,20 @@ class Options {
   /// A real number from `least` to `most`.
   void number(const std::string& option, double& value, const std::string& help, double least = 0,
               double most = std::numeric_limits<double>::infinity());
-  /// A text, as it is given.
   void text(const std::string& option, std::string& value, const std::string& help);
-  /// Something to switch on: `value` becomes true when the option is given.
+  /// A switch: `value` becomes true if the option is given.
   void flag(const std::string& option, bool& value, const std::string& help);
-  /// --picture FILE.svg, for a program that draws one: `what` it shows.
+  /// --picture FILE.svg, for a program that draws a picture of `what`.
   void offer_picture(const std::string& what);
 
-  /// Throws UsageError with one sentence for bad input. Returns false when only --help was asked
-  /// for.
+  /// Throws UsageError with one sentence for bad input. Returns false if --help was given.
   bool parse(int argc, char** argv);
   /// Whether the option was on the command line.
   bool given(const std::string& option) const;
   std::string help() const;  // the text of --help
   /// The words of the command line, without the program.
   const std::vector<std::string>& arguments() const { return arguments_; }
-  const std::string& name() const { return name_; }  // the program's
+  const std::string& name() const { return name_; }  // of the program
 
  private:
   std::string name_, group_;

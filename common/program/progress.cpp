@@ -17,8 +17,8 @@ Progress::Progress(Report& report, int64_t first_step, int64_t steps, int64_t to
       done_(first_step),
       moving_(prints_to_terminal()) {}
 
-/// What fits into `width` characters, the most important first: then a narrow terminal shows less,
-/// in one line.
+/// As much as fits into `width` characters, the most important first, so that a narrow terminal
+/// shows less, but one line.
 std::string Progress::line(size_t width) const {
   constexpr size_t longest_bar = 24, shortest_bar = 8;
   const double each = seconds_ / static_cast<double>(std::max<int64_t>(1, done_ - first_step_));
@@ -56,7 +56,7 @@ void Progress::step(double loss, double seconds) {
 
 void Progress::validated(double loss) {
   if (!std::isnan(loss))
-    validation_ = "  validation " + fixed(loss, 4);  // it is without a validation text
+    validation_ = "  validation " + fixed(loss, 4);  // not finite without a validation text
 }
 
 void Progress::end() {

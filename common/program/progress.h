@@ -1,4 +1,4 @@
-// Progress of a training run: on a terminal one line that moves, elsewhere a line now and then.
+// Progress of a training run: one line that is updated on a terminal, occasional lines elsewhere.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -9,7 +9,7 @@ namespace shard {
 
 class Progress {
  public:
-  /// Steps count from `first_step`, which the run that is resumed has taken, to `steps`; each
+  /// Steps count from `first_step`, the number of steps of a resumed run so far, to `steps`; each
   /// trains on `tokens_per_step` tokens. Shown by rank 0.
   Progress(Report& report, int64_t first_step, int64_t steps, int64_t tokens_per_step);
   void step(double loss, double seconds);
@@ -24,7 +24,7 @@ class Progress {
   double loss_ = 0;
   double seconds_ = 0;     // of all steps of this run so far
   double last_shown_ = 0;  // clock.h
-  bool moving_;            // on a terminal
+  bool moving_;            // whether the line is updated: on a terminal
   std::string validation_;
 };
 

@@ -14,7 +14,7 @@
 namespace shard {
 namespace {
 
-constexpr const char* over_the_line = "\r\033[K";  // to its beginning, and all of it deleted
+constexpr const char* over_the_line = "\r\033[K";  // to the line's beginning, and clear it
 
 }  // namespace
 
@@ -27,7 +27,7 @@ Report::Report(Communicator& world, const Options& options)
     : world_(world), options_(options), json_(std::make_unique<Json>()) {}
 
 Report::~Report() {
-  if (moving_) std::cout << std::endl;  // an error ends the run: its message gets a line of its own
+  if (moving_) std::cout << std::endl;  // an error ends the run: its message is on a separate line
 }
 
 void Report::result(const std::string& name, double value) { json_->results[name] = value; }

@@ -9,7 +9,8 @@
 namespace shard {
 namespace {
 
-/// What write_trace is for a FILE.svg: draws the timeline, and prints it in characters. Collective.
+/// The counterpart of write_trace for FILE.svg: draws the timeline, and prints it as text.
+/// Collective.
 void draw_trace(Communicator& world, Report& report, const std::string& file) {
   const Timeline timeline = timeline_of(gather_trace(world));
   report.heading("The timeline: the last step, or the whole run if it has no steps");
@@ -33,7 +34,7 @@ int run_in(MpiSession& session, Options& options, int argc, char** argv,
   report.line(runtime.description());
   if (!options.trace.empty()) start_trace();
   body(runtime, report);
-  runtime.backend().synchronize();  // what a GPU still has to do may fail
+  runtime.backend().synchronize();  // pending work on a GPU may still fail
   if (options.trace.ends_with(".svg")) {
     draw_trace(runtime.world(), report, options.trace);
   } else if (!options.trace.empty()) {
@@ -73,15 +74,15 @@ int run(Options& options, int argc, char** argv,
     require_printed();
     return status;
   } catch (const UsageError& error) {
-    // Bad usage is the same on every rank, and rank 0 speaks for all; a rank that is alone with it
-    // speaks itself.
+    // Bad usage is usually found by every rank, and only rank 0 prints the message. A rank that is
+    // the only one to find it prints the message itself.
     if (session.rank() == 0 || !session.rank_0_leaves_too())
       std::cerr << text(options.name(), ": ", error.what(), "\n")
-                << std::flush;  // at once: other ranks write, too
+                << std::flush;  // at once: other ranks write as well
     return 2;
   } catch (const std::exception& error) {
     std::cerr << text("rank ", session.rank(), ": ", error.what(), "\n") << std::flush;
-    if (session.size() == 1) return 1;  // nobody to end; MPI_Abort would add a paragraph of its own
+    if (session.size() == 1) return 1;  // MPI_Abort is not needed, and would print a long message
     session.abort(1);
   }
 }
