@@ -12,7 +12,7 @@ enum class Cut {
   rows,        // rows part_of(rows, t, rank): matrices of row-parallel layers
   columns,     // columns part_of(columns, t, rank): matrices and biases of column-parallel layers
   qkv,         // columns [Q K V]: every rank has its heads' columns of all three (chapter 06)
-  vocabulary,  // ⌈rows/t⌉ rows for each rank, those past the end are padding (chapter 08)
+  vocabulary   // ⌈rows/t⌉ rows for each rank, those past the end are padding (chapter 08)
 };
 
 /// A tensor of a checkpoint that was written by as many ranks as there are parts.
