@@ -3,7 +3,7 @@
 namespace shard {
 
 // The memory of a row-major matrix, read by columns, is the transposed matrix. So the library is
-// asked for Cᵀ = (op(A)·op(B))ᵀ = op(B)ᵀ·op(A)ᵀ, and sees Bᵀ and Aᵀ already.
+// asked for Cᵀ = (op(A)·op(B))ᵀ = op(B)ᵀ·op(A)ᵀ, and already sees Bᵀ and Aᵀ.
 void row_major_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, const float* a,
                     const float* b, float* c) {
   const int64_t row_of_a =

@@ -6,7 +6,7 @@ namespace shard {
 __global__ void input_gradient_kernel(int tokens, int in, int out, const float* dy, const float* a,
                                       float* dx) {
   __shared__ float dy_tile[tile][tile],
-      a_tile[tile][tile + 1];  // a column of a_tile lies in 32 different banks
+      a_tile[tile][tile + 1];  // a column of a_tile is in 32 different banks
   const int row = threadIdx.y, column = threadIdx.x;
   const int i = blockIdx.y * tile + row, j = blockIdx.x * tile + column,
             row_of_a = blockIdx.x * tile + row;
@@ -17,7 +17,7 @@ __global__ void input_gradient_kernel(int tokens, int in, int out, const float* 
     a_tile[row][column] = row_of_a < in && k < out ? a[int64_t{row_of_a} * out + k] : 0.0f;
     __syncthreads();  // the tiles are complete
     for (int n = 0; n < tile; ++n) sum += dy_tile[row][n] * a_tile[column][n];
-    __syncthreads();  // and may be overwritten
+    __syncthreads();  // the tiles may be overwritten
   }
   if (i < tokens && j < in) dx[int64_t{i} * in + j] = sum;
 }

@@ -12,7 +12,7 @@ Tensor ring_reduce_scatter(Communicator& group, const PartialSum& sum) {
 
   Tensor on_its_way = rows_of(rank + t - 1).clone();  // part r starts on rank r + 1
   for (int step = 0; step < t - 1; ++step) {
-    const Tensor mine = rows_of(rank + 2 * t - 2 - step);  // of the part that now arrives
+    const Tensor mine = rows_of(rank + 2 * t - 2 - step);  // of the part that is received now
     Tensor arrived(group.backend(), mine.shape());
     group.send_receive(on_its_way, right, arrived, left);
     accumulate(arrived, mine);

@@ -8,7 +8,7 @@ Tensor row_parallel_scattered_backward(Communicator& group, const Tensor& x, con
                                        const Tensor& dy, Tensor& da, Tensor& db) {
   const Tensor all_dy = group.all_gather(dy, part_sizes(x.rows(), group.size()));  // [tokens × out]
   add_matmul(da, transposed(x), all_dy);  // dA_i += X_iᵀ·dY: [in/t × out], of all tokens
-  add_column_sums(db, all_dy);            // of all tokens already, so nothing to reduce
+  add_column_sums(db, all_dy);            // already of all tokens: no reduction
   return matmul(all_dy, transposed(a));   // dX_i = dY·A_iᵀ: [tokens × in/t]
 }
 

@@ -7,9 +7,9 @@ namespace shard {
 Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq,
                              const Tensor& dk, ColumnParallelLinear& query,
                              ColumnParallelLinear& key) {
-  Tensor term = matmul(
-      dq, transposed(query.weight.value));  // [tokens × in]: what comes back through this rank's
-  add_matmul(term, dk, transposed(key.weight.value));  // columns of both layers
+  // [tokens × in]: the gradient through this rank's columns of both layers
+  Tensor term = matmul(dq, transposed(query.weight.value));
+  add_matmul(term, dk, transposed(key.weight.value));
   PendingSum dx = group.start_all_reduce(PartialSum(term));
   add_matmul(query.weight.gradient, transposed(x), dq);  // [in × query_out/t]
   add_matmul(key.weight.gradient, transposed(x), dk);    // [in × key_out/t]

@@ -27,7 +27,7 @@ Tensor grouped_qkv_backward(Communicator& group, Communicator& sharing, const Gr
                             const Tensor& x, const GroupedQkvPart& qkv, const Tensor& dqkv,
                             GroupedQkvPart& gradients) {
   const Tensor dx = group.all_reduce(
-      PartialSum(matmul(dqkv, transposed(qkv.weight))));  // own terms: no head twice
+      PartialSum(matmul(dqkv, transposed(qkv.weight))));  // own terms: no head counts twice
   const int64_t q = sizes.width() / group.size();
   Tensor d = dqkv.clone();  // [tokens × n]
   set_columns(d, q, sharing.all_reduce(PartialSum(columns_of(dqkv, {q, dqkv.columns()}))));

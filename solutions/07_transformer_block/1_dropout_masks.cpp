@@ -4,7 +4,7 @@
 
 namespace shard {
 
-/// Where this rank's columns lie in [all tokens × hidden].
+/// The position of this rank's columns in [all tokens × hidden].
 static Block block_of_columns(const Communicator& group, int64_t hidden, const DropoutPlan& plan) {
   return {plan.first_token, part_of(hidden, group.size(), group.rank()).begin, hidden};
 }
@@ -17,7 +17,7 @@ Tensor gelu_dropout(Communicator& group, const Tensor& h, int64_t hidden, const 
 Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor& dy, int64_t hidden,
                              const DropoutPlan& plan) {
   const Block block =
-      block_of_columns(group, hidden, plan);  // the forward pass's: the same mask again
+      block_of_columns(group, hidden, plan);  // that of the forward pass: the same mask
   return gelu_backward(h,
                        dropout(dy, plan.probability, plan.random, block));  // [tokens × hidden/t]
 }

@@ -7,7 +7,7 @@ Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, co
                                        Tensor& dbias) {
   const int64_t width = x.columns();
   Tensor both = Tensor::zeros(
-      x.backend(), {2 * width});  // this pass's own: what dgain and dbias hold is summed already
+      x.backend(), {2 * width});  // of this pass only: dgain and dbias hold reduced gradients
   Tensor of_gain = both.slice({0, width}), of_bias = both.slice({width, 2 * width});
   Tensor dx = layer_norm_backward(dy, x, forward, gain, of_gain, of_bias);  // [tokens/t × width]
   both = group.all_reduce(PartialSum(both));  // one message for two gradients

@@ -9,8 +9,8 @@ Tensor smoothed_cross_entropy(Communicator& group, Tensor logits, const Tensor& 
   Tensor max = row_max(logits, part.words);  // [tokens]
   group.all_reduce_max(max);
 
-  // (1-ε)·logit_target + ε/V · Σ logits: each rank mixes its terms of both sums, and one all-reduce
-  // adds them up.
+  // (1-ε)·logit_target + ε/V · Σ logits: each rank adds its terms of both, and one all-reduce sums
+  // them over the ranks.
   Tensor mixed = pick(logits, targets, part.first);  // [tokens]
   scale(mixed, 1 - smoothing);
   const Tensor row_sums =

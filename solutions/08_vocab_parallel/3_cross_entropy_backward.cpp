@@ -20,7 +20,7 @@ Tensor smoothed_cross_entropy_backward(Communicator&, Tensor exps, const Tensor&
   cross_entropy_backward(exps, sums, targets, part.first, (1 - smoothing) * factor);
   accumulate(exps, softmax, smoothing * factor);
 
-  // - ε/V for each word, and 0 for the padding
+  // -ε/V for each word, and 0 for the padding
   std::vector<float> share(exps.columns(), 0.0f);
   std::fill_n(share.begin(), part.words, -smoothing * factor / static_cast<float>(part.vocabulary));
   add_bias(exps, Tensor::from(exps.backend(), {exps.columns()}, std::span<const float>(share)));

@@ -11,7 +11,7 @@ Gradients accumulated_gradients(Communicator& group, const Tensor& a, const Tens
   Tensor count = bucket.slice({numbers + 1, numbers + 2});
   int64_t samples = 0;
   for (const MicroBatch& micro_batch : micro_batches) {
-    add_pass(sums, a, bias, micro_batch);  // sums over samples: of whatever sizes, they just add up
+    add_pass(sums, a, bias, micro_batch);  // sums over samples: they can be added for any sizes
     samples += micro_batch.x.rows();
   }
   fill(count, static_cast<float>(samples));

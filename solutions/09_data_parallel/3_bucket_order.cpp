@@ -9,7 +9,7 @@ Buckets assign_buckets(const std::vector<int64_t>& bytes, int64_t limit) {
   int64_t filled = 0;  // bytes of the last bucket
   for (size_t i = bytes.size(); i-- > 0;) {
     if (buckets.empty() ||
-        filled + bytes[i] > limit) {  // behind a parameter larger than the limit nothing fits
+        filled + bytes[i] > limit) {  // nothing fits after a parameter larger than the limit
       buckets.emplace_back();
       filled = 0;
     }

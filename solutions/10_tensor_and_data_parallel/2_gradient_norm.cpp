@@ -10,7 +10,7 @@ double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradien
   Tensor squares = Tensor::zeros(grid.world().backend(), {1});
   for (const HeldGradient& gradient : gradients) {
     const bool counts_along_tp =
-        gradient.split_over_tp || grid.tp().rank() == 0;  // of equal parts one counts
+        gradient.split_over_tp || grid.tp().rank() == 0;  // of equal parts, one counts
     const bool counts_along_dp = gradient.split_over_dp || grid.dp().rank() == 0;
     if (counts_along_tp && counts_along_dp) add_sum_of_squares(squares, gradient.part);
   }

@@ -5,7 +5,7 @@
 
 namespace shard {
 
-/// What rank `rank` of `ranks` holds of the tensor.
+/// The part of the tensor that rank `rank` of `ranks` holds.
 static Shard shard_of(const SavedTensor& tensor, int ranks, int rank) {
   const int64_t rows = tensor.whole.rows(), columns = tensor.whole.columns();
   switch (tensor.cut) {
