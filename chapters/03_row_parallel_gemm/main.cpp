@@ -66,12 +66,13 @@ void check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial) 
   Backend& backend = runtime.backend();
   const Ledger before = runtime.ledger();
   const Tensor x = to_tensor(backend, trial.x), dy = to_tensor(backend, trial.dy);
-  const Tensor y = trial.split.forward(columns_of(x, trial.part));
+  RowParallelLinear::Kept kept, kept_unsplit;
+  const Tensor y = trial.split.forward(columns_of(x, trial.part), kept);
   const Ledger forward = runtime.ledger().since(before);
-  const Tensor dx = trial.split.backward(dy);
+  const Tensor dx = trial.split.backward(dy, kept);
   const Ledger both = runtime.ledger().since(before);
-  trial.unsplit.forward(x);
-  const Tensor dx_unsplit = trial.unsplit.backward(dy);
+  trial.unsplit.forward(x, kept_unsplit);
+  const Tensor dx_unsplit = trial.unsplit.backward(dy, kept_unsplit);
 
   const Matrix a(trial.unsplit.weight.value);
   report.check("Y against double precision", relative_error(y, trial.expected(trial.x, a)), 1e-5);
@@ -110,14 +111,15 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial) {
   const Tensor x = columns_of(to_tensor(runtime.backend(), trial.x), trial.part);
   const Matrix y = trial.expected(trial.x, Matrix(trial.unsplit.weight.value));
 
-  const PartialSum term = trial.split.partial_forward(x);
+  RowParallelLinear::Kept kept;
+  const PartialSum term = trial.split.partial_forward(x, kept);
   const Tensor early_gelu =
       world.all_reduce(PartialSum(gelu(term.unreduced())));  // breaks the rule: Σ gelu(X_i·A_i)
   const Matrix without_bias = matmul(trial.x, Matrix(trial.unsplit.weight.value));
   const double gelu_error = relative_error(early_gelu, gelu(without_bias));
 
-  Tensor biased =
-      trial.split.partial_forward(x).unreduced();  // breaks the rule: the bias is added t times
+  Tensor biased = trial.split.partial_forward(x, kept)
+                      .unreduced();  // breaks the rule: the bias is added t times
   add_bias(biased, trial.split.bias.value);
   const double bias_error = relative_error(world.all_reduce(PartialSum(biased)), y);
 

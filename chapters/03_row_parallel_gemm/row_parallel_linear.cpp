@@ -11,31 +11,34 @@ RowParallelLinear::RowParallelLinear(Communicator& group, const std::string& nam
              Shard::of_rows({in, out}, part_of(in, group.size(), group.rank())), init.seed,
              init.weight),
       bias(group.backend(), name + ".bias", Shard::all({out}), init.seed, init.vector),
-      group_(group) {}
-
-//! [03-forward]
-PartialSum RowParallelLinear::partial_forward(const Tensor& x) {  // x: [tokens × in/t]
-  x_ = x;
-  return PartialSum(matmul(x, weight.value));  // X_i·A_i: [tokens × out], one term of Y
+      group_(group) {
+  bias.counts = group.rank() == 0;  // all ranks hold it
 }
 
-Tensor RowParallelLinear::forward(const Tensor& x) {
+//! [03-forward]
+// x: [tokens × in/t]
+PartialSum RowParallelLinear::partial_forward(const Tensor& x, Kept& kept) const {
+  kept.x = x;
+  return PartialSum(matmul(x, *weight.use()));  // X_i·A_i: [tokens × out], one term of Y
+}
+
+Tensor RowParallelLinear::forward(const Tensor& x, Kept& kept) const {
   TraceRange range(TraceRow::compute, "row-parallel forward", weight.name);
-  Tensor y = group_.all_reduce(partial_forward(x));  // Σ X_i·A_i
-  add_bias(y, bias.value);                           // once, after the sum
+  Tensor y = group_.all_reduce(partial_forward(x, kept));  // Σ X_i·A_i
+  add_bias(y, *bias.use());                                // once, after the sum
   return y;
 }
 //! [03-forward]
 
 //! [03-backward]
 // dy: [tokens × out], the same on every rank
-Tensor RowParallelLinear::backward(const Tensor& dy) {
+Tensor RowParallelLinear::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "row-parallel backward", weight.name);
-  add_matmul(weight.gradient, transposed(x_), dy);  // dA_i += X_iᵀ·dY
-  add_column_sums(bias.gradient, dy);               // db += Σ over tokens, the same on every rank
+  add_matmul(weight.gradient, transposed(kept.x), dy);  // dA_i += X_iᵀ·dY
+  add_column_sums(bias.gradient, dy);  // db += Σ over tokens, the same on every rank
   weight.gradient_is_ready();
   bias.gradient_is_ready();
-  return matmul(dy, transposed(weight.value));  // dX_i = dY·A_iᵀ: [tokens × in/t]
+  return matmul(dy, transposed(*weight.use()));  // dX_i = dY·A_iᵀ: [tokens × in/t]
 }
 //! [03-backward]
 

@@ -4,6 +4,7 @@
 // arXiv:1909.08053, section 3.
 #pragma once
 #include "common/comm/communicator.h"
+#include "common/tensor/kept.h"
 #include "common/tensor/parameter.h"
 
 namespace shard {
@@ -15,14 +16,20 @@ class RowParallelLinear {
   RowParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
                     const Init& init);
 
+  /// What backward needs of a forward pass.
+  struct Kept {
+    Tensor x;  // [tokens × in/t]
+    auto parts() const { return std::tie(x); }
+  };
+
   /// x: [tokens × in/t], this rank's columns of X. Returns Y [tokens × out], the same on every
   /// rank. One all-reduce.
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x, Kept& kept) const;
   /// The same without the sum and without the bias: this rank's term.
-  PartialSum partial_forward(const Tensor& x);
+  PartialSum partial_forward(const Tensor& x, Kept& kept) const;
   /// dy: [tokens × out], the same on every rank. Returns this rank's columns of dX [tokens × in/t].
   /// No communication.
-  Tensor backward(const Tensor& dy);
+  Tensor backward(const Tensor& dy, const Kept& kept);
 
   Parameters parameters() { return {&weight, &bias}; }
   Parameter weight;  // [in/t × out]
@@ -30,7 +37,6 @@ class RowParallelLinear {
 
  private:
   Communicator& group_;
-  Tensor x_;  // kept for the backward pass
 };
 
 }  // namespace shard

@@ -20,22 +20,24 @@ ColumnParallelLinear::ColumnParallelLinear(Communicator& group, const std::strin
       group_(group) {}
 
 //! [04-forward]
-Tensor ColumnParallelLinear::forward(const Tensor& x) {  // x: [tokens × in], the same on every rank
+// x: [tokens × in], the same on every rank
+Tensor ColumnParallelLinear::forward(const Tensor& x, Kept& kept) const {
   TraceRange range(TraceRow::compute, "column-parallel forward", weight.name);
-  x_ = x;
-  Tensor y = matmul(x, weight.value);  // X·A_i: [tokens × out/t], complete columns of Y
-  add_bias(y, bias.value);
+  kept.x = x;
+  Tensor y = matmul(x, *weight.use());  // X·A_i: [tokens × out/t], complete columns of Y
+  add_bias(y, *bias.use());
   return y;
 }
 //! [04-forward]
 
 //! [04-backward]
-Tensor ColumnParallelLinear::backward(const Tensor& dy) {  // dy: [tokens × out/t]
+// dy: [tokens × out/t]
+Tensor ColumnParallelLinear::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "column-parallel backward", weight.name);
   PartialSum term(
-      matmul(dy, transposed(weight.value)));        // dY_i·A_iᵀ: [tokens × in], one term of dX
-  PendingSum dx = group_.start_all_reduce(term);    // under way while dA_i is computed
-  add_matmul(weight.gradient, transposed(x_), dy);  // dA_i += Xᵀ·dY_i
+      matmul(dy, transposed(*weight.use())));     // dY_i·A_iᵀ: [tokens × in], one term of dX
+  PendingSum dx = group_.start_all_reduce(term);  // under way while dA_i is computed
+  add_matmul(weight.gradient, transposed(kept.x), dy);  // dA_i += Xᵀ·dY_i
   add_column_sums(bias.gradient, dy);
   weight.gradient_is_ready();
   bias.gradient_is_ready();

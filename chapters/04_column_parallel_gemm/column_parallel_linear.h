@@ -4,6 +4,7 @@
 // arXiv:1909.08053, section 3.
 #pragma once
 #include "common/comm/communicator.h"
+#include "common/tensor/kept.h"
 #include "common/tensor/parameter.h"
 
 namespace shard {
@@ -17,13 +18,19 @@ class ColumnParallelLinear {
   ColumnParallelLinear(Communicator& group, const std::string& name, int64_t in, int64_t out,
                        const std::vector<Range>& columns, const Init& init);
 
+  /// What backward needs of a forward pass.
+  struct Kept {
+    Tensor x;  // [tokens × in]
+    auto parts() const { return std::tie(x); }
+  };
+
   /// x: [tokens × in], the same on every rank. Returns this rank's columns of Y [tokens × out/t].
   /// No communication.
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x, Kept& kept) const;
   /// dy: [tokens × out/t], this rank's columns of dY. Returns dX [tokens × in], the same on every
   /// rank: the sum of the ranks' terms dY_i·A_iᵀ. Its one all-reduce runs while this rank computes
   /// dA_i.
-  Tensor backward(const Tensor& dy);
+  Tensor backward(const Tensor& dy, const Kept& kept);
 
   Parameters parameters() { return {&weight, &bias}; }
   Parameter weight;  // [in × out/t]
@@ -31,7 +38,6 @@ class ColumnParallelLinear {
 
  private:
   Communicator& group_;
-  Tensor x_;  // kept for the backward pass
 };
 
 /// All ranks' columns side by side: [tokens × out/t] → [tokens × out], cut as part_of(out, t,

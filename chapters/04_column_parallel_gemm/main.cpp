@@ -49,6 +49,7 @@ struct Trial {
   std::unique_ptr<Communicator> alone;
   ColumnParallelLinear split, unsplit;
   Range part;  // of the outputs
+  ColumnParallelLinear::Kept kept, kept_unsplit;
   Tensor y_unsplit, dx_unsplit;
 
   Trial(Runtime& runtime, Sizes s)
@@ -59,8 +60,8 @@ struct Trial {
         split(runtime.world(), "column", s.in, s.out, {runtime.options().seed, 0.3f, 0.5f}),
         unsplit(*alone, "column", s.in, s.out, {runtime.options().seed, 0.3f, 0.5f}),
         part(part_of(s.out, runtime.world().size(), runtime.world().rank())),
-        y_unsplit(unsplit.forward(to_tensor(runtime.backend(), x))),
-        dx_unsplit(unsplit.backward(to_tensor(runtime.backend(), dy))) {}
+        y_unsplit(unsplit.forward(to_tensor(runtime.backend(), x), kept_unsplit)),
+        dx_unsplit(unsplit.backward(to_tensor(runtime.backend(), dy), kept_unsplit)) {}
 
   Matrix expected(const Matrix& x_values, const Matrix& a) const {
     return add_bias(matmul(x_values, a), Matrix(unsplit.bias.value));
@@ -72,10 +73,10 @@ void check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial) 
   const Tensor x = to_tensor(runtime.backend(), trial.x),
                dy = to_tensor(runtime.backend(), trial.dy);
   const Ledger before = runtime.ledger();
-  const Tensor y = trial.split.forward(x);  // [tokens × out/t]
-  const Tensor activated = gelu(y);         // [tokens × out/t]
+  const Tensor y = trial.split.forward(x, trial.kept);  // [tokens × out/t]
+  const Tensor activated = gelu(y);                     // [tokens × out/t]
   const Ledger forward = runtime.ledger().since(before);
-  const Tensor dx = trial.split.backward(columns_of(dy, trial.part));  // [tokens × in]
+  const Tensor dx = trial.split.backward(columns_of(dy, trial.part), trial.kept);  // [tokens × in]
   const Ledger both = runtime.ledger().since(before);
 
   const Matrix a(trial.unsplit.weight.value);
@@ -115,7 +116,7 @@ void check_gather(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("Optional: gather the columns");
   Communicator& world = runtime.world();
   const Tensor part =
-      trial.split.forward(to_tensor(runtime.backend(), trial.x));  // [tokens × out/t]
+      trial.split.forward(to_tensor(runtime.backend(), trial.x), trial.kept);  // [tokens × out/t]
   const Tensor dy_part =
       columns_of(to_tensor(runtime.backend(), trial.dy), trial.part);  // [tokens × out/t]
   const Ledger before = runtime.ledger();
@@ -172,14 +173,17 @@ void show_overlap(Runtime& runtime, Report& report, const Sizes& sizes) {
   ColumnParallelLinear layer(world, "timed", in, out, {seed, 0.3f, 0.5f});
   const Tensor x =
       to_tensor(runtime.backend(), random_matrix(tokens, in, {seed, stream_of("timed x")}));
-  const Tensor dy = layer.forward(x);  // any gradient will do, and this one has the right shape
+  ColumnParallelLinear::Kept kept;
+  const Tensor dy =
+      layer.forward(x, kept);  // any gradient will do, and this one has the right shape
 
   const Ledger before = runtime.ledger();
   Ledger when_da_was_ready;
-  layer.weight.on_gradient_ready = [&] { when_da_was_ready = runtime.ledger().since(before); };
-  const Tensor dx = layer.backward(dy);
+  Listener listener =
+      layer.weight.on_gradient_ready([&] { when_da_was_ready = runtime.ledger().since(before); });
+  const Tensor dx = layer.backward(dy, kept);
   const double seconds = runtime.ledger().since(before).seconds();
-  layer.weight.on_gradient_ready = nullptr;
+  listener.reset();
   report.check("when dA was ready, the all-reduce had been started",
                when_da_was_ready.calls() == 1);
   report.check("and it was waited for afterwards", seconds > when_da_was_ready.seconds());
@@ -187,7 +191,8 @@ void show_overlap(Runtime& runtime, Report& report, const Sizes& sizes) {
                relative_error(dx, backward_in_sequence(world, layer, x, dy)), 1e-6);
 
   const std::vector<Timing> timings = time_in_turns(
-      runtime, {[&] { backward_in_sequence(world, layer, x, dy); }, [&] { layer.backward(dy); }},
+      runtime,
+      {[&] { backward_in_sequence(world, layer, x, dy); }, [&] { layer.backward(dy, kept); }},
       sizes.repeat);
   Table table({text("backward, median of ", sizes.repeat), "time", "of it in collectives"});
   table.row({"all-reduce, then dA", seconds_text(timings[0].seconds),

@@ -34,9 +34,10 @@ struct Trial {
 
   void pass() {
     const Ledger before = group.ledger();
-    z = mlp.forward(x);
+    typename Mlp::Kept kept;
+    z = mlp.forward(x, kept);
     const Ledger middle = group.ledger();
-    dx = mlp.backward(dz);
+    dx = mlp.backward(dz, kept);
     forward = middle.since(before);
     backward = group.ledger().since(middle);
   }

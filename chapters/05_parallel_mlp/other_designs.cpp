@@ -21,17 +21,19 @@ RowRowMlp::RowRowMlp(Communicator& group, const std::string& name, int64_t width
       down_(group, name + ".c_proj", hidden, width, init.with_weight(projection)) {}
 
 //! [05-row-row]
-Tensor RowRowMlp::forward(const Tensor& x) {
-  const Tensor u =
-      up_.forward(own_columns(group_, x));  // [tokens × hidden]: all-reduce before GeLU
-  up_output_ = own_columns(group_, u);      // [tokens × hidden/t]: the rest was for other ranks
-  return down_.forward(gelu(up_output_));   // [tokens × width]: all-reduce
+Tensor RowRowMlp::forward(const Tensor& x, Kept& kept) const {
+  // [tokens × hidden]: all-reduce before GeLU
+  const Tensor u = up_.forward(own_columns(group_, x), kept.up);
+  kept.up_output = own_columns(group_, u);  // [tokens × hidden/t]: the rest was for other ranks
+  return down_.forward(gelu(kept.up_output), kept.down);  // [tokens × width]: all-reduce
 }
 
-Tensor RowRowMlp::backward(const Tensor& dz) {
-  const Tensor du = gelu_backward(up_output_, down_.backward(dz));      // [tokens × hidden/t]
-  const Tensor dx = up_.backward(gather_columns(group_, du, hidden_));  // [tokens × width/t]
-  return gather_columns(group_, dx, width_);                            // [tokens × width]
+Tensor RowRowMlp::backward(const Tensor& dz, const Kept& kept) {
+  // [tokens × hidden/t]
+  const Tensor du = gelu_backward(kept.up_output, down_.backward(dz, kept.down));
+  // [tokens × width/t]
+  const Tensor dx = up_.backward(gather_columns(group_, du, hidden_), kept.up);
+  return gather_columns(group_, dx, width_);  // [tokens × width]
 }
 //! [05-row-row]
 
@@ -52,16 +54,18 @@ ColumnColumnMlp::ColumnColumnMlp(Communicator& group, const std::string& name, i
       down_(group, name + ".c_proj", hidden, width, init.with_weight(projection)) {}
 
 //! [05-column-column]
-Tensor ColumnColumnMlp::forward(const Tensor& x) {
-  up_output_ = up_.forward(x);                                              // [tokens × hidden/t]
-  const Tensor hidden = gather_columns(group_, gelu(up_output_), hidden_);  // [tokens × hidden]
-  return gather_columns(group_, down_.forward(hidden), width_);             // [tokens × width]
+Tensor ColumnColumnMlp::forward(const Tensor& x, Kept& kept) const {
+  kept.up_output = up_.forward(x, kept.up);  // [tokens × hidden/t]
+  // [tokens × hidden]
+  const Tensor hidden = gather_columns(group_, gelu(kept.up_output), hidden_);
+  return gather_columns(group_, down_.forward(hidden, kept.down), width_);  // [tokens × width]
 }
 
-Tensor ColumnColumnMlp::backward(const Tensor& dz) {
-  const Tensor dh = down_.backward(own_columns(group_, dz));  // [tokens × hidden]: all-reduce
-  const Tensor du = gelu_backward(up_output_, own_columns(group_, dh));  // [tokens × hidden/t]
-  return up_.backward(du);  // [tokens × width]: all-reduce
+Tensor ColumnColumnMlp::backward(const Tensor& dz, const Kept& kept) {
+  // [tokens × hidden]: all-reduce
+  const Tensor dh = down_.backward(own_columns(group_, dz), kept.down);
+  const Tensor du = gelu_backward(kept.up_output, own_columns(group_, dh));  // [tokens × hidden/t]
+  return up_.backward(du, kept.up);  // [tokens × width]: all-reduce
 }
 //! [05-column-column]
 

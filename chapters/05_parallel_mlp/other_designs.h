@@ -13,16 +13,22 @@ class RowRowMlp {
  public:
   RowRowMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
             const Init& init, float projection);
-  Tensor forward(const Tensor& x);  // [tokens × width] → [tokens × width], the same on every rank;
-                                    // two all-reduces
-  Tensor backward(const Tensor& dz);  // the same; two all-gathers
+
+  struct Kept {
+    RowParallelLinear::Kept up, down;
+    Tensor up_output;  // [tokens × hidden/t], before GeLU
+    auto parts() const { return std::tie(up, up_output, down); }
+  };
+  /// [tokens × width] → [tokens × width], the same on every rank. Two all-reduces.
+  Tensor forward(const Tensor& x, Kept& kept) const;
+  /// The same. Two all-gathers.
+  Tensor backward(const Tensor& dz, const Kept& kept);
   Parameters parameters();
 
  private:
   Communicator& group_;
   int64_t width_, hidden_;
   RowParallelLinear up_, down_;
-  Tensor up_output_;  // [tokens × hidden/t], before GeLU
 };
 
 /// Column → column: A and B cut by columns. Every column of Z needs all of GeLU's output, so it is
@@ -31,16 +37,22 @@ class ColumnColumnMlp {
  public:
   ColumnColumnMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
                   const Init& init, float projection);
-  Tensor forward(const Tensor& x);  // [tokens × width] → [tokens × width], the same on every rank;
-                                    // two all-gathers
-  Tensor backward(const Tensor& dz);  // the same; two all-reduces
+
+  struct Kept {
+    ColumnParallelLinear::Kept up, down;
+    Tensor up_output;  // [tokens × hidden/t], before GeLU
+    auto parts() const { return std::tie(up, up_output, down); }
+  };
+  /// [tokens × width] → [tokens × width], the same on every rank. Two all-gathers.
+  Tensor forward(const Tensor& x, Kept& kept) const;
+  /// The same. Two all-reduces.
+  Tensor backward(const Tensor& dz, const Kept& kept);
   Parameters parameters();
 
  private:
   Communicator& group_;
   int64_t width_, hidden_;
   ColumnParallelLinear up_, down_;
-  Tensor up_output_;  // [tokens × hidden/t], before GeLU
 };
 
 }  // namespace shard

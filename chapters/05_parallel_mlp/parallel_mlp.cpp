@@ -6,25 +6,28 @@ namespace shard {
 
 ParallelMlp::ParallelMlp(Communicator& group, const std::string& name, int64_t width,
                          int64_t hidden, const Init& init, float projection)
-    : up_(group, name + ".c_fc", width, hidden, init),
-      down_(group, name + ".c_proj", hidden, width, init.with_weight(projection)) {}
+    : up(group, name + ".c_fc", width, hidden, init),
+      down(group, name + ".c_proj", hidden, width, init.with_weight(projection)) {}
 
 //! [05-mlp]
-Tensor ParallelMlp::forward(const Tensor& x) {  // x: [tokens × width], the same on every rank
-  up_output_ = up_.forward(x);                  // [tokens × hidden/t]: complete columns …
-  return down_.forward(
-      gelu(up_output_));  // … so GeLU needs no communication; one all-reduce inside, bias once
+// x: [tokens × width], the same on every rank
+Tensor ParallelMlp::forward(const Tensor& x, Kept& kept) const {
+  kept.up_output = up.forward(x, kept.up);  // [tokens × hidden/t]: complete columns …
+  // … so GeLU needs no communication; one all-reduce inside, bias once
+  return down.forward(gelu(kept.up_output), kept.down);
 }
 
-Tensor ParallelMlp::backward(const Tensor& dz) {  // dz: [tokens × width], the same on every rank
-  const Tensor dh = down_.backward(dz);           // [tokens × hidden/t], no communication
-  return up_.backward(gelu_backward(up_output_, dh));  // [tokens × width], one all-reduce inside
+// dz: [tokens × width], the same on every rank
+Tensor ParallelMlp::backward(const Tensor& dz, const Kept& kept) {
+  const Tensor dh = down.backward(dz, kept.down);  // [tokens × hidden/t], no communication
+  const Tensor du = gelu_backward(kept.up_output, dh);
+  return up.backward(du, kept.up);  // [tokens × width], one all-reduce inside
 }
 //! [05-mlp]
 
 Parameters ParallelMlp::parameters() {
-  Parameters all = up_.parameters();
-  append(all, down_.parameters());
+  Parameters all = up.parameters();
+  append(all, down.parameters());
   return all;
 }
 

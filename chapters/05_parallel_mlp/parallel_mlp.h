@@ -15,17 +15,22 @@ class ParallelMlp {
   ParallelMlp(Communicator& group, const std::string& name, int64_t width, int64_t hidden,
               const Init& init, float projection);
 
+  struct Kept {
+    ColumnParallelLinear::Kept up;
+    Tensor up_output;  // [tokens × hidden/t], before GeLU
+    RowParallelLinear::Kept down;
+    auto parts() const { return std::tie(up, up_output, down); }
+  };
+
   /// x: [tokens × width], the same on every rank → [tokens × width], the same on every rank.
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x, Kept& kept) const;
   /// dz: [tokens × width], the same on every rank → dX, the same on every rank.
-  Tensor backward(const Tensor& dz);
+  Tensor backward(const Tensor& dz, const Kept& kept);
 
   Parameters parameters();
 
- private:
-  ColumnParallelLinear up_;
-  RowParallelLinear down_;
-  Tensor up_output_;  // [tokens × hidden/t], before GeLU
+  ColumnParallelLinear up;  // c_fc
+  RowParallelLinear down;   // c_proj
 };
 
 }  // namespace shard

@@ -55,12 +55,13 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
   zero_gradients(split);
   zero_gradients(unsplit);
   const Ledger before = runtime.ledger();
-  const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, dropout);
+  ParallelAttention::Kept kept, kept_unsplit;
+  const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, dropout, kept);
   const Ledger middle = runtime.ledger();
-  const Tensor dx = trial.split.backward(trial.dy);
+  const Tensor dx = trial.split.backward(trial.dy, kept);
   const Ledger after = runtime.ledger();
-  trial.unsplit.forward(trial.x, trial.sizes.batch, dropout);
-  const Tensor dx_unsplit = trial.unsplit.backward(trial.dy);
+  trial.unsplit.forward(trial.x, trial.sizes.batch, dropout, kept_unsplit);
+  const Tensor dx_unsplit = trial.unsplit.backward(trial.dy, kept_unsplit);
 
   report.check("Y against double precision",
                relative_error(y, trial.expected(trial.points, dropout)), 1e-5);
@@ -94,15 +95,17 @@ void check_halves(Report& report, Trial& trial, AttentionDropout dropout) {
   zero_gradients(split);
   zero_gradients(unsplit);
   const Tensor &x = trial.x, &dy = trial.dy;
-  const Tensor y = trial.unsplit.forward(x, batch, dropout), dx = trial.unsplit.backward(dy);
+  ParallelAttention::Kept kept;
+  const Tensor y = trial.unsplit.forward(x, batch, dropout, kept),
+               dx = trial.unsplit.backward(dy, kept);
   double error = 0;
   for (const Range sequences : {Range{0, half}, Range{half, batch}}) {
     const Range rows{sequences.begin * context, sequences.end * context};
     dropout.first_sequence = sequences.begin;
-    error =
-        larger(error, relative_error(trial.split.forward(x.slice(rows), sequences.size(), dropout),
-                                     y.slice(rows)));
-    error = larger(error, relative_error(trial.split.backward(dy.slice(rows)), dx.slice(rows)));
+    const Tensor y_half = trial.split.forward(x.slice(rows), sequences.size(), dropout, kept);
+    error = larger(error, relative_error(y_half, y.slice(rows)));
+    const Tensor dx_half = trial.split.backward(dy.slice(rows), kept);
+    error = larger(error, relative_error(dx_half, dx.slice(rows)));
   }
   report.check("Y and dX of both halves are those of the whole", error, 1e-5);
   error = 0;
@@ -116,9 +119,10 @@ void check_causality(Runtime& runtime, Report& report, Trial& trial) {
   const int64_t width = trial.sizes.width, token = trial.sizes.context / 2;
   Matrix changed = trial.points[0];  // X
   for (int64_t i = 0; i < width; ++i) changed(token, i) += 1 + changed(0, i);
-  const Matrix y(trial.split.forward(trial.x, trial.sizes.batch));
-  const Matrix y_changed(
-      trial.split.forward(to_tensor(runtime.backend(), changed), trial.sizes.batch));
+  ParallelAttention::Kept kept;
+  const Matrix y(trial.split.forward(trial.x, trial.sizes.batch, {}, kept));
+  const Tensor x_changed = to_tensor(runtime.backend(), changed);
+  const Matrix y_changed(trial.split.forward(x_changed, trial.sizes.batch, {}, kept));
   double before = 0, after = 0, elsewhere = 0;  // the largest difference there
   for (int64_t row = 0; row < y.rows; ++row) {
     double& place = row < token ? before : row < trial.sizes.context ? after : elsewhere;
@@ -139,9 +143,11 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const 
                            init);  // chapter 04's own cut
   RowParallelLinear projection(world, "attn.c_proj", sizes.width, sizes.width,
                                init.with_weight(0.3f));
-  const Tensor mine = qkv.forward(trial.x);  // [tokens × 3·width/t], taken for Q_i K_i V_i
+  ParallelAttention::Kept kept;
+  const Tensor mine =
+      qkv.forward(trial.x, kept.qkv);  // [tokens × 3·width/t], taken for Q_i K_i V_i
   const Matrix heads = attention(Matrix(mine), sizes.batch, sizes.heads / world.size());
-  const Tensor y = projection.forward(to_tensor(runtime.backend(), heads));
+  const Tensor y = projection.forward(to_tensor(runtime.backend(), heads), kept.projection);
   const double error = relative_error(y, trial.expected(trial.points, {}));
   report.line("  All shapes fit, so nothing complains; relative error of Y: " + scientific(error));
   report.result("error_one_range_each", error);

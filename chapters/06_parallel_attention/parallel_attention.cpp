@@ -24,56 +24,59 @@ std::vector<Range> qkv_columns(int64_t width, int64_t heads, int ranks, int rank
 //! [06-cut]
 
 ParallelAttention::ParallelAttention(Communicator& group, const std::string& name, int64_t width,
-                                     int64_t heads, const Init& init, float projection)
-    : group_(group),
+                                     int64_t heads, const Init& init, float projection_deviation)
+    : qkv(group, name + ".c_attn", width, 3 * width,
+          qkv_columns(width, heads, group.size(), group.rank()), init),
+      projection(group, name + ".c_proj", width, width, init.with_weight(projection_deviation)),
+      group_(group),
       heads_(heads),
       local_heads_(heads / group.size()),
-      head_width_(width / heads),
-      qkv_(group, name + ".c_attn", width, 3 * width,
-           qkv_columns(width, heads, group.size(), group.rank()), init),
-      projection_(group, name + ".c_proj", width, width, init.with_weight(projection)) {}
+      head_width_(width / heads) {}
 
 //! [06-forward]
-Tensor ParallelAttention::forward(const Tensor& x, int64_t batch,
-                                  const AttentionDropout& dropout_settings) {
+Tensor ParallelAttention::forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
+                                  Kept& kept) const {
   TraceRange range(TraceRow::compute, "attention forward");
-  batch_ = batch;
-  dropout_ = dropout_settings;
-  const int64_t part = local_heads_ * head_width_;  // width/t
-  const Tensor qkv = qkv_.forward(x);               // [tokens × 3·width/t]: Q_i K_i V_i
-  q_ = split_heads(qkv, 0, batch, local_heads_,
-                   head_width_);  // [batch·heads/t × context × head_width]
-  k_ = split_heads(qkv, part, batch, local_heads_, head_width_);
-  v_ = split_heads(qkv, 2 * part, batch, local_heads_, head_width_);
-  probabilities_ = causal_scores(q_, k_);  // [batch·heads/t × context × context]
-  causal_softmax(probabilities_, 1.0f / std::sqrt(static_cast<float>(head_width_)));
-  dropped_ = with_dropout(probabilities_);
+  kept.batch = batch;
+  kept.dropout = dropout;
+  const int64_t part = local_heads_ * head_width_;     // width/t
+  const Tensor all = qkv.forward(x, kept.qkv);         // [tokens × 3·width/t]: Q_i K_i V_i
+  const auto heads_from = [&](int64_t first_column) {  // [batch·heads/t × context × head_width]
+    return split_heads(all, first_column, batch, local_heads_, head_width_);
+  };
+  kept.q = heads_from(0);
+  kept.k = heads_from(part);
+  kept.v = heads_from(2 * part);
+  kept.probabilities = causal_scores(kept.q, kept.k);  // [batch·heads/t × context × context]
+  causal_softmax(kept.probabilities, 1.0f / std::sqrt(static_cast<float>(head_width_)));
+  kept.dropped = with_dropout(kept.probabilities, kept);
   Tensor heads(x.backend(), {x.rows(), part}, x.type());  // [tokens × width/t]
-  merge_heads(heads, 0, matmul(lower(dropped_), v_));
-  return projection_.forward(heads);  // one all-reduce, bias once
+  merge_heads(heads, 0, matmul(lower(kept.dropped), kept.v));
+  return projection.forward(heads, kept.projection);  // one all-reduce, bias once
 }
 //! [06-forward]
 
 //! [06-backward]
-Tensor ParallelAttention::backward(const Tensor& dz) {
+Tensor ParallelAttention::backward(const Tensor& dz, const Kept& kept) {
   TraceRange range(TraceRow::compute, "attention backward");
   const int64_t part = local_heads_ * head_width_;
-  const Tensor dheads = split_heads(projection_.backward(dz), 0, batch_, local_heads_, head_width_);
-  Tensor dscores =
-      with_dropout(causal_scores(dheads, v_));  // d(probabilities): the same mask again
-  causal_softmax_backward(dscores, probabilities_,
+  const Tensor dheads = split_heads(projection.backward(dz, kept.projection), 0, kept.batch,
+                                    local_heads_, head_width_);
+  // d(probabilities): the same mask again
+  Tensor dscores = with_dropout(causal_scores(dheads, kept.v), kept);
+  causal_softmax_backward(dscores, kept.probabilities,
                           1.0f / std::sqrt(static_cast<float>(head_width_)));
   Tensor dqkv(dz.backend(), {dz.rows(), 3 * part}, dz.type());  // [tokens × 3·width/t]
-  merge_heads(dqkv, 0, matmul(lower(dscores), k_));
-  merge_heads(dqkv, part, matmul(transposed(lower(dscores)), q_));
-  merge_heads(dqkv, 2 * part, matmul(transposed(lower(dropped_)), dheads));
-  return qkv_.backward(dqkv);  // one all-reduce
+  merge_heads(dqkv, 0, matmul(lower(dscores), kept.k));
+  merge_heads(dqkv, part, matmul(transposed(lower(dscores)), kept.q));
+  merge_heads(dqkv, 2 * part, matmul(transposed(lower(kept.dropped)), dheads));
+  return qkv.backward(dqkv, kept.qkv);  // one all-reduce
 }
 //! [06-backward]
 
 KeyValueCache ParallelAttention::make_cache(int64_t context) const {
   const Shape shape{local_heads_, context, head_width_};
-  const DataType type = qkv_.weight.value.type();
+  const DataType type = qkv.weight.value.type();
   return {Tensor(group_.backend(), shape, type), Tensor(group_.backend(), shape, type), 0};
 }
 
@@ -87,15 +90,16 @@ static Tensor appended(const Tensor& all, int64_t seen, const Tensor& rows) {
 }
 
 //! [06-cache]
-Tensor ParallelAttention::forward_next(const Tensor& x, KeyValueCache& cache) {
+Tensor ParallelAttention::forward_next(const Tensor& x, KeyValueCache& cache) const {
   const int64_t part = local_heads_ * head_width_;
   require(cache.seen + x.rows() <= cache.keys.shape()[1], "the cache has room for ",
           cache.keys.shape()[1], " tokens, not for ", cache.seen + x.rows());
-  const Tensor qkv = qkv_.forward(x);  // [new × 3·width/t]
+  Kept unused;                                    // there is no backward pass
+  const Tensor all = qkv.forward(x, unused.qkv);  // [new × 3·width/t]
   const Tensor q =
-      split_heads(qkv, 0, 1, local_heads_, head_width_);  // [heads/t × new × head_width]
-  const Tensor k = split_heads(qkv, part, 1, local_heads_, head_width_);
-  const Tensor v = split_heads(qkv, 2 * part, 1, local_heads_, head_width_);
+      split_heads(all, 0, 1, local_heads_, head_width_);  // [heads/t × new × head_width]
+  const Tensor k = split_heads(all, part, 1, local_heads_, head_width_);
+  const Tensor v = split_heads(all, 2 * part, 1, local_heads_, head_width_);
   const Tensor keys = appended(cache.keys, cache.seen, k);  // [heads/t × seen × head_width]
   const Tensor values = appended(cache.values, cache.seen, v);
   cache.seen += x.rows();
@@ -103,24 +107,24 @@ Tensor ParallelAttention::forward_next(const Tensor& x, KeyValueCache& cache) {
   causal_softmax(probabilities, 1.0f / std::sqrt(static_cast<float>(head_width_)));
   Tensor heads(x.backend(), {x.rows(), part}, x.type());
   merge_heads(heads, 0, matmul(probabilities, values));
-  return projection_.forward(heads);
+  return projection.forward(heads, unused.projection);
 }
 //! [06-cache]
 
-Tensor ParallelAttention::with_dropout(const Tensor& x) const {
-  if (dropout_.probability == 0.0f) return x;
+Tensor ParallelAttention::with_dropout(const Tensor& x, const Kept& kept) const {
+  const auto& [probability, random, first_sequence] = kept.dropout;
+  if (probability == 0.0f) return x;
   // The mask is one for [global batch × heads·context²]; this rank has its heads' columns of the
   // batch's rows.
   const int64_t per_head = x.shape()[1] * x.shape()[2];
-  const Block block{dropout_.first_sequence, group_.rank() * local_heads_ * per_head,
-                    heads_ * per_head};
-  const Tensor rows = x.reshape({batch_, local_heads_ * per_head});
-  return dropout(rows, dropout_.probability, dropout_.random, block).reshape(x.shape());
+  const Block block{first_sequence, group_.rank() * local_heads_ * per_head, heads_ * per_head};
+  const Tensor rows = x.reshape({kept.batch, local_heads_ * per_head});
+  return dropout(rows, probability, random, block).reshape(x.shape());
 }
 
 Parameters ParallelAttention::parameters() {
-  Parameters all = qkv_.parameters();
-  append(all, projection_.parameters());
+  Parameters all = qkv.parameters();
+  append(all, projection.parameters());
   return all;
 }
 

@@ -39,37 +39,45 @@ class ParallelAttention {
   ParallelAttention(Communicator& group, const std::string& name, int64_t width, int64_t heads,
                     const Init& init, float projection);
 
+  struct Kept {
+    int64_t batch = 0;
+    AttentionDropout dropout;
+    ColumnParallelLinear::Kept qkv;
+    Tensor q, k, v;                 // [batch·heads/t × context × head_width] each
+    Tensor probabilities, dropped;  // [batch·heads/t × context × context], without and with dropout
+    RowParallelLinear::Kept projection;
+    auto parts() const { return std::tie(qkv, q, k, v, probabilities, dropped, projection); }
+  };
+
   /// x: [batch·context × width], the same on every rank → the same shape, the same on every rank.
   /// One all-reduce.
-  Tensor forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout = {});
+  Tensor forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout, Kept& kept) const;
   /// dz and dX: [batch·context × width], the same on every rank. One all-reduce.
-  Tensor backward(const Tensor& dz);
+  Tensor backward(const Tensor& dz, const Kept& kept);
 
   /// x: [tokens × width], the next tokens of the one sequence whose earlier ones are in `cache`;
   /// adds them to it. Returns what forward would for these rows. Throws Error when the cache is too
   /// small. One all-reduce.
-  Tensor forward_next(const Tensor& x, KeyValueCache& cache);
+  Tensor forward_next(const Tensor& x, KeyValueCache& cache) const;
   /// An empty cache for sequences of up to `context` tokens.
   KeyValueCache make_cache(int64_t context) const;
 
   Parameters parameters();
 
+  int64_t local_heads() const { return local_heads_; }  // of this rank
+  int64_t head_width() const { return head_width_; }
+
+  ColumnParallelLinear qkv;      // c_attn: of this rank's heads the columns of Q, then of K and V
+  RowParallelLinear projection;  // c_proj
+
  private:
-  /// x [batch·heads/t × context × context] with the dropout of this forward pass: the mask is a
+  /// x [batch·heads/t × context × context] with the dropout of a forward pass: the mask is a
   /// function of the element's index in the whole batch and of all heads, so it is the same for
   /// every number of ranks.
-  Tensor with_dropout(const Tensor& x) const;
+  Tensor with_dropout(const Tensor& x, const Kept& kept) const;
 
   Communicator& group_;
   int64_t heads_, local_heads_, head_width_;
-  ColumnParallelLinear qkv_;
-  RowParallelLinear projection_;
-
-  // Kept for the backward pass. Each [batch·heads/t × context × head_width], probabilities [… ×
-  // context × context].
-  int64_t batch_ = 0;
-  AttentionDropout dropout_;
-  Tensor q_, k_, v_, probabilities_, dropped_;
 };
 
 }  // namespace shard

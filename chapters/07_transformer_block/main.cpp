@@ -57,14 +57,15 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
   zero_gradients(unsplit);
   const Ledger before = runtime.ledger();
   const double start = now();
-  const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, moment);
+  TransformerBlock::Kept kept, kept_unsplit;
+  const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, moment, kept);
   const Ledger middle = runtime.ledger();
-  const Tensor dx = trial.split.backward(trial.dy);
+  const Tensor dx = trial.split.backward(trial.dy, kept);
   const Ledger after = runtime.ledger();
   runtime.backend().synchronize();
   trace_bar(TraceRow::compute, "step", "", start, now());  // what a timeline shows
-  const Tensor y_unsplit = trial.unsplit.forward(trial.x, trial.sizes.batch, moment);
-  const Tensor dx_unsplit = trial.unsplit.backward(trial.dy);
+  const Tensor y_unsplit = trial.unsplit.forward(trial.x, trial.sizes.batch, moment, kept_unsplit);
+  const Tensor dx_unsplit = trial.unsplit.backward(trial.dy, kept_unsplit);
 
   report.check("Y against double precision",
                relative_error(y, trial.expected(trial.points, moment)), 1e-5);
@@ -99,8 +100,9 @@ Tensor mask_of(Runtime& runtime, const Sizes& sizes, const std::string& place,
   for (Parameter* parameter : block.parameters()) {
     if (parameter->name == "h.0." + place + ".c_proj.bias") fill(parameter->value, 1.0f);
   }
+  TransformerBlock::Kept kept;
   return block.forward(Tensor::zeros(runtime.backend(), {sizes.batch * sizes.context, sizes.width}),
-                       sizes.batch, moment);
+                       sizes.batch, moment, kept);
 }
 
 /// The largest relative difference between a rank's x and rank 0's: 0 if all ranks have the same
@@ -133,9 +135,10 @@ void check_masks(Runtime& runtime, Report& report, Trial& trial, DropoutMoment m
 
   const int64_t last = trial.sizes.batch - 1, context = trial.sizes.context;
   const Range rows{last * context, (last + 1) * context};
-  const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, moment);
+  TransformerBlock::Kept kept;
+  const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, moment, kept);
   moment.first_sequence = last;
-  const Tensor y_last = trial.split.forward(trial.x.slice(rows), 1, moment);
+  const Tensor y_last = trial.split.forward(trial.x.slice(rows), 1, moment, kept);
   report.check("the last sequence by itself, told its place: as in the batch",
                relative_error(y_last, y.slice(rows)), 1e-5);
 }
@@ -149,8 +152,10 @@ void show_replicas(Runtime& runtime, Report& report, Trial& trial, DropoutMoment
   double of_y = 0, of_gradients = 0;
   const auto measure = [&](const char* masks) {
     zero_gradients(trial.split.parameters());
-    of_y = difference_of_ranks(world, trial.split.forward(trial.x, trial.sizes.batch, moment));
-    trial.split.backward(trial.dy);
+    TransformerBlock::Kept kept;
+    const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, moment, kept);
+    of_y = difference_of_ranks(world, y);
+    trial.split.backward(trial.dy, kept);
     of_gradients = 0;
     for (const Parameter* parameter : trial.split.parameters()) {
       if (!parameter->is_replicated()) continue;

@@ -7,6 +7,7 @@
 #pragma once
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "chapters/06_parallel_attention/parallel_attention.h"
+#include "common/comm/trace.h"
 #include "common/tensor/ops.h"
 
 namespace shard {
@@ -14,16 +15,22 @@ namespace shard {
 /// Layer norm with its parameters: gain and bias [width], replicated.
 class NormLayer {
  public:
-  NormLayer(Backend& backend, const std::string& name, int64_t width, const Init& init);
-  Tensor forward(const Tensor& x);  // [tokens × width]
-  Tensor backward(
-      const Tensor& dy);  // adds to the gradients of gain and bias: the same numbers on every rank
-  Parameters parameters() { return {&gain_, &bias_}; }
+  /// `counts` is for both parameters: true on one of the ranks that hold them.
+  NormLayer(Backend& backend, const std::string& name, int64_t width, const Init& init,
+            bool counts = true);
 
- private:
-  Parameter gain_, bias_;
-  Tensor x_;
-  LayerNorm normed_;
+  struct Kept {
+    Tensor x;          // [tokens × width]
+    LayerNorm normed;  // normed.y is what forward has returned
+    auto parts() const { return std::tie(x, normed.y, normed.mean, normed.inverse_deviation); }
+  };
+  /// [tokens × width] → [tokens × width].
+  Tensor forward(const Tensor& x, Kept& kept) const;
+  /// Adds to the gradients of gain and bias: the same numbers on every rank.
+  Tensor backward(const Tensor& dy, const Kept& kept);
+
+  Parameters parameters() { return {&gain, &bias}; }
+  Parameter gain, bias;
 };
 
 struct BlockSizes {
@@ -36,36 +43,112 @@ struct DropoutMoment {
   float probability = 0;
   uint64_t seed = 0, pass = 0;
   int64_t first_sequence = 0;  // of this batch in the whole (global) batch
+
+  /// The random numbers of one place in the model: "h.0.mlp".
+  RandomStream stream_at(const std::string& place) const { return {seed, stream_of(place, pass)}; }
 };
 
-class TransformerBlock {
- public:
-  /// `name` is "h.0", "h.1", …; `projection` is the deviation of the two projections' matrices.
-  TransformerBlock(Communicator& group, const std::string& name, BlockSizes sizes, const Init& init,
-                   float projection);
+/// x [batch·context × width] with the dropout of `place`. Its rows are whole rows of the global
+/// batch, so the mask depends on its first row only. The same call on dY is the backward pass.
+Tensor dropout_of_rows(const Tensor& x, int64_t batch, const DropoutMoment& moment,
+                       const std::string& place);
 
+/// The block around any attention and any MLP that have the interfaces of ParallelAttention and of
+/// ParallelMlp: forward, backward, parameters and Kept.
+template <class Attention, class Mlp>
+class BasicBlock {
+ public:
+  /// `name` is "h.0", "h.1", …. attention_of(name + ".attn") and mlp_of(name + ".mlp") make the two
+  /// halves.
+  template <class AttentionOf, class MlpOf>
+  requires std::is_invocable_r_v<Attention, AttentionOf, std::string> BasicBlock(
+      Communicator& group, const std::string& the_name, int64_t width, const Init& init,
+      const AttentionOf& attention_of, const MlpOf& mlp_of)
+      : name(the_name),
+        norm_1(group.backend(), name + ".ln_1", width, init, group.rank() == 0),
+        attention(attention_of(name + ".attn")),
+        norm_2(group.backend(), name + ".ln_2", width, init, group.rank() == 0),
+        mlp(mlp_of(name + ".mlp")) {}
+
+  /// The same with the halves' usual constructors; `projection` is the deviation of the two
+  /// projections' matrices.
+  BasicBlock(Communicator& group, const std::string& the_name, BlockSizes sizes, const Init& init,
+             float projection)
+      : BasicBlock(
+            group, the_name, sizes.width, init,
+            [&](const std::string& place) {
+              return Attention(group, place, sizes.width, sizes.heads, init, projection);
+            },
+            [&](const std::string& place) {
+              return Mlp(group, place, sizes.width, sizes.hidden, init, projection);
+            }) {}
+
+  struct Kept {
+    int64_t batch = 0;
+    DropoutMoment moment;
+    NormLayer::Kept norm_1, norm_2;
+    typename Attention::Kept attention;
+    typename Mlp::Kept mlp;
+    auto parts() const { return std::tie(norm_1, attention, norm_2, mlp); }
+  };
+
+  //! [07-block]
   /// x: [batch·context × width], the same on every rank → the same shape, the same on every rank.
   /// Two all-reduces.
-  Tensor forward(const Tensor& x, int64_t batch, const DropoutMoment& moment = {});
-  Tensor backward(const Tensor& dy);  // two all-reduces
+  Tensor forward(const Tensor& x, int64_t batch, const DropoutMoment& moment, Kept& kept) const {
+    TraceRange range(TraceRow::compute, "block forward", name);
+    kept.batch = batch;
+    kept.moment = moment;
+    const AttentionDropout inside{
+        moment.probability, moment.stream_at(name + ".attn.probabilities"), moment.first_sequence};
+    const Tensor attended =  // [tokens × width], one all-reduce
+        attention.forward(norm_1.forward(x, kept.norm_1), batch, inside, kept.attention);
+    const Tensor u = add(x, dropout_of_rows(attended, batch, moment, name + ".attn"));
+    const Tensor transformed =  // [tokens × width], one all-reduce
+        mlp.forward(norm_2.forward(u, kept.norm_2), kept.mlp);
+    return add(u, dropout_of_rows(transformed, batch, moment, name + ".mlp"));
+  }
+
+  /// dy and dX: [batch·context × width], the same on every rank. Two all-reduces.
+  Tensor backward(const Tensor& dy, const Kept& kept) {
+    TraceRange range(TraceRow::compute, "block backward", name);
+    const auto& [batch, moment] = std::tie(kept.batch, kept.moment);
+    const Tensor dmlp = dropout_of_rows(dy, batch, moment, name + ".mlp");
+    Tensor du = norm_2.backward(mlp.backward(dmlp, kept.mlp), kept.norm_2);  // one all-reduce
+    accumulate(du, dy);                                                      // the residual's share
+    const Tensor dattention = dropout_of_rows(du, batch, moment, name + ".attn");
+    Tensor dx =  // one all-reduce
+        norm_1.backward(attention.backward(dattention, kept.attention), kept.norm_1);
+    accumulate(dx, du);
+    return dx;
+  }
+  //! [07-block]
 
   /// x: [tokens × width], the next tokens of the sequence in `cache`. Two all-reduces. No dropout,
   /// no backward.
-  Tensor forward_next(const Tensor& x, KeyValueCache& cache);
-  KeyValueCache make_cache(int64_t context) const { return attention_.make_cache(context); }
+  Tensor forward_next(const Tensor& x, KeyValueCache& cache) const {
+    Kept unused;
+    const Tensor u = add(x, attention.forward_next(norm_1.forward(x, unused.norm_1), cache));
+    return add(u, mlp.forward(norm_2.forward(u, unused.norm_2), unused.mlp));
+  }
+  KeyValueCache make_cache(int64_t context) const { return attention.make_cache(context); }
 
-  Parameters parameters();
+  Parameters parameters() {
+    Parameters all = norm_1.parameters();
+    append(all, attention.parameters());
+    append(all, norm_2.parameters());
+    append(all, mlp.parameters());
+    return all;
+  }
 
- private:
-  Tensor with_dropout(const Tensor& x, const char* place) const;
-
-  std::string name_;
-  NormLayer norm_1_;
-  ParallelAttention attention_;
-  NormLayer norm_2_;
-  ParallelMlp mlp_;
-  DropoutMoment moment_;
-  int64_t batch_ = 0;
+  const std::string name;
+  NormLayer norm_1;
+  Attention attention;
+  NormLayer norm_2;
+  Mlp mlp;
 };
+
+using TransformerBlock = BasicBlock<ParallelAttention, ParallelMlp>;
+extern template class BasicBlock<ParallelAttention, ParallelMlp>;
 
 }  // namespace shard

@@ -19,8 +19,9 @@ static Tensor loss_by_gathering(Trial& trial, const Tensor& part, int64_t vocabu
   for (int rank = 0; rank < trial.world.size(); ++rank) {
     set_columns(logits, rank * columns, pieces.slice({rank * tokens, (rank + 1) * tokens}));
   }
+  VocabParallelCrossEntropy::Kept kept;
   return VocabParallelCrossEntropy(*trial.alone, vocabulary)
-      .forward(columns_of(logits, {0, vocabulary}), targets);
+      .forward(columns_of(logits, {0, vocabulary}), targets, kept);
 }
 
 namespace {
@@ -58,7 +59,9 @@ void compare_with_gathering(Report& report, Trial& trial) {
     const Tensor part = trial.cut(trial.random_logits(vocabulary));
     const Tensor targets = trial.on_device(trial.words("targets", vocabulary));
     VocabParallelCrossEntropy sharded(trial.world, vocabulary);
-    const Measured small = measure(trial, [&] { return sharded.forward(part.clone(), targets); });
+    VocabParallelCrossEntropy::Kept kept;
+    const Measured small =
+        measure(trial, [&] { return sharded.forward(part.clone(), targets, kept); });
     const Measured large =
         measure(trial, [&] { return loss_by_gathering(trial, part, vocabulary, targets); });
     // In a ring (chapter 02) a rank receives t-1 pieces in an all-gather, and 2·(t-1)/t of the

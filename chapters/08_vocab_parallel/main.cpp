@@ -36,11 +36,12 @@ void check_embedding(Report& report, Trial& trial) {
   const Tensor dy = to_tensor(trial.runtime.backend(),
                               random_matrix(tokens, width, {trial.init.seed, stream_of("dy")}));
   const Ledger before = trial.runtime.ledger();
-  const Tensor y = split.forward(ids);
-  split.backward(dy);
+  VocabParallelEmbedding::Kept kept, kept_unsplit;
+  const Tensor y = split.forward(ids, kept);
+  split.backward(dy, kept);
   const Ledger ledger = trial.runtime.ledger().since(before);
-  unsplit.forward(ids);
-  unsplit.backward(dy);
+  unsplit.forward(ids, kept_unsplit);
+  unsplit.backward(dy, kept_unsplit);
   report.ledger(ledger);
   report.check("forward: one all-reduce of tokens × width; backward: none",
                ledger.calls() == 1 && ledger.calls(Collective::all_reduce) == 1 &&
@@ -59,11 +60,12 @@ void check_loss(Report& report, Trial& trial) {
   const Tensor targets = trial.on_device(words);
   VocabParallelCrossEntropy split(trial.world, vocabulary), unsplit(*trial.alone, vocabulary);
   const Ledger before = trial.runtime.ledger();
-  const Tensor losses = split.forward(trial.cut(logits), targets);
-  const Tensor dlogits = split.backward(factor);
+  VocabParallelCrossEntropy::Kept kept, kept_unsplit;
+  const Tensor losses = split.forward(trial.cut(logits), targets, kept);
+  const Tensor dlogits = split.backward(factor, kept);
   const Ledger ledger = trial.runtime.ledger().since(before);
-  unsplit.forward(to_tensor(trial.runtime.backend(), logits), targets);
-  const Tensor dlogits_unsplit = unsplit.backward(factor);
+  unsplit.forward(to_tensor(trial.runtime.backend(), logits), targets, kept_unsplit);
+  const Tensor dlogits_unsplit = unsplit.backward(factor, kept_unsplit);
 
   report.ledger(ledger);
   report.check("forward: three all-reduces of [tokens]; backward: none",
@@ -82,9 +84,9 @@ void check_loss(Report& report, Trial& trial) {
   // Garbage in the padded columns must be overwritten, not multiplied by 0: 0 · NaN is NaN.
   double difference = 0, in_padding = 0;
   for (const float garbage : {1e30f, -1e30f, NAN}) {
-    difference = larger(difference,
-                        relative_error(split.forward(trial.cut(logits, garbage), targets), losses));
-    const Matrix gradient(split.backward(factor)),
+    const Tensor same = split.forward(trial.cut(logits, garbage), targets, kept);
+    difference = larger(difference, relative_error(same, losses));
+    const Matrix gradient(split.backward(factor, kept)),
         is_padding(trial.cut(Matrix(tokens, vocabulary), 1));
     difference =
         larger(difference, relative_error(to_tensor(trial.runtime.backend(), gradient), dlogits));
@@ -114,7 +116,8 @@ void show_stability(Report& report, Trial& trial) {
     for (int64_t j = 0; j < vocabulary; ++j) sum += std::exp(static_cast<float>(logits(0, j)));
     const float naive = std::log(sum) - static_cast<float>(logits(0, words[0]));
     const Matrix expected = cross_entropy(logits, words);
-    const Tensor losses = split.forward(trial.cut(logits), trial.on_device(words));
+    VocabParallelCrossEntropy::Kept kept;
+    const Tensor losses = split.forward(trial.cut(logits), trial.on_device(words), kept);
     error = larger(error, relative_error(losses, expected));
     table.row({fixed(added, 0), fixed(naive, 5), fixed(losses.to_host()[0], 5),
                fixed(expected(0, 0), 5)});

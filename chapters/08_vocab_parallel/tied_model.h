@@ -19,15 +19,17 @@ struct TiedModel {
   /// Forward and backward: returns the losses [tokens], and adds the gradient of their mean to
   /// embedding.weight's.
   Tensor step(const Tensor& ids, const Tensor& targets) {
-    Parameter& e = embedding.weight;                       // [⌈vocabulary/t⌉ × width]
-    const Tensor h = embedding.forward(ids), x = gelu(h);  // [tokens × width]
-    const Tensor losses =
-        loss.forward(matmul(x, transposed(e.value)), targets);  // its logits: X·E_iᵀ
-    const Tensor dlogits =
-        loss.backward(1.0f / static_cast<float>(x.rows()));  // [tokens × ⌈vocabulary/t⌉]
-    add_matmul(e.gradient, transposed(dlogits), x);          // one end: dE_i += dlogits_iᵀ·X
-    const Tensor dx = group.all_reduce(PartialSum(matmul(dlogits, e.value)));  // Σ dlogits_i·E_i
-    embedding.backward(gelu_backward(h, dx));                                  // the other end
+    VocabParallelEmbedding::Kept at_embedding;
+    VocabParallelCrossEntropy::Kept at_loss;
+    Parameter& e = embedding.weight;  // [⌈vocabulary/t⌉ × width]
+    const Tensor h = embedding.forward(ids, at_embedding), x = gelu(h);  // [tokens × width]
+    const Tensor logits = matmul(x, transposed(*e.use()));               // X·E_iᵀ
+    const Tensor losses = loss.forward(logits, targets, at_loss);
+    const float mean = 1.0f / static_cast<float>(x.rows());
+    const Tensor dlogits = loss.backward(mean, at_loss);  // [tokens × ⌈vocabulary/t⌉]
+    add_matmul(e.gradient, transposed(dlogits), x);       // one end: dE_i += dlogits_iᵀ·X
+    const Tensor dx = group.all_reduce(PartialSum(matmul(dlogits, *e.use())));  // Σ dlogits_i·E_i
+    embedding.backward(gelu_backward(h, dx), at_embedding);                     // the other end
     return losses;
   }
 };

@@ -22,16 +22,18 @@ VocabParallelEmbedding::VocabParallelEmbedding(Communicator& group, const std::s
       part_(vocabulary_part(vocabulary, group.size(), group.rank())) {}
 
 //! [08-embedding]
-Tensor VocabParallelEmbedding::forward(const Tensor& ids) {  // ids: [tokens]
+// ids: [tokens]
+Tensor VocabParallelEmbedding::forward(const Tensor& ids, Kept& kept) const {
   TraceRange range(TraceRow::compute, "embedding forward");
-  ids_ = ids;
-  return group_.all_reduce(
-      PartialSum(gather_rows(weight.value, ids, part_.begin)));  // one rank's row + zeros
+  kept.ids = ids;
+  const Tensor rows = gather_rows(*weight.use(), ids, part_.begin);  // one rank's row + zeros
+  return group_.all_reduce(PartialSum(rows));
 }
 
-void VocabParallelEmbedding::backward(const Tensor& dy) {  // dy: [tokens × width]
+// dy: [tokens × width]
+void VocabParallelEmbedding::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "embedding backward");
-  add_to_rows(weight.gradient, ids_, dy, part_.begin);
+  add_to_rows(weight.gradient, kept.ids, dy, part_.begin);
   weight.gradient_is_ready();
 }
 //! [08-embedding]
@@ -42,23 +44,25 @@ VocabParallelCrossEntropy::VocabParallelCrossEntropy(Communicator& group, int64_
       valid_(std::clamp<int64_t>(vocabulary - part_.begin, 0, part_.size())) {}
 
 //! [08-loss]
-Tensor VocabParallelCrossEntropy::forward(Tensor logits,
-                                          const Tensor& targets) {  // [tokens × ⌈vocabulary/t⌉]
+// logits: [tokens × ⌈vocabulary/t⌉]
+Tensor VocabParallelCrossEntropy::forward(Tensor logits, const Tensor& targets, Kept& kept) const {
   TraceRange range(TraceRow::compute, "cross entropy forward");
-  targets_ = targets;
+  kept.targets = targets;
   Tensor max = row_max(logits, valid_);  // [tokens]
   group_.all_reduce_max(max);
   const Tensor target_logit = group_.all_reduce(PartialSum(pick(logits, targets, part_.begin)));
-  exps_ = logits;  // from here on exp(logit - max)
-  sums_ = group_.all_reduce(PartialSum(exp_and_row_sum(exps_, max, valid_)));
-  return cross_entropy(sums_, max, target_logit);  // log Σ exp(logit - max) + max - target's logit
+  kept.exps = logits;  // from here on exp(logit - max)
+  kept.sums = group_.all_reduce(PartialSum(exp_and_row_sum(kept.exps, max, valid_)));
+  // log Σ exp(logit - max) + max - target's logit
+  return cross_entropy(kept.sums, max, target_logit);
 }
 
-Tensor VocabParallelCrossEntropy::backward(float factor) {
+Tensor VocabParallelCrossEntropy::backward(float factor, Kept& kept) const {
   TraceRange range(TraceRow::compute, "cross entropy backward");
-  cross_entropy_backward(exps_, sums_, targets_, part_.begin,
-                         factor);  // factor · (softmax - one-hot), in place
-  return std::move(exps_);
+  require(bool(kept.exps), "cross entropy: one forward pass is good for one backward pass");
+  // factor · (softmax - one-hot), in place
+  cross_entropy_backward(kept.exps, kept.sums, kept.targets, part_.begin, factor);
+  return std::move(kept.exps);
 }
 //! [08-loss]
 

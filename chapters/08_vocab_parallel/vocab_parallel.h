@@ -4,6 +4,7 @@
 // paragraphs.
 #pragma once
 #include "common/comm/communicator.h"
+#include "common/tensor/kept.h"
 #include "common/tensor/parameter.h"
 
 namespace shard {
@@ -18,40 +19,51 @@ class VocabParallelEmbedding {
   VocabParallelEmbedding(Communicator& group, const std::string& name, int64_t vocabulary,
                          int64_t width, const Init& init);
 
+  struct Kept {
+    Tensor ids;  // i32 [tokens]
+    auto parts() const { return std::tie(ids); }
+  };
+
   /// ids: i32 [tokens], the same on every rank → their rows [tokens × width], the same on every
   /// rank. A rank adds zeros for ids that it does not hold; one all-reduce puts the rows together.
   /// Ids must be below vocabulary: nobody holds another one, and its row would be zeros.
-  Tensor forward(const Tensor& ids);
+  Tensor forward(const Tensor& ids, Kept& kept) const;
   /// dy: [tokens × width], the same on every rank. Each rank adds to the rows it holds. No
   /// communication.
-  void backward(const Tensor& dy);
+  void backward(const Tensor& dy, const Kept& kept);
 
+  Parameters parameters() { return {&weight}; }
   Parameter weight;  // [⌈vocabulary/t⌉ × width]
 
  private:
   Communicator& group_;
   Range part_;
-  Tensor ids_;
 };
 
 class VocabParallelCrossEntropy {
  public:
   VocabParallelCrossEntropy(Communicator& group, int64_t vocabulary);
 
+  struct Kept {
+    Tensor exps;     // [tokens × ⌈vocabulary/t⌉]: exp(logit - maximum)
+    Tensor sums;     // [tokens]: of exps, over all ranks
+    Tensor targets;  // i32 [tokens]
+    auto parts() const { return std::tie(exps, sums, targets); }
+  };
+
   /// logits: [tokens × ⌈vocabulary/t⌉], this rank's columns, overwritten; targets: i32 [tokens],
   /// the same on every rank. Returns -log softmax(logits)[target], [tokens], the same on every
   /// rank. Three all-reduces of [tokens]: the maximum, Σ exp(logit - maximum), and the target's
   /// logit.
-  Tensor forward(Tensor logits, const Tensor& targets);
-  /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padded columns. No
-  /// communication.
-  Tensor backward(float factor);
+  Tensor forward(Tensor logits, const Tensor& targets, Kept& kept) const;
+  /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padded columns. Takes its
+  /// memory from `kept`, which is good for one backward pass. No communication.
+  Tensor backward(float factor, Kept& kept) const;
 
  private:
   Communicator& group_;
   Range part_;
   int64_t valid_;  // columns of this rank that are no padding
-  Tensor exps_, sums_, targets_;
 };
 
 }  // namespace shard

@@ -8,7 +8,7 @@ namespace shard {
 //! [09-buckets]
 DataParallel::DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
                            DataType reduce_in)
-    : group_(group), reduce_in_(reduce_in), parameters_(parameters) {
+    : group_(group), reduce_in_(reduce_in) {
   Parameters bucket;
   int64_t bytes = 0;
   for (size_t i = parameters.size();
@@ -34,17 +34,13 @@ void DataParallel::add_bucket(const Parameters& parameters) {
   for (Parameter* parameter : parameters) {
     const int64_t end = begin + parameter->value.elements();
     parameter->gradient = bucket.gradients.slice({begin, end}).reshape(parameter->value.shape());
-    parameter->on_gradient_ready = [this, index] { on_ready(index); };
+    listeners_.push_back(parameter->on_gradient_ready([this, index] { on_ready(index); }));
     bucket.parameters.push_back(parameter->name);
     begin = end;
   }
   buckets_.push_back(std::move(bucket));
 }
 //! [09-buckets]
-
-DataParallel::~DataParallel() {
-  for (Parameter* parameter : parameters_) parameter->on_gradient_ready = nullptr;
-}
 
 void DataParallel::zero_gradients() {
   for (Bucket& bucket : buckets_) fill(bucket.gradients, 0.0f);

@@ -17,12 +17,10 @@ namespace shard {
 class DataParallel {
  public:
   /// `parameters` in the order of the forward pass. Their gradients become views of this object's
-  /// buckets, each of about `bucket_bytes`, filled from the last parameter to the first. The
-  /// parameters must outlive this object. Gradients are sums in f32; reduced in bf16, where the
+  /// buckets, each of about `bucket_bytes`, filled from the last parameter to the first. Gradients are sums in f32; reduced in bf16, where the
   /// device has it, they are rounded before they travel: half the bytes.
   DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
                DataType reduce_in = DataType::f32);
-  ~DataParallel();
   DataParallel(const DataParallel&) = delete;
 
   void zero_gradients();
@@ -46,10 +44,10 @@ class DataParallel {
 
   Communicator& group_;
   DataType reduce_in_;
-  Parameters parameters_;
   std::vector<Bucket> buckets_;
   std::vector<PendingSum> pending_;  // in the order in which the buckets were started
   std::vector<size_t> started_;      // the buckets of pending_
+  std::vector<Listener> listeners_;  // one a parameter
   bool reducing_ = false;
 };
 

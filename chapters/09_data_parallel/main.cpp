@@ -54,7 +54,8 @@ void check_against_finite_differences(Runtime& runtime, Report& report, const Se
   for (const Parameter* parameter : parameters) values.emplace_back(parameter->value);
   const Tensor x =
       samples(runtime.backend(), settings.seed, 0, settings.width, {0, settings.batch});
-  const Matrix wanted(split.teacher.forward(x));
+  SmallModel::Kept of_teacher;
+  const Matrix wanted(split.teacher.forward(x, of_teacher));
   const auto loss_with = [&](size_t replaced, const Matrix& point) {
     const auto p = [&](size_t i) -> const Matrix& { return i == replaced ? point : values[i]; };
     Matrix y(x);

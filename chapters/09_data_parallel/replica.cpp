@@ -18,8 +18,10 @@ Replica::Replica(Runtime& runtime, Communicator& replicas, const Settings& s)
 void Replica::pass(int64_t step, Range range, int64_t mean_over) {
   const Tensor x =
       samples(loss.backend(), settings.seed, step, settings.width, range);  // [samples × width]
-  const Tensor wanted = teacher.forward(x);
-  model.backward(squared_error(model.forward(x), wanted, mean_over, loss));
+  SmallModel::Kept of_teacher, kept;
+  const Tensor wanted = teacher.forward(x, of_teacher);
+  const Tensor y = model.forward(x, kept);
+  model.backward(squared_error(y, wanted, mean_over, loss), kept);
 }
 
 double Replica::gradients(int64_t step, int64_t passes) {

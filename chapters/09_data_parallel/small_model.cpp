@@ -12,17 +12,18 @@ SmallModel::SmallModel(Communicator& group, int64_t layers, int64_t width, uint6
   }
 }
 
-Tensor SmallModel::forward(const Tensor& x) {
+Tensor SmallModel::forward(const Tensor& x, Kept& kept) const {
   TraceRange range(TraceRow::compute, "forward");
+  kept.layers.resize(layers_.size());
   Tensor y = x;
-  for (auto& layer : layers_) y = add(y, layer->forward(y));
+  for (size_t i = 0; i < layers_.size(); ++i) y = add(y, layers_[i]->forward(y, kept.layers[i]));
   return y;
 }
 
-Tensor SmallModel::backward(const Tensor& dy) {
+Tensor SmallModel::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "backward");
   Tensor dx = dy;
-  for (size_t i = layers_.size(); i-- > 0;) dx = add(dx, layers_[i]->backward(dx));
+  for (size_t i = layers_.size(); i-- > 0;) dx = add(dx, layers_[i]->backward(dx, kept.layers[i]));
   return dx;
 }
 

@@ -12,8 +12,13 @@ namespace shard {
 class SmallModel {
  public:
   SmallModel(Communicator& group, int64_t layers, int64_t width, uint64_t seed);
-  Tensor forward(const Tensor& x);    // [samples × width]
-  Tensor backward(const Tensor& dy);  // [samples × width]
+
+  struct Kept {
+    std::vector<ParallelMlp::Kept> layers;
+    auto parts() const { return std::tie(layers); }
+  };
+  Tensor forward(const Tensor& x, Kept& kept) const;    // [samples × width]
+  Tensor backward(const Tensor& dy, const Kept& kept);  // [samples × width]
   Parameters parameters();
 
  private:

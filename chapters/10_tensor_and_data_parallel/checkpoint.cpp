@@ -60,14 +60,14 @@ void write_part(SharedSafetensors& file, const std::string& name, const Shard& s
   });
 }
 
-/// Data-parallel ranks hold the same, and take turns; of what all tensor-parallel ranks hold, the
-/// first writes.
+/// Data-parallel ranks hold the same, and take turns; of the other ranks that hold the same, the one
+/// where it counts writes.
 void write_my_parts(Files& files, ProcessGrid& grid,
                     const std::vector<TrainedParameter>& parameters) {
   int turn = 0;
   for (const auto& [parameter, weight, first, second] : parameters) {
     const bool mine = turn++ % grid.dp().size() == grid.dp().rank();
-    if (!mine || (parameter->is_replicated() && grid.tp().rank() > 0)) continue;
+    if (!mine || !parameter->counts) continue;
     write_part(files.model, parameter->name, parameter->shard, weight);
     write_part(files.optimizer, parameter->name + ".first_moment", parameter->shard, first);
     write_part(files.optimizer, parameter->name + ".second_moment", parameter->shard, second);

@@ -24,7 +24,8 @@ std::string first_bad_activation(ProcessGrid& grid, Gpt& model,
     if (first.empty() && is_bad(x)) first = "the output of " + name;
   };
   const Batch batch = batch_of(part_of(sequences, grid.dp().size(), grid.dp().rank()));
-  model.logits(batch.tokens, batch.sequences);
+  Gpt::Kept kept;
+  model.logits(batch.tokens, batch.sequences, {}, kept);
   model.on_activation = nullptr;
   return first;
 }

@@ -1,10 +1,13 @@
 // Gpt: GPT-2's model over tensor-parallel ranks: the pieces of chapters 06, 07 and 08 in a row.
-//     x = wte[tokens] + wpe[positions];  x = block_l(x) for every l;  logits = norm(x)·wteᵀ;  loss
-//     = cross entropy
+//     x = wte[tokens] + wpe[positions];  x = block_l(x) for every l;  logits = norm(x)·wteᵀ;
+//     loss = cross entropy
 // Radford et al., "Language models are unsupervised multitask learners", 2019.
+// A Gpt may also be a stage of the model, one of several in a row: some of the blocks, with or
+// without the embedding before them and the head (norm, logits and loss) after them.
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "chapters/07_transformer_block/transformer_block.h"
@@ -16,55 +19,98 @@ struct GptSizes {
   int64_t vocabulary = 0, context = 64, width = 128, heads = 4, layers = 4;
 };
 
-class Gpt {
+/// A part of the model.
+struct GptStage {
+  Range layers;           // its blocks: h.begin … h.end-1
+  bool embedding = true;  // whether it begins with the tokens
+  bool head = true;       // whether it ends with the losses
+};
+
+template <class Block>
+class BasicGpt {
  public:
-  /// Over the ranks of `tp`. Parameters have GPT-2's names. Init.weight is the deviation of all
-  /// matrices (0.02 in GPT-2) but the blocks' projections, which get 1/√(2·layers) of it.
-  Gpt(Communicator& tp, GptSizes sizes, const Init& init);
+  /// Makes block `name` ("h.3") whose projections' deviation is `projection`.
+  using MakeBlock =
+      std::function<std::unique_ptr<Block>(const std::string& name, float projection)>;
 
-  /// tokens, targets: i32 [batch·context'] with context' ≤ context, the same on every rank. Returns
-  /// the loss of every token [batch·context'], the same on every rank.
-  Tensor forward(const Tensor& tokens, const Tensor& targets, int64_t batch,
-                 const DropoutMoment& moment = {});
-  /// Adds factor · d(Σ losses)/d(parameter) to the gradients of all parameters.
-  void backward(float factor);
+  /// The whole model over the ranks of `tp`. Parameters have GPT-2's names. Init.weight is the
+  /// deviation of all matrices (0.02 in GPT-2) but the blocks' projections, which get
+  /// 1/√(2·layers) of it.
+  BasicGpt(Communicator& tp, GptSizes sizes, const Init& init);
+  /// A stage of it. Its parameters start as those of the whole model. The table wte is at both ends
+  /// of the model: where they are two stages, both have it, its gradient is a partial sum over the
+  /// pipeline's axis "pp" too, and it counts on the stage with the embedding. Throws Error for
+  /// layers that the model has not got.
+  BasicGpt(Communicator& tp, GptSizes sizes, const Init& init, const GptStage& stage);
+  /// The same with blocks of another making.
+  BasicGpt(Communicator& tp, GptSizes sizes, const Init& init, const GptStage& stage,
+           const MakeBlock& make_block);
 
-  /// Only the logits: [batch·context' × ⌈vocabulary/t⌉], this rank's columns.
-  Tensor logits(const Tensor& tokens, int64_t batch, const DropoutMoment& moment = {});
+  struct Kept {
+    int64_t batch = 0;
+    DropoutMoment moment;
+    VocabParallelEmbedding::Kept token_embedding;
+    Tensor positions;  // i32 [batch·context']: 0, 1, …, context'-1 for each sequence
+    std::vector<typename Block::Kept> blocks;
+    NormLayer::Kept final_norm;
+    Tensor normed;  // [batch·context' × width], before the logits
+    VocabParallelCrossEntropy::Kept cross_entropy;
+    auto parts() const {
+      return std::tie(token_embedding, positions, blocks, final_norm, normed, cross_entropy);
+    }
+  };
+
+  /// input: tokens i32 [batch·context'] with context' ≤ context, or, where this stage has no
+  /// embedding, the output of the stage before, [batch·context' × width]; the same on every rank,
+  /// as all that follows. Returns the losses [batch·context'] of the tokens that `targets` (i32)
+  /// says should come next; where this stage has no head, its output [batch·context' × width], and
+  /// targets may be empty.
+  Tensor forward(const Tensor& input, const Tensor& targets, int64_t batch,
+                 const DropoutMoment& moment, Kept& kept) const;
+  /// Of a stage with a head: adds factor · d(Σ losses)/d(parameter) to the gradients of all
+  /// parameters. Returns that derivative for the input; nothing where the input is tokens.
+  Tensor backward(float factor, Kept& kept);
+  /// Of a stage without a head: the same for dy [batch·context' × width], the derivative for its
+  /// output.
+  Tensor backward(const Tensor& dy, const Kept& kept);
+
+  /// forward without targets. A stage with a head returns the logits: [batch·context' ×
+  /// ⌈vocabulary/t⌉], this rank's columns.
+  Tensor logits(const Tensor& input, int64_t batch, const DropoutMoment& moment, Kept& kept) const;
 
   /// The logits after the last of `tokens` [new], the next ones of the one sequence whose earlier
   /// tokens are in `caches`, one for each block: [1 × ⌈vocabulary/t⌉], this rank's columns.
-  Tensor next_logits(const Tensor& tokens, std::vector<KeyValueCache>& caches);
+  Tensor next_logits(const Tensor& tokens, std::vector<KeyValueCache>& caches) const;
   std::vector<KeyValueCache> make_caches()
       const;  // empty, for one sequence of sizes().context tokens
 
-  /// In the order of the forward pass.
+  /// In the order of the forward pass; a stage with a head alone has wte first.
   Parameters parameters();
   const GptSizes& sizes() const { return sizes_; }
-  /// If set, called in each forward pass with the name and the value of what a layer gives on.
+  const GptStage& stage() const { return stage_; }
+  int64_t parameter_count();  // of the whole model, or of this stage
+  /// If set, called in each forward pass with the name and the value of a layer's output.
   std::function<void(const std::string& name, const Tensor& x)> on_activation;
-  int64_t parameter_count();  // of the whole model
+
+  std::optional<VocabParallelEmbedding> token_embedding;  // its table is the output projection, too
+  std::optional<Parameter> position_embedding;            // [context × width], replicated
+  std::vector<std::unique_ptr<Block>> blocks;
+  std::optional<NormLayer> final_norm;
+  std::optional<VocabParallelCrossEntropy> cross_entropy;
 
  private:
-  Tensor positions(int64_t tokens, int64_t batch);
-  Tensor shown(const std::string& name, Tensor x) const {
+  Tensor embed(const Tensor& tokens, Kept& kept) const;
+  Tensor backward_of_blocks(Tensor dx, const Kept& kept);
+  const Tensor& shown(const std::string& name, const Tensor& x) const {
     if (on_activation) on_activation(name, x);
     return x;
   }
 
   Communicator& tp_;
   GptSizes sizes_;
-  VocabParallelEmbedding token_embedding_;  // its table is the output projection, too
-  Parameter position_embedding_;            // [context × width], replicated
-  std::vector<std::unique_ptr<TransformerBlock>> blocks_;
-  NormLayer final_norm_;
-  VocabParallelCrossEntropy cross_entropy_;
-
-  // Kept for the backward pass.
-  DropoutMoment moment_;
-  int64_t batch_ = 0;
-  Tensor positions_;  // i32 [batch·context']: 0, 1, …, context'-1 for each sequence
-  Tensor normed_;     // [batch·context' × width]
+  GptStage stage_;
 };
+
+using Gpt = BasicGpt<TransformerBlock>;
 
 }  // namespace shard

@@ -54,9 +54,11 @@ void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t
         static_cast<int32_t>(RandomStream{seed, 2}.below(11, static_cast<uint64_t>(i))));
   }
   const Shape shape{batch * sizes.context};
+  Gpt::Kept kept;
   model.forward(Tensor::from(runtime.backend(), shape, std::span<const int32_t>(tokens)),
-                Tensor::from(runtime.backend(), shape, std::span<const int32_t>(targets)), batch);
-  model.backward(1.0f / static_cast<float>(shape.elements()));
+                Tensor::from(runtime.backend(), shape, std::span<const int32_t>(targets)), batch,
+                {}, kept);
+  model.backward(1.0f / static_cast<float>(shape.elements()), kept);
   ReferenceWeights weights = weights_of(model);
   double worst = 0;
   for (const Parameter* parameter : model.parameters()) {

@@ -73,22 +73,19 @@ Tensor Trainer::sum_gradients(int64_t step, const std::function<Batch(Range)>& b
     const Batch batch = batch_of(sequences);
     const DropoutMoment moment{static_cast<float>(settings_.dropout), settings_.seed,
                                static_cast<uint64_t>(step), sequences.begin};
-    add_sum(loss_, model_.forward(batch.tokens, batch.targets, batch.sequences, moment));
+    Gpt::Kept kept;
+    add_sum(loss_, model_.forward(batch.tokens, batch.targets, batch.sequences, moment, kept));
     if (micro + 1 == settings_.accumulate) data_parallel_.reduce_in_next_backward();
-    model_.backward(mean);
+    model_.backward(mean, kept);
   }
   data_parallel_.wait();
   return grid_.dp().all_reduce(PartialSum(loss_));
 }
 
-/// Σ g² over the whole model: a sharded parameter's parts add up over the tp ranks; a replicated
-/// one, whose gradient all of them hold, must count once, so only tp rank 0 counts it.
+/// Σ g² over the whole model: each tp rank adds what counts there.
 Tensor Trainer::sum_of_squared_gradients() {
   fill(squares_, 0.0f);
-  for (const auto& [parameter, weight, first, second] : trained_) {
-    if (!parameter->is_replicated() || grid_.tp().rank() == 0)
-      add_sum_of_squares(squares_, parameter->gradient);
-  }
+  add_counted_squares(squares_, model_.parameters());
   return grid_.tp().all_reduce(PartialSum(squares_));
 }
 

@@ -31,7 +31,8 @@ double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int6
   for (int64_t begin = mine.begin; begin < mine.end; begin += batch) {
     const Range range{begin, std::min(begin + batch, mine.end)};
     const Batch some = to_batch(backend, data.validation(chosen, range), range.size());
-    add_sum(sum, model.forward(some.tokens, some.targets, some.sequences));
+    Gpt::Kept kept;
+    add_sum(sum, model.forward(some.tokens, some.targets, some.sequences, {}, kept));
   }
   const Tensor all = grid.dp().all_reduce(PartialSum(sum));
   return static_cast<double>(all.to_host()[0]) /

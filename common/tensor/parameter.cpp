@@ -27,12 +27,31 @@ void Parameter::assign_whole(std::span<const float> whole) {
   value.assign(std::span<const float>(shard.cut(whole)));
 }
 
+void Parameter::gradient_is_ready() const {
+  for (const auto& weak : listeners_) {
+    if (const Listener listener = weak.lock()) (*listener)();
+  }
+}
+
+Listener Parameter::on_gradient_ready(std::function<void()> call) {
+  std::erase_if(listeners_, [](const auto& weak) { return weak.expired(); });
+  Listener listener = std::make_shared<const std::function<void()>>(std::move(call));
+  listeners_.push_back(listener);
+  return listener;
+}
+
 void append(Parameters& list, const Parameters& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
 void zero_gradients(const Parameters& parameters) {
   for (Parameter* parameter : parameters) fill(parameter->gradient, 0.0f);
+}
+
+void add_counted_squares(Tensor& total, const Parameters& parameters) {
+  for (const Parameter* parameter : parameters) {
+    if (parameter->counts) add_sum_of_squares(total, parameter->gradient);
+  }
 }
 
 }  // namespace shard

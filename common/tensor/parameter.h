@@ -1,7 +1,8 @@
-// Parameter: what training changes. Its value, its gradient, and which part of the whole tensor
-// this rank holds.
+// Parameter: what training changes. Its value, its gradient, which part of the whole tensor this
+// rank holds, and what the gradient still lacks after the backward pass.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,14 +22,29 @@ struct Init {
   Init with_weight(float deviation) const { return {seed, deviation, vector}; }
 };
 
+/// A call that is made as long as this handle (or a copy of it) exists.
+using Listener = std::shared_ptr<const std::function<void()>>;
+
 /// One weight matrix or vector, or this rank's part of it. It stays where it is: others keep its
 /// address.
 struct Parameter {
-  std::string name;                         // GPT-2's name: "h.0.mlp.c_fc.weight"
-  Shard shard;                              // this rank's part
-  Tensor value;                             // [shard.local()]
-  Tensor gradient;                          // the same shape; layers add to it
-  std::function<void()> on_gradient_ready;  // see gradient_is_ready
+  std::string name;  // GPT-2's name: "h.0.mlp.c_fc.weight"
+  Shard shard;       // this rank's part
+  Tensor value;      // [shard.local()]
+  Tensor gradient;   // the same shape; layers add to it
+
+  /// The axes of the grid over which the gradient is still a partial sum after the backward pass:
+  /// the gradient of the whole batch is the sum over the ranks that differ in these axes, and that
+  /// hold this parameter.
+  std::vector<std::string> partial_over = {"dp"};
+  /// Whether it counts here: of the ranks of one replica of the model that hold the same, exactly
+  /// one counts it in the gradient's norm, and writes it to a checkpoint. Replicas, which differ in
+  /// the axis "dp", all say the same.
+  bool counts = true;
+
+  /// Called before and after each use() of the value: of weights that are there only while they
+  /// are used. Uses of one parameter may overlap. after_use must not throw.
+  std::function<void()> before_use, after_use;
 
   /// Takes memory for value and gradient; the value as Init says, with this mean and deviation; the
   /// gradient zero.
@@ -36,20 +52,39 @@ struct Parameter {
             float mean = 0.0f);
   Parameter(const Parameter&) = delete;
 
-  bool is_replicated() const {
-    return shard.is_everything();
-  }  // whether every rank holds all of it
-  bool is_matrix() const {
-    return shard.whole.rank() == 2;
-  }  // a weight that decays, not a bias or a gain
+  /// The value while it is used: layers compute with *weight.use(), forward and backward.
+  class Use {
+   public:
+    explicit Use(const Parameter& parameter) : parameter_(parameter) {
+      if (parameter_.before_use) parameter_.before_use();
+    }
+    ~Use() {
+      if (parameter_.after_use) parameter_.after_use();
+    }
+    Use(const Use&) = delete;
+    const Tensor& operator*() const { return parameter_.value; }
+
+   private:
+    const Parameter& parameter_;
+  };
+  Use use() const { return Use(*this); }
+
+  // whether every rank holds all of it
+  bool is_replicated() const { return shard.is_everything(); }
+  // a weight that decays, not a bias or a gain
+  bool is_matrix() const { return shard.whole.rank() == 2; }
 
   /// Sets the value from the whole tensor, row-major. Throws Error for another number of values.
   void assign_whole(std::span<const float> whole);
-  /// A layer's backward says so when it adds nothing more to this gradient in this pass: data
-  /// parallelism listens.
-  void gradient_is_ready() const {
-    if (on_gradient_ready) on_gradient_ready();
-  }
+
+  /// A layer's backward says so when it adds nothing more to this gradient in this pass.
+  void gradient_is_ready() const;
+  /// Whoever wants to hear that, as data parallelism does: `call` is called, after those of earlier
+  /// listeners, until the handle is gone.
+  [[nodiscard]] Listener on_gradient_ready(std::function<void()> call);
+
+ private:
+  std::vector<std::weak_ptr<const std::function<void()>>> listeners_;
 };
 
 /// Parameters of a layer or of a model, in the order of its forward pass; the layer owns them.
@@ -59,5 +94,8 @@ using Parameters = std::vector<Parameter*>;
 void append(Parameters& list, const Parameters& more);
 /// Sets all gradients to 0, as at the begin of a step.
 void zero_gradients(const Parameters& parameters);
+/// total[0] += Σ g² over the gradients that count on this rank, on the device. Summed over the
+/// ranks of one replica, that is the square of the whole gradient's norm. total [1].
+void add_counted_squares(Tensor& total, const Parameters& parameters);
 
 }  // namespace shard

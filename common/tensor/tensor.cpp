@@ -71,6 +71,10 @@ void* Tensor::address() const {
   return static_cast<std::byte*>(storage_->block) + offset_;
 }
 
+int64_t Tensor::memory_bytes() const {
+  return storage_ ? static_cast<int64_t>(storage_->bytes) : 0;
+}
+
 Tensor Tensor::reshape(Shape shape) const {
   require(shape.elements() == elements(), "a tensor of shape ", to_string(shape_),
           " cannot be seen as ", to_string(shape));

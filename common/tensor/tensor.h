@@ -74,6 +74,11 @@ class Tensor {
   /// The same without a type.
   void* address() const;
 
+  /// The block of memory that the elements are in, which this handle keeps alive: equal for views
+  /// of the same elements, null for a tensor without one.
+  const void* memory() const { return storage_.get(); }
+  int64_t memory_bytes() const;  // of that whole block; 0 without one
+
  private:
   struct Storage;
   std::shared_ptr<Storage> storage_;

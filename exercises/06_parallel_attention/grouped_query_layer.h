@@ -38,12 +38,12 @@ class GroupedQueryAttention {
     causal_softmax(probabilities_, scale());
     Tensor heads(x.backend(), {x.rows(), k_begin()});  // [tokens × width/t]
     merge_heads(heads, 0, matmul(probabilities_, v_));
-    return projection_.forward(heads);
+    return projection_.forward(heads, kept_);
   }
 
   Tensor backward(const Tensor& dz) {  // dz: [batch·context × width], the same on every rank
     const Tensor dheads =
-        split_heads(projection_.backward(dz), 0, batch_, local_heads(), sizes_.head_width);
+        split_heads(projection_.backward(dz, kept_), 0, batch_, local_heads(), sizes_.head_width);
     Tensor dscores = matmul(dheads, transposed(v_));
     causal_softmax_backward(dscores, probabilities_, scale());
     Tensor dqkv(dz.backend(), {dz.rows(), weight_.value.columns()});
@@ -110,6 +110,7 @@ class GroupedQueryAttention {
   std::unique_ptr<Communicator> sharing_;
   Parameter weight_, bias_;  // [width × n], [n]
   RowParallelLinear projection_;
+  RowParallelLinear::Kept kept_;
   int64_t batch_ = 0;
   Tensor x_, q_, k_, v_, probabilities_;  // kept for the backward pass
 };

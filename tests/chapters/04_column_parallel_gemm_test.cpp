@@ -2,6 +2,7 @@
 // backward.
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 #include "tests/chapters/block_support.h"
+#include "tests/chapters/passes_support.h"
 
 using namespace shard;
 using reference::relative_error;
@@ -12,12 +13,14 @@ static void check_layer(int64_t tokens, int64_t in, int64_t out) {
       unsplit(alone(), "column", in, out, block_init);
   const Matrix x = random_matrix(tokens, in, "x"), dy = random_matrix(tokens, out, "dy");
   const Ledger before = ledger();
-  const Tensor y = split.forward(tensor(x));
+  ColumnParallelLinear::Kept kept, kept_unsplit;
+  const Tensor y = split.forward(tensor(x), kept);
   CHECK(ledger().since(before).calls() == 0);
-  const Tensor dx = split.backward(columns_of(tensor(dy), my_part(out)));
+  const Tensor dx = split.backward(columns_of(tensor(dy), my_part(out)), kept);
   check_all_reduces(ledger().since(before), 1, tokens * in * 4);
 
-  const Tensor y_unsplit = unsplit.forward(tensor(x)), dx_unsplit = unsplit.backward(tensor(dy));
+  const Tensor y_unsplit = unsplit.forward(tensor(x), kept_unsplit),
+               dx_unsplit = unsplit.backward(tensor(dy), kept_unsplit);
   CHECK(relative_error(y_unsplit, linear(x, values_of(unsplit.parameters()))) < tolerance);
   CHECK(relative_error(y, columns_of(y_unsplit, my_part(out))) < tolerance);
   CHECK(relative_error(dx, dx_unsplit) < tolerance);
@@ -47,7 +50,8 @@ TEST_CASE("column-parallel: several ranges of columns side by side") {
   ColumnParallelLinear split(world(), "column", 17, 20, mine, block_init),
       unsplit(alone(), "column", 17, 20, block_init);
   const Tensor x = tensor(random_matrix(13, 17, "x"));
-  const Tensor y = split.forward(x), whole = unsplit.forward(x);
+  ColumnParallelLinear::Kept kept;
+  const Tensor y = split.forward(x, kept), whole = unsplit.forward(x, kept);
   const int64_t width = mine[0].size();
   CHECK(relative_error(columns_of(y, {0, width}), columns_of(whole, mine[0])) < tolerance);
   CHECK(relative_error(columns_of(y, {width, 2 * width}), columns_of(whole, mine[1])) < tolerance);
@@ -67,17 +71,35 @@ TEST_CASE("gather_columns puts all ranks' columns side by side with one all-gath
 TEST_CASE("column-parallel: gradients add up over backward passes") {
   ColumnParallelLinear split(world(), "column", 17, 22, block_init);
   const auto pass = [&](int64_t tokens, const std::string& name) {
-    split.forward(tensor(random_matrix(tokens, 17, "x" + name)));
-    split.backward(columns_of(tensor(random_matrix(tokens, 22, "dy" + name)), my_part(22)));
+    ColumnParallelLinear::Kept kept;
+    split.forward(tensor(random_matrix(tokens, 17, "x" + name)), kept);
+    split.backward(columns_of(tensor(random_matrix(tokens, 22, "dy" + name)), my_part(22)), kept);
   };
   check_accumulation(
       split.parameters(), [&] { pass(13, "1"); }, [&] { pass(8, "2"); });
 }
 
+TEST_CASE("column-parallel: two passes at once, and weights that come and go") {
+  check_passes<ColumnParallelLinear>({
+      .make =
+          [] { return std::make_unique<ColumnParallelLinear>(world(), "c", 17, 22, block_init); },
+      .forward =
+          [](const auto& layer, int pass, auto& kept) {
+            return layer.forward(tensor(random_matrix(13, 17, text("x", pass))), kept);
+          },
+      .backward =
+          [](auto& layer, int pass, auto& kept) {
+            const Tensor dy = tensor(random_matrix(13, 22, text("dy", pass)));
+            return layer.backward(columns_of(dy, my_part(22)), kept);
+          },
+  });
+}
+
 TEST_CASE("column-parallel: input of the wrong width is refused") {
   ColumnParallelLinear split(world(), "column", 17, 22, block_init);
+  ColumnParallelLinear::Kept kept;
   CHECK(contains(message_of([&] {
-                   split.forward(Tensor(backend(), {5, 18}));
+                   split.forward(Tensor(backend(), {5, 18}), kept);
                  }),
                  "matmul: [5 × 18] times [17 × "));
 }

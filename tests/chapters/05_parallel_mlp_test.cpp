@@ -1,7 +1,9 @@
 // ParallelMlp: columns, GeLU, rows. Over all ranks it equals the unsplit block, with one all-reduce
 // each way.
+#include "chapters/05_parallel_mlp/other_designs.h"
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "tests/chapters/block_support.h"
+#include "tests/chapters/passes_support.h"
 
 using namespace shard;
 using reference::relative_error;
@@ -17,12 +19,14 @@ static void check_mlp(int64_t tokens, int64_t width, int64_t hidden) {
   ParallelMlp unsplit(alone(), "mlp", width, hidden, block_init, 0.2f);
   const Matrix x = random_matrix(tokens, width, "x"), dz = random_matrix(tokens, width, "dz");
   const Ledger before = ledger();
-  const Tensor z = split.forward(tensor(x));
+  ParallelMlp::Kept kept, kept_unsplit;
+  const Tensor z = split.forward(tensor(x), kept);
   check_all_reduces(ledger().since(before), 1, tokens * width * 4);
-  const Tensor dx = split.backward(tensor(dz));
+  const Tensor dx = split.backward(tensor(dz), kept);
   check_all_reduces(ledger().since(before), 2, tokens * width * 4);
 
-  const Tensor z_unsplit = unsplit.forward(tensor(x)), dx_unsplit = unsplit.backward(tensor(dz));
+  const Tensor z_unsplit = unsplit.forward(tensor(x), kept_unsplit),
+               dx_unsplit = unsplit.backward(tensor(dz), kept_unsplit);
   CHECK(relative_error(z, mlp(x, values_of(unsplit.parameters()))) < tolerance);
   CHECK(relative_error(z, z_unsplit) < tolerance);
   CHECK(relative_error(dx, dx_unsplit) < tolerance);
@@ -58,9 +62,39 @@ TEST_CASE("parallel MLP: names as in GPT-2, and the deviation of the projection"
 TEST_CASE("parallel MLP: gradients add up over backward passes") {
   ParallelMlp split(world(), "mlp", 10, 37, block_init, 0.2f);
   const auto pass = [&](int64_t tokens, const std::string& name) {
-    split.forward(tensor(random_matrix(tokens, 10, "x" + name)));
-    split.backward(tensor(random_matrix(tokens, 10, "dz" + name)));
+    ParallelMlp::Kept kept;
+    split.forward(tensor(random_matrix(tokens, 10, "x" + name)), kept);
+    split.backward(tensor(random_matrix(tokens, 10, "dz" + name)), kept);
   };
   check_accumulation(
       split.parameters(), [&] { pass(13, "1"); }, [&] { pass(8, "2"); });
+}
+
+template <class Mlp>
+static void check_mlp_passes() {
+  check_passes<Mlp>({
+      .make = [] { return std::make_unique<Mlp>(world(), "mlp", 10, 37, block_init, 0.2f); },
+      .forward =
+          [](const auto& layer, int pass, auto& kept) {
+            return layer.forward(tensor(random_matrix(13, 10, text("x", pass))), kept);
+          },
+      .backward =
+          [](auto& layer, int pass, auto& kept) {
+            return layer.backward(tensor(random_matrix(13, 10, text("dz", pass))), kept);
+          },
+  });
+}
+
+TEST_CASE("MLPs of all designs: two passes at once, and weights that come and go") {
+  check_mlp_passes<ParallelMlp>();
+  check_mlp_passes<RowRowMlp>();
+  check_mlp_passes<ColumnColumnMlp>();
+}
+
+TEST_CASE("parallel MLP: keeps its input, and what is before and after GeLU") {
+  ParallelMlp split(world(), "mlp", 10, 37, block_init, 0.2f);
+  ParallelMlp::Kept kept;
+  CHECK(bytes_of(kept) == 0);
+  split.forward(tensor(random_matrix(13, 10, "x")), kept);
+  CHECK(bytes_of(kept) == 4 * 13 * (10 + 2 * my_part(37).size()));
 }

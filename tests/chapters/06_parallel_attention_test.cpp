@@ -2,6 +2,7 @@
 // each way.
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "tests/chapters/block_support.h"
+#include "tests/chapters/passes_support.h"
 
 using namespace shard;
 using reference::relative_error;
@@ -41,13 +42,14 @@ void check_attention(const Sizes& s, const AttentionDropout& dropout) {
   const Matrix x = random_matrix(s.tokens(), s.width(), "x"),
                dz = random_matrix(s.tokens(), s.width(), "dz");
   const Ledger before = ledger();
-  const Tensor z = split.forward(tensor(x), s.batch, dropout);
+  ParallelAttention::Kept kept, kept_unsplit;
+  const Tensor z = split.forward(tensor(x), s.batch, dropout, kept);
   check_all_reduces(ledger().since(before), 1, s.tokens() * s.width() * 4);
-  const Tensor dx = split.backward(tensor(dz));
+  const Tensor dx = split.backward(tensor(dz), kept);
   check_all_reduces(ledger().since(before), 2, s.tokens() * s.width() * 4);
 
-  const Tensor z_unsplit = unsplit.forward(tensor(x), s.batch, dropout),
-               dx_unsplit = unsplit.backward(tensor(dz));
+  const Tensor z_unsplit = unsplit.forward(tensor(x), s.batch, dropout, kept_unsplit),
+               dx_unsplit = unsplit.backward(tensor(dz), kept_unsplit);
   CHECK(relative_error(z, attention_of(s, dropout)(x, values_of(unsplit.parameters()))) <
         tolerance);
   CHECK(relative_error(z, z_unsplit) < tolerance);
@@ -79,9 +81,10 @@ TEST_CASE("parallel attention: a part of the batch is dropped as in the whole ba
   const Sizes s{5, 6, 12, 2};
   ParallelAttention split(world(), "attn", s.width(), s.heads, block_init, 0.2f);
   const Tensor x = tensor(random_matrix(s.tokens(), s.width(), "x"));
-  const Tensor whole = split.forward(x, 5, {0.4f, {5, 6}, 0});
+  ParallelAttention::Kept kept;
+  const Tensor whole = split.forward(x, 5, {0.4f, {5, 6}, 0}, kept);
   const Range last_two{3 * s.context, 5 * s.context};
-  const Tensor part = split.forward(x.slice(last_two), 2, {0.4f, {5, 6}, 3});
+  const Tensor part = split.forward(x.slice(last_two), 2, {0.4f, {5, 6}, 3}, kept);
   CHECK(relative_error(part, whole.slice(last_two)) < tolerance);
 }
 
@@ -113,9 +116,41 @@ TEST_CASE("parallel attention: heads that cannot be shared out are refused with 
 TEST_CASE("parallel attention: gradients add up over backward passes") {
   ParallelAttention split(world(), "attn", 24, 12, block_init, 0.2f);
   const auto pass = [&](int64_t batch, const std::string& name) {
-    split.forward(tensor(random_matrix(batch * 5, 24, "x" + name)), batch);
-    split.backward(tensor(random_matrix(batch * 5, 24, "dz" + name)));
+    ParallelAttention::Kept kept;
+    split.forward(tensor(random_matrix(batch * 5, 24, "x" + name)), batch, {}, kept);
+    split.backward(tensor(random_matrix(batch * 5, 24, "dz" + name)), kept);
   };
   check_accumulation(
       split.parameters(), [&] { pass(3, "1"); }, [&] { pass(2, "2"); });
+}
+
+TEST_CASE("parallel attention: two passes at once with dropout, and weights that come and go") {
+  check_passes<ParallelAttention>({
+      .make =
+          [] {
+            return std::make_unique<ParallelAttention>(world(), "a", 24, 12, block_init, 0.2f);
+          },
+      .forward =
+          [](const auto& layer, int pass, auto& kept) {
+            const AttentionDropout dropout{0.3f, {5, 6}, 3 * pass};
+            return layer.forward(tensor(random_matrix(15, 24, text("x", pass))), 3, dropout, kept);
+          },
+      .backward =
+          [](auto& layer, int pass, auto& kept) {
+            return layer.backward(tensor(random_matrix(15, 24, text("dz", pass))), kept);
+          },
+  });
+}
+
+TEST_CASE("parallel attention: keeps x, q, k, v, the probabilities, and the heads' output") {
+  const int64_t batch = 3, context = 5, heads = 12, width = 24, ranks = world().size();
+  ParallelAttention split(world(), "attn", width, heads, block_init, 0.2f);
+  const Tensor x = tensor(random_matrix(batch * context, width, "x"));
+  const int64_t rows = 4 * batch * context * (width + 4 * width / ranks);
+  const int64_t probabilities = 4 * batch * heads / ranks * context * context;
+  ParallelAttention::Kept kept;
+  split.forward(x, batch, {}, kept);
+  CHECK(bytes_of(kept) == rows + probabilities);
+  split.forward(x, batch, {0.1f, {5, 6}, 0}, kept);  // now with and without dropout
+  CHECK(bytes_of(kept) == rows + 2 * probabilities);
 }

@@ -4,6 +4,7 @@
 
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
 #include "tests/chapters/block_support.h"
+#include "tests/chapters/passes_support.h"
 
 using namespace shard;
 using reference::relative_error;
@@ -59,9 +60,10 @@ TEST_CASE("vocab-parallel embedding: forward and backward") {
     const std::vector<int32_t> ids = ids_below(vocabulary, 13, "ids");
     const Tensor dy = tensor(random_matrix(13, 7, "dy"));
     const Ledger before = ledger();
-    const Tensor y = split.forward(indices(ids));
+    VocabParallelEmbedding::Kept kept, kept_unsplit;
+    const Tensor y = split.forward(indices(ids), kept);
     check_all_reduces(ledger().since(before), 1, 364);
-    split.backward(dy);
+    split.backward(dy, kept);
     check_all_reduces(ledger().since(before), 1, 364);
 
     const Matrix table(unsplit.weight.value);
@@ -73,8 +75,8 @@ TEST_CASE("vocab-parallel embedding: forward and backward") {
       }
     }
     CHECK(y.to_host() == rows.floats());
-    unsplit.forward(indices(ids));
-    unsplit.backward(dy);
+    unsplit.forward(indices(ids), kept_unsplit);
+    unsplit.backward(dy, kept_unsplit);
     CHECK(relative_error(unsplit.weight.gradient, sums) < tolerance);
     check_gradients({&split.weight}, {&unsplit.weight});
     check_replicated(y);
@@ -83,8 +85,9 @@ TEST_CASE("vocab-parallel embedding: forward and backward") {
 
 TEST_CASE("vocab-parallel embedding: padded rows are zero and get no gradient") {
   VocabParallelEmbedding split(world(), "wte", 5, 7, block_init);
-  split.forward(indices(ids_below(5, 13, "ids")));
-  split.backward(tensor(random_matrix(13, 7, "dy")));
+  VocabParallelEmbedding::Kept kept;
+  split.forward(indices(ids_below(5, 13, "ids")), kept);
+  split.backward(tensor(random_matrix(13, 7, "dy")), kept);
   const Range part = my_words(5);
   for (const Tensor& x : {split.weight.value, split.weight.gradient}) {
     const Tensor padding =
@@ -96,8 +99,9 @@ TEST_CASE("vocab-parallel embedding: padded rows are zero and get no gradient") 
 TEST_CASE("vocab-parallel embedding: gradients add up over backward passes") {
   VocabParallelEmbedding split(world(), "wte", 12, 7, block_init);
   const auto pass = [&](const std::string& name) {
-    split.forward(indices(ids_below(12, 40, "ids" + name)));  // every rank's rows are met
-    split.backward(tensor(random_matrix(40, 7, "dy" + name)));
+    VocabParallelEmbedding::Kept kept;
+    split.forward(indices(ids_below(12, 40, "ids" + name)), kept);  // every rank's rows are met
+    split.backward(tensor(random_matrix(40, 7, "dy" + name)), kept);
   };
   check_accumulation(
       {&split.weight}, [&] { pass("1"); }, [&] { pass("2"); });
@@ -111,9 +115,10 @@ TEST_CASE("vocab-parallel loss: forward and backward, NaN in the padding") {
     const std::vector<int32_t> targets = ids_below(vocabulary, tokens, "targets");
     VocabParallelCrossEntropy split(world(), vocabulary), unsplit(alone(), vocabulary);
     const Ledger before = ledger();
-    const Tensor losses = split.forward(my_logits(logits), indices(targets));
+    VocabParallelCrossEntropy::Kept kept, kept_unsplit;
+    const Tensor losses = split.forward(my_logits(logits), indices(targets), kept);
     const Ledger forward = ledger().since(before);
-    const Tensor dlogits = split.backward(0.125f);
+    const Tensor dlogits = split.backward(0.125f, kept);
     CHECK(forward.calls() == 3);
     CHECK(forward.calls(Collective::all_reduce) == 2);
     CHECK(forward.calls(Collective::all_reduce_max) == 1);
@@ -122,8 +127,8 @@ TEST_CASE("vocab-parallel loss: forward and backward, NaN in the padding") {
 
     CHECK(reference::largest_difference(losses, reference::cross_entropy(logits, targets)) <
           tolerance);
-    unsplit.forward(tensor(logits), indices(targets));
-    const Tensor whole = unsplit.backward(0.125f);
+    unsplit.forward(tensor(logits), indices(targets), kept_unsplit);
+    const Tensor whole = unsplit.backward(0.125f, kept_unsplit);
     const Shard shard =
         Shard::of_columns({tokens, vocabulary}, {my_words(vocabulary)});  // zero in the padding
     CHECK(reference::largest_difference(
@@ -146,7 +151,8 @@ TEST_CASE("vocab-parallel loss: large logits on one rank do not overflow") {
   for (int64_t i = 0; i < 4; ++i) logits(i, 3 * i) += 1e4;
   VocabParallelCrossEntropy split(world(), 12);
   const std::vector<int32_t> targets = {0, 5, 6, 11};
-  const Tensor losses = split.forward(my_logits(logits), indices(targets));
+  VocabParallelCrossEntropy::Kept kept;
+  const Tensor losses = split.forward(my_logits(logits), indices(targets), kept);
   CHECK(relative_error(losses, reference::cross_entropy(logits, targets)) < tolerance);
 }
 
@@ -157,11 +163,13 @@ TEST_CASE(
   VocabParallelCrossEntropy loss(world(), vocabulary);
   const std::vector<int32_t> ids = ids_below(vocabulary, tokens, "ids"),
                              targets = ids_below(vocabulary, tokens, "targets");
-  const Tensor x = split.forward(indices(ids));
-  loss.forward(matmul(x, transposed(split.weight.value)), indices(targets));
-  const Tensor dlogits = loss.backward(1.0f);
+  VocabParallelEmbedding::Kept kept;
+  VocabParallelCrossEntropy::Kept kept_by_loss;
+  const Tensor x = split.forward(indices(ids), kept);
+  loss.forward(matmul(x, transposed(split.weight.value)), indices(targets), kept_by_loss);
+  const Tensor dlogits = loss.backward(1.0f, kept_by_loss);
   add_matmul(split.weight.gradient, transposed(dlogits), x);
-  split.backward(world().all_reduce(PartialSum(matmul(dlogits, split.weight.value))));
+  split.backward(world().all_reduce(PartialSum(matmul(dlogits, split.weight.value))), kept);
 
   const Parameter whole(alone().backend(), "wte.weight", Shard::all({vocabulary, width}), 3, 0.8f);
   const auto loss_of = [&](const Matrix& table) {
@@ -179,4 +187,43 @@ TEST_CASE(
   const Tensor all = world().all_reduce(PartialSum(tensor({vocabulary * width}, gradient)));
   CHECK(reference::finite_difference_error(loss_of, Matrix(whole.value), all.to_host(), {1, 2},
                                            40) < difference_tolerance);
+}
+
+TEST_CASE("vocab-parallel embedding: two passes at once, and weights that come and go") {
+  check_passes<VocabParallelEmbedding>({
+      .make =
+          [] {
+            return std::make_unique<VocabParallelEmbedding>(world(), "wte", 61, 7, block_init);
+          },
+      .forward =
+          [](const auto& layer, int pass, auto& kept) {
+            return layer.forward(indices(ids_below(61, 13, text("ids", pass))), kept);
+          },
+      .backward =
+          [](auto& layer, int pass, auto& kept) {
+            layer.backward(tensor(random_matrix(13, 7, text("dy", pass))), kept);
+            return Tensor();
+          },
+  });
+}
+
+TEST_CASE("vocab-parallel loss: two passes at once, each with one backward pass") {
+  check_passes<VocabParallelCrossEntropy>({
+      .make = [] { return std::make_unique<VocabParallelCrossEntropy>(world(), 61); },
+      .forward =
+          [](const auto& layer, int pass, auto& kept) {
+            const Matrix logits = random_matrix(13, 61, text("logits", pass), 3.0);
+            const std::vector<int32_t> targets = ids_below(61, 13, text("targets", pass));
+            return layer.forward(my_logits(logits), indices(targets), kept);
+          },
+      .backward = [](auto& layer, int, auto& kept) { return layer.backward(0.125f, kept); },
+  });
+  VocabParallelCrossEntropy loss(world(), 61);
+  VocabParallelCrossEntropy::Kept kept;
+  loss.forward(my_logits(random_matrix(13, 61, "logits")), indices(ids_below(61, 13, "t")), kept);
+  CHECK(bytes_of(kept) == 4 * 13 * (my_words(61).size() + 2));
+  loss.backward(1.0f, kept);
+  CHECK(bytes_of(kept) == 4 * 13 * 2);  // the logits' memory is the gradient's now
+  CHECK(message_of([&] { loss.backward(1.0f, kept); }) ==
+        "cross entropy: one forward pass is good for one backward pass");
 }

@@ -3,6 +3,7 @@
 #include "chapters/09_data_parallel/data_parallel.h"
 #include "chapters/09_data_parallel/small_model.h"
 #include "tests/chapters/block_support.h"
+#include "tests/chapters/passes_support.h"
 
 using namespace shard;
 using reference::relative_error;
@@ -16,7 +17,9 @@ constexpr int64_t layers = 3, width = 6;
 void pass(SmallModel& model, Range range, int64_t batch, Tensor& loss) {
   const Tensor x = samples(backend(), 5, 0, width, range),
                wanted = samples(backend(), 5, 1, width, range);
-  model.backward(squared_error(model.forward(x), wanted, batch, loss));
+  SmallModel::Kept kept;
+  const Tensor y = model.forward(x, kept);
+  model.backward(squared_error(y, wanted, batch, loss), kept);
 }
 
 Range mine(int64_t begin, int64_t end) {
@@ -110,4 +113,32 @@ TEST_CASE("data parallel: parameters outlive it and no longer report to it") {
   const Ledger before = ledger();
   pass(model, {0, 4}, 4, loss);
   CHECK(ledger().since(before).calls(Collective::all_reduce, "world") == 0);
+}
+
+TEST_CASE("data parallel: others may listen to the same gradients") {
+  SmallModel model(alone(), layers, width, 7);
+  int heard = 0;
+  std::vector<Listener> listeners;
+  for (Parameter* parameter : model.parameters())
+    listeners.push_back(parameter->on_gradient_ready([&] { ++heard; }));
+  DataParallel data_parallel(world(), model.parameters(), 600);
+  Tensor loss = Tensor::zeros(backend(), {1});
+  data_parallel.reduce_in_next_backward();
+  pass(model, {0, 4}, 4, loss);
+  data_parallel.wait();
+  CHECK(heard == std::ssize(model.parameters()));
+}
+
+TEST_CASE("small model: two passes at once, and weights that come and go") {
+  check_passes<SmallModel>({
+      .make = [] { return std::make_unique<SmallModel>(world(), layers, width, 7); },
+      .forward =
+          [](const auto& model, int pass, auto& kept) {
+            return model.forward(tensor(random_matrix(5, width, text("x", pass))), kept);
+          },
+      .backward =
+          [](auto& model, int pass, auto& kept) {
+            return model.backward(tensor(random_matrix(5, width, text("dy", pass))), kept);
+          },
+  });
 }

@@ -61,7 +61,9 @@ TEST_CASE(
       const std::vector<int32_t> all(text_tokens.begin(),
                                      text_tokens.begin() + static_cast<std::ptrdiff_t>(seen));
       const std::vector<float> got = last_row(world(), model.next_logits(indices(added), caches));
-      const std::vector<float> expected = last_row(world(), model.logits(indices(all), 1));
+      Gpt::Kept kept;
+      const std::vector<float> expected =
+          last_row(world(), model.logits(indices(all), 1, {}, kept));
       double error = 0;
       for (size_t i = 0; i < got.size(); ++i)
         error = reference::larger(error, std::abs(got[i] - expected[i]));
@@ -101,7 +103,8 @@ TEST_CASE(
       begin = std::ssize(text) - sizes.context / 2;  // full: it goes on from the last half
     const std::vector<int32_t> window(text.begin() + begin, text.end());
     seen = std::ssize(window);
-    const std::vector<float> logits = last_row(alone(), model.logits(indices(window), 1));
+    Gpt::Kept kept;
+    const std::vector<float> logits = last_row(alone(), model.logits(indices(window), 1, {}, kept));
     text.push_back(
         static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
   }

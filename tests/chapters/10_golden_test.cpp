@@ -76,8 +76,9 @@ double error_against(const Golden& golden, const std::string& name, const Parame
 
 void check_logits(const Golden& golden, ProcessGrid& grid, Gpt& model) {
   const Range rows = part_of(golden.settings.batch, grid.dp().size(), grid.dp().rank());
-  const Tensor logits =
-      model.logits(golden.batch(0, rows).tokens, rows.size());  // [rows·context × ⌈vocab/t⌉]
+  Gpt::Kept kept;
+  const Tensor logits =  // [rows·context × ⌈vocab/t⌉]
+      model.logits(golden.batch(0, rows).tokens, rows.size(), {}, kept);
   const std::vector<float> got = logits.to_host(), expected = golden.file.floats("logits");
   const Range columns =
       vocabulary_part(golden.sizes.vocabulary, grid.tp().size(), grid.tp().rank());

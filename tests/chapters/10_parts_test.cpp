@@ -109,7 +109,8 @@ TEST_CASE("sampling continues the prompt, depends on the stream only, and goes p
 
 TEST_CASE("with all other logits far below, sampling draws the largest") {
   Gpt model(alone(), {13, 8, 12, 3, 1}, {5, 0.3f, 0.3f});
-  const std::vector<float> logits = model.logits(indices({4}), 1).to_host();
+  Gpt::Kept kept;
+  const std::vector<float> logits = model.logits(indices({4}), 1, {}, kept).to_host();
   const auto largest = std::max_element(logits.begin(), logits.begin() + 13) - logits.begin();
   CHECK(sample(model, alone(), {4}, 1, {1, 2}, {1e-4})[1] == largest);
 }

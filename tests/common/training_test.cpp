@@ -119,9 +119,54 @@ TEST_CASE("parameter: gradients are zeroed, and who listens hears that they are 
   zero_gradients(all);
   CHECK(a.gradient.to_host() == std::vector<float>(6, 0.0f));
   CHECK(b.gradient.to_host() == std::vector<float>(3, 0.0f));
-  int heard = 0;
-  b.gradient_is_ready();
-  b.on_gradient_ready = [&] { ++heard; };
-  b.gradient_is_ready();
-  CHECK(heard == 1);
+}
+
+TEST_CASE("parameter: several listen for a ready gradient, each until its handle is gone") {
+  std::string heard;
+  Listener longest;
+  {
+    Parameter b(backend(), "b", Shard::all({3}), 1, 1.0f);
+    b.gradient_is_ready();
+    CHECK(heard.empty());
+    Listener first = b.on_gradient_ready([&] { heard += "first "; });
+    longest = b.on_gradient_ready([&] { heard += "second "; });
+    b.gradient_is_ready();
+    first.reset();
+    b.gradient_is_ready();
+    CHECK(heard == "first second second ");
+    const Listener third = b.on_gradient_ready([&] { heard += "third "; });
+    b.gradient_is_ready();
+    CHECK(heard == "first second second second third ");
+  }
+  longest.reset();  // a handle may outlive the parameter
+}
+
+TEST_CASE("parameter: hooks before and after each use, in pairs") {
+  Parameter b(backend(), "b", Shard::all({3}), 1, 1.0f);
+  std::string calls;
+  b.before_use = [&] { calls += "("; };
+  b.after_use = [&] { calls += ")"; };
+  CHECK((*b.use()).elements() == 3);
+  CHECK(calls == "()");
+  {
+    const auto one = b.use(), other = b.use();
+    CHECK(calls == "()((");
+  }
+  CHECK(calls == "()(())");
+  b.before_use = b.after_use = nullptr;
+  CHECK((*b.use()).memory() == b.value.memory());
+}
+
+TEST_CASE("parameter: squares of the gradients that count") {
+  Parameter a(backend(), "a", Shard::all({2, 3}), 1, 1.0f),
+      b(backend(), "b", Shard::all({3}), 1, 1.0f);
+  CHECK(a.partial_over == std::vector<std::string>{"dp"});
+  fill(a.gradient, 4.0f);
+  fill(b.gradient, 5.0f);
+  Tensor total = tensor({1}, {7.0f});
+  add_counted_squares(total, {&a, &b});
+  CHECK(total.to_host()[0] == 7 + 6 * 16 + 3 * 25);
+  b.counts = false;
+  add_counted_squares(total, {&a, &b});
+  CHECK(total.to_host()[0] == 7 + 2 * 6 * 16 + 3 * 25);
 }

@@ -57,8 +57,9 @@ void examine(Examiner& examiner) {
   const Matrix x = examiner.random(tokens, in, "x");
   Side query(examiner, "Q", 16), key(examiner, "K", 10);
   const Tensor input = examiner.tensor(x);
-  query.layer.forward(input);
-  key.layer.forward(input);
+  ColumnParallelLinear::Kept kept;
+  query.layer.forward(input, kept);
+  key.layer.forward(input, kept);
 
   const Ledger before = examiner.ledger();
   const Tensor dx = shared_input_backward(world, input, examiner.tensor(query.own_dy()),

@@ -351,8 +351,10 @@ void check_layer(Examiner& examiner, const GroupedQuery& sizes) {
 
   const Tensor x = examiner.tensor(examiner.random(batch * context, width, "x of the layer")),
                dz = examiner.tensor(examiner.random(batch * context, width, "dz of the layer"));
-  examiner.expect("Z of the layer", layer.forward(x, batch), Matrix(multi_head.forward(x, batch)));
-  examiner.expect("dX of the layer", layer.backward(dz), Matrix(multi_head.backward(dz)));
+  ParallelAttention::Kept kept;
+  const Matrix z(multi_head.forward(x, batch, {}, kept));
+  examiner.expect("Z of the layer", layer.forward(x, batch), z);
+  examiner.expect("dX of the layer", layer.backward(dz), Matrix(multi_head.backward(dz, kept)));
   for (size_t i = 0; i < 2; ++i) {
     const Matrix gradient(to[i]->gradient);
     Matrix folded(gradient.rows, width + 2 * sizes.kv_width());
