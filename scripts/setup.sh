@@ -122,7 +122,7 @@ forget_moved_build() {
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
   [[ -n $home && ! $home -ef $root ]] || return 0
   echo "This build folder was made in $home; everything is built again for $root, which takes some minutes."
-  rm -rf "$build"/{.configured,.ninja_deps,.ninja_log,bin,lib,exercises}
+  rm -rf "${build:?}"/{.configured,.ninja_deps,.ninja_log,bin,lib,exercises}
   find "$build" \( -name CMakeFiles -type d -prune -o -name 'lib*.a' \) -exec rm -rf {} +
   rm -f "$build/CMakeCache.txt"
 }

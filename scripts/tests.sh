@@ -45,8 +45,8 @@ show_tests() {
   local -A cost=()
   : >"$failures"
   while read -r name seconds; do
-    cost[$name]=${seconds%%.*}
-    printf -v 'cost[$name]' '%.0f' "${seconds}e3"   # milliseconds
+    printf -v seconds '%.0f' "${seconds}e3"
+    cost[$name]=$seconds   # in milliseconds
     ((all += 1, expected += cost[$name])) || true
   done < <(seconds_of_tests)
   local left=$expected

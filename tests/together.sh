@@ -55,6 +55,7 @@ together() {
 
 # outcome RANKS ITEM: sets output and status from what was kept; false if there is nothing of this run of ctest.
 outcome() {
-  local kept=$results/$(item "$2").$1
+  local kept
+  kept=$results/$(item "$2").$1
   ran_together && [[ -s $kept.status ]] && output=$(<"$kept.txt") && status=$(<"$kept.status")
 }
