@@ -20,17 +20,6 @@ function(add_mpi_test name)
                        ENVIRONMENT "${environment}")
 endfunction()
 
-# on_emulated_gpus(name RANKS n COMMAND program arguments…): the test with one GPU a rank and, if ranks can share, with one.
-function(on_emulated_gpus name)
-  cmake_parse_arguments(test "" "RANKS" "COMMAND" ${ARGN})
-  add_mpi_test(emulated_gpu.${name}.${test_RANKS}_ranks RANKS ${test_RANKS} LABEL emulated_gpu GPUS ${test_RANKS}
-               SECONDS 240 COMMAND ${test_COMMAND})
-  if(test_RANKS GREATER 1)
-    add_mpi_test(emulated_gpu.${name}.${test_RANKS}_ranks_share RANKS ${test_RANKS} LABEL emulated_gpu GPUS 1
-                 SECONDS 240 COMMAND ${test_COMMAND})
-  endif()
-endfunction()
-
 # add_files_tests(prefix suffix program FILES files… and what add_mpi_test takes, but COMMAND): one test a file, named
 # PREFIX.FILESUFFIX, on the CPU or on emulated GPUS; all run in one start of the program, the test PREFIX.runSUFFIX.
 function(add_files_tests prefix suffix program)
@@ -52,22 +41,29 @@ function(add_files_tests prefix suffix program)
   endforeach()
 endfunction()
 
-# chapter_test([NAME name] RANKS n… [ONLY CPU|GPU] ARGUMENTS arguments…): the program of the chapter that is
-# being declared, whose checks must hold, on the CPU and on the emulated GPU: one GPU a rank, and one for all. NAME tells
-# several tests of a chapter apart.
+# chapter_test([NAME name] [CPU n…] [GPU n…] [SHARED_GPU n…] [ARGUMENTS arguments…]): the program of the chapter that is being
+# declared, whose checks must hold, on these numbers of ranks: on the CPU, with one emulated GPU a rank (NCCL's calls), and
+# with one for all (staged collectives). NAME tells several tests of a chapter apart. Without numbers: the CPU on 1 to 4, and
+# of the GPU what shows each way once, for parallel.* tests the blocks in all ways and on all numbers of ranks.
 function(chapter_test)
-  cmake_parse_arguments(test "" "NAME;ONLY" "RANKS;ARGUMENTS" ${ARGN})
+  cmake_parse_arguments(test "" "NAME" "CPU;GPU;SHARED_GPU;ARGUMENTS" ${ARGN})
   if(NOT test_NAME)
     set(test_NAME ${chapter})
   endif()
-  foreach(ranks ${test_RANKS})
-    if(NOT test_ONLY STREQUAL "GPU")
-      add_mpi_test(chapter.${test_NAME}.${ranks}_ranks RANKS ${ranks} LABEL chapters
-                   COMMAND $<TARGET_FILE:${chapter}> ${test_ARGUMENTS})
-    endif()
-    if(NOT test_ONLY STREQUAL "CPU")
-      on_emulated_gpus(chapter.${test_NAME} RANKS ${ranks}
-                       COMMAND $<TARGET_FILE:${chapter}> --device cuda ${test_ARGUMENTS})
-    endif()
+  if(NOT test_CPU AND NOT test_GPU AND NOT test_SHARED_GPU)
+    set(test_CPU 1 2 3 4)
+    set(test_GPU 1 4)
+    set(test_SHARED_GPU 3)
+  endif()
+  set(name chapter.${test_NAME})
+  set(on_gpu LABEL emulated_gpu SECONDS 240 COMMAND $<TARGET_FILE:${chapter}> --device cuda ${test_ARGUMENTS})
+  foreach(ranks ${test_CPU})
+    add_mpi_test(${name}.${ranks}_ranks RANKS ${ranks} LABEL chapters COMMAND $<TARGET_FILE:${chapter}> ${test_ARGUMENTS})
+  endforeach()
+  foreach(ranks ${test_GPU})
+    add_mpi_test(emulated_gpu.${name}.${ranks}_ranks RANKS ${ranks} GPUS ${ranks} ${on_gpu})
+  endforeach()
+  foreach(ranks ${test_SHARED_GPU})
+    add_mpi_test(emulated_gpu.${name}.${ranks}_ranks_share RANKS ${ranks} GPUS 1 ${on_gpu})
   endforeach()
 endfunction()

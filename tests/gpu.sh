@@ -156,17 +156,16 @@ nccl_on_one_gpu() {
 }
 
 run_chapters() {   # on one rank, and on the most
-  local folder name ranks options small thousand=1000
+  local name only_ranks quick options ranks small thousand=1000
   local model=(--layers 2 --heads 12 --width 48 --context 32 --validation-fraction 0.01)
   if $smoke; then small=("${model[@]}" --steps 3 --check-steps 1 --sample 4) thousand=12
   else small=("${model[@]}" --steps 24 --sample 20); fi
   for ranks in $(printf '%s\n' 1 "$1" | uniq); do
-    for folder in "$root"/chapters/[0-9]*/; do
-      name=$(basename "$folder") options=()
-      [[ $name != 01_* || $ranks == 1 ]] || continue   # about one device
-      [[ $name != 10_* ]] || options=("${small[@]}" --curve "$out/curve_$ranks.svg")
+    while IFS='|' read -r name only_ranks _ _ quick; do   # as its chapter.cmake says
+      [[ $only_ranks != 1 || $ranks == 1 ]] || continue
+      read -ra options <<<"$quick"
       on "$ranks" "${name:0:2}_$ranks" 90 "$bin/$name" --device cuda "${options[@]}"
-    done
+    done <"$build/chapters.txt"
   done
   on 1 10_thousand_steps 60 "$bin/10_tensor_and_data_parallel" --device cuda "${model[@]}" --precision bf16 \
     --steps $thousand --check-steps 0 --sample 0 --curve "$out/curve_1000.svg"
