@@ -67,11 +67,9 @@ std::vector<RoundedRung> rounded_rungs(const Backend& backend) {
 /// Calls `use` with the product in the rung's precision, of factors that are rounded already.
 template <class Use>
 void with_product(const RoundedRung& rung, const Tensor& x, const Tensor& a, const Use& use) {
-  Backend& backend = x.backend();
   const Tensor rounded_x = cast(x, rung.type), rounded_a = cast(a, rung.type);
-  backend.allow_tf32(rung.tf32);
+  const Tf32Products scope(x.backend(), rung.tf32);
   use([&] { return matmul(rounded_x, rounded_a); });
-  backend.allow_tf32(false);
 }
 
 // ---- Timing -------------------------------------------------------------------------------------

@@ -131,7 +131,8 @@ void run_training(Runtime& runtime, Report& report, Settings& s) {
     check_against_finite_differences(runtime, report, s.training.seed);
     check_against_unsplit(runtime, report, grid, s.sizes, s.training, data, s.check_steps);
   }
-  runtime.backend().allow_tf32(s.precision == "tf32");  // from here on: the checks above are in f32
+  const Tf32Products scope(runtime.backend(),
+                           s.precision == "tf32");  // the checks above are in f32
   report.heading("Training");
   info = {info.step,
           s.sizes,

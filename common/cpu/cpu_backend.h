@@ -41,6 +41,13 @@ class CpuBackend : public Backend {
   void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) override;
   void causal_softmax(Tensor& scores, float scale) override;
   void causal_softmax_backward(Tensor& dscores, const Tensor& probabilities, float scale) override;
+  void attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q, const Tensor& k,
+                 const Tensor& v, const AttentionSettings& settings) override;
+  void merge_attention(Tensor& output, Tensor& log_sum_exp, const Tensor& part,
+                       const Tensor& part_log_sum_exp) override;
+  void attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout, const Tensor& q,
+                          const Tensor& k, const Tensor& v, const Tensor& output,
+                          const Tensor& log_sum_exp, const AttentionSettings& settings) override;
   void gather_rows(Tensor& out, const Tensor& table, const Tensor& ids, int64_t first_row) override;
   void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) override;
   void row_max(Tensor& max, const Tensor& x, int64_t valid_columns) override;

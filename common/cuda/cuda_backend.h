@@ -4,6 +4,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <utility>
 
 #include "common/cuda/cuda_trace.h"
 #include "common/cuda/cuda_transfer.h"
@@ -21,7 +22,6 @@ class CudaBackend : public Backend {
   std::string description()
       const override;  // "NVIDIA H200 (132 multiprocessors, 141 GB, CUDA 13.0, cuBLAS 13.1.0)"
   bool computes_in(DataType type) const override { return type != DataType::bf16 || has_bf16_; }
-  void allow_tf32(bool on) override { tf32_ = on; }
   void synchronize() override;
   int64_t waits() const override { return waits_; }
   Peak measure_peak() override;
@@ -63,6 +63,13 @@ class CudaBackend : public Backend {
   void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) override;
   void causal_softmax(Tensor& scores, float scale) override;
   void causal_softmax_backward(Tensor& dscores, const Tensor& probabilities, float scale) override;
+  void attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q, const Tensor& k,
+                 const Tensor& v, const AttentionSettings& settings) override;
+  void merge_attention(Tensor& output, Tensor& log_sum_exp, const Tensor& part,
+                       const Tensor& part_log_sum_exp) override;
+  void attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout, const Tensor& q,
+                          const Tensor& k, const Tensor& v, const Tensor& output,
+                          const Tensor& log_sum_exp, const AttentionSettings& settings) override;
   void gather_rows(Tensor& out, const Tensor& table, const Tensor& ids, int64_t first_row) override;
   void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) override;
   void row_max(Tensor& max, const Tensor& x, int64_t valid_columns) override;
@@ -79,6 +86,7 @@ class CudaBackend : public Backend {
              const Tensor& gradient_factor, const AdamW& hyper) override;
 
  protected:
+  bool set_tf32(bool on) override { return std::exchange(tf32_, on); }
   void* take_block(size_t bytes) override;
   void give_back_block(void* block, size_t bytes) noexcept override;
   void fill_with_nan(void* block, size_t bytes) override;

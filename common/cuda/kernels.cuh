@@ -3,6 +3,7 @@
 // files of this folder start them: each operation of CudaBackend is a few lines that choose a
 // kernel's instance and its grid (dispatch.h).
 #pragma once
+#include "common/cuda/kernels/attention.cuh"
 #include "common/cuda/kernels/causal_softmax.cuh"
 #include "common/cuda/kernels/columns.cuh"
 #include "common/cuda/kernels/copy_rows.cuh"

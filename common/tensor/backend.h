@@ -10,6 +10,7 @@
 
 #include "common/base/formulas.h"
 #include "common/base/random.h"
+#include "common/tensor/attention_settings.h"
 #include "common/tensor/host_transfer.h"
 #include "common/tensor/tensor.h"
 
@@ -85,9 +86,6 @@ class Backend {
   /// it was far ahead.
   virtual int64_t waits() const { return 0; }
   virtual Peak measure_peak() = 0;  // takes a fraction of a second
-  /// Lets matrix products of f32 round their factors to TF32 (10 bits of precision), where the
-  /// device can.
-  virtual void allow_tf32(bool) {}
 
   // Memory. Blocks that are released are kept and given out again, so that a training step in its
   // steady state allocates nothing: allocations() counts the times when a new block had to be taken
@@ -149,6 +147,15 @@ class Backend {
   /// dscores: in place, from the gradient of the probabilities to that of the scores.
   virtual void causal_softmax_backward(Tensor& dscores, const Tensor& probabilities,
                                        float scale) = 0;
+  // attention.h: output and log-sum-exp; what merge does with those of two parts; and dq, dk, dv.
+  virtual void attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q, const Tensor& k,
+                         const Tensor& v, const AttentionSettings& settings) = 0;
+  virtual void merge_attention(Tensor& output, Tensor& log_sum_exp, const Tensor& part,
+                               const Tensor& part_log_sum_exp) = 0;
+  virtual void attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout,
+                                  const Tensor& q, const Tensor& k, const Tensor& v,
+                                  const Tensor& output, const Tensor& log_sum_exp,
+                                  const AttentionSettings& settings) = 0;
 
   /// out ← the rows of table that ids name, zeros for ids of other parts.
   virtual void gather_rows(Tensor& out, const Tensor& table, const Tensor& ids,
@@ -181,6 +188,9 @@ class Backend {
                      const Tensor& gradient_factor, const AdamW& hyper) = 0;
 
  protected:
+  friend class Tf32Products;
+  /// For Tf32Products: products of f32 in TF32, where the device can; returns what was set before.
+  virtual bool set_tf32(bool) { return false; }
   virtual void* take_block(size_t bytes) = 0;  // from the system; throws Error when there is none
   virtual void give_back_block(void* block, size_t bytes) noexcept = 0;  // to the system
   virtual void fill_with_nan(void* block, size_t bytes) = 0;             // for poison
@@ -190,6 +200,21 @@ class Backend {
   std::map<size_t, std::vector<void*>> free_blocks_;  // by size in bytes
   int64_t allocations_ = 0;
   bool poison_ = false;
+};
+
+/// While it lives, and `on`, a device that can rounds the factors of f32 products to TF32 (10 bits
+/// of precision); then as before.
+class Tf32Products {
+ public:
+  explicit Tf32Products(Backend& backend, bool on = true)
+      : backend_(backend), before_(backend.set_tf32(on)) {}
+  ~Tf32Products() { backend_.set_tf32(before_); }
+  Tf32Products(const Tf32Products&) = delete;
+  Tf32Products& operator=(const Tf32Products&) = delete;
+
+ private:
+  Backend& backend_;
+  bool before_;
 };
 
 /// The CPU with `threads` OpenMP threads. Defined in cpu/.

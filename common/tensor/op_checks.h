@@ -1,0 +1,51 @@
+// What operations check before they ask the backend, and how they make their results. For ops.cpp
+// and attention.cpp only. Each check throws Error, a sentence that begins with the operation's name.
+#pragma once
+#include <string>
+
+#include "common/tensor/backend.h"
+#include "common/tensor/tensor.h"
+
+namespace shard::op_checks {
+
+inline void same_shape(const char* op, const Tensor& a, const Tensor& b) {
+  require(a.shape() == b.shape(), op, ": shapes ", to_string(a.shape()), " and ",
+          to_string(b.shape()), " differ");
+}
+
+/// The tensor has `elements` elements: one for each row or column of another one.
+inline void has(const char* op, const char* what, const Tensor& x, int64_t elements) {
+  require(x.elements() == elements, op, ": ", what, " has shape ", to_string(x.shape()), " where ",
+          elements, " elements belong");
+}
+
+inline void is_f32(const char* op, const Tensor& x) {
+  require(x.type() == DataType::f32, op, ": a tensor of f32 belongs here, not ",
+          to_string(x.type()));
+}
+
+/// All tensors are of one type, f32 or bf16.
+template <class... Tensors>
+void one_type(const char* op, const Tensor& first, const Tensors&... others) {
+  if (first.type() != DataType::bf16) is_f32(op, first);
+  [[maybe_unused]] const auto same = [&](const Tensor& x) {
+    require(x.type() == first.type(), op, ": ", to_string(x.type()), " and ",
+            to_string(first.type()), " do not mix");
+  };
+  (same(others), ...);
+}
+
+/// All tensors live on one device. Returns its backend.
+template <class... Tensors>
+Backend& backend_of(const char* op, const Tensor& first, const Tensors&... others) {
+  Backend& backend = first.backend();
+  require(((&others.backend() == &backend) && ...), op, ": the tensors live on different devices");
+  return backend;
+}
+
+inline Tensor like(const Tensor& x) { return Tensor(x.backend(), x.shape(), x.type()); }
+
+/// An f32 number for each of x's rows.
+inline Tensor one_a_row(const Tensor& x) { return Tensor(x.backend(), {x.rows()}); }
+
+}  // namespace shard::op_checks
