@@ -3,7 +3,8 @@
 
 The headers are read as they are by more people than by Doxygen, so they hold no more of its marks than /// and what it
 needs beyond is added here:
-  - the topic (docs/pages/api.md) to which all names of the file belong, and the file's opening comment as a part of it;
+  - the topic to which all names of the file belong, its folder (titles: docs/pages/api.md), and the file's opening comment
+    as a part of it;
   - a heading for each "// ---- Title ----";
   - "name;  // remark" as the remark of that name;
   - links from arXiv numbers to the bibliography.
@@ -15,20 +16,14 @@ import sys
 import textwrap
 from pathlib import Path
 
-TOPICS = {
-    "tensors": "shape tensor bfloat16",
-    "ops": "ops formulas",
-    "collectives": "communicator group_of_one ledger",
-    "cuts": "partition parameter process_grid",
-    "randomness": "random",
-    "comparing": "reference compare",
-    "programs": "runtime options report error files durable process command_line memory terminal timing clock",
-    "drawing": "trace svg matrix_picture picture_page plot timeline trace_picture",
-    "checkpoints": "safetensors safetensors_writer file_format",
-    "devices": "backend machine gpu host_transfer",
-}
+IMPLEMENTATIONS = {"cpu", "mpi", "cuda", "nccl"}   # folders of common/ that only implement interfaces of the others
 OPTION = r"(?<![\w`-])--[a-z][\w-]*"   # Doxygen would make a dash of two hyphens
-TOPIC_OF = {name: topic for topic, names in TOPICS.items() for name in names.split()}
+
+
+def topic_of(header):
+    """The folder of common/ that the header is in, or None where its names are not shown."""
+    folder = header.resolve().parent
+    return folder.name if folder.parent.name == "common" and folder.name not in IMPLEMENTATIONS else None
 
 
 def with_paper_links(text):
@@ -60,7 +55,7 @@ def opening_comment(lines):
 
 def filtered(lines, topic, name):
     in_section = False
-    yield f"/** @addtogroup {topic}\n\n@par common/{name}\n{opening_comment(lines)}\n*/"
+    yield f"/** @addtogroup {topic}\n\n@par common/{topic}/{name}\n{opening_comment(lines)}\n*/"
     for line in lines:
         title = re.match(r"// ---- (.*?):? -+$", line)
         if re.match(r"namespace shard\S* \{$", line):
@@ -85,8 +80,9 @@ def filtered(lines, topic, name):
 def main():
     file = Path(sys.argv[1])
     text = file.read_text(encoding="utf-8")
-    if file.suffix == ".h" and file.stem in TOPIC_OF:
-        text = "\n".join(filtered(text.splitlines(), TOPIC_OF[file.stem], file.name)) + "\n"
+    topic = topic_of(file)
+    if file.suffix == ".h" and topic:
+        text = "\n".join(filtered(text.splitlines(), topic, file.name)) + "\n"
     sys.stdout.write(text)
 
 

@@ -20,7 +20,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from cut import cut
-from filter_header import TOPIC_OF, with_paper_links
+from filter_header import topic_of, with_paper_links
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted(path.parent.name for path in ROOT.glob("chapters/[0-9][0-9]_*/README.md"))
@@ -178,11 +178,10 @@ class Site:
         return f'\\htmlonly[block]<figure class="staircase">{svg}</figure>\\endhtmlonly'
 
     def head(self):
-        topics = re.findall(r"@defgroup (\w+) (.*)", (ROOT / "docs/pages/api.md").read_text(encoding="utf-8"))
         contents = section("Chapters", [(chapter_label(name), title_of_chapter(name)) for name in CHAPTERS])
         contents += section("Exercises", [("exercises", "All exercises")])
         contents += section("To look up", [(label, title_in(file)) for label, file in LOOK_UP if (ROOT / file).exists()])
-        contents += section("common/ by topic", [(f"group__{name}", title) for name, title in topics])
+        contents += section("common/ by folder", [(f"group__{name}", title) for name, title in topics()])
         contents += section("The project", [(label, title_in(file)) for label, file in PROJECT])
         head = (ROOT / "docs/header.html").read_text(encoding="utf-8").replace("<!-- CONTENTS -->", contents)
         (self.out / "header.html").write_text(head, encoding="utf-8")
@@ -289,16 +288,16 @@ def with_links(text, file):
     return with_paper_links(re.sub(r"\[([^]\[]*)\]\(([^)\s]+)\)", link, text))
 
 
-def check_topics():
-    """A header that belongs to no topic would be missing in the site."""
-    headers = {header.stem for header in (ROOT / "common").glob("[a-z0-9]*.h")}
-    if headers != set(TOPIC_OF):
-        sys.exit(f"make_pages: {', '.join(sorted(headers ^ set(TOPIC_OF)))}: docs/filter_header.py must list the headers "
-                 "of common/ by topic, each once")
+def topics():
+    """(folder, title) of each topic. A folder of common/ without a title would be missing in the site."""
+    titles = re.findall(r"@defgroup (\w+) (.*)", (ROOT / "docs/pages/api.md").read_text(encoding="utf-8"))
+    folders = {topic_of(header) for header in (ROOT / "common").glob("*/[a-z0-9]*.h")} - {None}
+    if folders != {folder for folder, _ in titles}:
+        sys.exit(f"make_pages: docs/pages/api.md must have a @defgroup for each of {', '.join(sorted(folders))}")
+    return titles
 
 
 def main():
-    check_topics()
     site = Site(sys.argv[1])
     site.home()
     for chapter in CHAPTERS:

@@ -12,7 +12,10 @@ fail() { printf 'docs: %s\n' "$*" >&2; exit 1; }
 
 make_pages() {
   python3 "$root/docs/make_pages.py" "$work"
-  local headers=("$root"/common/{base,check,comm,draw,program,storage,tensor,text}/[a-z0-9]*.h)   # not the folder: Doxygen warns of each dangling link, as Emacs makes them
+  local folder headers=()
+  for folder in $(sed -n 's/^@defgroup \([a-z]*\) .*/\1/p' "$root/docs/pages/api.md"); do
+    headers+=("$root/common/$folder"/[a-z0-9]*.h)   # Doxygen warns of Emacs' dangling links in a folder
+  done
   SHARD_ROOT=$root SHARD_HEADERS=${headers[*]} SHARD_PAGES=$work SHARD_SITE=$work doxygen "$root/docs/Doxyfile"
   sed -i '/<div class="summary">/,/<\/div>/d' "$work"/html/*.html   # links within the page, some of them to nowhere
   python3 "$root/docs/make_search.py" "$work/html"

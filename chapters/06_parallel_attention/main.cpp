@@ -2,6 +2,7 @@
 // out.
 #include <cmath>
 
+#include "chapters/06_parallel_attention/one_operation.h"
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/06_parallel_attention/picture.h"
 #include "chapters/06_parallel_attention/trial.h"
@@ -67,6 +68,7 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
                relative_error(y, trial.expected(trial.points, dropout)), 1e-5);
   report.check("dX against the unsplit layer", relative_error(dx, dx_unsplit), 1e-5);
   check_gradients(report, split, unsplit, 1e-5);
+  check_one_operation(report, trial, dropout, y, dx);
   for (size_t i = 0; i < trial.points.size(); ++i) {
     const Tensor gradient = i == 0 ? dx_unsplit : unsplit[i - 1]->gradient;
     const auto loss = [&](const Matrix& point) {

@@ -1,6 +1,6 @@
 // Attention on the CPU, row by row: the scores of one query are in the cache, and those of all are
-// nowhere. Compiled with the flags of loops over elements (see CMakeLists.txt): sums may be taken in
-// any order, while infinities and NaN keep their meaning, as the log-sum-exp of no key at all needs.
+// nowhere. Compiled so that sums may be taken in any order and exp is a vector instruction
+// (CMakeLists.txt). Infinities and NaN keep their meaning, which the log-sum-exp of no key needs.
 #include <algorithm>
 #include <cmath>
 #include <vector>

@@ -1,5 +1,7 @@
 // Loops that reduce along rows: layer norm and attention's softmax, and the moves between tokens
-// and heads. Compiled with -ffast-math.
+// and heads. Compiled so that sums may be taken in any order and exp is a vector function
+// (CMakeLists.txt). That is safe: the sums have no order that the result depends on but for
+// roundings, exp(-∞) is 0, and NaN stays (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cmath>
 

@@ -1,4 +1,6 @@
-// Sums over whole tensors and the optimizer's step. Compiled with -ffast-math.
+// Sums over whole tensors and the optimizer's step. Compiled so that sums may be taken in any order
+// (CMakeLists.txt). That is safe: sums are in double precision, and infinities and NaN, by which
+// clip_factor and adamw know a bad step, keep their meaning (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cmath>
 #include <vector>

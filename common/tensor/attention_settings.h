@@ -10,8 +10,8 @@
 namespace shard {
 
 /// Dropout of attention probabilities (Srivastava et al., JMLR 15, 2014). The decision for a
-/// probability depends on its index among [all sequences × all heads × context × context] only, so
-/// that it is the same however sequences, heads, queries and keys are divided among calls and ranks.
+/// probability depends on its index among [all sequences × all heads × context × context] only: it
+/// is the same however sequences, heads, queries and keys are divided among calls and ranks.
 struct ProbabilityDropout {
   float probability = 0;               // in [0, 1); 0: no dropout
   RandomStream random;                 // uniform number `index` decides

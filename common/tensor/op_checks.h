@@ -1,5 +1,6 @@
 // What operations check before they ask the backend, and how they make their results. For ops.cpp
-// and attention.cpp only. Each check throws Error, a sentence that begins with the operation's name.
+// and attention.cpp only. Each check throws Error, a sentence that begins with the operation's
+// name.
 #pragma once
 #include <string>
 
