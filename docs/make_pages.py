@@ -167,11 +167,10 @@ class Site:
     def staircase(self):
         """The chapters and which of them each uses, as CMakeLists.txt says, drawn by Graphviz."""
         graph = ['digraph { rankdir=BT bgcolor=transparent node [shape=box margin="0.12,0.06" fontname="sans-serif"]']
-        uses = re.findall(r"^add_chapter\((\w+)(?: USES ([\w ]+))?\)", (ROOT / "CMakeLists.txt").read_text(), re.M)
-        for chapter, used in uses:
+        for chapter in CHAPTERS:
             label = title_of_chapter(chapter).replace(" · ", "\\n")
             graph.append(f'"{chapter}" [label="{label}" href="{chapter_label(chapter)}.html"]')
-            graph += [f'"{below}" -> "{chapter}"' for below in used.split()]
+            graph += [f'"{below}" -> "{chapter}"' for below in uses_of(chapter)]
         dot = subprocess.run(["dot", "-Tsvg"], input="\n".join(graph + ["}"]), capture_output=True, text=True, check=True)
         svg = re.sub(r"<title>.*?</title>|<!--.*?-->\n?", "", dot.stdout[dot.stdout.index("<svg"):], flags=re.S)
         svg = svg.replace("<svg ", '<svg role="img" aria-label="Which chapters build on which" ', 1)
@@ -185,6 +184,15 @@ class Site:
         contents += section("The project", [(label, title_in(file)) for label, file in PROJECT])
         head = (ROOT / "docs/header.html").read_text(encoding="utf-8").replace("<!-- CONTENTS -->", contents)
         (self.out / "header.html").write_text(head, encoding="utf-8")
+
+
+def uses_of(chapter):
+    """The earlier chapters that add_chapter names, in the chapter's own chapter.cmake or in CMakeLists.txt."""
+    own = ROOT / "chapters" / chapter / "chapter.cmake"
+    declared = (own if own.exists() else ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    name = "" if own.exists() else chapter + r"\s+"
+    uses = re.search(rf"^add_chapter\({name}USES((?:\s+\d\d_\w+)+)", declared, re.M)
+    return uses[1].split() if uses else []
 
 
 def section(title, entries):

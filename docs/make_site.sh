@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# make_site.sh HTML: builds the site in the folder HTML from the sources, and from what the programs of the build folder
-# SHARD_BUILD (build) draw. Needs Doxygen, Graphviz, MathJax and Python. ./learn docs and the tests of the site call it.
+# make_site.sh HTML: builds the site in the folder HTML from the sources, and from what the programs
+# of the build folder SHARD_BUILD (build) draw. Needs Doxygen, Graphviz, MathJax and Python.
+# ./learn docs and the tests of the site call it.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -14,10 +15,12 @@ make_pages() {
   python3 "$root/docs/make_pages.py" "$work"
   local folder headers=()
   for folder in $(sed -n 's/^@defgroup \([a-z]*\) .*/\1/p' "$root/docs/pages/api.md"); do
-    headers+=("$root/common/$folder"/[a-z0-9]*.h)   # Doxygen warns of Emacs' dangling links in a folder
+    headers+=("$root/common/$folder"/[a-z0-9]*.h)   # not the folder: it may hold dangling links
   done
-  SHARD_ROOT=$root SHARD_HEADERS=${headers[*]} SHARD_PAGES=$work SHARD_SITE=$work doxygen "$root/docs/Doxyfile"
-  sed -i '/<div class="summary">/,/<\/div>/d' "$work"/html/*.html   # links within the page, some of them to nowhere
+  SHARD_ROOT=$root SHARD_HEADERS=${headers[*]} SHARD_PAGES=$work SHARD_SITE=$work \
+    doxygen "$root/docs/Doxyfile"
+  # Links within the page, some of them to nowhere:
+  sed -i '/<div class="summary">/,/<\/div>/d' "$work"/html/*.html
   python3 "$root/docs/make_search.py" "$work/html"
   mkdir "$work/html/pictures"
   cp "$work/pictures"/*.svg "$work/html/pictures"
@@ -25,8 +28,9 @@ make_pages() {
 
 # Of MathJax what typesets our formulas: TeX in, SVG out. The whole of it is 54 MB.
 copy_mathjax() {
-  local part
-  for part in MathJax.js extensions jax/element jax/input/TeX jax/output/SVG/{config.js,jax.js,autoload,fonts/TeX}; do
+  local part svg=jax/output/SVG
+  for part in MathJax.js extensions jax/element jax/input/TeX \
+    $svg/{config.js,jax.js,autoload,fonts/TeX}; do
     mkdir -p "$work/html/mathjax/$(dirname "$part")"
     cp -rL "$mathjax/$part" "$work/html/mathjax/$part"
   done

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# pictures.sh OUT [NN…]: draws the pictures that the READMEs of all chapters, or of chapters NN, show:
+# pictures.sh OUT [NN…]: draws the pictures that the READMEs of all chapters, or of chapters NN,
+# show:
 #     <!-- picture: PROGRAM --ranks N ARGS --picture NAME.svg -->      (or --trace NAME.svg)
-# The picture becomes OUT/NAME.svg, the command OUT/NAME.command. SHARD_BUILD names the build folder (build).
+# The picture becomes OUT/NAME.svg, the command OUT/NAME.command. SHARD_BUILD names the build folder
+# (build).
 set -euo pipefail
 export LC_ALL=C.UTF-8 SHARD_DEVICE=cpu
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -26,9 +28,9 @@ readmes=()
 for number in "${@:2}"; do readmes+=("$root"/chapters/"$number"_*/README.md); done
 (($# > 1)) || readmes=("$root"/chapters/*/README.md)
 cd "$1"
+start="^<!-- picture: ([a-z0-9_]+) --ranks ([0-9]+) (.* )?"
 while IFS= read -r marker; do
-  [[ $marker =~ ^'<!-- picture: '([a-z0-9_]+)' --ranks '([0-9]+)' '(.*\ )?(--picture|--trace)' '([a-z0-9_]+\.svg)' -->'$ ]] ||
-    fail "what is $marker?"
+  [[ $marker =~ $start(--picture|--trace)' '([a-z0-9_]+\.svg)' -->'$ ]] || fail "what is $marker?"
   read -ra arguments <<<"${BASH_REMATCH[3]} ${BASH_REMATCH[4]} ${BASH_REMATCH[5]}"
   draw "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${arguments[@]}"
 done < <(grep -h '^<!-- picture:' "${readmes[@]}")

@@ -1,6 +1,6 @@
-// Loops over elements and rows. Compiled so that sums may be taken in any order and tanh is a vector
-// function (CMakeLists.txt). That is safe: results change by roundings only, and infinities and NaN
-// go through (tests/common/non_finite_test.cpp).
+// Loops over elements and rows. Compiled so that sums may be taken in any order and tanh is a
+// vector function (CMakeLists.txt). That is safe: results change by roundings only, and infinities
+// and NaN go through (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cstring>
 

@@ -1,6 +1,6 @@
 // Embedding rows and the parts of the cross entropy over one rank's part of the vocabulary.
-// Compiled so that sums may be taken in any order and exp is a vector function (CMakeLists.txt). That
-// is safe: the maximum is subtracted first, exp(-∞) is 0, and NaN stays
+// Compiled so that sums may be taken in any order and exp is a vector function (CMakeLists.txt).
+// That is safe: the maximum is subtracted first, exp(-∞) is 0, and NaN stays
 // (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cmath>

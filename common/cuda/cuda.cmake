@@ -1,6 +1,7 @@
-# The GPU library: libshard_cuda.so, from common/cuda, common/nccl and the chapters' own kernels. It is built where the
-# CUDA Toolkit is found; the programs load it where a GPU is found.
-set(SHARD_CUDA AUTO CACHE STRING "Build for CUDA: ON, OFF, or AUTO where nvcc, cuBLAS and NCCL are found")
+# The GPU library: libshard_cuda.so, from common/cuda, common/nccl and the chapters' own kernels. It
+# is built where the CUDA Toolkit is found; the programs load it where a GPU is found.
+set(SHARD_CUDA AUTO CACHE STRING
+    "Build for CUDA: ON, OFF, or AUTO where nvcc, cuBLAS and NCCL are found")
 file(GLOB gpu_sources CONFIGURE_DEPENDS common/cuda/[a-z0-9]*.cpp common/cuda/[a-z0-9]*.cu
      common/nccl/[a-z0-9]*.cpp chapters/[0-9]*/[a-z0-9]*.cu
      tests/gpu_bare.cpp)  # cuBLAS alone, which tests/gpu_bench.cpp compares with
@@ -11,17 +12,19 @@ function(find_cuda)  # sets SHARD_NVCC, SHARD_NCCL and SHARD_NCCL_HEADERS, or le
   # PyTorch brings NCCL in a Python package, without libnccl.so.
   execute_process(COMMAND python3 -c "import nvidia.nccl; print(list(nvidia.nccl.__path__)[0])"
                   OUTPUT_VARIABLE package OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-  find_library(SHARD_NCCL NAMES nccl libnccl.so.2 HINTS ${cuda_bin}/../lib64 ${cuda_bin}/../lib PATHS ${package}/lib)
+  find_library(SHARD_NCCL NAMES nccl libnccl.so.2 HINTS ${cuda_bin}/../lib64 ${cuda_bin}/../lib
+               PATHS ${package}/lib)
   find_path(SHARD_NCCL_HEADERS nccl.h HINTS ${cuda_bin}/../include PATHS ${package}/include)
   if(SHARD_CUDA STREQUAL "ON" AND NOT (SHARD_NVCC AND SHARD_NCCL AND SHARD_NCCL_HEADERS))
-    message(FATAL_ERROR "SHARD_CUDA=ON needs the CUDA Toolkit and NCCL; found: nvcc ${SHARD_NVCC}, NCCL ${SHARD_NCCL}, "
-                        "its nccl.h ${SHARD_NCCL_HEADERS}")
+    message(FATAL_ERROR "SHARD_CUDA=ON needs the CUDA Toolkit and NCCL; found: nvcc ${SHARD_NVCC}, "
+                        "NCCL ${SHARD_NCCL}, its nccl.h ${SHARD_NCCL_HEADERS}")
   endif()
 endfunction()
 
 # Those of the GPUs that the driver finds here ("9.0" is 90) and nvcc knows; otherwise 80 and 90.
 function(find_architectures result)
-  execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader OUTPUT_VARIABLE here ERROR_QUIET)
+  execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+                  OUTPUT_VARIABLE here ERROR_QUIET)
   execute_process(COMMAND ${SHARD_NVCC} --list-gpu-arch OUTPUT_VARIABLE known ERROR_QUIET)
   string(REGEX MATCHALL "[0-9]+\\.[0-9]+" here "${here}")
   set(found)
@@ -53,7 +56,8 @@ if(SHARD_NVCC AND SHARD_NCCL AND SHARD_NCCL_HEADERS AND NOT SHARD_CUDA STREQUAL 
   add_library(shard_cuda SHARED ${gpu_sources})
   target_include_directories(shard_cuda SYSTEM PRIVATE ${SHARD_NCCL_HEADERS})
   target_link_libraries(shard_cuda PRIVATE shard_common CUDA::cudart CUDA::cublas ${SHARD_NCCL})
-  target_compile_options(shard_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -Xcompiler=-Wall>)
+  target_compile_options(shard_cuda PRIVATE
+                         $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -Xcompiler=-Wall>)
   target_link_options(shard_cuda PRIVATE -Wl,--no-undefined)
   add_dependencies(programs shard_cuda)
   message(STATUS "CUDA: ${SHARD_NVCC}, architectures ${CMAKE_CUDA_ARCHITECTURES}")

@@ -1,8 +1,8 @@
 // Attention as one operation with an explicit pair (output, log-sum-exp). Chapter 06 writes the
 // same out step by step, from Q·Kᵀ to P·V. With the pair, results over different ranges of keys can
 // be merged in any order, and gradients of those ranges add up (Milakov and Gimelshein,
-// arXiv:1805.02867; Dao et al., arXiv:2205.14135, algorithms 1 and 4; Liu et al., arXiv:2310.01889).
-// Nothing of the size queries × keys is kept.
+// arXiv:1805.02867; Dao et al., arXiv:2205.14135, algorithms 1 and 4; Liu et al.,
+// arXiv:2310.01889). Nothing of the size queries × keys is kept.
 #pragma once
 #include "common/tensor/attention_settings.h"
 #include "common/tensor/tensor.h"
