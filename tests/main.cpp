@@ -220,7 +220,7 @@ void require_ranks(int least) {
 
 int main(int argc, char** argv) {
   shard::MpiSession session;
-  session.configure(20, true);
+  session.configure({.timeout = 20, .check_collectives = true});
   try {
     return shard::all_pass(session, argc, argv) ? 0 : 1;
   } catch (const std::exception& error) {

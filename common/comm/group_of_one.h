@@ -13,18 +13,26 @@ class GroupOfOne : public Communicator {
       : Communicator(backend, ledger, 0, 1, std::move(name)) {}
 
  protected:
-  std::unique_ptr<Work> start_sum(Tensor& x) override;
-  std::unique_ptr<Work> start_max(Tensor& x) override;
-  std::unique_ptr<Work> start_gather(Tensor& all, const Tensor& piece,
-                                     std::span<const int64_t> counts) override;
-  std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term,
-                                      std::span<const int64_t> counts) override;
-  std::unique_ptr<Work> start_broadcast(Tensor& x, int root) override;
-  std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) override;
-  std::unique_ptr<Work> start_barrier() override;
-  std::unique_ptr<Communicator> make_part(int color, const std::string& name) override;
-  std::vector<std::string> exchange_text(const std::string& mine) override { return {mine}; }
+  Started start_sum(const Call& call, const Tensor& x) override;
+  Started start_max(const Call& call, const Tensor& x) override;
+  Started start_gather(const Call& call, const Tensor& all, const Tensor& piece,
+                       Counts counts) override;
+  Started start_scatter(const Call& call, const Tensor& part, const Tensor& term,
+                        Counts counts) override;
+  Started start_transpose(const Call& call, const Tensor& in, const Tensor& out, Counts to,
+                          Counts from) override;
+  Started start_broadcast(const Call& call, const Tensor& x, int root) override;
+  Started start_exchange(const Call& call, const Tensor& out, int to, const Tensor& in,
+                         int from) override;
+  Started move_messages(std::span<const Message> messages, std::span<const Call> calls) override;
+  Started start_barrier(const Call& call) override;
+  std::unique_ptr<Communicator> make_part(const Call& call, int color,
+                                          const std::string& name) override;
+  std::vector<std::string> exchange_text(const Call&, const std::string& mine) override {
+    return {mine};
+  }
   void announce(const Call&) override {}  // there is nobody to tell
+  bool compares() const override { return false; }
 };
 
 }  // namespace shard

@@ -10,6 +10,9 @@ std::string to_string(Collective op) {
     case Collective::reduce_scatter: return "reduce_scatter";
     case Collective::broadcast: return "broadcast";
     case Collective::send_receive: return "send_receive";
+    case Collective::all_to_all: return "all_to_all";
+    case Collective::send: return "send";
+    case Collective::receive: return "receive";
     case Collective::barrier: return "barrier";
     case Collective::gather_text: return "gather_text";
     case Collective::split: return "split";
@@ -26,17 +29,18 @@ LedgerRow& Ledger::row_of(Collective op, std::string_view group, bool travels) c
 }
 
 void Ledger::add(Collective op, std::string_view group, int64_t calls, int64_t bytes,
-                 double seconds, bool travels) {
+                 double seconds, bool travels, int64_t sent) {
   LedgerRow& row = row_of(op, group, travels);
   row.calls += calls;
   row.bytes += bytes;
+  row.sent += sent;
   row.seconds += seconds;
 }
 
 void Ledger::add(Collective op, std::string_view group, int64_t calls, int64_t bytes,
-                 std::shared_ptr<const DeviceTime> time) {
+                 std::shared_ptr<const DeviceTime> time, int64_t sent) {
   constexpr size_t most = 64;  // asking the device costs more than keeping a few
-  add(op, group, calls, bytes, 0.0);
+  add(op, group, calls, bytes, 0.0, true, sent);
   pending_.push_back({op, std::string(group), std::move(time), 1});
   while (pending_.size() > most && pending_.front().time->is_known()) settle_oldest();
 }
@@ -55,7 +59,7 @@ const std::vector<LedgerRow>& Ledger::rows() const {
 Ledger Ledger::since(const Ledger& earlier) const {
   Ledger difference = *this;
   for (const LedgerRow& row : earlier.rows_)
-    difference.add(row.op, row.group, -row.calls, -row.bytes, -row.seconds, row.travels);
+    difference.add(row.op, row.group, -row.calls, -row.bytes, -row.seconds, row.travels, -row.sent);
   for (Pending pending :
        earlier.pending_) {  // whether it has been settled here or not: it cancels out
     pending.sign = -pending.sign;
@@ -84,6 +88,12 @@ int64_t Ledger::calls() const {
 int64_t Ledger::bytes() const {
   int64_t sum = 0;
   for (const LedgerRow& row : rows_) sum += row.bytes;
+  return sum;
+}
+
+int64_t Ledger::sent() const {
+  int64_t sum = 0;
+  for (const LedgerRow& row : rows_) sum += row.sent;
   return sum;
 }
 

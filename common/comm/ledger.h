@@ -1,4 +1,8 @@
 // The ledger: what a process has communicated. Programs print it, tests assert on it.
+//
+// It counts the bytes given to each collective and those that are then sent, because they differ:
+// on t ranks an all_reduce is given n bytes and sends 2(t-1)/t·n, while the reduce_scatter and the
+// all_gather of which it consists are given n and n/t, and send (t-1)/t·n each.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -17,6 +21,9 @@ enum class Collective {
   reduce_scatter,
   broadcast,
   send_receive,
+  all_to_all,
+  send,
+  receive,
   barrier,
   gather_text,  // this and those below concern the host only: they are not in the ledger
   split,
@@ -30,7 +37,10 @@ struct LedgerRow {
   Collective op;        // which collective
   std::string group;    // the communicator's name: "tp", "dp", …
   int64_t calls = 0;    // how many
-  int64_t bytes = 0;    // of the tensor that was given to the collective, on this rank
+  int64_t bytes = 0;    // of the tensor that was given to the collective, on this rank; of a
+                        // receive, of the tensor that is expected
+  int64_t sent = 0;     // bytes that this rank then sends to others: by the ring algorithm, in
+                        // which an all_reduce sends 2(t-1)/t of its tensor, or directly
   double seconds = 0;   // that this rank spent starting it and waiting for it; with NCCL, that its
                         // GPU spent in it
   bool travels = true;  // false in a group of one rank, where nothing is sent
@@ -50,10 +60,10 @@ class Ledger {
  public:
   /// Adds to the row of this collective in this group: calls, bytes on this rank, and seconds.
   void add(Collective op, std::string_view group, int64_t calls, int64_t bytes, double seconds,
-           bool travels = true);
+           bool travels = true, int64_t sent = 0);
   /// The same with seconds that will be known later.
   void add(Collective op, std::string_view group, int64_t calls, int64_t bytes,
-           std::shared_ptr<const DeviceTime> time);
+           std::shared_ptr<const DeviceTime> time, int64_t sent = 0);
   const std::vector<LedgerRow>& rows() const;  // in the order of their first calls
 
   /// What was added after `earlier`, a copy of this ledger, was taken.
@@ -62,7 +72,8 @@ class Ledger {
   /// Calls of one collective in all groups, or in one.
   int64_t calls(Collective op, std::string_view group = "") const;
   int64_t calls() const;   // of all collectives
-  int64_t bytes() const;   // of all collectives
+  int64_t bytes() const;   // given to all collectives
+  int64_t sent() const;    // bytes sent in all collectives
   double seconds() const;  // of all collectives
 
  private:

@@ -1,10 +1,6 @@
-// The ranks as a grid of tensor-parallel × data-parallel: rank = dp_rank · tp + tp_rank, so that a
-// tp group, which communicates most, has neighbouring ranks and stays within a node (Narayanan et
-// al., arXiv:2104.04473, section 3).
+// The grid of tensor-parallel × data-parallel, as chapter 10 uses it.
 #pragma once
-#include <memory>
-
-#include "common/comm/communicator.h"
+#include "common/comm/grid.h"
 
 namespace shard {
 
@@ -21,22 +17,11 @@ constexpr int rank_of(GridPosition position, int tp) {
   return position.dp_rank * tp + position.tp_rank;
 }
 
-/// This rank's two groups: the row and the column of the grid in which it stands.
-class ProcessGrid {
+class ProcessGrid : public Grid {
  public:
-  /// Splits `world` of tp · dp ranks into rows and columns. Collective. Throws UsageError for any
-  /// other size.
-  ProcessGrid(Communicator& world, int tp, int dp);
-
-  Communicator& tp() { return *tp_; }       // the ranks that share one replica of the model
-  Communicator& dp() { return *dp_; }       // the ranks that hold the same part of each replica
-  Communicator& world() { return world_; }  // all ranks
-  GridPosition position() const { return position_; }  // of this rank
-
- private:
-  Communicator& world_;
-  GridPosition position_;
-  std::unique_ptr<Communicator> tp_, dp_;
+  /// Collective. Throws UsageError unless `world` has tp · dp ranks.
+  ProcessGrid(Communicator& world, int tp, int dp) : Grid(world, {{"tp", tp}, {"dp", dp}}) {}
+  GridPosition position() const { return {coordinate("tp"), coordinate("dp")}; }  // of this rank
 };
 
 }  // namespace shard

@@ -12,8 +12,9 @@ struct HostWork::Time : DeviceTime {
   double begin() const override { return began; }
 };
 
-HostWork::HostWork(MpiGroup& group, Backend& backend)
-    : group_(group), transfer_(backend.host_transfer()) {
+HostWork::HostWork(MpiGroup& group, Backend& backend, const Call& call)
+    : group_(group), call_(call), transfer_(backend.host_transfer()) {
+  group_.show_computing();  // until it is waited for
   if (!copies()) return;
   transfer_->follow_compute();
   computed_ = transfer_->mark();
@@ -21,8 +22,8 @@ HostWork::HostWork(MpiGroup& group, Backend& backend)
 }
 
 void HostWork::wait() {
-  if (!copies()) return group_.wait([this] { return advance(); });
-  group_.wait([this] {
+  if (!copies()) return group_.wait(call_, [this] { return advance(); });
+  group_.wait(call_, [this] {
     if (time_->began == 0 && computed_()) time_->began = now();
     return time_->began > 0 && advance();
   });

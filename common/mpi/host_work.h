@@ -11,7 +11,7 @@ namespace shard {
 
 class HostWork : public Work {
  public:
-  HostWork(MpiGroup& group, Backend& backend);
+  HostWork(MpiGroup& group, Backend& backend, const Call& call);
   void wait() override;
   /// On a GPU: from the moment when it had computed what came before, or that of wait() if it is
   /// later, to the end.
@@ -29,6 +29,7 @@ class HostWork : public Work {
   virtual bool advance() = 0;
 
   MpiGroup& group() const { return group_; }
+  const Call& call() const { return call_; }
   bool copies() const { return transfer_ != nullptr; }
   /// The tensor's place in host memory, for as long as this lives; not fetched yet.
   HostTensor on_host(const Tensor& tensor);
@@ -41,6 +42,7 @@ class HostWork : public Work {
  private:
   struct Time;
   MpiGroup& group_;
+  Call call_;
   HostTransfer* transfer_;
   std::vector<HostTensor> on_host_;
   Mark computed_;  // what came before

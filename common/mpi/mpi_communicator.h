@@ -1,5 +1,5 @@
-// MpiCommunicator: the collectives by MPI's non-blocking calls, each waited for by MpiGroup's
-// watchful wait.
+// MpiCommunicator: the collectives and messages by MPI's non-blocking calls, each waited for by
+// MpiGroup's watchful wait.
 #pragma once
 #include "common/mpi/mpi_group.h"
 
@@ -10,20 +10,26 @@ class MpiCommunicator : public Communicator {
   MpiCommunicator(Backend& backend, Ledger& ledger, std::unique_ptr<MpiGroup> group);
 
  protected:
-  std::unique_ptr<Work> start_sum(Tensor& x) override;
-  std::unique_ptr<Work> start_max(Tensor& x) override;
-  std::unique_ptr<Work> start_gather(Tensor& all, const Tensor& piece,
-                                     std::span<const int64_t> counts) override;
-  std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term,
-                                      std::span<const int64_t> counts) override;
-  std::unique_ptr<Work> start_broadcast(Tensor& x, int root) override;
-  std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) override;
-  std::unique_ptr<Work> start_barrier() override { return group_->start_barrier(); }
-  std::unique_ptr<Communicator> make_part(int color, const std::string& name) override;
-  std::vector<std::string> exchange_text(const std::string& mine) override {
-    return group_->gather_text(mine);
+  Started start_sum(const Call& call, const Tensor& x) override;
+  Started start_max(const Call& call, const Tensor& x) override;
+  Started start_gather(const Call& call, const Tensor& all, const Tensor& piece,
+                       Counts counts) override;
+  Started start_scatter(const Call& call, const Tensor& part, const Tensor& term,
+                        Counts counts) override;
+  Started start_transpose(const Call& call, const Tensor& in, const Tensor& out, Counts to,
+                          Counts from) override;
+  Started start_broadcast(const Call& call, const Tensor& x, int root) override;
+  Started start_exchange(const Call& call, const Tensor& out, int to, const Tensor& in,
+                         int from) override;
+  Started move_messages(std::span<const Message> messages, std::span<const Call> calls) override;
+  Started start_barrier(const Call& call) override { return group_->start_barrier(call); }
+  std::unique_ptr<Communicator> make_part(const Call& call, int color,
+                                          const std::string& name) override;
+  std::vector<std::string> exchange_text(const Call& call, const std::string& mine) override {
+    return group_->gather_text(call, mine);
   }
   void announce(const Call& call) override { group_->announce(call); }
+  bool compares() const override { return group_->settings().check_collectives; }
 
  private:
   std::unique_ptr<MpiGroup> group_;

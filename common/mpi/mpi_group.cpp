@@ -36,15 +36,22 @@ MpiGroup::~MpiGroup() {
 
 std::unique_ptr<MpiGroup> MpiGroup::split(int color, const std::string& name) const {
   MPI_Comm part = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_split(comm_, color, rank_, &part), "MPI_Comm_split");
+  const bool in_none = color == Communicator::no_group;
+  check_mpi(MPI_Comm_split(comm_, in_none ? MPI_UNDEFINED : color, rank_, &part), "MPI_Comm_split");
+  if (in_none) return nullptr;
   return std::make_unique<MpiGroup>(part, name, board_, settings_);
 }
 
+Call MpiGroup::in_world(Call call) const {
+  if (is_message(call.op) && call.partner >= 0) call.partner = world_rank(call.partner);
+  return call;
+}
+
 void MpiGroup::announce(const Call& call) {
-  board_.waits(call, name_);
+  show_waiting(call);
   if (!settings_.check_collectives) return;
   compare(call);
-  board_.waits(call, name_);  // comparing has taken it off the board
+  show_waiting(call);  // comparing has taken it off the board
 }
 
 void MpiGroup::compare(const Call& mine) const {
@@ -53,7 +60,7 @@ void MpiGroup::compare(const Call& mine) const {
   check_mpi(MPI_Iallgather(&mine, sizeof mine, MPI_BYTE, calls.data(), sizeof mine, MPI_BYTE, comm_,
                            &request),
             "MPI_Iallgather");
-  wait(request);
+  wait(mine, request);
   bool same = true;
   std::string all;  // the same words on every rank
   for (size_t other = 0; other < calls.size(); ++other) {
@@ -90,11 +97,22 @@ void MpiGroup::Watch::look() {
           " s (--timeout): ", board.describe(group_.world_ranks_));
 }
 
-void MpiGroup::wait(const std::function<bool()>& done) const {
+static std::vector<InBackground*>& background() {
+  static std::vector<InBackground*> all;
+  return all;
+}
+
+InBackground::InBackground() { background().push_back(this); }
+
+InBackground::~InBackground() { std::erase(background(), this); }
+
+void MpiGroup::wait(const Call& call, const std::function<bool()>& done) const {
+  show_waiting(call);
   constexpr double patience = 0.05;  // seconds between two looks
   Watch watch(*this);
   double next_look = now() + patience;
   for (int64_t tries = 1; !done(); ++tries) {
+    for (InBackground* other : background()) other->progress();
     if (tries % 16 != 0) continue;
     sched_yield();  // ranks may outnumber cores
     if (now() < next_look) continue;
@@ -132,36 +150,39 @@ namespace {
 
 struct BarrierWork : Work {
   const MpiGroup& group;
+  Call call;
   MPI_Request request = MPI_REQUEST_NULL;
-  explicit BarrierWork(const MpiGroup& of) : group(of) {
+  BarrierWork(const MpiGroup& of, const Call& the_call) : group(of), call(the_call) {
     check_mpi(MPI_Ibarrier(group.comm(), &request), "MPI_Ibarrier");
   }
   void wait() override {
-    group.wait([this] { return is_done(request); });
+    group.wait(call, [this] { return is_done(request); });
   }
 };
 
 }  // namespace
 
-std::unique_ptr<Work> MpiGroup::start_barrier() { return std::make_unique<BarrierWork>(*this); }
-
-void MpiGroup::wait(MPI_Request& request) const {
-  wait([&] { return is_done(request); });
+std::unique_ptr<Work> MpiGroup::start_barrier(const Call& call) {
+  return std::make_unique<BarrierWork>(*this, call);
 }
 
-std::vector<std::string> MpiGroup::gather_text(const std::string& text) const {
+void MpiGroup::wait(const Call& call, MPI_Request& request) const {
+  wait(call, [&] { return is_done(request); });
+}
+
+std::vector<std::string> MpiGroup::gather_text(const Call& call, const std::string& text) const {
   const int length = static_cast<int>(text.size());
   std::vector<int> lengths(static_cast<size_t>(size_)), offsets(lengths.size());
   MPI_Request request;
   check_mpi(MPI_Iallgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, comm_, &request),
             "MPI_Iallgather");
-  wait(request);
+  wait(call, request);
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
   std::string all(static_cast<size_t>(offsets.back() + lengths.back()), '\0');
   check_mpi(MPI_Iallgatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(),
                             offsets.data(), MPI_CHAR, comm_, &request),
             "MPI_Iallgatherv");
-  wait(request);
+  wait(call, request);
   std::vector<std::string> texts;
   for (size_t i = 0; i < lengths.size(); ++i) texts.push_back(all.substr(offsets[i], lengths[i]));
   return texts;

@@ -15,6 +15,15 @@
 
 namespace shard {
 
+/// Work that goes on while its rank waits for something else.
+class InBackground {
+ public:
+  InBackground();
+  virtual ~InBackground();
+  InBackground(const InBackground&) = delete;
+  virtual void progress() = 0;
+};
+
 class MpiGroup {
  public:
   /// Takes `comm` over. Board and settings belong to the session.
@@ -28,21 +37,25 @@ class MpiGroup {
 
   const std::string& name() const { return name_; }
   const MpiSettings& settings() const { return settings_; }
-  /// The ranks that name the same color, as a group of their own. Collective.
+  /// The ranks that name the same color, as a group of their own; nullptr for
+  /// Communicator::no_group. Collective.
   std::unique_ptr<MpiGroup> split(int color, const std::string& name) const;
 
   /// Puts the call on the board; with check_collectives, compares it across the group and throws
   /// Error on a mismatch.
   void announce(const Call& call);
-  /// Asks done() until it says true. Throws Error after the time limit, or when a rank of the group
-  /// has left.
-  void wait(const std::function<bool()>& done) const;
-  std::vector<std::string> gather_text(const std::string& text) const;
-  std::unique_ptr<Work> start_barrier();
+  /// Asks done() until it says true, with `call` on the board. Throws Error after the time limit, or
+  /// when a rank of the group has left.
+  void wait(const Call& call, const std::function<bool()>& done) const;
+  std::vector<std::string> gather_text(const Call& call, const std::string& text) const;
+  std::unique_ptr<Work> start_barrier(const Call& call);
+  /// The call with its partner as a rank of the world, as messages and the board name ranks.
+  Call in_world(Call call) const;
+  int world_rank(int rank) const { return world_ranks_[static_cast<size_t>(rank)]; }
 
   // For those who wait by other means than wait(): what the board says of this rank, and the same
   // patience.
-  void show_waiting(const Call& call) const { board_.waits(call, name_); }
+  void show_waiting(const Call& call) const { board_.waits(in_world(call), name_); }
   void show_computing() const { board_.computes(); }
   class Watch {
    public:
@@ -65,7 +78,7 @@ class MpiGroup {
 
  private:
   void compare(const Call& mine) const;
-  void wait(MPI_Request& request) const;
+  void wait(const Call& call, MPI_Request& request) const;
 
   MPI_Comm comm_;
   std::string name_;

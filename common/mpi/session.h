@@ -9,11 +9,12 @@ namespace shard {
 class MpiGroup;
 class StatusBoard;
 
-/// How long a rank waits for others, and whether every collective is compared across its group
-/// first.
 struct MpiSettings {
-  double timeout = 120;
-  bool check_collectives = false;
+  double timeout = 120;            // seconds that a rank waits for others
+  bool check_collectives = false;  // every collective is compared across its group first
+  /// No message is sent before its receiver has started to receive it. Otherwise MPI sends short
+  /// ones at once, and a deadlock shows only with long ones.
+  bool synchronous_sends = false;
 };
 
 class MpiSession {
@@ -34,9 +35,7 @@ class MpiSession {
   static bool is_first();        // whether this is rank 0, told before MPI has started
   static std::string library();  // "Open MPI 4.1.4"
 
-  void configure(double timeout, bool check_collectives) {
-    settings_ = {timeout, check_collectives};
-  }
+  void configure(const MpiSettings& settings) { settings_ = settings; }
   /// Whether all ranks say true. Collective.
   bool all_agree(bool mine) const;
   /// How many different texts the ranks of this node say. Collective over all ranks.

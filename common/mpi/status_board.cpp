@@ -25,6 +25,8 @@ struct StatusBoard::Slot {
   std::atomic<Collective> op;
   std::atomic<DataType> type;
   std::atomic<int64_t> count, number;
+  std::atomic<int> partner;  // of a message, in the world
+  Label label;
   std::atomic<double> since;
   char group[24];
 };
@@ -68,6 +70,8 @@ void StatusBoard::waits(const Call& call, std::string_view group) {
   mine.type = call.type;
   mine.count = call.count;
   mine.number = call.number;
+  mine.partner = call.partner;
+  mine.label = call.label;
   const size_t length = std::min(group.size(), sizeof mine.group - 1);
   std::memcpy(mine.group, group.data(), length);
   mine.group[length] = '\0';
@@ -121,17 +125,22 @@ std::string StatusBoard::describe(const std::vector<int>& ranks) const {
       all += "is on another node";
       continue;
     }
-    const std::string last =
-        text(to_string(Call{other->op, other->count, other->type, other->number}), " on ",
-             other->number > 0 ? other->group : "no group");
+    const Call call{.op = other->op,
+                    .count = other->count,
+                    .type = other->type,
+                    .number = other->number,
+                    .partner = other->partner,
+                    .label = other->label};
+    const std::string group = call.number > 0 ? other->group : "no group";
     const std::string since =
         text(" for ", static_cast<int64_t>((now() - other->since) * 10) / 10.0, " s");
     if (is_stopped(other->process)) all += "is stopped by a signal, and ";
     switch (other->phase.load()) {
       case Phase::left: all += "has left the program"; break;
-      case Phase::waiting: all += "waits in " + last + since; break;
+      case Phase::waiting: all += waiting_in(call, group) + since; break;
       case Phase::computing:
-        all += "is in no collective" + since + (other->number > 0 ? ", its last was " + last : "");
+        all += "is in no collective" + since;
+        if (call.number > 0) all += text(", its last was ", to_string(call), " on ", group);
         break;
     }
   }

@@ -18,9 +18,11 @@ class StatusBoard {
   ~StatusBoard();
   StatusBoard(const StatusBoard&) = delete;
 
-  void waits(const Call& call, std::string_view group);  // this rank has entered a collective
-  void computes();                                       // this rank has left it
-  void leaves();  // this rank ends: what follows is not shown
+  /// This rank waits in a collective or for a message, whose partner is given as a rank of the
+  /// world.
+  void waits(const Call& call, std::string_view group);
+  void computes();  // this rank waits no more
+  void leaves();    // this rank ends: what follows is not shown
 
   /// A rank of the world other than this one that has left; -1 if none of `ranks` has (or none is
   /// on this node).

@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "common/comm/group_of_one.h"
+#include "common/mpi/message_check.h"
+#include "common/mpi/message_work.h"
 
 namespace shard {
 
@@ -75,34 +77,56 @@ NcclCommunicator::NcclCommunicator(Ledger& ledger, std::unique_ptr<NcclGroup> gr
                    group->ranks().name()),
       group_(std::move(group)) {}
 
-std::unique_ptr<Communicator> NcclCommunicator::make_part(int color, const std::string& name) {
-  std::unique_ptr<NcclGroup> part = group_->split(color, name);
-  if (part == nullptr) return std::make_unique<GroupOfOne>(backend(), ledger(), name);
+std::unique_ptr<Communicator> NcclCommunicator::make_part(const Call& call, int color,
+                                                          const std::string& name) {
+  std::unique_ptr<MpiGroup> ranks = group_->ranks().split(color, name);
+  const bool is_alone = ranks != nullptr && ranks->size() == 1;
+  std::unique_ptr<NcclGroup> part = group_->split(call, color, std::move(ranks));
+  if (is_alone) return std::make_unique<GroupOfOne>(backend(), ledger(), name);
+  if (part == nullptr) return nullptr;
   return std::unique_ptr<Communicator>(new NcclCommunicator(ledger(), std::move(part)));
 }
 
-void NcclCommunicator::announce(const Call& call) {
-  call_ = call;
-  group_->ranks().announce(call);
+/// Puts a call of NCCL, or several in one launch, into the communication stream.
+std::unique_ptr<Work> NcclCommunicator::enqueue(const Call& call, const char* name,
+                                                std::vector<Tensor> tensors, const Start& start) {
+  auto span = group_->enqueue(call, name, start);
+  return std::make_unique<NcclWork>(group_->device(), span, std::move(tensors));
 }
 
-std::unique_ptr<Work> NcclCommunicator::start_reduction(Tensor& x, ncclRedOp_t op) {
-  auto span = group_->enqueue(call_, "ncclAllReduce", [&](ncclComm_t comm, cudaStream_t stream) {
+// ---- Sums, maxima and copies --------------------------------------------------------------------
+
+std::unique_ptr<Work> NcclCommunicator::start_reduction(const Call& call, const Tensor& x,
+                                                        ncclRedOp_t op) {
+  return enqueue(call, "ncclAllReduce", {x}, [&](ncclComm_t comm, cudaStream_t stream) {
     return ncclAllReduce(x.address(), x.address(), nccl_count(x.elements()), nccl_type(x), op, comm,
                          stream);
   });
-  return std::make_unique<NcclWork>(group_->device(), span, std::vector{x});
 }
 
-std::unique_ptr<Work> NcclCommunicator::start_sum(Tensor& x) { return start_reduction(x, ncclSum); }
+std::unique_ptr<Work> NcclCommunicator::start_sum(const Call& call, const Tensor& x) {
+  return start_reduction(call, x, ncclSum);
+}
 
-std::unique_ptr<Work> NcclCommunicator::start_max(Tensor& x) { return start_reduction(x, ncclMax); }
+std::unique_ptr<Work> NcclCommunicator::start_max(const Call& call, const Tensor& x) {
+  return start_reduction(call, x, ncclMax);
+}
+
+std::unique_ptr<Work> NcclCommunicator::start_broadcast(const Call& call, const Tensor& x,
+                                                        int root) {
+  return enqueue(call, "ncclBroadcast", {x}, [&](ncclComm_t comm, cudaStream_t stream) {
+    return ncclBroadcast(x.address(), x.address(), nccl_count(x.elements()), nccl_type(x), root,
+                         comm, stream);
+  });
+}
+
+// ---- Gathering and scattering, also in place: NCCL sees that by the addresses -------------------
 
 /// Pieces of different lengths are broadcast, each by its owner: NCCL passes a broadcast on from
 /// rank to rank, so that every link carries every piece once. Sent directly, a piece would leave
 /// its owner size - 1 times.
-std::unique_ptr<Work> NcclCommunicator::start_gather(Tensor& all, const Tensor& piece,
-                                                     std::span<const int64_t> counts) {
+std::unique_ptr<Work> NcclCommunicator::start_gather(const Call& call, const Tensor& all,
+                                                     const Tensor& piece, Counts counts) {
   const auto gather = [&](ncclComm_t comm, cudaStream_t stream) {
     if (all_equal(counts))
       return ncclAllGather(piece.address(), all.address(), nccl_count(counts[0]), nccl_type(all),
@@ -119,13 +143,12 @@ std::unique_ptr<Work> NcclCommunicator::start_gather(Tensor& all, const Tensor& 
       }
     });
   };
-  auto span = group_->enqueue(call_, "ncclAllGather", gather);
-  return std::make_unique<NcclWork>(group_->device(), span, std::vector{all, piece});
+  return enqueue(call, "ncclAllGather", {all, piece}, gather);
 }
 
 /// Parts of different lengths are reduced, each to its owner, for the same reason.
-std::unique_ptr<Work> NcclCommunicator::start_scatter(Tensor& part, const Tensor& term,
-                                                      std::span<const int64_t> counts) {
+std::unique_ptr<Work> NcclCommunicator::start_scatter(const Call& call, const Tensor& part,
+                                                      const Tensor& term, Counts counts) {
   const auto scatter = [&](ncclComm_t comm, cudaStream_t stream) {
     if (all_equal(counts)) {
       return ncclReduceScatter(term.address(), part.address(), nccl_count(counts[0]),
@@ -143,36 +166,77 @@ std::unique_ptr<Work> NcclCommunicator::start_scatter(Tensor& part, const Tensor
       }
     });
   };
-  auto span = group_->enqueue(call_, "ncclReduceScatter", scatter);
-  return std::make_unique<NcclWork>(group_->device(), span, std::vector{part, term});
+  return enqueue(call, "ncclReduceScatter", {part, term}, scatter);
 }
 
-std::unique_ptr<Work> NcclCommunicator::start_broadcast(Tensor& x, int root) {
-  auto span = group_->enqueue(call_, "ncclBroadcast", [&](ncclComm_t comm, cudaStream_t stream) {
-    return ncclBroadcast(x.address(), x.address(), nccl_count(x.elements()), nccl_type(x), root,
-                         comm, stream);
-  });
-  return std::make_unique<NcclWork>(group_->device(), span, std::vector{x});
+// ---- From rank to rank --------------------------------------------------------------------------
+
+static void nccl_send(const void* from, int64_t count, const Tensor& of, int to, ncclComm_t comm,
+                      cudaStream_t stream) {
+  check_nccl(ncclSend(from, nccl_count(count), nccl_type(of), to, comm, stream), "ncclSend", comm);
 }
 
-std::unique_ptr<Work> NcclCommunicator::start_exchange(const Tensor& out, int to, Tensor& in,
-                                                       int from) {
-  if (group_->ranks().settings().check_collectives) {  // NCCL itself does not compare the lengths
-    const std::vector<std::string> sent = exchange_text(text(out.elements()));
-    require_fit(from, std::stoll(sent[static_cast<size_t>(from)]), rank(), in.elements());
+static void nccl_receive(void* into, int64_t count, const Tensor& of, int from, ncclComm_t comm,
+                         cudaStream_t stream) {
+  check_nccl(ncclRecv(into, nccl_count(count), nccl_type(of), from, comm, stream), "ncclRecv",
+             comm);
+}
+
+/// By messages, as NCCL before 2.28 has nothing else, and none for parts of different sizes.
+std::unique_ptr<Work> NcclCommunicator::start_transpose(const Call& call, const Tensor& in,
+                                                        const Tensor& out, Counts to, Counts from) {
+  const auto transpose = [&](ncclComm_t comm, cudaStream_t stream) {
+    return in_one_launch([&] {
+      const std::byte* source = out.data<std::byte>();
+      std::byte* target = in.data<std::byte>();
+      for (int other = 0; other < size(); ++other) {
+        const int64_t sent = to[static_cast<size_t>(other)],
+                      expected = from[static_cast<size_t>(other)];
+        if (sent > 0) nccl_send(source, sent, out, other, comm, stream);
+        if (expected > 0) nccl_receive(target, expected, in, other, comm, stream);
+        source += sent * size_of(out.type());
+        target += expected * size_of(in.type());
+      }
+    });
+  };
+  return enqueue(call, "ncclSend and ncclRecv", {in, out}, transpose);
+}
+
+std::unique_ptr<Work> NcclCommunicator::start_exchange(const Call& call, const Tensor& out, int to,
+                                                       const Tensor& in, int from) {
+  if (compares()) {  // NCCL itself does not compare the lengths
+    const std::vector<std::string> sent = exchange_text(call, text(out.elements()));
+    require_fit(call.op, from, std::stoll(sent[static_cast<size_t>(from)]), rank(), in.elements());
   }
-  auto span =
-      group_->enqueue(call_, "ncclSend and ncclRecv", [&](ncclComm_t comm, cudaStream_t stream) {
-        return in_one_launch([&] {
-          check_nccl(ncclSend(out.address(), nccl_count(out.elements()), nccl_type(out), to, comm,
-                              stream),
-                     "ncclSend", comm);
-          check_nccl(ncclRecv(in.address(), nccl_count(in.elements()), nccl_type(in), from, comm,
-                              stream),
-                     "ncclRecv", comm);
-        });
-      });
-  return std::make_unique<NcclWork>(group_->device(), span, std::vector{out, in});
+  const auto exchange = [&](ncclComm_t comm, cudaStream_t stream) {
+    return in_one_launch([&] {
+      nccl_send(out.address(), out.elements(), out, to, comm, stream);
+      nccl_receive(in.address(), in.elements(), in, from, comm, stream);
+    });
+  };
+  return enqueue(call, "ncclSend and ncclRecv", {out, in}, exchange);
+}
+
+std::unique_ptr<Work> NcclCommunicator::move_messages(std::span<const Message> messages,
+                                                      std::span<const Call> calls) {
+  const Call& shown = main_call(calls);
+  group_->ranks().show_waiting(shown);
+  std::vector<Tensor> tensors;
+  for (const Message& message : messages) tensors.push_back(message.tensor);
+  const auto move = [&](ncclComm_t comm, cudaStream_t stream) {
+    return in_one_launch([&] {
+      for (const auto& [x, partner, is_sent, label] : messages) {
+        if (is_sent) {
+          nccl_send(x.address(), x.elements(), x, partner, comm, stream);
+        } else {
+          nccl_receive(x.address(), x.elements(), x, partner, comm, stream);
+        }
+      }
+    });
+  };
+  auto work = enqueue(shown, "ncclSend and ncclRecv", std::move(tensors), move);
+  if (!compares()) return work;
+  return std::make_unique<CheckedMessages>(group_->ranks(), calls, std::move(work));
 }
 
 }  // namespace shard

@@ -34,43 +34,48 @@ std::unique_ptr<NcclGroup> NcclGroup::connect(CudaBackend& device,
                                               std::unique_ptr<MpiGroup> ranks) {
   std::unique_ptr<NcclGroup> group(new NcclGroup(device, std::move(ranks)));
   MpiGroup& mpi = group->ranks();
-  mpi.announce({Collective::connect, 0, DataType::f32, 1});
+  const Call call{.op = Collective::connect, .number = 1};
+  mpi.announce(call);
   ncclUniqueId id;
   if (mpi.rank() == 0) check_nccl(ncclGetUniqueId(&id), "ncclGetUniqueId");
   const std::string ids =
-      mpi.gather_text(mpi.rank() == 0 ? std::string(id.internal, sizeof id.internal) : "")[0];
+      mpi.gather_text(call, mpi.rank() == 0 ? std::string(id.internal, sizeof id.internal) : "")[0];
   std::memcpy(id.internal, ids.data(), sizeof id.internal);
   ncclConfig_t config = non_blocking();
   const ncclResult_t begun =
       ncclCommInitRankConfig(&group->comm_, mpi.size(), id, mpi.rank(), &config);
-  group->settle(group->comm_, begun, "ncclCommInitRankConfig");
+  group->settle(call, group->comm_, begun, "ncclCommInitRankConfig");
   return group;
 }
 
-std::unique_ptr<NcclGroup> NcclGroup::split(int color, const std::string& name) {
+std::unique_ptr<NcclGroup> NcclGroup::split(const Call& call, int color,
+                                            std::unique_ptr<MpiGroup> part_ranks) {
   wait_for_all_but(0);  // NCCL's condition for a split
-  std::unique_ptr<NcclGroup> part(new NcclGroup(device_, ranks_->split(color, name)));
-  const bool single = part->ranks().size() == 1;
+  const bool takes_part = part_ranks != nullptr && part_ranks->size() > 1;
+  std::unique_ptr<NcclGroup> part;
+  if (takes_part) part.reset(new NcclGroup(device_, std::move(part_ranks)));
+  auto unused = std::make_unique<ncclComm_t>(nullptr);
+  ncclComm_t* const place = takes_part ? &part->comm_ : unused.get();
   ncclConfig_t config = non_blocking();
-  const ncclResult_t begun = ncclCommSplit(comm_, single ? NCCL_SPLIT_NOCOLOR : color,
-                                           ranks_->rank(), &part->comm_, &config);
+  const ncclResult_t begun =
+      ncclCommSplit(comm_, takes_part ? color : NCCL_SPLIT_NOCOLOR, ranks_->rank(), place, &config);
   try {
-    settle(comm_, begun, "ncclCommSplit");
-  } catch (...) {
-    static_cast<void>(
-        part.release());  // NCCL goes on in the background and may still write to its comm_
+    settle(call, comm_, begun, "ncclCommSplit");
+  } catch (...) {  // NCCL goes on in the background and may still write to the place
+    static_cast<void>(part.release());
+    static_cast<void>(unused.release());
     throw;
   }
-  if (single) return nullptr;
-  settle(part->comm_, state_of(part->comm_), "ncclCommSplit");
+  if (takes_part) settle(call, part->comm_, state_of(part->comm_), "ncclCommSplit");
   return part;
 }
 
 /// Waits until a call has done its part on the host, which may go on in the background.
-void NcclGroup::settle(ncclComm_t comm, ncclResult_t result, const char* name) const {
+void NcclGroup::settle(const Call& call, ncclComm_t comm, ncclResult_t result,
+                       const char* name) const {
   check_nccl(result, name, comm);
   if (result == ncclSuccess) return;
-  ranks_->wait([&] {
+  ranks_->wait(call, [&] {
     const ncclResult_t state = state_of(comm);
     check_nccl(state, name, comm);
     return state != ncclInProgress;
@@ -92,7 +97,7 @@ std::shared_ptr<const NcclSpan> NcclGroup::enqueue(
   const cudaStream_t stream = device_.communication_stream();
   order(device_.compute_stream(), stream);
   span->before.record(stream);
-  settle(comm_, start(comm_, stream), name);
+  settle(call, comm_, start(comm_, stream), name);
   span->after.record(stream);
   unfinished_.push_back(span);
   ranks_->show_computing();  // the host is free; whether the GPU waits, watch() will see
@@ -120,7 +125,9 @@ void NcclGroup::watch(bool host_waits) {
   try {
     drop_finished();
     const std::string in =
-        unfinished_.empty() ? "" : text("; the oldest is ", to_string(unfinished_.front()->call()));
+        unfinished_.empty()
+            ? ""
+            : text("; the oldest is ", to_string(ranks_->in_world(unfinished_.front()->call())));
     check_nccl(state_of(comm_), text("NCCL's collectives of ", ranks_->name(), in).c_str(), comm_);
     look();
   } catch (...) {

@@ -39,9 +39,9 @@ class NcclGroup {
  public:
   /// Connects the GPUs of the group's ranks. Collective.
   static std::unique_ptr<NcclGroup> connect(CudaBackend& device, std::unique_ptr<MpiGroup> ranks);
-  /// The ranks that name the same color, as a group of their own; nullptr where that is one rank.
-  /// Collective.
-  std::unique_ptr<NcclGroup> split(int color, const std::string& name);
+  /// Part of these ranks as a group of its own: `part` is the MPI group that has been split off
+  /// with `color`. nullptr where it is nullptr or one rank. Collective over all ranks.
+  std::unique_ptr<NcclGroup> split(const Call& call, int color, std::unique_ptr<MpiGroup> part);
   /// Collective, but after an exception or when the others do not come: then it aborts.
   ~NcclGroup();
   NcclGroup(const NcclGroup&) = delete;
@@ -57,7 +57,7 @@ class NcclGroup {
 
  private:
   NcclGroup(CudaBackend& device, std::unique_ptr<MpiGroup> ranks);
-  void settle(ncclComm_t comm, ncclResult_t result, const char* name) const;
+  void settle(const Call& call, ncclComm_t comm, ncclResult_t result, const char* name) const;
   void wait_for_all_but(size_t count);
   void drop_finished();
   void watch(bool host_waits);

@@ -74,6 +74,8 @@ Options::Options(std::string name, const std::string& description)
       ->group(group_);
   flag("--check-collectives", check_collectives,
        "compare every collective across its group before it runs");
+  flag("--synchronous-sends", synchronous_sends,
+       "send no message before its receiver is ready: finds deadlocks that MPI's buffers hide");
   number("--timeout", timeout, "seconds that a rank waits for the others before it gives up",
          0.001);
   group("Output");

@@ -23,6 +23,7 @@ class Options {
   uint64_t seed = 1234;              // of all random numbers
   std::string json, trace, picture;  // files to write, or empty
   bool check_collectives = false;    // whether the ranks compare each call before it starts
+  bool synchronous_sends = false;    // whether a message waits until its receiver is ready
   double timeout = 120;              // seconds that a rank may wait for others
 
   /// `name` is the program's: "05_parallel_mlp". `description` is one sentence for --help.

@@ -25,7 +25,9 @@ int run_in(MpiSession& session, Options& options, int argc, char** argv,
     if (session.rank() == 0) std::cout << options.help() << std::flush;
     return 0;
   }
-  session.configure(options.timeout, options.check_collectives);
+  session.configure({.timeout = options.timeout,
+                     .check_collectives = options.check_collectives,
+                     .synchronous_sends = options.synchronous_sends});
   Runtime runtime(options, session);
   Report report(runtime.world(), options);
   require_writable(runtime.world(), "--json", options.json);

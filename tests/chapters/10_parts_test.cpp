@@ -10,6 +10,7 @@
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
 #include "common/text/character_tokenizer.h"
 #include "common/text/text_data.h"
+#include "common/text/utf8.h"
 #include "tests/support_files.h"
 #include "tests/test_support.h"
 

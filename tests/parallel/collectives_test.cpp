@@ -241,6 +241,20 @@ TEST_CASE(
   CHECK(single->all_reduce(PartialSum(my_data({9}))).to_host() == data_of(world().rank(), 9));
 }
 
+TEST_CASE("split: a rank without a color is in no group") {
+  const bool in = world().rank() % 2 == 1;
+  const std::unique_ptr<Communicator> group = world().split(in ? 5 : Communicator::no_group, "odd");
+  CHECK((group != nullptr) == in);
+  if (in) {
+    CHECK(group->size() == world().size() / 2);
+    CHECK(group->sum_of(1.0) == group->size());
+  }
+  CHECK(world().split(Communicator::no_group, "none") == nullptr);
+  CHECK(alone().split(Communicator::no_group, "none") == nullptr);
+  CHECK(message_of([] { world().split(-2, "negative"); }) ==
+        "split of world: color -2 is negative");
+}
+
 TEST_CASE("gather_text: every rank's text in rank order, of any length") {
   const std::string mine =
       world().rank() == 1 ? "" : text("rank ", world().rank(), "\n", std::string(5000, 'x'), "µ");
@@ -303,7 +317,7 @@ TEST_CASE("collectives: tensors of another device are refused") {
   Tensor x = Tensor::zeros(*other, {3}), mine = my_data({3});
   const std::string there = " on world: the tensor lives on another device than the group";
   CHECK(message_of([&] { world().all_reduce(PartialSum(x)); }) == "all_reduce" + there);
-  CHECK(message_of([&] { world().start_all_reduce(PartialSum(x)); }) == "start_all_reduce" + there);
+  CHECK(message_of([&] { world().start_all_reduce(PartialSum(x)); }) == "all_reduce" + there);
   CHECK(message_of([&] { world().all_reduce_max(x); }) == "all_reduce_max" + there);
   CHECK(message_of([&] { world().all_gather(x); }) == "all_gather" + there);
   CHECK(message_of([&] { world().reduce_scatter(PartialSum(x)); }) == "reduce_scatter" + there);

@@ -18,7 +18,7 @@ TEST_CASE("start_all_reduce: the sum is there after wait, whatever is computed i
 TEST_CASE("start_all_reduce: what is computed in between does not wait for the sum") {
   const Matrix a = random_matrix(40, 40, "a");
   const std::unique_ptr<Communicator> meeting = world().split(0, "meeting");
-  session().configure(20, false);  // calls are not compared: all ranks would wait for that
+  session().configure({.timeout = 20});  // calls are not compared: all ranks would wait for that
   if (world().rank() > 0)
     meeting->barrier();  // until rank 0 has read its product, while its sum waits for the others
   PendingSum pending = world().start_all_reduce(PartialSum(my_data({1000})));
@@ -28,7 +28,7 @@ TEST_CASE("start_all_reduce: what is computed in between does not wait for the s
     meeting->barrier();
   }
   CHECK(pending.wait().to_host() == sum_of_all(1000));
-  session().configure(20, true);
+  session().configure({.timeout = 20, .check_collectives = true});
 }
 
 TEST_CASE(
@@ -51,7 +51,7 @@ TEST_CASE("start_all_reduce: a sum that nobody waits for is waited for at the en
 TEST_CASE("start_all_reduce: wait can be called once") {
   PendingSum pending = world().start_all_reduce(PartialSum(my_data({3})));
   pending.wait();
-  CHECK(message_of([&] { pending.wait(); }) == "wait() was called twice on one pending sum");
+  CHECK(message_of([&] { pending.wait(); }) == "wait() was called twice on one pending all_reduce");
 }
 
 TEST_CASE(

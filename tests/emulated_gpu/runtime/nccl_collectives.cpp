@@ -79,8 +79,13 @@ class Transfer {
   bool is_done() {
     if (done_) return true;
     const Doing doing(call_.name);
-    int arrived = 0;
-    check_mpi(MPI_Test(&request_, &arrived, MPI_STATUS_IGNORE), "MPI");
+    if (is_cut_off_) return false;
+    int arrived = 0, kind = MPI_SUCCESS;
+    const int result = MPI_Test(&request_, &arrived, MPI_STATUS_IGNORE);
+    MPI_Error_class(result, &kind);
+    is_cut_off_ = kind == MPI_ERR_TRUNCATE;
+    if (is_cut_off_) return false;
+    check_mpi(result, "MPI");
     if (arrived == 0) return false;
     give();
     return done_ = true;
@@ -123,6 +128,7 @@ class Transfer {
   std::vector<char> leaving_, arriving_;
   MPI_Request request_ = MPI_REQUEST_NULL;
   bool done_ = false;
+  bool is_cut_off_ = false;  // a message longer than its receiver expects: NCCL then waits for ever
 };
 
 /// The calls of a group in one stream: they start together and progress together.
@@ -322,12 +328,13 @@ ncclResult_t ncclBroadcast(const void* from, void* to, size_t count, ncclDataTyp
                  comm, stream);
 }
 
+// A send ends when it is received: NCCL promises no more, whatever fits into its buffers.
 ncclResult_t ncclSend(const void* from, size_t count, ncclDataType_t type, int peer,
                       ncclComm_t comm, cudaStream_t stream) {
   if (!is_rank(comm, peer))
     return nccl_error(ncclInvalidArgument, text("ncclSend: no rank ", peer));
   const auto start = [=](const void* in, void*, MPI_Datatype byte, MPI_Request* request) {
-    return MPI_Isend(in, as_int(count * type_of(type).bytes), byte, peer, 0, comm->mpi, request);
+    return MPI_Issend(in, as_int(count * type_of(type).bytes), byte, peer, 0, comm->mpi, request);
   };
   return collect({"ncclSend", nullptr, from, count, nullptr, 0, type, false, start}, comm, stream);
 }

@@ -1,0 +1,55 @@
+// Pending: a collective or a message under way, to be waited for.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "common/comm/call.h"
+
+namespace shard {
+
+class Communicator;
+
+/// What an implementation has started. wait() returns when its result may be used; on a GPU it may
+/// only order the streams.
+class Work {
+ public:
+  virtual ~Work() = default;
+  /// Until the result may be used. Throws Error when a partner does not come in time.
+  virtual void wait() = 0;
+  /// Its own clock, where the host's time from the start to the end of wait() says nothing about
+  /// it.
+  virtual std::shared_ptr<const DeviceTime> time() const { return nullptr; }
+};
+
+/// Done when it was started; in the device's order of work, at least.
+class DoneWork : public Work {
+ public:
+  void wait() override {}
+};
+
+/// The result of what a communicator was asked to start. Between start and wait, no tensor that was
+/// given to it may be written to, and what it will write may not be read; their memory is kept.
+class Pending {
+ public:
+  Pending(Pending&&) noexcept = default;
+  Pending& operator=(Pending&&) = delete;
+  ~Pending();  // waits if nobody has: the memory is in use until then
+  /// The result: the sum, what was gathered, the part, what was received; of a send, what was sent.
+  /// Throws Error when called twice, and when a rank does not come in time.
+  Tensor wait();
+
+ private:
+  friend class Communicator;
+  Pending(Communicator& group, const Call& call, Tensor result, std::vector<Tensor> used,
+          std::unique_ptr<Work> work);
+  Communicator* group_;
+  Call call_;
+  Tensor result_;
+  std::vector<Tensor> used_;
+  std::unique_ptr<Work> work_;
+};
+
+/// A sum under way: start_all_reduce's result.
+using PendingSum = Pending;
+
+}  // namespace shard

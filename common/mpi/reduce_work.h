@@ -1,0 +1,81 @@
+// How MPI forms sums: in pieces, and apart from the tensor of the result.
+#pragma once
+#include <algorithm>
+
+#include "common/mpi/check.h"
+#include "common/mpi/host_work.h"
+#include "common/mpi/types.h"
+#include "common/tensor/ops.h"
+
+namespace shard {
+
+/// An all-reduce in place, cut into pieces that follow one another: a piece stays in the cache
+/// while it is copied and summed. On two ranks of one machine 64 MB took 65 ms whole and 19 ms in
+/// pieces of 1 MB. On a GPU, the next pieces are fetched and the last ones put back while one is
+/// summed.
+class ReduceWork : public HostWork {
+ public:
+  ReduceWork(MpiGroup& group, const Call& call, const Tensor& x, MPI_Op op)
+      : HostWork(group, x.backend(), call), x_(on_host(x)), op_(op) {
+    for (int64_t begin = 0; copies() && begin < x_.bytes(); begin += piece) {
+      fetch(x_, begin, bytes_from(begin));
+      fetched_.push_back(mark());
+    }
+    if (!copies()) start_piece();
+  }
+
+ protected:
+  bool advance() override {
+    if (all_put_back_) return all_put_back_();
+    if (!summing_) {
+      if (!fetched_.empty() && !fetched_[static_cast<size_t>(begin_ / piece)]()) return false;
+      start_piece();
+    }
+    if (!is_done(request_)) return false;
+    summing_ = false;
+    put_back(x_, begin_, bytes_from(begin_));
+    begin_ += piece;
+    if (begin_ < x_.bytes()) return false;
+    all_put_back_ = mark();
+    return all_put_back_();
+  }
+
+ private:
+  static constexpr int64_t piece = 1 << 20;  // bytes
+  int64_t bytes_from(int64_t begin) const { return std::min(piece, x_.bytes() - begin); }
+
+  void start_piece() {
+    const auto count = static_cast<int>(bytes_from(begin_) / size_of(x_.tensor.type()));
+    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, x_.address + begin_, count, mpi_type(x_.tensor.type()),
+                             op_, group().comm(), &request_),
+              "MPI_Iallreduce");
+    summing_ = true;
+  }
+
+  HostTensor x_;
+  MPI_Op op_;
+  std::vector<Mark> fetched_;  // by piece
+  Mark all_put_back_;
+  MPI_Request request_ = MPI_REQUEST_NULL;
+  int64_t begin_ = 0;  // bytes
+  bool summing_ = false;
+};
+
+/// A collective whose result is formed in memory of its own and copied at its end: in f32 in the
+/// place of bf16, so that it is rounded once, or apart from a term of which the result is a part.
+class ApartWork : public Work {
+ public:
+  ApartWork(const Tensor& result, const Tensor& apart, std::unique_ptr<Work> work)
+      : result_(result), apart_(apart), work_(std::move(work)) {}
+  void wait() override {
+    work_->wait();
+    copy(result_, apart_);
+  }
+  std::shared_ptr<const DeviceTime> time() const override { return work_->time(); }
+
+ private:
+  Tensor result_, apart_;
+  std::unique_ptr<Work> work_;
+};
+
+}  // namespace shard
