@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace shard {
+namespace shard::chapter_10 {
 namespace {
 
 bool is_bad(const Tensor& x) {
@@ -17,8 +17,8 @@ std::string first_bad_weight(const Parameters& parameters) {
   return "";
 }
 
-std::string first_bad_activation(ProcessGrid& grid, Gpt& model,
-                                 const std::function<Batch(Range)>& batch_of, int64_t sequences) {
+std::string first_bad_activation(ProcessGrid& grid, Gpt& model, const BatchOf& batch_of,
+                                 int64_t sequences) {
   std::string first;
   model.on_activation = [&](const std::string& name, const Tensor& x) {
     if (first.empty() && is_bad(x)) first = "the output of " + name;
@@ -51,8 +51,8 @@ std::string first_said(ProcessGrid& grid, const std::string& mine) {
 
 }  // namespace
 
-std::string first_bad_tensor(ProcessGrid& grid, Gpt& model,
-                             const std::function<Batch(Range)>& batch_of, int64_t sequences) {
+std::string first_bad_tensor(ProcessGrid& grid, Gpt& model, const BatchOf& batch_of,
+                             int64_t sequences) {
   const Parameters parameters = model.parameters();
   std::string found = first_said(grid, first_bad_weight(parameters));
   if (found.empty())
@@ -62,4 +62,4 @@ std::string first_bad_tensor(ProcessGrid& grid, Gpt& model,
                        : "the first that is not finite is " + found;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_10

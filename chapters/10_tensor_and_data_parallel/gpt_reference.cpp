@@ -1,6 +1,6 @@
 #include "chapters/10_tensor_and_data_parallel/gpt_reference.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
 using reference::Matrix;
 
@@ -43,4 +43,4 @@ double reference_loss(const ReferenceWeights& weights, const GptSizes& sizes,
   return sum / static_cast<double>(count);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -7,7 +7,7 @@
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
 #include "common/check/reference.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
 /// Whole tensors by GPT-2's names; vectors are [1 × n].
 using ReferenceWeights = std::map<std::string, reference::Matrix>;
@@ -20,4 +20,4 @@ double reference_loss(const ReferenceWeights& weights, const GptSizes& sizes,
                       std::span<const int32_t> tokens, std::span<const int32_t> targets,
                       int64_t batch);
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -5,7 +5,7 @@
 #include "chapters/10_tensor_and_data_parallel/picture.h"
 #include "common/check/reference.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
 std::vector<Layout> layouts_of(int ranks, int64_t heads, const TrainingSettings& settings) {
   std::vector<Layout> layouts;
@@ -79,4 +79,4 @@ void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, co
     draw_layouts(report, all, tolerance);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_10

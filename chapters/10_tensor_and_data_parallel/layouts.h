@@ -1,9 +1,10 @@
 // The equal-loss table: the same few steps on every grid that fits the ranks.
 #pragma once
-#include "chapters/10_tensor_and_data_parallel/training.h"
+#include "chapters/10_tensor_and_data_parallel/batches.h"
+#include "chapters/10_tensor_and_data_parallel/trainer.h"
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
 struct Layout {
   int tp = 1, dp = 1;
@@ -19,4 +20,4 @@ std::vector<Layout> layouts_of(int ranks, int64_t heads, const TrainingSettings&
 void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, const TextData& data,
                      const TrainingSettings& settings);
 
-}  // namespace shard
+}  // namespace shard::chapter_10

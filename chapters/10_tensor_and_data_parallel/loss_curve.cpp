@@ -7,7 +7,7 @@
 #include "common/draw/plot.h"
 #include "common/program/report.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 namespace {
 
 /// The mean of the steps that fall into column `column` of `columns`, for a curve with more steps
@@ -141,4 +141,4 @@ void LossCurve::write_svg(const std::string& file, const std::string& title) con
   page.drawn().write("--curve", file);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_10

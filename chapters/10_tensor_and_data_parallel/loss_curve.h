@@ -5,7 +5,7 @@
 
 #include "chapters/10_tensor_and_data_parallel/metrics.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
 /// The mean of the values around each one, `width` of them, fewer at both ends.
 std::vector<double> smoothed(const std::vector<double>& values, int64_t width);
@@ -27,4 +27,4 @@ class LossCurve {
   std::vector<std::pair<int64_t, double>> validation_;  // (step, loss)
 };
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -5,7 +5,7 @@
 #include "common/base/error.h"
 #include "common/base/files.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 namespace {
 
 constexpr const char* names =
@@ -78,4 +78,4 @@ Metrics read_metrics(const std::filesystem::path& file, int64_t last) {
   return metrics;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace shard {
+namespace shard::chapter_10 {
 
 constexpr const char* metrics_name = "metrics.csv";
 
@@ -26,4 +26,4 @@ std::string metrics_text(const Metrics& metrics);
 /// missing or anything else.
 Metrics read_metrics(const std::filesystem::path& file, int64_t last);
 
-}  // namespace shard
+}  // namespace shard::chapter_10

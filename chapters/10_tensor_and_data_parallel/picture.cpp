@@ -5,7 +5,7 @@
 
 #include "common/draw/plot.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 namespace {
 
 constexpr double cell_width = 152, cell_height = 74, gap = 26, left = 54, top = 30;
@@ -152,4 +152,4 @@ void draw_layouts(Report& report, const std::vector<LayoutLosses>& layouts, doub
   report.picture(page.drawn());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -3,7 +3,7 @@
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "common/comm/process_grid.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
 /// The grid in characters: a row for each dp rank, a column for each tp rank.
 Table grid_table(int tp, int dp);
@@ -19,4 +19,4 @@ struct LayoutLosses {
 /// All of them over each other, and how far they are from those of the first.
 void draw_layouts(Report& report, const std::vector<LayoutLosses>& layouts, double tolerance);
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -5,7 +5,7 @@
 
 #include "chapters/10_tensor_and_data_parallel/loss_curve.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 namespace {
 
 double median(std::vector<double> values) {
@@ -37,7 +37,8 @@ bool is_due(const TrainingSettings& settings, const std::vector<double>& losses,
 
 }  // namespace
 
-void report_results(Runtime& runtime, Report& report, const Settings& s, const TrainingRun& run) {
+void report_results(Runtime& runtime, Report& report, const Settings& s,
+                    const TrainingResults& run) {
   draw_curve(runtime, report, s, run.metrics);
   const auto first = std::ranges::upper_bound(run.metrics, run.first_step, {}, &StepMetrics::step);
   const Metrics mine(first, run.metrics.end());
@@ -62,9 +63,9 @@ void report_results(Runtime& runtime, Report& report, const Settings& s, const T
   report.result("allocations_after_step_10", static_cast<double>(run.new_allocations));
   if (losses.size() > 10)
     report.check("no memory was allocated after step 10", run.new_allocations == 0);
-  if (is_due(s.training, losses, run.first_step == 0 && s.start_from.empty())) {
+  if (is_due(s.training, losses, run.first_step == 0 && s.new_model)) {
     report.check("the loss fell", median({losses.end() - 10, losses.end()}) < losses.front());
   }
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -1,12 +1,18 @@
 // What a training run says at its end: the loss curve, speed, memory, and whether the loss fell.
 #pragma once
+#include "chapters/10_tensor_and_data_parallel/metrics.h"
 #include "chapters/10_tensor_and_data_parallel/settings.h"
-#include "chapters/10_tensor_and_data_parallel/training.h"
 
-namespace shard {
+namespace shard::chapter_10 {
+
+struct TrainingResults {
+  const Metrics& metrics;   // of all steps: those before this run, as far as known, and its own
+  int64_t first_step;       // steps that were taken before it
+  int64_t new_allocations;  // blocks of device memory that steps after the tenth had to take
+};
 
 /// Prints and draws it. The curve shows all steps, the rest is about those of this run. Collective.
 void report_results(Runtime& runtime, Report& report, const Settings& settings,
-                    const TrainingRun& run);
+                    const TrainingResults& run);
 
-}  // namespace shard
+}  // namespace shard::chapter_10

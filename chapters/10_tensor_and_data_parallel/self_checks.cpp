@@ -2,11 +2,11 @@
 
 #include <cmath>
 
+#include "chapters/10_tensor_and_data_parallel/batches.h"
 #include "chapters/10_tensor_and_data_parallel/gpt_reference.h"
-#include "chapters/10_tensor_and_data_parallel/training.h"
 #include "common/check/compare.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
 void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid,
                            const GptSizes& sizes, const TrainingSettings& settings,
@@ -34,7 +34,7 @@ void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid,
                                   gradient_error(*split.parameters()[i], *whole.parameters()[i]));
   }
   // bf16 keeps 8 bits of 24; gradients come after updates from slightly different weights
-  const bool bf16 = settings.precision == DataType::bf16 || settings.reduce_in == DataType::bf16;
+  const bool bf16 = settings.precision == Precision::bf16 || settings.reduce_in == Precision::bf16;
   report.check("losses", loss_error, bf16 ? 5e-3 : 1e-5);
   report.check("gradient norms", norm_error, bf16 ? 5e-2 : 1e-4);
   report.check("gradients of every parameter", gradients, bf16 ? 0.2 : 1e-3);
@@ -42,7 +42,7 @@ void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid,
 
 void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t seed) {
   report.heading("A tiny GPT's gradients against finite differences in double precision");
-  const GptSizes sizes{11, 7, 12, 3, 2};
+  const GptSizes sizes{.vocabulary = 11, .context = 7, .width = 12, .heads = 3, .layers = 2};
   constexpr int64_t batch = 2;
   const auto alone = runtime.alone();
   Gpt model(*alone, sizes, {seed, 0.3f, 0.3f});
@@ -74,4 +74,4 @@ void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t
   report.check("gradients of all parameters", worst, 1e-4);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -3,8 +3,9 @@
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
 #include "common/program/runtime.h"
+#include "common/text/text_data.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
 /// The first `steps` steps beside an unsplit model on every rank: losses, gradient norms and the
 /// gradients of the last.
@@ -15,4 +16,4 @@ void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid,
 /// A tiny model's gradients against central differences of the same model in double precision.
 void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t seed);
 
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -2,88 +2,137 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "chapters/10_tensor_and_data_parallel/batches.h"
 #include "chapters/10_tensor_and_data_parallel/diagnosis.h"
+#include "chapters/10_tensor_and_data_parallel/picture.h"
+#include "chapters/10_tensor_and_data_parallel/results.h"
+#include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "chapters/10_tensor_and_data_parallel/self_checks.h"
 #include "common/base/clock.h"
-#include "common/program/progress.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
-static Batch to_batch(Backend& backend, const TextData::Sequences& sequences, int64_t count) {
-  const Shape shape{std::ssize(sequences.tokens)};
-  return {Tensor::from(backend, shape, std::span<const int32_t>(sequences.tokens)),
-          Tensor::from(backend, shape, std::span<const int32_t>(sequences.targets)), count};
+Training::Training(Runtime& runtime, Report& report, const Settings& settings, const Corpus& corpus)
+    : runtime_(runtime),
+      report_(report),
+      settings_(settings),
+      corpus_(corpus),
+      grid_(runtime.world(), static_cast<int>(settings.tp), static_cast<int>(settings.dp)),
+      model_(grid_.tp(), settings.sizes, {settings.training.seed, 0.02f, 0.0f}),
+      ledger_{} {}
+
+void Training::describe() {
+  const Settings& s = settings_;
+  const Tokenizer& tokenizer = *corpus_.tokenizer;
+  const std::string bytes =
+      tokenizer.files().empty() ? "" : text(" of ", fixed(corpus_.bytes_per_token), " bytes");
+  report_.line(text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", s.sizes.layers, " layers, ",
+                    s.sizes.heads, " heads, width ", s.sizes.width, ", context ", s.sizes.context,
+                    ", vocabulary ", s.sizes.vocabulary, ", ", model_.parameter_count(),
+                    " parameters"));
+  report_.line(text("  data: ", corpus_.data.training_tokens(), " ", tokenizer.unit(), bytes,
+                    " to learn from, ", corpus_.data.validation_tokens(), " to validate on; ",
+                    s.training.batch, " sequences a step"));
+  if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8)
+    report_.table(grid_table(grid_.tp().size(), grid_.dp().size()));
+  if (!runtime_.options().picture.empty())
+    draw_grid(runtime_, report_, grid_, s.sizes.heads, s.training.batch);
 }
 
-Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int64_t step,
-                     Range range) {
-  return to_batch(backend, data.training(seed, step, range), range.size());
+void Training::check() {
+  if (settings_.check_steps == 0) return;
+  check_against_finite_differences(runtime_, report_, settings_.training.seed);
+  check_against_unsplit(runtime_, report_, grid_, settings_.sizes, settings_.training, corpus_.data,
+                        settings_.check_steps);
 }
 
-double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int64_t batch,
-                       int64_t windows) {
-  const int64_t chosen = std::min(windows, data.validation_windows());
-  if (chosen <= 0) return std::numeric_limits<double>::quiet_NaN();
-  Backend& backend = grid.dp().backend();
-  const Range mine = part_of(chosen, grid.dp().size(), grid.dp().rank());
-  Tensor sum = Tensor::zeros(backend, {1});
-  for (int64_t begin = mine.begin; begin < mine.end; begin += batch) {
-    const Range range{begin, std::min(begin + batch, mine.end)};
-    const Batch some = to_batch(backend, data.validation(chosen, range), range.size());
-    Gpt::Kept kept;
-    add_sum(sum, model.forward(some.tokens, some.targets, some.sequences, {}, kept));
+void Training::begin() {
+  tf32_.emplace(runtime_.backend(), settings_.training.precision == Precision::tf32);
+  report_.heading("Training");
+  trainer_.emplace(grid_, model_, settings_.training);
+}
+
+void Training::goes_on_from(int64_t step, Metrics history) {
+  first_step_ = step;
+  metrics_ = std::move(history);
+}
+
+void Training::step(int64_t step) {
+  const TrainingSettings& s = settings_.training;
+  const auto batch_of = [&](Range range) {
+    return training_batch(runtime_.backend(), corpus_.data, s.seed, step, range);
+  };
+  const double start = now();
+  const Trainer::Step result = trainer_->step(step, batch_of);
+  seconds_ = now() - start;
+  if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
+    throw Error(text("step ", step + 1, " has loss ", result.loss, " and gradient norm ",
+                     result.gradient_norm, "; ",
+                     first_bad_tensor(grid_, model_, batch_of, s.batch)));
   }
-  const Tensor all = grid.dp().all_reduce(PartialSum(sum));
-  return static_cast<double>(all.to_host()[0]) /
-         static_cast<double>(chosen * model.sizes().context);
+  const auto tokens = static_cast<double>(s.batch * settings_.sizes.context);
+  metrics_.push_back(
+      {step + 1, result.loss, result.gradient_norm, learning_rate_at(step, s), tokens / seconds_});
 }
 
-TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextData& data,
-                  const TrainingSettings& settings, const TrainingPlan& plan, Report& report) {
-  constexpr int64_t windows_on_the_way = 240, warm = 10;
-  Backend& backend = grid.dp().backend();
-  const Ledger before = grid.dp().ledger();
-  const int64_t tokens_per_step = settings.batch * model.sizes().context;
-  int64_t settled = plan.first_step + warm;  // the first step that must take no new memory
-  TrainingRun run{.metrics = plan.history, .first_step = plan.first_step, .ledger = {}};
-  Progress progress(report, plan.first_step, settings.steps, tokens_per_step);
-  for (int64_t step = plan.first_step; step < settings.steps; ++step) {
-    const auto batch_of = [&](Range range) {
-      return training_batch(backend, data, settings.seed, step, range);
-    };
+void Training::validate_after(int64_t steps, Progress& progress) {
+  constexpr int64_t windows_on_the_way = 240;
+  const Settings& s = settings_;
+  if (s.eval_every == 0 || steps % s.eval_every != 0 || steps == s.training.steps) return;
+  metrics_.back().validation_loss =
+      validation_loss(grid_, model_, corpus_.data, s.training.batch, windows_on_the_way);
+  progress.validated(metrics_.back().validation_loss);
+}
+
+void Training::run(const std::function<bool(const Metrics&)>& goes_on_after) {
+  constexpr int64_t warm = 10;
+  const Settings& s = settings_;
+  const int64_t steps = s.training.steps;
+  Backend& backend = runtime_.backend();
+  const Ledger before = grid_.dp().ledger();
+  int64_t settled = first_step_ + warm;  // the first step that must take no new memory
+  Progress progress(report_, first_step_, steps, s.training.batch * s.sizes.context);
+  for (int64_t taken = first_step_ + 1; taken <= steps; ++taken) {
     const int64_t allocations = backend.allocations();
-    const double start = now();
-    const Trainer::Step result = trainer.step(step, batch_of);
-    const double seconds = now() - start;
-    if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
-      throw Error(text("step ", step + 1, " has loss ", result.loss, " and gradient norm ",
-                       result.gradient_norm, "; ",
-                       first_bad_tensor(grid, model, batch_of, settings.batch)));
-    }
-    StepMetrics& row = run.metrics.emplace_back(
-        StepMetrics{step + 1, result.loss, result.gradient_norm, learning_rate_at(step, settings),
-                    static_cast<double>(tokens_per_step) / seconds});
-    if (step >= settled) run.new_allocations += backend.allocations() - allocations;
+    step(taken - 1);
+    if (taken > settled) new_allocations_ += backend.allocations() - allocations;
     const int64_t allocations_by_steps = backend.allocations();
-    progress.step(result.loss, seconds);
-    if (plan.eval_every > 0 && (step + 1) % plan.eval_every == 0 && step + 1 < settings.steps) {
-      row.validation_loss = validation_loss(grid, model, data, settings.batch, windows_on_the_way);
-      progress.validated(row.validation_loss);
-    }
-    const bool goes_on = plan.goes_on_after(run.metrics);
+    progress.step(metrics_.back().loss, seconds_);
+    validate_after(taken, progress);
+    if (s.sample_every > 0 && taken % s.sample_every == 0 && taken < steps) write_sample(taken);
+    const bool goes_on = goes_on_after(metrics_);
     // what a validation or a sample has taken may be of the sizes that the next step needs
-    if (backend.allocations() != allocations_by_steps) settled = std::max(settled, step + 2);
+    if (backend.allocations() != allocations_by_steps) settled = std::max(settled, taken + 1);
     if (!goes_on) break;
-    run.finished = step + 1 == settings.steps;
+    finished_ = taken == steps;
   }
-  run.ledger = grid.dp().ledger().since(before);
-  if (run.finished) {
-    run.metrics.back().validation_loss =
-        validation_loss(grid, model, data, settings.batch, data.validation_windows());
+  ledger_ = grid_.dp().ledger().since(before);
+  if (finished_) {
+    metrics_.back().validation_loss = validation_loss(grid_, model_, corpus_.data, s.training.batch,
+                                                      corpus_.data.validation_windows());
   }
   progress.end();
-  return run;
 }
 
-}  // namespace shard
+void Training::report_results() {
+  chapter_10::report_results(runtime_, report_, settings_,
+                             {metrics_, first_step_, new_allocations_});
+  report_.heading("The ledger of the steps");
+  report_.ledger(ledger_);
+}
+
+void Training::write_sample(int64_t step) {
+  const Settings& s = settings_;
+  const Tokenizer& tokenizer = *corpus_.tokenizer;
+  report_.heading(
+      text("What the model writes after step ", step, " (", s.sample, " ", tokenizer.unit(), ")"));
+  const std::vector<int32_t> some =
+      corpus_.data.training(s.training.seed, s.training.steps, {0, 1}).tokens;
+  const std::vector<int32_t> tokens =
+      sample(model_, grid_.tp(), {some.front()}, s.sample, {s.training.seed, stream_of("sample")},
+             {.tokens = tokenizer.vocabulary()});
+  report_.line(tokenizer.decode({tokens.begin() + 1, tokens.end()}));
+}
+
+}  // namespace shard::chapter_10

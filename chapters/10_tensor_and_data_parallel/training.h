@@ -1,45 +1,67 @@
-// A whole training run: steps, validation, progress, and what is kept of it.
+// Training: a whole run of the program, from its first line to its report.
 #pragma once
 #include <functional>
+#include <optional>
 
+#include "chapters/10_tensor_and_data_parallel/corpus.h"
 #include "chapters/10_tensor_and_data_parallel/metrics.h"
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
-#include "common/program/report.h"
-#include "common/text/text_data.h"
+#include "common/program/progress.h"
 
-namespace shard {
+namespace shard::chapter_10 {
 
-struct TrainingRun {
-  Metrics metrics;  // of all steps: those before this run, as far as they are known, and its own
-  int64_t first_step = 0;  // steps that were taken before it
-  bool finished =
-      false;      // all steps were taken, and the whole validation text was used for the last loss
-  Ledger ledger;  // of the steps, without the validation at the end
-  int64_t new_allocations =
-      0;  // blocks of device memory that steps after the tenth had to take: 0 in a steady state
+class Training {
+ public:
+  /// A new model on the grid of the settings, which are complete. All of these must outlive this
+  /// object. Collective, as is every function here.
+  Training(Runtime& runtime, Report& report, const Settings& settings, const Corpus& corpus);
+
+  /// Prints what is trained, on which grid and on what text, and draws the grid for --picture.
+  void describe();
+  /// The self-checks that --check-steps asks for.
+  void check();
+  /// Makes the trainer; from here on products have the precision of the settings.
+  void begin();
+  /// After begin, for a run that goes on: the steps that were taken, and their metrics, as far as
+  /// they are known.
+  void goes_on_from(int64_t step, Metrics history);
+  /// Takes the steps up to settings.steps, shows progress, and writes samples on the way. Ends
+  /// early where `goes_on_after`, called after every step with the metrics of all so far, returns
+  /// false. Throws Error when the loss or the gradient's norm is no longer a number, and names the
+  /// first tensor that is not finite.
+  void run(const std::function<bool(const Metrics&)>& goes_on_after = [](const Metrics&) {
+    return true;
+  });
+  /// Loss curve, speed, memory, whether the loss fell, and the ledger.
+  void report_results();
+  /// What the model writes now.
+  void write_sample(int64_t step);
+
+  bool finished() const { return finished_; }  // all steps were taken
+  const Metrics& metrics() const { return metrics_; }
+  ProcessGrid& grid() { return grid_; }
+  Gpt& model() { return model_; }
+  Trainer& trainer() { return *trainer_; }
+
+ private:
+  void step(int64_t step);
+  void validate_after(int64_t step, Progress& progress);
+
+  Runtime& runtime_;
+  Report& report_;
+  const Settings& settings_;
+  const Corpus& corpus_;
+  ProcessGrid grid_;
+  Gpt model_;
+  std::optional<Trainer> trainer_;
+  std::optional<Tf32Products> tf32_;  // since begin()
+
+  int64_t first_step_ = 0;
+  Metrics metrics_;  // of all steps: those before this run and its own
+  bool finished_ = false;
+  Ledger ledger_;  // of the steps, without the validation at the end
+  int64_t new_allocations_ = 0;
+  double seconds_ = 0;  // of the last step
 };
 
-/// Sequences `range` of training batch `step` as tensors.
-Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int64_t step,
-                     Range range);
-
-/// Mean loss over at most `windows` windows of the validation text, shared out over the dp ranks;
-/// NaN without one.
-double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int64_t batch,
-                       int64_t windows);
-
-struct TrainingPlan {
-  int64_t first_step = 0;  // steps taken before, by the run that is resumed
-  int64_t eval_every = 0;  // steps between validations; 0: only at the end
-  Metrics history = {};    // of those steps, as far as they are known
-  /// Called after every step with the metrics of all so far. Training ends early where it returns
-  /// false.
-  std::function<bool(const Metrics& so_far)> goes_on_after = [](const Metrics&) { return true; };
-};
-
-/// Trains up to step settings.steps, and shows progress on rank 0. Throws Error when the loss or
-/// the gradient's norm is no longer a number, and names the first tensor that is not finite.
-TrainingRun train(ProcessGrid& grid, Gpt& model, Trainer& trainer, const TextData& data,
-                  const TrainingSettings& settings, const TrainingPlan& plan, Report& report);
-
-}  // namespace shard
+}  // namespace shard::chapter_10

@@ -127,6 +127,11 @@ void Options::text(const std::string& option, std::string& value, const std::str
   app_->add_option(option, value, help)->capture_default_str()->group(group_);
 }
 
+void Options::named(const std::string& option, const std::string& usual, const std::string& help,
+                    const std::function<void(const std::string&)>& take) {
+  app_->add_option_function(option, take, help)->default_str(usual)->group(group_);
+}
+
 void Options::flag(const std::string& option, bool& value, const std::string& help) {
   app_->add_flag(option, value, help)->group(group_);
 }

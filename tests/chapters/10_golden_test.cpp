@@ -198,7 +198,7 @@ TEST_SUITE("10_golden") {
       Gpt model(grid.tp(), golden.sizes, {1, 0.02f, 0.0f});
       golden.load(model);
       TrainingSettings settings = golden.settings;
-      settings.precision = settings.reduce_in = DataType::bf16;
+      settings.precision = settings.reduce_in = Precision::bf16;
       Trainer trainer(grid, model, settings);
       CHECK(model.parameters()[0]->value.type() == DataType::bf16);
       check_bf16_training(golden, trainer);

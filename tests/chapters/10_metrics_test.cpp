@@ -5,6 +5,7 @@
 #include "tests/test_support.h"
 
 using namespace shard;
+using namespace shard::chapter_10;
 
 namespace {
 

@@ -62,7 +62,7 @@ int check_all(MpiSession& session, int argc, char** argv) {
 int main(int argc, char** argv) {
   MpiSession session;
   constexpr double timeout = 6;  // seconds: a deadlock should be told of within ten
-  session.configure(timeout, true);
+  session.configure({.timeout = timeout, .check_collectives = true});
   try {
     return check_all(session, argc, argv);
   } catch (const std::exception& error) {

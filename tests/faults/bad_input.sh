@@ -23,7 +23,7 @@ for chapter in "$here"/../../chapters/[0-9][0-9]_*/; do
   option=$(options_of "$program" INT | tail -n 1)
   refuses "unknown option ${option}x; did you mean $option? --help lists the options" 2 "$program" "${option}x" 5
   refuses 'unknown option --qqqqqq; --help lists the options' 1 "$program" --qqqqqq=5
-  if [[ $program == 07_* ]]; then
+  if [[ $program == @(07|12)_* ]]; then
     refuses 'unknown option --picture; --help lists the options' 2 "$program" --picture picture.svg
   else
     refuses '--picture picture.png: a picture is written as SVG' 2 "$program" --picture picture.png
@@ -74,7 +74,10 @@ for option in --json --trace; do
   refuses "$option /no/such/folder/file: the file cannot be written" 2 03_row_parallel_gemm "$option" /no/such/folder/file
 done
 refuses '--picture draws a ring of at most 8 ranks, not of 9' 9 02_collectives --picture "$work/ring.svg"
-refuses '--picture draws a training, which --weights does not do' 1 10_tensor_and_data_parallel --picture "$work/a.svg" \
-  --weights "$work/none"
+refuses '--save-every 5 needs --save' 1 11_checkpoints --save-every 5
+refuses '--steps 3: a run that is broken off' 2 11_checkpoints --steps 3
+refuses '--heads 12 is not divisible by --tp 5' 5 11_checkpoints --tp 5
+refuses '--weights names a trained model' 1 12_generation --weights "$work/none" --steps 3
+refuses "there is no model.safetensors in $work" 2 12_generation --weights "$work" --prompt a
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel --curve /no/such/folder/file
 finish

@@ -303,11 +303,12 @@ void check_10(const XmlElement& svg, int ranks) {
 void check_layouts(const XmlElement& svg, int ranks) {
   const auto curves =
       svg.all([](const XmlElement& element) { return element.attributes.contains("data-curve"); });
-  const std::vector<Layout> layouts = layouts_of(ranks, 12, {});  // heads as pictures_test.sh says
+  const std::vector<chapter_10::Layout> layouts =
+      chapter_10::layouts_of(ranks, 12, {});  // heads as pictures_test.sh says
   check(curves.size() == 2 * layouts.size(), curves.size(), " curves for ", layouts.size(),
         " layouts");
   for (size_t i = 0; i < curves.size(); ++i) {
-    const Layout& layout = layouts[i % layouts.size()];
+    const chapter_10::Layout& layout = layouts[i % layouts.size()];
     check(curves[i]->attribute("data-curve") == text("tp ", layout.tp, " × dp ", layout.dp),
           "curve ", i, " is ", curves[i]->attribute("data-curve"));
   }

@@ -13,7 +13,7 @@ same_losses pairs-on 4 pairs
 train pairs-3 3 --tp 3 --dp 1 --resume "$work/pairs/step-00000004" --vocabulary 280
 ends_with pairs-3 0
 near_losses pairs-3 4 pairs
-train pairs-write 1 --weights "$work/pairs/step-00000016/model.safetensors" --prompt 'naïve 日 ' --generate 8
+write pairs-write 1 --weights "$work/pairs/step-00000016/model.safetensors" --prompt 'naïve 日 ' --generate 8
 ends_with pairs-write 0
 says pairs-write 'naïve 日 '
 grep -q '"eos_token_id": 279' "$work/pairs/step-00000016/config.json" || failed 'config.json names another end of text'

@@ -14,7 +14,7 @@ transformers() {
   timeout 120 "$python" "$script" "$@" 2>"$work/transformers.err" || { tail -n 5 "$work/transformers.err" >&2; failed "transformers: $*"; }
 }
 # written NAME RANKS ARGS…: runs and prints the tokens, prompt and all.
-written() { train "$@"; ends_with "$1" 0; sed -n '/"tokens": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.' | tr -d . | paste -sd ' '; }
+written() { write "$@"; ends_with "$1" 0; sed -n '/"tokens": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.' | tr -d . | paste -sd ' '; }
 
 # writes_the_same FOLDER PROMPT LENGTH RANKS…: 20 tokens at temperature 0, on each number of ranks what transformers writes
 # after the first LENGTH tokens, which are the prompt's. All are left in $tokens.
@@ -51,7 +51,7 @@ for variant in several bf16 f16 padded equal; do
 done
 says padded-2 'are padding and never written'
 passed 'in several files, as BF16 and F16, padded, and with an output projection equal to the embedding: the same tokens'
-train untied 2 --weights "$work/variants/untied" --prompt the --generate 3
+write untied 2 --weights "$work/variants/untied" --prompt the --generate 3
 refuses 'untied/model.safetensors: lm_head.weight differs from transformer.wte.weight' untied
 
 ends_where() {   # FILE TOKENS…: of these, the text ends behind the first that is written

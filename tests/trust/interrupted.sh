@@ -53,7 +53,7 @@ nothing_runs() { ! pgrep -f -- "$checkout/build/bin" >/dev/null; }
 for signal in INT HUP TERM; do
   name=learn-$signal last=learn-$signal
   : >"$work/$name.out"
-  SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH setsid env --default-signal=INT,HUP "$checkout/learn" run 10 --ranks 4 -- \
+  SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH setsid env --default-signal=INT,HUP "$checkout/learn" run 11 --ranks 4 -- \
     "${model_alone[@]}" "${grid[@]}" --save "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>"$work/$name.err" &
   begun "$name"
   kill -$signal -- -$!
@@ -86,7 +86,7 @@ last='command-on'
 ! has_said command-on 'changed: ' || failed 'nothing was changed'
 [[ $(sed -n '/continue with/{n;p}' command-on.out) == "$command" ]] || failed 'the same command was expected again'
 cd - >/dev/null
-sed -n '/continue with/{n;p}' "$work/learn-INT.out" | grep -q '/checkout/learn run 10 --ranks 4 -- ' ||
+sed -n '/continue with/{n;p}' "$work/learn-INT.out" | grep -q '/checkout/learn run 11 --ranks 4 -- ' ||
   failed 'the command of ./learn was expected'
 ! sed -n '/continue with/{n;p}' "$work/alone-TERM.out" | grep -q 'mpirun' || failed 'no mpirun was expected'
 passed 'the command that goes on is printed'

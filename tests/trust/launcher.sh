@@ -10,7 +10,6 @@ if [[ ${2:-} == machine && -z ${OWN_MACHINE:-} ]]; then
 fi
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
-bin=$(dirname "$program")
 layer=$bin/03_row_parallel_gemm
 
 # attempt COMMAND…: output in $work/run.out and .err, exit status in $status.

@@ -26,7 +26,7 @@ done
 train ones-layouts 4 --layouts --steps 3
 holds ones-layouts
 model=()
-train ones-write 2 --weights "$work/ones-2,1/step-00000024/model.safetensors" --prompt aa --generate 5
+write ones-write 2 --weights "$work/ones-2,1/step-00000024/model.safetensors" --prompt aa --generate 5
 ends_with ones-write 0
 passed 'a text of one character'
 

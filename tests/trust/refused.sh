@@ -6,15 +6,15 @@ source "$(dirname "$0")/trust.sh"
 train made 2 --tp 2 --steps 4 --save "$work/saved"
 ends_with made 0
 checkpoint=$work/saved/step-00000004
-write=(--weights "$checkpoint/model.safetensors" --prompt 'the river' --generate 60)
+text=(--weights "$checkpoint/model.safetensors" --prompt 'the river' --generate 60)
 
 # text_of_ranks RANKS ARGS…: what is written, without the line of the speed.
-text_of_ranks() { train "write-$1" "$@"; ends_with "write-$1" 0; sed -e 1,2d -e '/tokens\/s$/,$d' "$work/write-$1.out"; }
+text_of_ranks() { write "write-$1" "$@"; ends_with "write-$1" 0; sed -e 1,2d -e '/tokens\/s$/,$d' "$work/write-$1.out"; }
 for temperature in 0 0.8; do
-  text_of_ranks 1 "${write[@]}" --temperature $temperature >"$work/expected"
+  text_of_ranks 1 "${text[@]}" --temperature $temperature >"$work/expected"
   [[ $(wc -m <"$work/expected") -ge 69 ]] || failed 'a text was expected'
   for ranks in 2 3 4; do
-    cmp -s <(text_of_ranks $ranks "${write[@]}" --temperature $temperature) "$work/expected" || failed "$ranks ranks write something else"
+    cmp -s <(text_of_ranks $ranks "${text[@]}" --temperature $temperature) "$work/expected" || failed "$ranks ranks write something else"
   done
 done
 passed '1, 2, 3 and 4 ranks write the same text'
@@ -24,7 +24,7 @@ broken() { rm -rf "$work/broken"; cp -r "$checkpoint" "$work/broken"; file=$work
 # refuses_both PHRASE: it neither goes on from the broken checkpoint nor writes with its weights.
 refuses_both() {
   train on 2 --tp 2 --resume "$work/broken" --steps 9; refuses "$1" on
-  train write 2 --weights "$file" --prompt 'the' --generate 3; refuses "$1" write
+  write out 2 --weights "$file" --prompt 'the' --generate 3; refuses "$1" out
 }
 broken; truncate -s -1 "$file";                        refuses_both 'model.safetensors: '
 broken; truncate -s 100 "$file";                       refuses_both '(truncated?)'
@@ -43,7 +43,7 @@ says allowed 'the first that is not finite is the weight '
 passed 'a NaN that is allowed: the step and the weight are named'
 broken; sed -i 's/"characters": "./"characters": "/' "$work/broken/training.json"
 train on 1 --resume "$work/broken" --steps 9;                       refuses ' tokens, but a tokenizer of ' on
-train write 1 --weights "$file" --prompt the --generate 3;          refuses ', the tokenizer beside it ' write
+write out 1 --weights "$file" --prompt the --generate 3;          refuses ', the tokenizer beside it ' out
 broken; sed -i 's/"layers": 2/"layers": 900/' "$work/broken/training.json"
 train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json says layers 900' on
 broken; rm "$work/broken/optimizer.safetensors"
@@ -52,29 +52,27 @@ deep=$(printf '[%.0s' {1..200000})$(printf ']%.0s' {1..200000})
 broken; echo "{\"step\": $deep}" >"$work/broken/training.json"
 train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json is nested too deeply' on
 broken; echo "{\"n_head\": $deep}" >"$work/broken/config.json"
-train write 1 --weights "$file" --prompt the --generate 3;          refuses 'config.json is nested too deeply' write
+write out 1 --weights "$file" --prompt the --generate 3;          refuses 'config.json is nested too deeply' out
 broken; echo "{\"step\": \"${deep:0:100000}" >"$work/broken/training.json"
 train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json is no JSON' on
 (($(wc -c <"$work/on.err") < 500)) || failed 'a short sentence was expected'
 broken; rm "$work/broken/training.json"; mkfifo "$work/broken/training.json"
 limit=10 train on 1 --resume "$work/broken" --steps 9;              refuses 'this is no file' on
 broken; rm "$work/broken/config.json"; mkfifo "$work/broken/config.json"
-limit=10 train write 1 --weights "$file" --prompt the --generate 3; refuses 'this is no file' write
+limit=10 write out 1 --weights "$file" --prompt the --generate 3; refuses 'this is no file' out
 broken; sed -i 's/"n_layer": 2/"n_layer": 1/' "$work/broken/config.json"
-train write 1 --weights "$file" --prompt the --generate 3;          refuses 'n_layer is 1, where this model has 2' write
+write out 1 --weights "$file" --prompt the --generate 3;          refuses 'n_layer is 1, where this model has 2' out
 broken; sed -i 's/"n_head": 12/"n_head": 7/' "$work/broken/config.json"
-train write 1 --weights "$file" --prompt the --generate 3;          refuses 'cannot be divided into 7 heads' write
+write out 1 --weights "$file" --prompt the --generate 3;          refuses 'cannot be divided into 7 heads' out
 broken; sed -i 's/gelu_new/relu/' "$work/broken/config.json"
-train write 1 --weights "$file" --prompt the --generate 3;          refuses 'activation_function is "relu"' write
+write out 1 --weights "$file" --prompt the --generate 3;          refuses 'activation_function is "relu"' out
 broken; rm "$work/broken/config.json"
-train write 1 --weights "$file" --prompt the --generate 3;          refuses 'which says how many heads' write
-train write 1 --weights "$checkpoint/model.safetensors" --generate 3;               refuses '--prompt is empty' write
-train write 1 --weights "$checkpoint/model.safetensors" --generate 3 --save x;      refuses 'it takes no --save' write
-train write 1 --weights "$checkpoint/model.safetensors" --prompt 'Ж' --generate 3;  refuses 'does not know the character U+' write
-train write 2 --dp 2 --weights "$checkpoint/model.safetensors" --prompt the --generate 3
-refuses '--weights: one text needs one model: --dp 2 must be 1' write
-train write 5 --weights "$checkpoint/model.safetensors" --prompt the --generate 3
-refuses "the model's 12 heads cannot be shared out over --tp 5" write
+write out 1 --weights "$file" --prompt the --generate 3;          refuses 'which says how many heads' out
+write out 1 --weights "$checkpoint/model.safetensors" --generate 3;               refuses '--prompt is empty' out
+write out 1 --weights "$checkpoint/model.safetensors" --generate 3 --steps 3;     refuses 'it takes no --steps' out
+write out 1 --weights "$checkpoint/model.safetensors" --prompt 'Ж' --generate 3;  refuses 'does not know the character U+' out
+write out 5 --weights "$checkpoint/model.safetensors" --prompt the --generate 3
+refuses "the model's 12 heads cannot be shared out over 5 ranks" out
 
 printf 'a text that ends in half of a character: \342\202' >"$work/half.txt"
 model=("${small[@]}" --data "$work/half.txt")

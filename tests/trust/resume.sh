@@ -96,7 +96,6 @@ train latest 1 --resume latest;                              refuses '--resume l
 train auto 1 --resume auto;                                  refuses '--resume auto needs --save' auto
 train empty 1 --resume "" --save "$work/second";             refuses '--resume is empty' empty
 train octal 1 --steps 010;                                   refuses '"010" begins with a 0' octal
-train layouts 1 --layouts --resume "$from";                  refuses 'it takes no --save and no --resume' layouts
 train every 1 --save-every 5;                                refuses '--save-every 5 needs --save' every
 text_of 400 8 >"$data"
 train changed 2 --resume "$from" --tp 2
@@ -104,7 +103,7 @@ refuses "--data $data is not, or no longer, the text of the checkpoint $from" ch
 text_of 400 7 >"$data"
 last=own
 ! timeout 60 "$program" --resume "$from" >"$work/own.out" 2>"$work/own.err" </dev/null || failed 'another text was taken'
-says own "the repository's text is not, or no longer, the text of the checkpoint $from: --data must name the one that it was trained on"
+says own "the default text is not, or no longer, the text of the checkpoint $from: --data must name the one that it was trained on"
 ! grep -q 'changed: ' "$work/same.out" || failed 'nothing was changed'
 
 train twice 4 "${grid[@]}" --save "$work/first" --save-every 4   # the same command again would replace what it has saved

@@ -56,8 +56,8 @@ refuses_start '--heads 6: the model of --start-from has 12' --heads 6
 refuses_start '--width 24: the model of --start-from has 48' --width 24
 refuses_start '--vocabulary 300: the tokenizer in' --vocabulary 300
 refuses_start '--start-from begins a training and --resume goes on with one' --resume "$trained"
-refuses_start 'it takes no --save, --resume, --start-from' --weights "$trained" --prompt the
-refuses_start 'it takes no --start-from' --layouts
+refuses_start 'unknown option --weights' --weights "$trained" --prompt the
+refuses_start 'unknown option --layouts' --layouts
 echo 'the river Ж' >"$work/other.txt"
 model=(--data "$work/other.txt")
 refuses_start 'does not know the character U+416'

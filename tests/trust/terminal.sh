@@ -6,6 +6,7 @@ here=$(dirname "$0")
 source "$here/trust.sh"
 command -v python3 >/dev/null || skip 'there is no python3'
 unset TERM
+trains=$bin/10_tensor_and_data_parallel
 tiny=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --steps 300 --eval-every 50 "${quick[@]}" --data "$data")
 
 # one_line NAME COLUMNS COMMAND…: what is on the screen has one line of progress.
@@ -16,8 +17,8 @@ one_line() {
   says "$1" 'step 300/300'
 }
 for columns in 14 40 80 200; do
-  one_line "ranks-$columns" $columns "${mpirun[@]}" 2 "$program" --tp 2 "${tiny[@]}"
-  one_line "alone-$columns" $columns "$program" "${tiny[@]}"
+  one_line "ranks-$columns" $columns "${mpirun[@]}" 2 "$trains" --tp 2 "${tiny[@]}"
+  one_line "alone-$columns" $columns "$trains" "${tiny[@]}"
   says "alone-$columns" 'step 300/300'
   ((columns < 40)) || says "alone-$columns" 'step 300/300  loss '
   ((columns < 80)) || grep -q 'step 300/300  loss .*  validation .* tokens/s' "$work/alone-$columns.out" ||
@@ -25,7 +26,7 @@ for columns in 14 40 80 200; do
   ((columns < 200)) || says "alone-$columns" '[########################] step 300/300'
   passed "$columns columns"
 done
-one_line narrower 150,45 "${mpirun[@]}" 2 "$program" --tp 2 "${tiny[@]}"
+one_line narrower 150,45 "${mpirun[@]}" 2 "$trains" --tp 2 "${tiny[@]}"
 passed 'a terminal that becomes narrower'
 
 one_line saving 80 "$program" "${tiny[@]}" --save "$work/saving" --save-every 100

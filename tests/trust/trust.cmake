@@ -56,4 +56,4 @@ add_trust_test(fuzz.valgrind LABEL fuzz SECONDS 300
 
 # What hugging_face.sh compares with Hugging Face's tokenizers.
 add_executable(tokenize ${here}/tokenize.cpp)
-target_link_libraries(tokenize PRIVATE lib_10_tensor_and_data_parallel)
+target_link_libraries(tokenize PRIVATE shard_common)

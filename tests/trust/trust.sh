@@ -4,7 +4,8 @@
 set -euo pipefail
 export OMP_NUM_THREADS=1 LC_ALL=C.UTF-8 TERM=dumb
 export OMPI_MCA_mpi_yield_when_idle=1
-program=$(cd "${1:?the folder of the programs, as in build/bin}" && pwd)/10_tensor_and_data_parallel
+bin=$(cd "${1:?the folder of the programs, as in build/bin}" && pwd)
+program=$bin/11_checkpoints   # trains as chapter 10 does, and saves
 base=$(mktemp -d)
 work="$base/a folder"
 mkdir "$work"
@@ -49,17 +50,26 @@ endless=("${steady[@]}" --steps 1000000)
 mpirun=("$(dirname "${BASH_SOURCE[0]}")/../../scripts/mpirun.sh")   # as ./learn run starts it
 placed=()   # options of mpirun
 
-# train NAME RANKS ARGS…: output in $work/NAME.out and .err, losses in $work/NAME.json, exit status in $status. The model
-# is the checkpoint's where there is one, else the small one.
-train() {
-  local name=$1 ranks=$2 size=("${model[@]}")
+# run NAME RANKS PROGRAM ARGS…: output in $work/NAME.out and .err, results in $work/NAME.json, exit status in $status.
+run() {
+  local name=$1 ranks=$2
   last=$1
   shift 2
-  [[ " $* " != *' --resume '* ]] || size=(--data "$data")
   status=0
-  timeout --kill-after=5 "${limit:-120}" "${mpirun[@]}" "$ranks" "${placed[@]}" "$program" "${size[@]}" "${quick[@]}" \
-    --json "$work/$name.json" "$@" >"$work/$name.out" 2>"$work/$name.err" || status=$?
+  timeout --kill-after=5 "${limit:-120}" "${mpirun[@]}" "$ranks" "${placed[@]}" "$@" --json "$work/$name.json" \
+    >"$work/$name.out" 2>"$work/$name.err" || status=$?
 }
+
+# train NAME RANKS ARGS…: a run of chapter 11 where it saves or goes on, else of chapter 10. The model is the checkpoint's
+# where there is one, else the small one.
+train() {
+  local size=("${model[@]}") trains=$bin/10_tensor_and_data_parallel
+  [[ " ${*:3} " != *' --resume '* ]] || size=(--data "$data")
+  [[ " ${*:3} " != *' --'@(save|save-every|resume|start-from)' '* ]] || trains=$program
+  run "$1" "$2" "$trains" "${size[@]}" "${quick[@]}" "${@:3}"
+}
+# write NAME RANKS ARGS…: a run of chapter 12.
+write() { run "$1" "$2" "$bin/12_generation" "${@:3}"; }
 
 # start NAME RANKS ARGS…: the same in the background; $started is its process.
 start() {
@@ -120,7 +130,7 @@ copy_learn() {
   checkout=$work/checkout
   mkdir -p "$checkout/build" "$work/tools"
   cp -r "$(dirname "${BASH_SOURCE[0]}")"/../../{learn,scripts,chapters} "$checkout"
-  ln -s "${program%/*}" "$checkout/build/bin"
+  ln -s "$bin" "$checkout/build/bin"
   touch "$checkout/build/"{.configured,CMakeCache.txt}
   printf '#!/bin/sh\n' >"$work/tools/cmake" && chmod +x "$work/tools/cmake"
 }
@@ -137,7 +147,7 @@ waits_for() {
 has_said() { grep -qF -- "$2" "$work/$1.out"; }
 
 # processes: those of this test's runs. process_of RANK: that of a rank.
-processes() { pgrep -f -- "^$program .*$base" || true; }
+processes() { pgrep -f -- "^$bin/1[012]_[a-z_]+ .*$base" || true; }
 process_of() {
   local process
   for process in $(processes); do

@@ -1,0 +1,74 @@
+#include "chapters/10_tensor_and_data_parallel/adamw_optimizer.h"
+
+#include <algorithm>
+
+#include "common/comm/trace.h"
+#include "common/tensor/ops.h"
+
+namespace shard {
+
+AdamWOptimizer::AdamWOptimizer(ProcessGrid& grid, const Parameters& parameters,
+                               const TrainingSettings& settings)
+    : grid_(grid), settings_(settings) {
+  Backend& backend = grid.dp().backend();
+  const DataType type = type_of(settings.precision);
+  for (Parameter* parameter : parameters) {
+    const Tensor weight = parameter->value;
+    trained_.push_back({parameter, weight, Tensor::zeros(backend, weight.shape()),
+                        Tensor::zeros(backend, weight.shape())});
+    if (type != weight.type()) parameter->value = cast(weight, type);
+  }
+}
+
+//! [10-adamw]
+void AdamWOptimizer::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
+  TraceRange range(TraceRow::compute, "update");
+  AdamW hyper{static_cast<float>(learning_rate),
+              static_cast<float>(settings_.beta1),
+              static_cast<float>(settings_.beta2),
+              static_cast<float>(settings_.epsilon),
+              0.0f,
+              step + 1};
+  for (auto& [parameter, weight, first, second] : trained_) {
+    hyper.weight_decay = parameter->is_matrix() ? static_cast<float>(settings_.weight_decay) : 0.0f;
+    adamw(weight, first, second, parameter->gradient, gradient_factor, hyper);
+  }
+  round_weights();
+}
+//! [10-adamw]
+
+void AdamWOptimizer::round_weights() {
+  for (auto& [parameter, weight, first, second] : trained_) {
+    if (parameter->value.type() != weight.type()) copy(parameter->value, weight);
+  }
+}
+
+std::vector<int> AdamWOptimizer::writers() const {
+  std::vector<int> writers;
+  std::vector<int64_t> elements(static_cast<size_t>(grid_.dp().size()), 0);
+  for (const Trained& trained : trained_) {
+    const auto least = std::ranges::min_element(elements);
+    *least += trained.parameter->shard.whole.elements();
+    writers.push_back(static_cast<int>(least - elements.begin()));
+  }
+  return writers;
+}
+
+/// Data-parallel ranks hold the same, and share out the writing; of the other ranks that hold the
+/// same, the one that counts it in the norm writes.
+TrainingState AdamWOptimizer::state() {
+  TrainingState state;
+  const std::vector<int> writer = writers();
+  for (size_t i = 0; i < trained_.size(); ++i) {
+    const auto& [parameter, weight, first, second] = trained_[i];
+    const std::string& name = parameter->name;
+    const Shard& shard = parameter->shard;
+    const bool writes = writer[i] == grid_.dp().rank() && parameter->counts;
+    state.weights.push_back({name, shard, weight, writes});
+    state.moments.push_back({name + ".first_moment", shard, first, writes});
+    state.moments.push_back({name + ".second_moment", shard, second, writes});
+  }
+  return state;
+}
+
+}  // namespace shard

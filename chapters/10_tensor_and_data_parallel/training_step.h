@@ -1,0 +1,78 @@
+// The four parts of a training step. Each is an object of its own, which another can replace: a
+// pipeline's schedule computes the gradients in another order, a sharded optimizer reduces and
+// updates only what is its own.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/base/partition.h"
+#include "common/tensor/tensor.h"
+
+namespace shard {
+
+/// The tokens of some sequences and, for each token, the one that follows it.
+struct Batch {
+  Tensor tokens, targets;  // i32 [sequences·context]
+  int64_t sequences = 0;
+};
+
+/// Gives sequences `range` of a step's whole batch; a rank asks for its own only.
+using BatchOf = std::function<Batch(Range)>;
+
+/// Part 2: sums the gradients over the ranks that have computed them from different data.
+class GradientReduction {
+ public:
+  virtual ~GradientReduction() = default;
+  virtual void zero_gradients() = 0;
+  /// The next backward pass is the last of this step: gradients are reduced as they become ready.
+  virtual void reduce_in_next_backward() = 0;
+  /// Returns when all gradients are reduced.
+  virtual void wait() = 0;
+};
+
+/// Part 1: the forward and backward passes of one step.
+class ForwardBackward {
+ public:
+  virtual ~ForwardBackward() = default;
+  /// Adds the gradients of the whole batch's mean loss, as far as this rank's sequences make them,
+  /// and tells `reduction` before the last backward pass. Returns the sum of the losses of this
+  /// rank's tokens: [1], on the device.
+  virtual Tensor run(int64_t step, const BatchOf& batch_of, GradientReduction& reduction) = 0;
+  virtual int64_t tokens_per_step() const = 0;  // of the whole batch
+};
+
+/// Part 3: the size of the whole model's gradient, which clipping needs.
+class GradientNorm {
+ public:
+  virtual ~GradientNorm() = default;
+  /// Σ g² over all parameters: [1], on the device, the same on every rank.
+  virtual Tensor sum_of_squares() = 0;
+};
+
+/// A tensor that training needs to go on: this rank's part of it.
+struct StateTensor {
+  std::string name;     // the parameter's; of moments with ".first_moment" behind it
+  Shard shard;          // which part of the whole
+  Tensor part;          // [shard.local()] in f32
+  bool writes = false;  // whether this rank is the one of those with this part that saves it
+};
+
+/// What a checkpoint saves, and sets, whatever the layout. Every rank has all names, in one order.
+struct TrainingState {
+  std::vector<StateTensor> weights, moments;
+};
+
+/// Part 4: changes the weights.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  /// One step with the gradients times `gradient_factor` ([1]). Where that is NaN, as for gradients
+  /// that are not finite, the weights stay as they are.
+  virtual void update(int64_t step, double learning_rate, const Tensor& gradient_factor) = 0;
+  virtual TrainingState state() = 0;
+  /// Someone has set the tensors of state(): brings the model's weights in line with them.
+  virtual void state_was_set() = 0;
+};
+
+}  // namespace shard

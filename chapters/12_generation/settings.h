@@ -1,0 +1,23 @@
+// What chapter 12's program can be told.
+#pragma once
+#include <string>
+
+#include "common/program/options.h"
+
+namespace shard::chapter_12 {
+
+struct Settings {
+  std::string weights;  // a GPT-2's folder, or its file of weights; nothing: a model made here
+  std::string prompt;
+  int64_t generate = 100;  // tokens
+  double temperature = 0.8;
+  bool allow_nan = false;
+
+  // of the model that is made here
+  std::string data;
+  int64_t steps = 100;
+};
+
+void add_options(Options& options, Settings& settings);
+
+}  // namespace shard::chapter_12

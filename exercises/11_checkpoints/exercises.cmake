@@ -1,0 +1,1 @@
+add_exercise(11_checkpoints 1_reshard RANKS 1 USES 06_parallel_attention 08_vocab_parallel)
