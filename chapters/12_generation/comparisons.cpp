@@ -75,8 +75,9 @@ void compare_with_uncached(Runtime& runtime, Report& report, const Settings& s,
     const std::vector<float> kept =
         last_row(world, model.next_logits(Tensor::from(world.backend(), {1}, all.last(1)), caches));
     const double middle = now();
-    const std::vector<float> again =
-        last_row(world, model.logits(Tensor::from(world.backend(), {std::ssize(all)}, all), 1));
+    Gpt::Kept unused;  // there is no backward pass
+    const std::vector<float> again = last_row(
+        world, model.logits(Tensor::from(world.backend(), {std::ssize(all)}, all), 1, {}, unused));
     with += middle - start;
     without += now() - middle;
     rows += static_cast<double>(seen);
