@@ -63,6 +63,7 @@ void Report::ledger(const Ledger& ledger) {
                              {"group", row.group},
                              {"calls", row.calls},
                              {"bytes", row.bytes},
+                             {"sent", row.sent},
                              {"seconds", row.seconds}});
   }
   if (travelled.empty()) {

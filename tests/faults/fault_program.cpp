@@ -45,6 +45,20 @@ static void misbehave(Runtime& runtime, const std::string& fault) {
   }
 }
 
+/// Ranks 0 and 1 exchange messages in a way that hides or shows a deadlock; the others take no part.
+static void exchange(Runtime& runtime, const std::string& fault) {
+  Communicator& world = runtime.world();
+  const int partner = 1 - world.rank();
+  if (partner < 0) return;
+  Tensor x = Tensor::zeros(runtime.backend(), {128}), in = x.clone();
+  const auto forward = [&] { world.send(x, partner, "micro-batch 3, activation"); };
+  const auto backward = [&] { world.receive(in, partner, "micro-batch 3, gradient"); };
+  if (fault == "sends-first") forward(), world.receive(in, partner, "micro-batch 3, activation");
+  if (fault == "nobody-sends" && world.rank() == 1) backward(), runtime.backend().synchronize();
+  if (fault == "other-label" && world.rank() == 0) forward();
+  if (fault == "other-label" && world.rank() == 1) backward();
+}
+
 int main(int argc, char** argv) {
   std::string fault = "none";
   Options options("fault_program", "a program whose ranks do not fit together");
@@ -55,7 +69,10 @@ int main(int argc, char** argv) {
     require_usage(fault != "refuses", "--fault ", fault, " is the same on every rank");
     if (fault == "failed-check")
       report.check("a check that holds on rank 1 only", runtime.world().rank() == 1);
-    if (runtime.world().rank() == 1 && fault != "none" && fault != "failed-check")
+    const bool of_messages =
+        fault == "sends-first" || fault == "nobody-sends" || fault == "other-label";
+    if (of_messages) exchange(runtime, fault);
+    if (runtime.world().rank() == 1 && fault != "none" && fault != "failed-check" && !of_messages)
       return misbehave(runtime, fault);
     all_reduce(runtime, 128);  // #2
   });

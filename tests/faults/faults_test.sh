@@ -49,6 +49,18 @@ fault other-count 1 --check-collectives -- "$told" 'rank 1: all_reduce of 64 f32
 fault other-type 1 --check-collectives -- "$told" 'rank 1: all_reduce of 128 i32 (#2)' ': all_reduce of 128 f32 (#2)'
 fault host-numbers 1 --check-collectives -- "$told" 'rank 1: gather_text (#2)' ': all_reduce of 128 f32 (#2)'
 
+# Messages. Without --synchronous-sends MPI buffers the short ones; NCCL promises no buffer, and the emulated one has none.
+waits='waits to send 128 f32 to rank'
+[[ $mode == nccl ]] || fault sends-first 0 -- 'no checks were made'
+fault sends-first 1 --timeout 2 --synchronous-sends -- "rank 0 $waits 1 (#1, micro-batch 3, activation) on world for 2" \
+  "rank 1 $waits 0 (#1, micro-batch 3, activation) on world for 2"
+fault nobody-sends 1 --timeout 2 -- \
+  'rank 1 waits to receive 128 f32 from rank 0 (#1, micro-batch 3, gradient) on world for' \
+  'rank 0 waits in all_reduce of 128 f32 (#2) on world for'
+[[ $mode == nccl ]] || fault other-label 1 --timeout 2 --check-collectives -- \
+  'two ranks of world mean different messages: rank 0: send of 128 f32 to rank 1 (#1, micro-batch 3, activation), rank 1:' \
+  'rank 1: receive of 128 f32 from rank 0 (#1, micro-batch 3, gradient)'
+
 if [[ $mode == nccl ]]; then
   SHARD_EMULATED_NCCL_FAILS_AT=2 fault sleeps 1 -- "NCCL's collectives of world; the oldest is all_reduce of 128 f32 (#2): " \
     'remote process exited or there was a network error; the emulation was told to fail here (' 'common/nccl/nccl_group.cpp:'
