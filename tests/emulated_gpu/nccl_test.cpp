@@ -241,6 +241,38 @@ TEST_CASE("an operation that the others never join stays open until it is aborte
   world().barrier();
 }
 
+TEST_CASE("a send ends when it is received, and a message that is too long never arrives") {
+  const OnOwnDevice on_own_device;
+  require_ranks(2);
+  Stream stream(Stream::Priority::normal);
+  const DeviceArray<float> x(data<float>(0, count)), shorter(count - 1);
+  ncclComm_t comm = nullptr;
+  check(ncclCommInitRankConfig(&comm, world().size(), common_id(), world().rank(), nullptr));
+  const auto stays_open = [&] {
+    for (int i = 0; i < 1000; ++i)
+      if (cudaStreamQuery(stream) != cudaErrorNotReady) return false;
+    return true;
+  };
+  if (world().rank() == 0) {
+    check(ncclSend(x.data(), count, ncclFloat32, 1, comm, stream));
+    CHECK(stays_open());
+  }
+  world().barrier();
+  if (world().rank() == 1) {
+    check(ncclRecv(x.data(), count, ncclFloat32, 0, comm, stream));
+    CHECK(x.to_host() == data<float>(0, count));
+    check(ncclRecv(shorter.data(), count - 1, ncclFloat32, 0, comm, stream));
+  }
+  if (world().rank() == 0) {
+    check_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+    check(ncclSend(x.data(), count, ncclFloat32, 1, comm, stream));
+  }
+  if (world().rank() == 1) CHECK(stays_open());
+  world().barrier();
+  check(ncclCommAbort(comm));
+  world().barrier();
+}
+
 TEST_CASE("two ranks on one device are refused, as NCCL does before 2.30") {
   require_ranks(2);
   ncclComm_t comm = nullptr;
