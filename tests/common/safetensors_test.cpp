@@ -12,6 +12,7 @@
 
 #include "common/base/folders.h"
 #include "common/storage/safetensors_writer.h"
+#include "tests/test_support.h"
 
 using namespace shard;
 
@@ -50,10 +51,6 @@ std::string refusal(const TemporaryFile& file, const std::string& bytes) {
   } catch (const UsageError& error) {
     return error.what();
   }
-}
-
-bool contains(const std::string& sentence, const std::string& phrase) {
-  return sentence.find(phrase) != std::string::npos;
 }
 
 /// Checks that `run` throws `Exception` and that its message contains `phrase`.
