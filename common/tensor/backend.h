@@ -77,7 +77,7 @@ class OutOfMemory : public Error {
 class Backend {
  public:
   virtual ~Backend();
-  virtual Device device() const = 0;            // which kind of device it is
+  virtual Device device() const = 0;
   virtual std::string description() const = 0;  // "CPU (…, 2 threads, oneDNN 2.6.3)"
   /// Whether ops take tensors of this type: f32 and i32 everywhere, bf16 on GPUs only.
   virtual bool computes_in(DataType type) const { return type != DataType::bf16; }
@@ -109,25 +109,22 @@ class Backend {
 
   // All below do what the operation of the same name in ops.h says, and write to tensors that
   // exist, of shapes and types that ops.h has checked: no backend checks again.
-  virtual void copy(Tensor& to,
-                    const Tensor& from) = 0;      // to ← from; from f32 to bf16 and back, too
-  virtual void fill(Tensor& x, float value) = 0;  // x ← value
-  virtual void accumulate(Tensor& y, const Tensor& x, float factor) = 0;  // y ← y + factor · x
-  virtual void add(Tensor& out, const Tensor& a, const Tensor& b) = 0;    // out ← a + b
-  virtual void scale(Tensor& x, float factor) = 0;                        // x ← factor · x
-  /// So many columns of `from` over those of `to`: what columns_of and set_columns stand on.
+  virtual void copy(Tensor& to, const Tensor& from) = 0;
+  virtual void fill(Tensor& x, float value) = 0;
+  virtual void accumulate(Tensor& y, const Tensor& x, float factor) = 0;
+  virtual void add(Tensor& out, const Tensor& a, const Tensor& b) = 0;
+  virtual void scale(Tensor& x, float factor) = 0;
+  /// So many columns of `from` over those of `to`: of which columns_of and set_columns are made.
   virtual void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
                             int64_t columns) = 0;
 
   /// c ← a·b + beta·c in that part, for each matrix of a batch.
   virtual void matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) = 0;
 
-  virtual void add_bias(Tensor& y, const Tensor& bias) = 0;  // y ← y + bias, every row
-  virtual void add_column_sums(Tensor& sums,
-                               const Tensor& x) = 0;  // sums ← sums + Σ over rows of x
-  virtual void gelu(Tensor& y, const Tensor& x) = 0;  // y ← gelu(x)
-  virtual void gelu_backward(Tensor& dx, const Tensor& x,
-                             const Tensor& dy) = 0;  // dx ← dy · gelu'(x)
+  virtual void add_bias(Tensor& y, const Tensor& bias) = 0;
+  virtual void add_column_sums(Tensor& sums, const Tensor& x) = 0;
+  virtual void gelu(Tensor& y, const Tensor& x) = 0;
+  virtual void gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) = 0;
   /// y, mean and inverse_deviation ← those of LayerNorm.
   virtual void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                           const Tensor& gain, const Tensor& bias, float epsilon) = 0;
@@ -143,8 +140,7 @@ class Backend {
   virtual void split_heads(Tensor& heads, const Tensor& x, int64_t first_column) = 0;
   /// Those columns of x ← heads.
   virtual void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) = 0;
-  virtual void causal_softmax(Tensor& scores, float scale) = 0;  // in place, row by row
-  /// dscores: in place, from the gradient of the probabilities to that of the scores.
+  virtual void causal_softmax(Tensor& scores, float scale) = 0;
   virtual void causal_softmax_backward(Tensor& dscores, const Tensor& probabilities,
                                        float scale) = 0;
   // attention.h: output and log-sum-exp; what merge does with those of two parts; and dq, dk, dv.
@@ -171,19 +167,15 @@ class Backend {
   /// picked ← one element of each row, or 0 where it is in another part.
   virtual void pick(Tensor& picked, const Tensor& x, const Tensor& columns,
                     int64_t first_column) = 0;
-  /// losses ← log(sums) + max - picked.
   virtual void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
                              const Tensor& picked) = 0;
   /// exps ← factor · (exps / sums - [column is the target]).
   virtual void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
                                       int64_t first_column, float factor) = 0;
 
-  virtual void add_sum(Tensor& total, const Tensor& x) = 0;  // total[0] ← total[0] + Σ x
-  virtual void add_sum_of_squares(Tensor& total,
-                                  const Tensor& x) = 0;  // total[0] ← total[0] + Σ x²
-  /// factor[0] ← min(1, limit / (√sum_of_squares[0] + 1e-6)), or 1 for a limit of 0.
+  virtual void add_sum(Tensor& total, const Tensor& x) = 0;
+  virtual void add_sum_of_squares(Tensor& total, const Tensor& x) = 0;
   virtual void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) = 0;
-  /// One step for every element, by adamw_update of formulas.h.
   virtual void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
                      const Tensor& gradient_factor, const AdamW& hyper) = 0;
 

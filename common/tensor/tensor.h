@@ -35,15 +35,14 @@ class Tensor {
   /// i32, likewise.
   static Tensor from(Backend& backend, Shape shape, std::span<const int32_t> values);
 
-  explicit operator bool() const {
-    return storage_ != nullptr;
-  }                                                       // whether it has a place on a device
-  const Shape& shape() const { return shape_; }           // its sizes
-  int64_t rows() const { return shape_.rows(); }          // the product of all sizes but the last
-  int64_t columns() const { return shape_.columns(); }    // the last size
-  int64_t elements() const { return shape_.elements(); }  // the product of all sizes
-  DataType type() const { return type_; }                 // of its elements
-  int64_t bytes() const { return elements() * size_of(type_); }  // of all elements
+  /// Whether it has elements on a device, if only none.
+  explicit operator bool() const { return storage_ != nullptr; }
+  const Shape& shape() const { return shape_; }
+  int64_t rows() const { return shape_.rows(); }        // the product of all sizes but the last
+  int64_t columns() const { return shape_.columns(); }  // the last size
+  int64_t elements() const { return shape_.elements(); }
+  DataType type() const { return type_; }
+  int64_t bytes() const { return elements() * size_of(type_); }
   Backend& backend() const;  // its device; throws Error for a tensor without one
 
   /// A view of the same elements under another shape of as many elements. Throws Error for more or
@@ -92,8 +91,8 @@ class Tensor {
 /// all_reduce and reduce_scatter, which take the sum, turn it into one.
 class PartialSum {
  public:
-  explicit PartialSum(Tensor term)
-      : term_(std::move(term)) {}  // says of a tensor that it is only this rank's term
+  /// Says of a tensor that it is only this rank's term.
+  explicit PartialSum(Tensor term) : term_(std::move(term)) {}
   const Shape& shape() const { return term_.shape(); }  // of the term, and of the sum
 
   /// This rank's term as it is. Whoever computes with it breaks the rule above, or takes the sum.
