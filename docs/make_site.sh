@@ -14,9 +14,9 @@ fail() { printf 'docs: %s\n' "$*" >&2; exit 1; }
 make_pages() {
   python3 "$root/docs/make_pages.py" "$work"
   local folder headers=()
-  for folder in $(sed -n 's/^@defgroup \([a-z]*\) .*/\1/p' "$root/docs/pages/api.md"); do
+  while read -r folder; do
     headers+=("$root/common/$folder"/[a-z0-9]*.h)   # not the folder: it may hold dangling links
-  done
+  done < <(sed -n 's/^@defgroup \([a-z]*\) .*/\1/p' "$root/docs/pages/api.md")
   SHARD_ROOT=$root SHARD_HEADERS=${headers[*]} SHARD_PAGES=$work SHARD_SITE=$work \
     doxygen "$root/docs/Doxyfile"
   # Links within the page, some of them to nowhere:

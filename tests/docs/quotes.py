@@ -12,7 +12,8 @@ OTHERS = {"There are not enough slots available", "has detected an attempt to ru
 
 def spoken():
     """All string literals of the sources, one after the other, without what joins them."""
-    files = [file for folder in ("common", "chapters") for file in (ROOT / folder).rglob("[a-z0-9]*.cpp")]
+    files = [file for folder in ("common", "chapters") for end in ("cpp", "h")
+             for file in (ROOT / folder).rglob(f"[a-z0-9]*.{end}")]
     literals = [re.findall(r'"((?:[^"\\]|\\.)*)"', file.read_text(encoding="utf-8")) for file in files]
     return "\n".join("".join(parts) for parts in literals)
 
