@@ -138,3 +138,21 @@ TEST_CASE("lower: a triangle as a factor, transposed or not, of one strip of row
           lower(Tensor(backend(), {2, 3, 4}));
         }) == "lower: [2 × 3 × 4] is not square");
 }
+
+TEST_CASE("matmul: TF32 lasts as long as its scope, and scopes within scopes restore it") {
+  const Tensor a = tensor(random_matrix(33, 70, "a")), b = tensor(random_matrix(70, 9, "b"));
+  const auto product = [&] { return matmul(a, b).to_host(); };
+  const std::vector<float> exact = product();
+  {
+    const Tf32Products outer(backend());
+    const std::vector<float> rounded = product();
+    if (backend().device() == Device::cpu) CHECK(rounded == exact);
+    if (backend().computes_in(DataType::bf16)) CHECK(rounded != exact);
+    {
+      const Tf32Products inner(backend(), false);
+      CHECK(product() == exact);
+    }
+    CHECK(product() == rounded);
+  }
+  CHECK(product() == exact);
+}
