@@ -24,7 +24,7 @@ get_checked() {
     clear_progress
     rm -f "$partial"
     fail "$1 could not be fetched: $reason
-Chapter 10 needs no internet: without --data it learns the text of this repository, with --data FILE any text of yours."
+Chapter 10 needs no internet: without --data it learns data/text.txt of this repository, with --data FILE any text of yours."
   fi
   clear_progress
   if ! has_sum "$partial" "$2"; then

@@ -53,7 +53,7 @@ void add_options(Options& options, Settings& s) {
                "steps compared with an unsplit model before training; 0: none", 0, 1000);
   options.group("Data");
   options.text("--data", s.data,
-               "a text file in UTF-8; without it the text of this repository is learnt");
+               "a text file in UTF-8; without it data/text.txt of this repository is learnt");
   options.size("--vocabulary", s.vocabulary,
                "tokens to learn from the text, as byte pairs; 0: its characters", 0, 1 << 20);
   options.size("--eval-every", s.eval_every, "steps between validations; 0: only at the end", 0);

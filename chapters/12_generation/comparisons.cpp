@@ -42,7 +42,7 @@ void compare_ranks(Runtime& runtime, Report& report, const Settings& s,
     const bool same = world.max_of(world.rank() < used && mine != expected ? 1.0 : 0.0) == 0.0;
     all_same = all_same && same;
     table.row({std::to_string(used), std::to_string(pretrained.sizes.heads / used), fixed(calls, 0),
-               fixed(rate, 0), same ? "the same" : "ANOTHER"});
+               fixed(rate, 1), same ? "the same" : "ANOTHER"});
   }
   report.table(table);
   report.check("every number of ranks writes the same text", all_same);
@@ -69,6 +69,7 @@ void compare_with_uncached(Runtime& runtime, Report& report, const Settings& s,
   }
   std::vector<KeyValueCache> caches = model.make_caches();
   double error = 0, largest = 0, with = 0, without = 0, rows = 0;
+  //! [12-cache]
   for (size_t seen = 1; seen <= tokens.size(); ++seen) {
     const std::span<const int32_t> all(tokens.data(), seen);
     const double start = now();
@@ -86,10 +87,11 @@ void compare_with_uncached(Runtime& runtime, Report& report, const Settings& s,
       largest = std::max(largest, std::abs(double{again[i]}));
     }
   }
+  //! [12-cache]
   const auto count = static_cast<double>(tokens.size());
   Table table({"keys and values", "rows of a product, all together", "tokens/s"});
-  table.row({"kept", fixed(count, 0), fixed(count / with, 0)});
-  table.row({"computed again", fixed(rows, 0), fixed(count / without, 0)});
+  table.row({"kept", fixed(count, 0), fixed(count / with, 1)});
+  table.row({"computed again", fixed(rows, 0), fixed(count / without, 1)});
   report.table(table);
   report.check("the logits are the same", world.max_of(error / largest), 1e-5);
 }

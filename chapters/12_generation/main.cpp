@@ -12,10 +12,10 @@ using namespace shard::chapter_12;
 void show_generation(Runtime& runtime, Report& report, const Settings& settings) {
   const chapter_11::TemporaryFolder folder(runtime.world());
   const Pretrained pretrained(make_small_model(runtime, report, settings, folder.path()));
-  report.heading("What it writes");
-  generate(runtime, report, settings, pretrained);
   compare_ranks(runtime, report, settings, pretrained);
   compare_with_uncached(runtime, report, settings, pretrained);
+  report.heading("What the model writes");
+  generate(runtime, report, settings, pretrained);
 }
 
 int main(int argc, char** argv) {

@@ -13,7 +13,8 @@ void add_options(Options& options, Settings& s) {
                  "of what is written; 0: always the most probable token");
   options.flag("--allow-nan", s.allow_nan, "take NaN and infinity in a file's weights");
   options.group("The small model");
-  options.text("--data", s.data, "a text file in UTF-8; without it the text of this repository");
+  options.text("--data", s.data,
+               "a text file in UTF-8; without it data/text.txt of this repository");
   options.size("--steps", s.steps, "training steps", 1, int64_t{1} << 40);
 }
 

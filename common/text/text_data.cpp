@@ -11,41 +11,16 @@
 
 namespace shard {
 
-/// All texts below common/ and chapters/, in the order of their paths, without the temporary files
-/// of editors and macOS, such as .#x.cpp and ._x.cpp.
-static std::string own_text() {
-  std::vector<std::filesystem::path> files;
-  std::error_code missing;
-  for (const char* folder : {"common", "chapters"}) {
-    auto entry =
-        std::filesystem::recursive_directory_iterator(source_folder() + "/" + folder, missing);
-    for (; entry != std::filesystem::end(entry); entry.increment(missing)) {
-      const std::string ending = entry->path().extension();
-      if (entry->path().filename().string().starts_with('.')) {
-        entry.disable_recursion_pending();
-      } else if (entry->is_regular_file(missing) &&
-                 (ending == ".md" || ending == ".h" || ending == ".cpp")) {
-        files.push_back(entry->path());
-      }
-    }
-  }
-  std::sort(files.begin(), files.end());
-  std::string all;
-  for (const auto& file : files) all += read_file(file);
-  return all;
-}
-
 std::string read_text(const std::string& file) {
-  const std::string problem = file.empty() ? "" : problem_with(file);
-  require_usage(problem.empty(), "--data ", file, ": ", problem);
-  constexpr double bytes_for_each = 10;  // for the file itself, its characters and its tokens
-  if (!file.empty()) {
-    require_memory(bytes_for_each * static_cast<double>(std::filesystem::file_size(file)),
-                   "--data " + file);
-  }
-  std::string all = file.empty() ? own_text() : read_file(file);
-  require_usage(!all.empty(), "--data ", file.empty() ? source_folder() : file,
-                ": there is no text in it");
+  const bool usual = file.empty();
+  const std::string path = usual ? source_folder() + "/data/text.txt" : file,
+                    name = usual ? "the default text, " + path : "--data " + file,
+                    problem = problem_with(path);
+  require_usage(problem.empty(), name, ": ", problem);
+  constexpr double bytes_for_each = 10;  // of the file itself, its characters and its tokens
+  require_memory(bytes_for_each * static_cast<double>(std::filesystem::file_size(path)), name);
+  std::string all = read_file(path);
+  require_usage(!all.empty(), name, ": there is no text in it");
   return all;
 }
 

@@ -8,8 +8,8 @@
 
 namespace shard {
 
-/// Reads `file`; an empty name means the default text: this repository's own chapters and sources,
-/// so that training needs no download. Throws UsageError if the file is missing or empty.
+/// Reads `file`; an empty name means the default text, data/text.txt of this repository, so that
+/// training needs no download. Throws UsageError when the file is missing or empty.
 std::string read_text(const std::string& file);
 
 /// A text's tokens, the last part of which is reserved for validation.
