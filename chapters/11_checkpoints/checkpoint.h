@@ -43,8 +43,9 @@ class Checkpoints {
 /// What rank 0 finds at `path`, on every rank: another run may save there meanwhile. Collective.
 std::filesystem::path latest_checkpoint(Communicator& world, const std::filesystem::path& path);
 
-/// Sets weights and moments from the checkpoint's files: of each tensor the part that this rank has. Throws UsageError for a tensor that is
-/// missing, of another shape, or, unless `allow_nan`, holds a NaN or an infinity.
+/// Sets weights and moments from the checkpoint's files: of each tensor the part that this rank has.
+/// Throws UsageError for a tensor that is missing, of another shape, or, unless `allow_nan`, holds a
+/// NaN or an infinity.
 void load_checkpoint(const std::filesystem::path& checkpoint, Optimizer& optimizer, bool allow_nan);
 
 }  // namespace shard

@@ -1,18 +1,13 @@
 #include "chapters/11_checkpoints/round_trip.h"
 
-#include <filesystem>
-
 #include "chapters/10_tensor_and_data_parallel/picture.h"
-#include "chapters/11_checkpoints/broken_run.h"
+#include "chapters/11_checkpoints/comparison.h"
 #include "chapters/11_checkpoints/temporary_folder.h"
-#include "chapters/11_checkpoints/weights.h"
-#include "common/base/files.h"
 #include "common/check/reference.h"
 
 namespace shard::chapter_11 {
 namespace {
 
-namespace fs = std::filesystem;
 using chapter_10::Layout;
 
 std::string name_of(Layout layout) { return text(layout.tp, " × ", layout.dp); }
@@ -55,105 +50,6 @@ void show_writers(Runtime& runtime, Report& report, BrokenRun& run, const std::s
       text("  together ", bytes_text(sum), ", in ", checkpoint.substr(checkpoint.rfind('/') + 1)));
   report.check("every element of every tensor is written by one rank", sum == whole);
 }
-
-/// Whether the two checkpoints hold the same tensors, byte by byte.
-bool same_files(const fs::path& one, const fs::path& other) {
-  for (const char* name : {"model.safetensors", "optimizer.safetensors"}) {
-    if (read_file(one / name) != read_file(other / name)) return false;
-  }
-  return true;
-}
-
-/// ‖got - expected‖ / ‖expected‖ over all weights but K's biases: softmax ignores them, so their
-/// gradients are rounding noise, which AdamW scales up to the size of its step.
-double weights_error(const fs::path& got, const fs::path& expected,
-                     const std::vector<StateTensor>& weights) {
-  const SafetensorsReader mine(got / "model.safetensors"), theirs(expected / "model.safetensors");
-  std::vector<float> all;
-  std::vector<double> all_expected;
-  for (const auto& [name, shard, part, writes] : weights) {
-    std::vector<float> here = mine.floats(name), there = theirs.floats(name);
-    if (name.ends_with("c_attn.bias")) {
-      const auto third = std::ssize(there) / 3;  // Q, K, V
-      std::copy_n(there.begin() + third, third, here.begin() + third);
-    }
-    all.insert(all.end(), here.begin(), here.end());
-    all_expected.insert(all_expected.end(), there.begin(), there.end());
-  }
-  return reference::relative_error(all, all_expected);
-}
-
-/// How a run that went on differs from the one that was not broken.
-struct Difference {
-  std::vector<double> losses;  // on rank 0
-  double of_losses = 0, of_weights = 0;
-  bool same_files = true;  // what it has saved before its first step
-
-  std::vector<std::string> row(const std::string& name) const {
-    std::vector<std::string> cells{name};
-    for (const double loss : losses) cells.push_back(fixed(loss, 6));
-    cells.push_back(scientific(of_losses));
-    cells.push_back(scientific(of_weights));
-    return cells;
-  }
-};
-
-/// Goes on in layouts of the first ranks, and compares.
-class Comparison {
- public:
-  Comparison(Runtime& runtime, const Settings& settings, const chapter_10::Corpus& corpus,
-             const std::string& folder)
-      : world_(runtime.world()), settings_(settings), corpus_(corpus), folder_(folder) {}
-
-  /// The run that is saved after the first half of its steps and takes the second one, too.
-  void take_unbroken(BrokenRun& run) {
-    run.steps({0, second_half_.begin});
-    middle_ = run.save(folder_ + "/middle", second_half_.begin);
-    losses_ = run.steps(second_half_);
-    end_ = run.save(folder_ + "/end", second_half_.end);
-  }
-
-  /// All ranks get the same answer; those that the layout does not use wait.
-  Difference go_on(Layout layout, bool forgets_moments = false) {
-    const int used = layout.tp * layout.dp;
-    const auto ranks = world_.split(world_.rank() < used ? 0 : 1, "layout");
-    Difference found;
-    if (world_.rank() < used) compare(*ranks, layout, forgets_moments, found);
-    found.of_losses = world_.max_of(found.of_losses);
-    found.of_weights = world_.max_of(found.of_weights);
-    found.same_files = world_.max_of(found.same_files ? 0.0 : 1.0) == 0.0;
-    return found;
-  }
-
-  const std::string& middle() const { return middle_; }
-  const std::vector<double>& losses() const { return losses_; }
-
- private:
-  void compare(Communicator& ranks, Layout layout, bool forgets_moments, Difference& found) {
-    const std::string directory =
-        text(folder_, "/", layout.tp, "x", layout.dp, forgets_moments ? "-forgets" : "");
-    BrokenRun run(ranks, layout, settings_, corpus_);
-    run.load(middle_);
-    const std::string again = run.save(directory + "/again", second_half_.begin);
-    if (forgets_moments) run.forget_moments();
-    found.losses = run.steps(second_half_);
-    const std::string end = run.save(directory + "/end", second_half_.end);
-    for (size_t i = 0; i < losses_.size(); ++i) {
-      const double error = reference::relative_error(found.losses[i], losses_[i]);
-      found.of_losses = reference::larger(found.of_losses, error);
-    }
-    if (ranks.rank() > 0) return;
-    found.same_files = same_files(again, middle_);
-    found.of_weights = weights_error(end, end_, run.state().weights);
-  }
-
-  Communicator& world_;
-  const Settings& settings_;
-  const chapter_10::Corpus& corpus_;
-  std::string folder_, middle_, end_;  // the last two: checkpoints
-  Range second_half_{settings_.training.steps / 2, settings_.training.steps};
-  std::vector<double> losses_;  // of the second half
-};
 
 void compare_layouts(Runtime& runtime, Report& report, const Settings& s, Layout saved,
                      Comparison& comparison) {
@@ -204,7 +100,7 @@ void show_round_trips(Runtime& runtime, Report& report, Settings& s) {
   const TemporaryFolder folder(runtime.world());
   runtime.backend().allow_tf32(s.training.precision == Precision::tf32);
   const Layout saved{static_cast<int>(s.tp), static_cast<int>(s.dp)};
-  Comparison comparison(runtime, s, corpus, folder.path());
+  Comparison comparison(runtime.world(), s, corpus, folder.path());
   {
     BrokenRun unbroken(runtime.world(), saved, s, corpus);
     comparison.take_unbroken(unbroken);
