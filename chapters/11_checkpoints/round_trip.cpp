@@ -98,7 +98,7 @@ void show_round_trips(Runtime& runtime, Report& report, Settings& s) {
   report.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
   const chapter_10::Corpus corpus(chapter_10::source_of(s), s);
   const TemporaryFolder folder(runtime.world());
-  runtime.backend().allow_tf32(s.training.precision == Precision::tf32);
+  const Tf32Products tf32(runtime.backend(), s.training.precision == Precision::tf32);
   const Layout saved{static_cast<int>(s.tp), static_cast<int>(s.dp)};
   Comparison comparison(runtime.world(), s, corpus, folder.path());
   {
