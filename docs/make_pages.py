@@ -8,8 +8,9 @@ The pages are the READMEs, the exercises, CONTRIBUTING.md, CHANGELOG.md and docs
         <!-- site instead: MARKUP -->   MARKUP in place of the fenced block that follows (a formula)
         <!-- code: FILE NAME -->        the definition of the function or class NAME in FILE
         <!-- picture: … NAME.svg -->    OUT/pictures/NAME.svg, as docs/pictures.sh drew it, in place of the image below
+        ![…](NAME.svg)                   the picture NAME.svg of docs/
   - the arXiv numbers of papers, which become links to the bibliography;
-  - for a chapter, docs/calls/NN.md, what its lines end in, behind the section "The code", and a page with its sources.
+  - for a chapter, docs/calls/NN.md, the library calls behind its code, after the section "The code", and a page with its sources.
 """
 import html
 import os
@@ -93,6 +94,7 @@ class Site:
         text = re.sub(r"^<!-- code: (\S+) (\S+) -->", code, text, flags=re.M)
         text = re.sub(r"^<!-- picture: .* (\S+)\.svg -->\n!\[[^\0]*?\]\(\S+\.svg\)$",
                       lambda match: self.picture(match[1]), text, flags=re.M)
+        text = re.sub(r"^!\[[^\0]*?\]\((\w+)\.svg\)$", lambda match: self.picture(match[1]), text, flags=re.M)
         text = outside_fences(text, lambda part: re.sub(r"(?<!\S)\*\*([^\w\s*][^*]*?)\*\*", r"<b>\1</b>", part))
         parts = re.split(r"(^```.*?^```$|^~~~.*?^~~~$|`[^`\n]+`)", text, flags=re.S | re.M)
         for i in range(0, len(parts), 2):
@@ -114,9 +116,13 @@ class Site:
             sys.exit(f"make_pages: {file} has no title")
         alt = html.escape(". ".join(word.rstrip(".") for word in words if word) + ".", quote=True)
         source = f"pictures/{name}.svg"
-        command = file.with_suffix(".command").read_text(encoding="utf-8").strip()
+        command = file.with_suffix(".command")
+        caption = ""
+        if command.exists():   # not for the pictures of docs/, which no program draws
+            said = html.escape(command.read_text(encoding="utf-8").strip())
+            caption = f"<figcaption>Drawn by <code>{said}</code></figcaption>"
         return (f'\\htmlonly <figure class="picture"><a href="{source}"><img src="{source}" alt="{alt}"/></a>'
-                f"<figcaption>Drawn by <code>{html.escape(command)}</code></figcaption></figure> \\endhtmlonly")
+                f"{caption}</figure> \\endhtmlonly")
 
     # ---- Chapters and exercises ----------------------------------------------------------------------------------------
 

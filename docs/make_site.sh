@@ -46,6 +46,7 @@ exec {lock}>"$work/.lock"
 flock "$lock"   # two builds in one folder would spoil each other
 rm -rf "$work/html" "$work/pictures"
 "$root/docs/pictures.sh" "$work/pictures"
+cp "$root"/docs/*.svg "$work/pictures"
 make_pages
 copy_mathjax
 rm -rf "$1"
