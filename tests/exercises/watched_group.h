@@ -25,14 +25,10 @@ class WatchedGroup : public Communicator {
         group_(group),
         listener_(std::move(listener)) {}
 
-  std::unique_ptr<Communicator> make_part(int color, const std::string& name) override {
-    return group_.split(color, name);
-  }
-
  protected:
   /// The sum is taken at once, in a copy: until the wait, the tensor holds this rank's term,
   /// always.
-  std::unique_ptr<Work> start_sum(Tensor& x) override {
+  Started start_sum(const Call&, const Tensor& x) override {
     const int64_t number = ++sums_;
     auto work = std::make_unique<SumWork>();
     work->finish = [this, number, x, term = x.to_host(),
@@ -47,36 +43,55 @@ class WatchedGroup : public Communicator {
   }
 
   // All others are done when they return.
-  std::unique_ptr<Work> start_max(Tensor& x) override {
-    group_.all_reduce_max(x);
+  Started start_max(const Call&, const Tensor& x) override {
+    Tensor maximum = x;
+    group_.all_reduce_max(maximum);
     return std::make_unique<SumWork>();
   }
-  std::unique_ptr<Work> start_gather(Tensor& all, const Tensor& piece,
-                                     std::span<const int64_t> counts) override {
-    copy(all, group_.all_gather(piece.reshape({piece.elements()}), counts));
+  Started start_gather(const Call&, const Tensor& all, const Tensor& piece,
+                       Counts counts) override {
+    group_.all_gather_into(all.reshape({all.elements()}), piece.reshape({piece.elements()}),
+                           counts);
     return std::make_unique<SumWork>();
   }
-  std::unique_ptr<Work> start_scatter(Tensor& part, const Tensor& term,
-                                      std::span<const int64_t>) override {
-    copy(part, group_.reduce_scatter(PartialSum(term)));
+  Started start_scatter(const Call&, const Tensor& part, const Tensor& term, Counts) override {
+    group_.reduce_scatter_into(part, PartialSum(term));
     return std::make_unique<SumWork>();
   }
-  std::unique_ptr<Work> start_broadcast(Tensor& x, int root) override {
-    group_.broadcast(x, root);
+  Started start_transpose(const Call&, const Tensor& in, const Tensor& out, Counts to,
+                          Counts from) override {
+    Tensor all = in.reshape({in.elements()});
+    copy(all, group_.all_to_all(out.reshape({out.elements()}), to, from));
     return std::make_unique<SumWork>();
   }
-  std::unique_ptr<Work> start_exchange(const Tensor& out, int to, Tensor& in, int from) override {
-    group_.send_receive(out, to, in, from);
+  Started start_broadcast(const Call&, const Tensor& x, int root) override {
+    Tensor everywhere = x;
+    group_.broadcast(everywhere, root);
     return std::make_unique<SumWork>();
   }
-  std::unique_ptr<Work> start_barrier() override {
+  Started start_exchange(const Call&, const Tensor& out, int to, const Tensor& in,
+                         int from) override {
+    Tensor received = in;
+    group_.send_receive(out, to, received, from);
+    return std::make_unique<SumWork>();
+  }
+  Started move_messages(std::span<const Message> messages, std::span<const Call>) override {
+    group_.start_messages({messages.begin(), messages.end()}).wait();
+    return std::make_unique<SumWork>();
+  }
+  Started start_barrier(const Call&) override {
     group_.barrier();
     return std::make_unique<SumWork>();
   }
-  std::vector<std::string> exchange_text(const std::string& mine) override {
+  std::unique_ptr<Communicator> make_part(const Call&, int color,
+                                          const std::string& name) override {
+    return group_.split(color, name);
+  }
+  std::vector<std::string> exchange_text(const Call&, const std::string& mine) override {
     return group_.gather_text(mine);
   }
   void announce(const Call&) override {}  // the group does
+  bool compares() const override { return false; }
 
  private:
   struct SumWork : Work {

@@ -7,7 +7,7 @@ namespace shard {
 Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq,
                              const Tensor& dk, ColumnParallelLinear& query,
                              ColumnParallelLinear& key) {
-  Tensor dx = query.backward(dq);
+  Tensor dx = query.backward(dq, {x});
   add_matmul(dx, dk, transposed(key.weight.value));
   add_matmul(key.weight.gradient, transposed(x), dk);
   add_column_sums(key.bias.gradient, dk);

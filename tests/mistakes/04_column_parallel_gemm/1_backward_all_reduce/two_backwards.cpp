@@ -7,7 +7,7 @@ namespace shard {
 Tensor shared_input_backward(Communicator& group, const Tensor& x, const Tensor& dq,
                              const Tensor& dk, ColumnParallelLinear& query,
                              ColumnParallelLinear& key) {
-  return add(query.backward(dq), key.backward(dk));
+  return add(query.backward(dq, {x}), key.backward(dk, {x}));
 }
 
 }  // namespace shard
