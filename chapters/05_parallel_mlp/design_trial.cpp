@@ -28,16 +28,4 @@ std::string collectives_of(const Ledger& ledger) {
   return list;
 }
 
-double bytes_sent_in_rings(Communicator& world, const Ledger& ledger) {
-  const double t = world.size();
-  double bytes = 0;
-  for (const LedgerRow& row : ledger.rows()) {
-    const auto given =
-        static_cast<double>(row.bytes);  // to a gather this rank's part, to a sum the whole tensor
-    bytes += row.op == Collective::all_gather ? (t - 1) / t * world.sum_of(given)
-                                              : 2 * (t - 1) / t * given;
-  }
-  return bytes;
-}
-
 }  // namespace shard

@@ -55,7 +55,7 @@ struct Outcome {
          gradient_error = 0;   // against the unsplit MLP: the largest of all ranks
   Tensor z;                    // at the timing sizes, as all that follows
   Ledger forward, backward;    // of one pass
-  double bytes_sent = 0;       // in one pass, by a rank on average, if rings do it
+  double bytes_sent = 0;       // in one pass, by this rank, in the rings of chapter 02
   std::function<void()> pass;  // forward and backward
   Timing timing;               // of a pass
 
@@ -66,9 +66,6 @@ struct Outcome {
 
 /// "2 all_gather"
 std::string collectives_of(const Ledger& ledger);
-/// Chapter 02's rings: (t-1)/t of the whole tensor for an all-gather, twice that for an all-reduce.
-/// Collective.
-double bytes_sent_in_rings(Communicator& world, const Ledger& ledger);
 
 /// Compares the design with `unsplit`, at its sizes, and makes one pass at `timing_sizes`.
 template <class Mlp, class UnsplitMlp>
@@ -91,8 +88,7 @@ Outcome try_design(Runtime& runtime, const std::string& name, Trial<UnsplitMlp>&
   outcome.z = large->z;
   outcome.forward = large->forward;
   outcome.backward = large->backward;
-  outcome.bytes_sent =
-      bytes_sent_in_rings(world, large->forward) + bytes_sent_in_rings(world, large->backward);
+  outcome.bytes_sent = static_cast<double>(large->forward.sent() + large->backward.sent());
   outcome.pass = [large] { large->pass(); };
   return outcome;
 }

@@ -7,7 +7,7 @@
 
 namespace shard {
 
-AdamWOptimizer::AdamWOptimizer(ProcessGrid& grid, const Parameters& parameters,
+AdamWOptimizer::AdamWOptimizer(Grid& grid, const Parameters& parameters,
                                const TrainingSettings& settings)
     : grid_(grid), settings_(settings) {
   Backend& backend = grid.dp().backend();

@@ -3,7 +3,7 @@
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/training_settings.h"
 #include "chapters/10_tensor_and_data_parallel/training_step.h"
-#include "common/comm/process_grid.h"
+#include "common/comm/grid.h"
 #include "common/tensor/parameter.h"
 
 namespace shard {
@@ -12,7 +12,7 @@ class AdamWOptimizer : public Optimizer {
  public:
   /// Rounds the parameters' values to settings.precision; the unrounded ones stay here. The ranks
   /// of grid.dp() hold the same, and take turns in writing it.
-  AdamWOptimizer(ProcessGrid& grid, const Parameters& parameters, const TrainingSettings& settings);
+  AdamWOptimizer(Grid& grid, const Parameters& parameters, const TrainingSettings& settings);
   void update(int64_t step, double learning_rate, const Tensor& gradient_factor) override;
   TrainingState state() override;
   void state_was_set() override { round_weights(); }
@@ -28,7 +28,7 @@ class AdamWOptimizer : public Optimizer {
   /// The dp rank that writes each of them: so that all write about as much.
   std::vector<int> writers() const;
 
-  ProcessGrid& grid_;
+  Grid& grid_;
   TrainingSettings settings_;
   std::vector<Trained> trained_;
 };

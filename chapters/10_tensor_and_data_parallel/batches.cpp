@@ -16,7 +16,7 @@ Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int6
   return to_batch(backend, data.training(seed, step, range), range.size());
 }
 
-double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int64_t batch,
+double validation_loss(Grid& grid, Gpt& model, const TextData& data, int64_t batch,
                        int64_t windows) {
   const int64_t chosen = std::min(windows, data.validation_windows());
   if (chosen <= 0) return std::numeric_limits<double>::quiet_NaN();

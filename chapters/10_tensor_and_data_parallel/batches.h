@@ -2,7 +2,7 @@
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
 #include "chapters/10_tensor_and_data_parallel/training_step.h"
-#include "common/comm/process_grid.h"
+#include "common/comm/grid.h"
 #include "common/text/text_data.h"
 
 namespace shard::chapter_10 {
@@ -13,7 +13,7 @@ Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int6
 
 /// Mean loss over at most `windows` windows of the validation text, shared out over the dp ranks;
 /// NaN without one.
-double validation_loss(ProcessGrid& grid, Gpt& model, const TextData& data, int64_t batch,
+double validation_loss(Grid& grid, Gpt& model, const TextData& data, int64_t batch,
                        int64_t windows);
 
 }  // namespace shard::chapter_10

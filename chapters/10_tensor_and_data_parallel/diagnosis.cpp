@@ -17,7 +17,7 @@ std::string first_bad_weight(const Parameters& parameters) {
   return "";
 }
 
-std::string first_bad_activation(ProcessGrid& grid, Gpt& model, const BatchOf& batch_of,
+std::string first_bad_activation(Grid& grid, Gpt& model, const BatchOf& batch_of,
                                  int64_t sequences) {
   std::string first;
   model.on_activation = [&](const std::string& name, const Tensor& x) {
@@ -38,7 +38,7 @@ std::string first_bad_gradient(const Parameters& parameters) {
 }
 
 /// What the first rank with anything to say says; empty if none has.
-std::string first_said(ProcessGrid& grid, const std::string& mine) {
+std::string first_said(Grid& grid, const std::string& mine) {
   const auto said = [](const std::vector<std::string>& all) {
     const auto found =
         std::find_if(all.begin(), all.end(), [](const auto& one) { return !one.empty(); });
@@ -51,8 +51,7 @@ std::string first_said(ProcessGrid& grid, const std::string& mine) {
 
 }  // namespace
 
-std::string first_bad_tensor(ProcessGrid& grid, Gpt& model, const BatchOf& batch_of,
-                             int64_t sequences) {
+std::string first_bad_tensor(Grid& grid, Gpt& model, const BatchOf& batch_of, int64_t sequences) {
   const Parameters parameters = model.parameters();
   std::string found = first_said(grid, first_bad_weight(parameters));
   if (found.empty())

@@ -10,7 +10,6 @@ namespace shard::chapter_10 {
 /// `sequences`, then at the gradients in the order of the backward pass, and names the first tensor
 /// of any rank that holds a NaN or an infinity: "the first that is not finite is the output of
 /// block h.1 (tp rank 0, dp rank 1)". The same words on every rank. Collective.
-std::string first_bad_tensor(ProcessGrid& grid, Gpt& model, const BatchOf& batch_of,
-                             int64_t sequences);
+std::string first_bad_tensor(Grid& grid, Gpt& model, const BatchOf& batch_of, int64_t sequences);
 
 }  // namespace shard::chapter_10

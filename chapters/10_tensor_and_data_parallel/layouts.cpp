@@ -27,7 +27,7 @@ static std::vector<double> losses_of(Runtime& runtime, Layout layout, const GptS
   const int used = layout.tp * layout.dp;
   const auto ranks = world.split(world.rank() < used ? 0 : 1, "layout");
   if (world.rank() >= used) return {};
-  ProcessGrid grid(*ranks, layout.tp, layout.dp);
+  Grid grid(*ranks, {{"tp", layout.tp}, {"dp", layout.dp}});
   Gpt model(grid.tp(), sizes, {settings.seed, 0.02f, 0.0f});
   Trainer trainer(grid, model, settings);
   std::vector<double> numbers;

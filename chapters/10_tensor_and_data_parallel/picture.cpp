@@ -12,21 +12,19 @@ constexpr double cell_width = 152, cell_height = 74, gap = 26, left = 54, top = 
 
 /// One rank's place, and what it holds.
 struct Place {
-  GridPosition position;
+  int tp_rank, dp_rank;
   Range heads, sequences;
 };
 
-std::vector<Place> gather_places(Communicator& world, ProcessGrid& grid, int64_t heads,
-                                 int64_t batch) {
-  const auto [tp_rank, dp_rank] = grid.position();
+std::vector<Place> gather_places(Communicator& world, Grid& grid, int64_t heads, int64_t batch) {
+  const int tp_rank = grid.coordinate("tp"), dp_rank = grid.coordinate("dp");
   const Range mine = part_of(heads, grid.tp().size(), tp_rank),
               part = part_of(batch, grid.dp().size(), dp_rank);
   const nlohmann::json place{tp_rank, dp_rank, mine.begin, mine.end, part.begin, part.end};
   std::vector<Place> places;
   for (const std::string& of_rank : world.gather_text(place.dump())) {
     const auto n = nlohmann::json::parse(of_rank).get<std::vector<int64_t>>();
-    places.push_back(
-        {{static_cast<int>(n[0]), static_cast<int>(n[1])}, {n[2], n[3]}, {n[4], n[5]}});
+    places.push_back({static_cast<int>(n[0]), static_cast<int>(n[1]), {n[2], n[3]}, {n[4], n[5]}});
   }
   return places;
 }
@@ -36,17 +34,17 @@ std::string range_text(const std::string& what, Range range) {
                            : text(what, "s ", range.begin, " … ", range.end - 1);
 }
 
-Box cell(Point at, GridPosition position) {
-  return {at.x + left + position.tp_rank * (cell_width + gap),
-          at.y + top + position.dp_rank * (cell_height + gap), cell_width, cell_height};
+Box cell(Point at, int tp_rank, int dp_rank) {
+  return {at.x + left + tp_rank * (cell_width + gap), at.y + top + dp_rank * (cell_height + gap),
+          cell_width, cell_height};
 }
 
 void draw_place(Svg& svg, Point at, int rank, const Place& place) {
-  const Box box = cell(at, place.position);
+  const Box box = cell(at, place.tp_rank, place.dp_rank);
   const double middle = box.middle().x;
   svg.begin({{"data-rank", text(rank)},
-             {"data-tp", text(place.position.tp_rank)},
-             {"data-dp", text(place.position.dp_rank)}});
+             {"data-tp", text(place.tp_rank)},
+             {"data-dp", text(place.dp_rank)}});
   svg.rectangle(box, {.fill = colour_of(rank)}, 8);
   TextStyle style{.size = 16, .anchor = Anchor::middle, .colour = ink_on(rank), .bold = true};
   svg.text({middle, box.y + 17}, text("rank ", rank), style);
@@ -60,14 +58,14 @@ void draw_place(Svg& svg, Point at, int rank, const Place& place) {
 void draw_groups(Svg& svg, Point at, int tp, int dp) {
   constexpr double solid = 6, dashed = 10;
   for (int row = 0; row < dp; ++row) {
-    const Box first = cell(at, {0, row}), last = cell(at, {tp - 1, row});
+    const Box first = cell(at, 0, row), last = cell(at, tp - 1, row);
     svg.rectangle({first.x - solid, first.y - solid, last.x + cell_width - first.x + 2 * solid,
                    cell_height + 2 * solid},
                   {.stroke = ink, .stroke_width = 2}, 12);
     svg.text({at.x, first.middle().y}, text("dp ", row), {.size = 15});
   }
   for (int column = 0; column < tp; ++column) {
-    const Box first = cell(at, {column, 0}), last = cell(at, {column, dp - 1});
+    const Box first = cell(at, column, 0), last = cell(at, column, dp - 1);
     svg.rectangle({first.x - dashed, first.y - dashed, cell_width + 2 * dashed,
                    last.y + cell_height - first.y + 2 * dashed},
                   {.stroke = ink, .stroke_width = 1.5, .dash = 5, .space = 4}, 14);
@@ -89,18 +87,20 @@ std::vector<Curve> curves_of(const std::vector<LayoutLosses>& layouts, const aut
 }  // namespace
 
 Table grid_table(int tp, int dp) {
+  const GridLayout layout({{"tp", tp}, {"dp", dp}});
   std::vector<std::string> heading{"grid"};
   for (int i = 0; i < tp; ++i) heading.push_back(text("tp ", i));
   Table table(heading);
   for (int j = 0; j < dp; ++j) {
     std::vector<std::string> row{text("dp ", j)};
-    for (int i = 0; i < tp; ++i) row.push_back(text("rank ", rank_of({i, j}, tp)));
+    for (int i = 0; i < tp; ++i)
+      row.push_back(text("rank ", layout.rank_of({{"tp", i}, {"dp", j}})));
     table.row(row);
   }
   return table;
 }
 
-void draw_grid(Runtime& runtime, Report& report, ProcessGrid& grid, int64_t heads, int64_t batch) {
+void draw_grid(Runtime& runtime, Report& report, Grid& grid, int64_t heads, int64_t batch) {
   const int tp = grid.tp().size(), dp = grid.dp().size();
   const std::vector<Place> places = gather_places(runtime.world(), grid, heads, batch);
   PicturePage page(text("The grid tp ", tp, " × dp ", dp),

@@ -1,7 +1,7 @@
 // The pictures of chapter 10: the process grid, and the losses of all layouts on one plot.
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
-#include "common/comm/process_grid.h"
+#include "common/comm/grid.h"
 
 namespace shard::chapter_10 {
 
@@ -9,7 +9,7 @@ namespace shard::chapter_10 {
 Table grid_table(int tp, int dp);
 
 /// The grid with what each rank holds: heads of the model, sequences of a batch. Collective.
-void draw_grid(Runtime& runtime, Report& report, ProcessGrid& grid, int64_t heads, int64_t batch);
+void draw_grid(Runtime& runtime, Report& report, Grid& grid, int64_t heads, int64_t batch);
 
 /// The losses of one layout, step by step.
 struct LayoutLosses {

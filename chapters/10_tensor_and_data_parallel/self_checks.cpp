@@ -8,13 +8,12 @@
 
 namespace shard::chapter_10 {
 
-void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid,
-                           const GptSizes& sizes, const TrainingSettings& settings,
-                           const TextData& data, int64_t steps) {
+void check_against_unsplit(Runtime& runtime, Report& report, Grid& grid, const GptSizes& sizes,
+                           const TrainingSettings& settings, const TextData& data, int64_t steps) {
   report.heading(text("The first ", steps, " steps beside an unsplit model"));
   const Init init{settings.seed, 0.02f, 0.0f};
   const auto alone = runtime.alone();
-  ProcessGrid single(*alone, 1, 1);
+  Grid single(*alone, {{"tp", 1}, {"dp", 1}});
   Gpt split(grid.tp(), sizes, init), whole(single.tp(), sizes, init);
   Trainer split_trainer(grid, split, settings), whole_trainer(single, whole, settings);
   double loss_error = 0, norm_error = 0;

@@ -9,9 +9,8 @@ namespace shard::chapter_10 {
 
 /// The first `steps` steps beside an unsplit model on every rank: losses, gradient norms and the
 /// gradients of the last.
-void check_against_unsplit(Runtime& runtime, Report& report, ProcessGrid& grid,
-                           const GptSizes& sizes, const TrainingSettings& settings,
-                           const TextData& data, int64_t steps);
+void check_against_unsplit(Runtime& runtime, Report& report, Grid& grid, const GptSizes& sizes,
+                           const TrainingSettings& settings, const TextData& data, int64_t steps);
 
 /// A tiny model's gradients against central differences of the same model in double precision.
 void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t seed);

@@ -10,7 +10,7 @@
 
 namespace shard {
 
-StepParts parts_of_step(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings) {
+StepParts parts_of_step(Grid& grid, Gpt& model, const TrainingSettings& settings) {
   const Parameters parameters = model.parameters();
   StepParts parts;
   parts.passes = std::make_unique<MicroBatches>(grid.dp(), model, settings);

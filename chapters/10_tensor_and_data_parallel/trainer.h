@@ -3,7 +3,7 @@
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
 #include "chapters/10_tensor_and_data_parallel/training_settings.h"
 #include "chapters/10_tensor_and_data_parallel/training_step.h"
-#include "common/comm/process_grid.h"
+#include "common/comm/grid.h"
 
 namespace shard {
 
@@ -18,13 +18,13 @@ struct StepParts {
 /// Those of this chapter: micro-batches, buckets, the norm over sharded parameters, and AdamW.
 /// Throws UsageError when the batch has fewer sequences than dp · accumulate. The model's weights
 /// are rounded to settings.precision.
-StepParts parts_of_step(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings);
+StepParts parts_of_step(Grid& grid, Gpt& model, const TrainingSettings& settings);
 
 class Trainer {
  public:
   /// `data_ranks` are those that compute the losses of different data.
   Trainer(Communicator& data_ranks, StepParts parts, const TrainingSettings& settings);
-  Trainer(ProcessGrid& grid, Gpt& model, const TrainingSettings& settings)
+  Trainer(Grid& grid, Gpt& model, const TrainingSettings& settings)
       : Trainer(grid.dp(), parts_of_step(grid, model, settings), settings) {}
 
   struct Step {

@@ -18,7 +18,8 @@ Training::Training(Runtime& runtime, Report& report, const Settings& settings, c
       report_(report),
       settings_(settings),
       corpus_(corpus),
-      grid_(runtime.world(), static_cast<int>(settings.tp), static_cast<int>(settings.dp)),
+      grid_(runtime.world(),
+            {{"tp", static_cast<int>(settings.tp)}, {"dp", static_cast<int>(settings.dp)}}),
       model_(grid_.tp(), settings.sizes, {settings.training.seed, 0.02f, 0.0f}),
       ledger_{} {}
 

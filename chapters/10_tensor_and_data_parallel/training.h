@@ -39,7 +39,7 @@ class Training {
 
   bool finished() const { return finished_; }  // all steps were taken
   const Metrics& metrics() const { return metrics_; }
-  ProcessGrid& grid() { return grid_; }
+  Grid& grid() { return grid_; }
   Gpt& model() { return model_; }
   Trainer& trainer() { return *trainer_; }
 
@@ -51,7 +51,7 @@ class Training {
   Report& report_;
   const Settings& settings_;
   const Corpus& corpus_;
-  ProcessGrid grid_;
+  Grid grid_;
   Gpt model_;
   std::optional<Trainer> trainer_;
   std::optional<Tf32Products> tf32_;  // since begin()

@@ -10,7 +10,7 @@ BrokenRun::BrokenRun(Communicator& ranks, chapter_10::Layout layout, const Setti
     : ranks_(ranks),
       settings_(settings),
       corpus_(corpus),
-      grid_(ranks, layout.tp, layout.dp),
+      grid_(ranks, {{"tp", layout.tp}, {"dp", layout.dp}}),
       model_(grid_.tp(), settings.sizes, {settings.training.seed, 0.02f, 0.0f}),
       trainer_(grid_, model_, settings.training) {}
 

@@ -30,7 +30,7 @@ class BrokenRun {
   Communicator& ranks_;
   const Settings& settings_;
   const chapter_10::Corpus& corpus_;
-  ProcessGrid grid_;
+  Grid grid_;
   Gpt model_;
   Trainer trainer_;
 };

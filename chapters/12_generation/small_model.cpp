@@ -31,7 +31,7 @@ std::string make_small_model(Runtime& runtime, Report& report, const Settings& s
   const chapter_10::Source source = chapter_10::source_of(s);
   const chapter_10::Corpus corpus(source, s);
   report.heading("A small model, made for this run");
-  ProcessGrid grid(world, 1, world.size());
+  Grid grid(world, {{"dp", world.size()}});
   Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.02f, 0.0f});
   Trainer trainer(grid, model, s.training);
   Progress progress(report, 0, s.training.steps, s.training.batch * s.sizes.context);

@@ -53,12 +53,13 @@ void Report::update(const std::string& line) {
 void Report::table(const Table& table) { print(table.str()); }
 
 void Report::ledger(const Ledger& ledger) {
-  Table rows({"collective", "group", "calls", "bytes", "time"});
+  Table rows({"collective", "group", "calls", "given", "sent", "time"});
   std::vector<LedgerRow> travelled;
   std::ranges::copy_if(ledger.rows(), std::back_inserter(travelled), &LedgerRow::travels);
   for (const LedgerRow& row : travelled) {
     rows.row({to_string(row.op), row.group, std::to_string(row.calls),
-              bytes_text(static_cast<double>(row.bytes)), seconds_text(row.seconds)});
+              bytes_text(static_cast<double>(row.bytes)), bytes_text(static_cast<double>(row.sent)),
+              seconds_text(row.seconds)});
     json_->ledger.push_back({{"op", to_string(row.op)},
                              {"group", row.group},
                              {"calls", row.calls},

@@ -15,7 +15,7 @@
 
 namespace shard {
 
-double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradients) {
+double gradient_norm(Grid& grid, const std::vector<HeldGradient>& gradients) {
   todo("gradient_norm");
 }
 

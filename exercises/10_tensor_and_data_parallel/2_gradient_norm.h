@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "common/comm/process_grid.h"
+#include "common/comm/grid.h"
 #include "common/tensor/tensor.h"
 
 namespace shard {
@@ -14,6 +14,6 @@ struct HeldGradient {
 };
 
 /// ‖g‖ = √Σ g² over the gradients of the whole model, the same on every rank.
-double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradients);
+double gradient_norm(Grid& grid, const std::vector<HeldGradient>& gradients);
 
 }  // namespace shard

@@ -74,7 +74,7 @@ double error_against(const Golden& golden, const std::string& name, const Parame
   return reference::relative_error(got.to_host(), std::vector<double>(part.begin(), part.end()));
 }
 
-void check_logits(const Golden& golden, ProcessGrid& grid, Gpt& model) {
+void check_logits(const Golden& golden, Grid& grid, Gpt& model) {
   const Range rows = part_of(golden.settings.batch, grid.dp().size(), grid.dp().rank());
   Gpt::Kept kept;
   const Tensor logits =  // [rows·context × ⌈vocab/t⌉]
@@ -170,7 +170,7 @@ TEST_SUITE("10_golden") {
     const std::vector<int> layouts = tensor_parallel_sizes(golden);
     for (int tp : layouts) {
       CAPTURE(tp);
-      ProcessGrid grid(world(), tp, world().size() / tp);
+      Grid grid(world(), {{"tp", tp}, {"dp", world().size() / tp}});
       Gpt model(grid.tp(), golden.sizes, {1, 0.02f, 0.0f});
       golden.load(model);
       Trainer trainer(grid, model, golden.settings);
@@ -194,7 +194,7 @@ TEST_SUITE("10_golden") {
     for (int tp : layouts) {
       if (tp != layouts.front() && tp != layouts.back()) continue;
       CAPTURE(tp);
-      ProcessGrid grid(world(), tp, world().size() / tp);
+      Grid grid(world(), {{"tp", tp}, {"dp", world().size() / tp}});
       Gpt model(grid.tp(), golden.sizes, {1, 0.02f, 0.0f});
       golden.load(model);
       TrainingSettings settings = golden.settings;

@@ -16,7 +16,7 @@ namespace {
 
 /// A model in training on a grid.
 struct Run {
-  ProcessGrid grid;
+  Grid grid;
   Gpt model;
   Trainer trainer;
   TextData data;
@@ -41,7 +41,7 @@ struct Run {
   }
 
   Run(Communicator& ranks, int tp, int dp, uint64_t seed = 77)
-      : grid(ranks, tp, dp),
+      : grid(ranks, {{"tp", tp}, {"dp", dp}}),
         model(grid.tp(), info(0).sizes, {seed, 0.2f, 0.1f}),
         trainer(grid, model, info(0).settings),
         data(tokens(), 0, 8) {}

@@ -15,7 +15,7 @@
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
-#include "common/comm/process_grid.h"
+#include "common/comm/grid.h"
 #include "common/draw/svg.h"
 #include "common/program/report.h"
 #include "tests/pictures/xml.h"
@@ -288,14 +288,14 @@ void check_10(const XmlElement& svg, int ranks) {
   const int tp = ranks == 4   ? 2
                  : ranks == 2 ? 2
                               : 1;  // as tests/pictures/pictures_test.sh starts it
+  const GridLayout layout({{"tp", tp}, {"dp", ranks / tp}});
   for (int rank = 0; rank < ranks; ++rank) {
     const auto places = svg.all(
         [&](const XmlElement& element) { return element.attribute("data-rank") == text(rank); });
     check(places.size() == 1, "rank ", rank, " stands in ", places.size(), " places");
     if (places.size() != 1) continue;
-    const GridPosition position = position_of(rank, tp);
-    check(places[0]->attribute("data-tp") == text(position.tp_rank) &&
-              places[0]->attribute("data-dp") == text(position.dp_rank),
+    check(places[0]->attribute("data-tp") == text(layout.coordinate(rank, "tp")) &&
+              places[0]->attribute("data-dp") == text(layout.coordinate(rank, "dp")),
           "rank ", rank, " stands in the wrong place");
   }
 }

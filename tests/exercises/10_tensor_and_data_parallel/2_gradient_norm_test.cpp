@@ -25,7 +25,13 @@ std::vector<WholeGradient> make_gradients(const Examiner& examiner) {
            true}};  // some dp ranks hold none of them
 }
 
-Range held(const WholeGradient& gradient, int tp, int dp, GridPosition at) {
+/// A rank's place in the grid.
+struct Place {
+  int tp_rank = 0, dp_rank = 0;
+  bool operator==(const Place&) const = default;
+};
+
+Range held(const WholeGradient& gradient, int tp, int dp, Place at) {
   Range range{0, gradient.values.columns};
   if (gradient.split_over_tp) range = part_of(range.size(), tp, at.tp_rank);
   if (!gradient.split_over_dp) return range;
@@ -34,13 +40,17 @@ Range held(const WholeGradient& gradient, int tp, int dp, GridPosition at) {
 }
 
 /// Which of the parts that it holds a rank adds.
-using Counts = std::function<bool(const WholeGradient&, GridPosition)>;
+using Counts = std::function<bool(const WholeGradient&, Place)>;
 
 struct GridOfTest {
   const std::vector<WholeGradient>& gradients;
   int tp, dp;
 
-  double squares(GridPosition at, const Counts& counts) const {
+  Place place_of(int rank) const {
+    const GridLayout layout({{"tp", tp}, {"dp", dp}});
+    return {layout.coordinate(rank, "tp"), layout.coordinate(rank, "dp")};
+  }
+  double squares(Place at, const Counts& counts) const {
     double sum = 0;
     for (const WholeGradient& gradient : gradients) {
       if (!counts(gradient, at)) continue;
@@ -51,25 +61,19 @@ struct GridOfTest {
     return sum;
   }
   /// The norm that comes out if the ranks of `along` add the squares of what counts.
-  double norm(const Counts& counts, const std::function<bool(GridPosition)>& along) const {
+  double norm(const Counts& counts, const std::function<bool(Place)>& along) const {
     double sum = 0;
     for (int rank = 0; rank < tp * dp; ++rank) {
-      if (along(position_of(rank, tp))) sum += squares(position_of(rank, tp), counts);
+      if (along(place_of(rank))) sum += squares(place_of(rank), counts);
     }
     return std::sqrt(sum);
   }
 };
 
-bool once_over_tp(const WholeGradient& g, GridPosition at) {
-  return g.split_over_tp || at.tp_rank == 0;
-}
-bool once_over_dp(const WholeGradient& g, GridPosition at) {
-  return g.split_over_dp || at.dp_rank == 0;
-}
-bool once(const WholeGradient& g, GridPosition at) {
-  return once_over_tp(g, at) && once_over_dp(g, at);
-}
-bool all_of_it(const WholeGradient&, GridPosition) { return true; }
+bool once_over_tp(const WholeGradient& g, Place at) { return g.split_over_tp || at.tp_rank == 0; }
+bool once_over_dp(const WholeGradient& g, Place at) { return g.split_over_dp || at.dp_rank == 0; }
+bool once(const WholeGradient& g, Place at) { return once_over_tp(g, at) && once_over_dp(g, at); }
+bool all_of_it(const WholeGradient&, Place) { return true; }
 
 Suspect suspect(const std::string& diagnosis, double value) {
   Matrix wrong(1, 1);
@@ -80,11 +84,11 @@ Suspect suspect(const std::string& diagnosis, double value) {
 /// Mistakes that give all ranks the same number: something is summed over all of them.
 std::vector<Suspect> summed_wrongly(const GridOfTest& grid) {
   const auto norm = [&](const Counts& counts) {
-    return grid.norm(counts, [](GridPosition) { return true; });
+    return grid.norm(counts, [](Place) { return true; });
   };
   double norms = 0;
   for (int rank = 0; rank < grid.tp * grid.dp; ++rank) {
-    norms += std::sqrt(grid.squares(position_of(rank, grid.tp), once));
+    norms += std::sqrt(grid.squares(grid.place_of(rank), once));
   }
   return {
       suspect("the square of the norm: the root is missing", norm(once) * norm(once)),
@@ -98,30 +102,30 @@ std::vector<Suspect> summed_wrongly(const GridOfTest& grid) {
       suspect("the sum of the ranks' norms: take the root once, of the sum of all squares", norms),
       suspect("too small: dp rank 0 alone counts, and where dp splits a gradient the other dp "
               "ranks' parts are left out",
-              norm([](const WholeGradient& g, GridPosition at) {
+              norm([](const WholeGradient& g, Place at) {
                 return at.dp_rank == 0 && once_over_tp(g, at);
               })),
       suspect("too small: what is not split over both counts on rank 0 of the world alone, but "
               "where tp or dp splits it, "
               "other ranks hold parts of it, too",
-              norm([](const WholeGradient& g, GridPosition at) {
-                return (g.split_over_tp && g.split_over_dp) || at == GridPosition{};
+              norm([](const WholeGradient& g, Place at) {
+                return (g.split_over_tp && g.split_over_dp) || at == Place{};
               })),
       suspect("too small: gradients that are not split over tp were left out on all ranks",
-              norm([](const WholeGradient& g, GridPosition at) {
+              norm([](const WholeGradient& g, Place at) {
                 return g.split_over_tp && once_over_dp(g, at);
               })),
       suspect("too small: gradients that are not split over dp were left out on all ranks",
-              norm([](const WholeGradient& g, GridPosition at) {
+              norm([](const WholeGradient& g, Place at) {
                 return g.split_over_dp && once_over_tp(g, at);
               }))};
 }
 
 /// Mistakes that leave the ranks with different numbers: the sum is over some of them only.
-std::vector<Suspect> summed_over_some(const GridOfTest& grid, GridPosition mine) {
-  const auto my_tp = [=](GridPosition at) { return at.dp_rank == mine.dp_rank; };
-  const auto my_dp = [=](GridPosition at) { return at.tp_rank == mine.tp_rank; };
-  const auto me = [=](GridPosition at) { return at == mine; };
+std::vector<Suspect> summed_over_some(const GridOfTest& grid, Place mine) {
+  const auto my_tp = [=](Place at) { return at.dp_rank == mine.dp_rank; };
+  const auto my_dp = [=](Place at) { return at.tp_rank == mine.tp_rank; };
+  const auto me = [=](Place at) { return at == mine; };
   const std::string own = "the norm of this rank's own parts: nothing was summed over the ranks";
   const std::string tp =
       "the norm of what the ranks of this tp group hold: the squares were not summed over dp";
@@ -134,13 +138,13 @@ std::vector<Suspect> summed_over_some(const GridOfTest& grid, GridPosition mine)
           suspect(dp, grid.norm(once_over_dp, my_dp)), suspect(dp, grid.norm(all_of_it, my_dp))};
 }
 
-void expect_norm(Examiner& examiner, ProcessGrid& grid,
-                 const std::vector<WholeGradient>& gradients) {
+void expect_norm(Examiner& examiner, Grid& grid, const std::vector<WholeGradient>& gradients) {
   const int tp = grid.tp().size(), dp = grid.dp().size();
+  const Place place{grid.coordinate("tp"), grid.coordinate("dp")};
   std::vector<HeldGradient> mine;
   double squares = 0;
   for (const WholeGradient& gradient : gradients) {
-    const Range range = held(gradient, tp, dp, grid.position());
+    const Range range = held(gradient, tp, dp, place);
     mine.push_back({examiner.vector(gradient.values).slice(range), gradient.split_over_tp,
                     gradient.split_over_dp});
     squares += reference::dot(gradient.values, gradient.values);
@@ -152,8 +156,7 @@ void expect_norm(Examiner& examiner, ProcessGrid& grid,
   const bool all_alike = std::ranges::count(norms, norms.front()) == std::ssize(norms);
   const GridOfTest of_test{gradients, tp, dp};
   examiner.expect("norm on " + layout, norm, std::sqrt(squares),
-                  all_alike ? summed_wrongly(of_test) : summed_over_some(of_test, grid.position()),
-                  1e-5);
+                  all_alike ? summed_wrongly(of_test) : summed_over_some(of_test, place), 1e-5);
   examiner.expect_ledger("one all_reduce of one number on " + layout, before,
                          {{Collective::all_reduce, 1, 4}});
 }
@@ -163,11 +166,12 @@ void expect_norm(Examiner& examiner, ProcessGrid& grid,
 void examine(Examiner& examiner) {
   const std::vector<WholeGradient> gradients = make_gradients(examiner);
   const int ranks = examiner.world().size();
-  std::vector<std::unique_ptr<ProcessGrid>>
+  std::vector<std::unique_ptr<Grid>>
       grids;  // all before the first answer: making one is collective
   for (int tp = ranks; tp >= 1; --tp) {
     if (ranks % tp == 0)
-      grids.push_back(std::make_unique<ProcessGrid>(examiner.world(), tp, ranks / tp));
+      grids.push_back(
+          std::make_unique<Grid>(examiner.world(), AxisSizes{{"tp", tp}, {"dp", ranks / tp}}));
   }
   for (const auto& grid : grids) expect_norm(examiner, *grid, gradients);
 }

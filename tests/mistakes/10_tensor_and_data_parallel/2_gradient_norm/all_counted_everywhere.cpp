@@ -7,7 +7,7 @@
 
 namespace shard {
 
-double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradients) {
+double gradient_norm(Grid& grid, const std::vector<HeldGradient>& gradients) {
   Tensor squares = Tensor::zeros(grid.world().backend(), {1});
   for (const HeldGradient& gradient : gradients) add_sum_of_squares(squares, gradient.part);
   return std::sqrt(grid.world().all_reduce(PartialSum(squares)).to_host()[0]);

@@ -6,7 +6,7 @@
 
 namespace shard {
 
-double gradient_norm(ProcessGrid& grid, const std::vector<HeldGradient>& gradients) {
+double gradient_norm(Grid& grid, const std::vector<HeldGradient>& gradients) {
   Tensor squares = Tensor::zeros(grid.world().backend(), {1});
   for (const HeldGradient& gradient : gradients) {
     if ((gradient.split_over_tp || grid.tp().rank() == 0) &&
