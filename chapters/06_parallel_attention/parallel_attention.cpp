@@ -74,43 +74,6 @@ Tensor ParallelAttention::backward(const Tensor& dz, const Kept& kept) {
 }
 //! [06-backward]
 
-KeyValueCache ParallelAttention::make_cache(int64_t context) const {
-  const Shape shape{local_heads_, context, head_width_};
-  const DataType type = qkv.weight.value.type();
-  return {Tensor(group_.backend(), shape, type), Tensor(group_.backend(), shape, type), 0};
-}
-
-/// Writes the new rows [heads × new × head_width] behind the `seen` that are in `all` [heads ×
-/// context × head_width], and returns all rows so far [heads × seen + new × head_width].
-static Tensor appended(const Tensor& all, int64_t seen, const Tensor& rows) {
-  const int64_t heads = rows.shape()[0], count = rows.shape()[1], width = rows.shape()[2];
-  Tensor by_head = all.reshape({heads, all.shape()[1] * width});
-  set_columns(by_head, seen * width, rows.reshape({heads, count * width}));
-  return columns_of(by_head, {0, (seen + count) * width}).reshape({heads, seen + count, width});
-}
-
-//! [06-cache]
-Tensor ParallelAttention::forward_next(const Tensor& x, KeyValueCache& cache) const {
-  const int64_t part = local_heads_ * head_width_;
-  require(cache.seen + x.rows() <= cache.keys.shape()[1], "the cache has room for ",
-          cache.keys.shape()[1], " tokens, not for ", cache.seen + x.rows());
-  Kept unused;                                    // there is no backward pass
-  const Tensor all = qkv.forward(x, unused.qkv);  // [new × 3·width/t]
-  const Tensor q =
-      split_heads(all, 0, 1, local_heads_, head_width_);  // [heads/t × new × head_width]
-  const Tensor k = split_heads(all, part, 1, local_heads_, head_width_);
-  const Tensor v = split_heads(all, 2 * part, 1, local_heads_, head_width_);
-  const Tensor keys = appended(cache.keys, cache.seen, k);  // [heads/t × seen × head_width]
-  const Tensor values = appended(cache.values, cache.seen, v);
-  cache.seen += x.rows();
-  Tensor probabilities = matmul(q, transposed(keys));  // [heads/t × new × seen]
-  causal_softmax(probabilities, 1.0f / std::sqrt(static_cast<float>(head_width_)));
-  Tensor heads(x.backend(), {x.rows(), part}, x.type());
-  merge_heads(heads, 0, matmul(probabilities, values));
-  return projection.forward(heads, unused.projection);
-}
-//! [06-cache]
-
 Tensor ParallelAttention::with_dropout(const Tensor& x, const Kept& kept) const {
   const auto& [probability, random, first_sequence] = kept.dropout;
   if (probability == 0.0f) return x;

@@ -23,14 +23,6 @@ struct AttentionDropout {
   int64_t first_sequence = 0;
 };
 
-/// What later tokens of one sequence need of the earlier ones: their keys and values, of this
-/// rank's heads. A token that is generated then costs one row of every product, not a whole
-/// sequence.
-struct KeyValueCache {
-  Tensor keys, values;  // [heads/t × context × head_width] each
-  int64_t seen = 0;     // tokens in it
-};
-
 class ParallelAttention {
  public:
   /// Parameters `name`.c_attn.* and `name`.c_proj.*, as in GPT-2; `projection` is the deviation of
@@ -54,13 +46,6 @@ class ParallelAttention {
   Tensor forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout, Kept& kept) const;
   /// dz and dX: [batch·context × width], the same on every rank. One all-reduce.
   Tensor backward(const Tensor& dz, const Kept& kept);
-
-  /// x: [tokens × width], the next tokens of the one sequence whose earlier ones are in `cache`;
-  /// adds them to it. Returns what forward would for these rows. Throws Error when the cache is too
-  /// small. One all-reduce.
-  Tensor forward_next(const Tensor& x, KeyValueCache& cache) const;
-  /// An empty cache for sequences of up to `context` tokens.
-  KeyValueCache make_cache(int64_t context) const;
 
   Parameters parameters();
 

@@ -124,15 +124,6 @@ class BasicBlock {
   }
   //! [07-block]
 
-  /// x: [tokens × width], the next tokens of the sequence in `cache`. Two all-reduces. No dropout,
-  /// no backward.
-  Tensor forward_next(const Tensor& x, KeyValueCache& cache) const {
-    Kept unused;
-    const Tensor u = add(x, attention.forward_next(norm_1.forward(x, unused.norm_1), cache));
-    return add(u, mlp.forward(norm_2.forward(u, unused.norm_2), unused.mlp));
-  }
-  KeyValueCache make_cache(int64_t context) const { return attention.make_cache(context); }
-
   Parameters parameters() {
     Parameters all = norm_1.parameters();
     append(all, attention.parameters());

@@ -136,25 +136,6 @@ Tensor BasicGpt<Block>::backward_of_blocks(Tensor dx, const Kept& kept) {
 //! [10-gpt]
 
 template <class Block>
-Tensor BasicGpt<Block>::next_logits(const Tensor& tokens,
-                                    std::vector<KeyValueCache>& caches) const {
-  Kept unused;  // there is no backward pass
-  const Range positions{caches[0].seen, caches[0].seen + tokens.elements()};
-  Tensor x = token_embedding->forward(tokens, unused.token_embedding);  // [new × width]
-  accumulate(x, (*position_embedding->use()).slice(positions));
-  for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i]->forward_next(x, caches[i]);
-  const Tensor last = final_norm->forward(x.slice({x.rows() - 1, x.rows()}), unused.final_norm);
-  return matmul(last, transposed(*token_embedding->weight.use()));
-}
-
-template <class Block>
-std::vector<KeyValueCache> BasicGpt<Block>::make_caches() const {
-  std::vector<KeyValueCache> caches;
-  for (const auto& block : blocks) caches.push_back(block->make_cache(sizes_.context));
-  return caches;
-}
-
-template <class Block>
 Parameters BasicGpt<Block>::parameters() {
   Parameters all;
   if (token_embedding) all.push_back(&token_embedding->weight);

@@ -78,12 +78,6 @@ class BasicGpt {
   /// ⌈vocabulary/t⌉], this rank's columns.
   Tensor logits(const Tensor& input, int64_t batch, const DropoutMoment& moment, Kept& kept) const;
 
-  /// The logits after the last of `tokens` [new], the next ones of the one sequence whose earlier
-  /// tokens are in `caches`, one for each block: [1 × ⌈vocabulary/t⌉], this rank's columns.
-  Tensor next_logits(const Tensor& tokens, std::vector<KeyValueCache>& caches) const;
-  std::vector<KeyValueCache> make_caches()
-      const;  // empty, for one sequence of sizes().context tokens
-
   /// In the order of the forward pass; a stage with a head alone has wte first.
   Parameters parameters();
   const GptSizes& sizes() const { return sizes_; }

@@ -1,5 +1,7 @@
 // Text from a trained model: one token after the other, each drawn from the model's probabilities.
 #pragma once
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
@@ -13,11 +15,25 @@ struct SamplingSettings {
   std::vector<int64_t> end_of_text = {};  // tokens after which the text ends
 };
 
-/// Continues `prompt` (at least one token) by `count` tokens, or up to an end of text, the same on
-/// every rank of `tp`. The i-th draw uses number i of `random`. Keys and values of earlier tokens
-/// are kept, so that a new token costs one row of every product. The model sees `context` tokens at
-/// most: when they are full, it goes on from the last half of them.
-std::vector<int32_t> sample(Gpt& model, Communicator& tp, std::vector<int32_t> prompt,
+/// The index at which the running sum of softmax(logits / temperature) exceeds `u` in [0, 1).
+int32_t draw(std::span<const float> logits, double temperature, double u);
+
+/// The logits of the token after `text`, whole: [vocabulary], the same on every rank.
+using NextLogits = std::function<std::vector<float>(std::span<const int32_t> text)>;
+
+/// The last row of `logits` [rows × ⌈vocabulary/t⌉], of which each rank has its columns, whole and
+/// without padding: [vocabulary]. One all-gather.
+std::vector<float> last_row(Communicator& tp, const Tensor& logits, int64_t vocabulary);
+
+/// Continues `prompt` (at least one token) by `count` tokens, or up to an end of text. The i-th draw
+/// uses number i of `random`.
+std::vector<int32_t> sample(const NextLogits& next_logits, std::vector<int32_t> prompt,
+                            int64_t count, RandomStream random,
+                            const SamplingSettings& settings = {});
+
+/// The same with the logits of `model`, the same text on every rank of `tp`. Each token costs a
+/// forward pass of the last sizes().context tokens; chapter 12 does with less.
+std::vector<int32_t> sample(const Gpt& model, Communicator& tp, std::vector<int32_t> prompt,
                             int64_t count, RandomStream random,
                             const SamplingSettings& settings = {});
 

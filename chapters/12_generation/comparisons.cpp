@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "chapters/12_generation/cached_sampling.h"
+#include "chapters/12_generation/key_value_cache.h"
 #include "common/base/clock.h"
 #include "common/check/reference.h"
 
@@ -15,6 +16,9 @@ void compare_ranks(Runtime& runtime, Report& report, const Settings& s,
   const Tokenizer& tokenizer = *pretrained.tokenizer;
   report.heading("The same text on every number of ranks");
   Table table({"ranks", "heads of each", "all-reduces a token", "tokens/s", "text"});
+  const SamplingSettings sampling{.temperature = s.temperature,
+                                  .tokens = tokenizer.vocabulary(),
+                                  .end_of_text = pretrained.end_of_text};
   std::string expected;
   bool all_same = true;
   for (int used = 1; used <= world.size(); ++used) {
@@ -29,8 +33,8 @@ void compare_ranks(Runtime& runtime, Report& report, const Settings& s,
       const double start = now();
       const std::vector<int32_t> prompt = tokenizer.encode(s.prompt);
       const std::vector<int32_t> tokens =
-          sample(model, *ranks, prompt, s.generate, {runtime.options().seed, stream_of("generate")},
-                 {s.temperature, tokenizer.vocabulary(), pretrained.end_of_text});
+          sample_with_cache(model, *ranks, prompt, s.generate,
+                            {runtime.options().seed, stream_of("generate")}, sampling);
       const auto written = static_cast<double>(tokens.size() - prompt.size());
       rate = written / (now() - start);
       calls = static_cast<double>(ranks->ledger().since(before).calls(Collective::all_reduce)) /
@@ -48,10 +52,16 @@ void compare_ranks(Runtime& runtime, Report& report, const Settings& s,
   report.check("every number of ranks writes the same text", all_same);
 }
 
-/// The last row of logits, whole.
-static std::vector<float> last_row(Communicator& tp, const Tensor& logits) {
-  const Tensor row = logits.slice({logits.rows() - 1, logits.rows()});
-  return tp.all_gather(row.reshape({row.columns()})).to_host();
+/// Whether the text with the cache is chapter 10's, until the context is full.
+static bool writes_the_same(Communicator& world, const Settings& s, const Pretrained& pretrained,
+                            const Gpt& model, RandomStream random) {
+  const std::vector<int32_t> prompt = pretrained.tokenizer->encode(s.prompt);
+  const int64_t until_full =
+      std::max<int64_t>(1, pretrained.sizes.context + 1 - std::ssize(prompt));
+  const SamplingSettings sampling{.temperature = s.temperature,
+                                  .tokens = pretrained.tokenizer->vocabulary()};
+  return sample(model, world, prompt, until_full, random, sampling) ==
+         sample_with_cache(model, world, prompt, until_full, random, sampling);
 }
 
 void compare_with_uncached(Runtime& runtime, Report& report, const Settings& s,
@@ -67,18 +77,20 @@ void compare_with_uncached(Runtime& runtime, Report& report, const Settings& s,
     const auto vocabulary = static_cast<uint64_t>(pretrained.tokenizer->vocabulary());
     tokens.push_back(static_cast<int32_t>(random.below(vocabulary, static_cast<uint64_t>(i))));
   }
-  std::vector<KeyValueCache> caches = model.make_caches();
+  const int64_t vocabulary = pretrained.sizes.vocabulary;
+  CachedGpt cached(model);
   double error = 0, largest = 0, with = 0, without = 0, rows = 0;
   //! [12-cache]
   for (size_t seen = 1; seen <= tokens.size(); ++seen) {
     const std::span<const int32_t> all(tokens.data(), seen);
     const double start = now();
-    const std::vector<float> kept =
-        last_row(world, model.next_logits(Tensor::from(world.backend(), {1}, all.last(1)), caches));
+    const Tensor added = Tensor::from(world.backend(), {1}, all.last(1));
+    const std::vector<float> kept = last_row(world, cached.next_logits(added), vocabulary);
     const double middle = now();
     Gpt::Kept unused;  // there is no backward pass
-    const std::vector<float> again = last_row(
-        world, model.logits(Tensor::from(world.backend(), {std::ssize(all)}, all), 1, {}, unused));
+    const Tensor whole = Tensor::from(world.backend(), {std::ssize(all)}, all);
+    const std::vector<float> again =
+        last_row(world, model.logits(whole, 1, {}, unused), vocabulary);
     with += middle - start;
     without += now() - middle;
     rows += static_cast<double>(seen);
@@ -94,6 +106,9 @@ void compare_with_uncached(Runtime& runtime, Report& report, const Settings& s,
   table.row({"computed again", fixed(rows, 0), fixed(count / without, 1)});
   report.table(table);
   report.check("the logits are the same", world.max_of(error / largest), 1e-5);
+  report.check("the same text as without the cache, until the context is full",
+               writes_the_same(world, s, pretrained, model,
+                               {runtime.options().seed, stream_of("generate")}));
 }
 
 }  // namespace shard::chapter_12

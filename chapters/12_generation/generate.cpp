@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "chapters/12_generation/cached_sampling.h"
 #include "common/base/clock.h"
 
 namespace shard::chapter_12 {
@@ -34,9 +34,11 @@ void generate(Runtime& runtime, Report& report, const Settings& s, const Pretrai
            pretrained, model.parameter_count(), prompt.size());
   const double start = now();
   const std::vector<int32_t> tokens =
-      sample(model, runtime.world(), prompt, s.generate,
-             {runtime.options().seed, stream_of("generate")},
-             {s.temperature, tokenizer.vocabulary(), pretrained.end_of_text});
+      sample_with_cache(model, runtime.world(), prompt, s.generate,
+                        {runtime.options().seed, stream_of("generate")},
+                        {.temperature = s.temperature,
+                         .tokens = tokenizer.vocabulary(),
+                         .end_of_text = pretrained.end_of_text});
   const double seconds = now() - start;
   const int64_t written = std::ssize(tokens) - std::ssize(prompt);
   report.line("\n" + tokenizer.decode(tokens));
