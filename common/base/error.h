@@ -17,7 +17,7 @@ struct UsageError : Error {
 
 /// Joins its arguments into one string: text("heads ", 5, " / ", 2) is "heads 5 / 2".
 template <class... Parts>
-std::string text(const Parts&... parts) {
+[[gnu::cold]] std::string text(const Parts&... parts) {
   std::ostringstream stream;
   (stream << ... << parts);
   return stream.str();

@@ -2,6 +2,13 @@
 
 namespace shard {
 
+Ledger::Ledger() = default;
+Ledger::Ledger(const Ledger& other) = default;
+Ledger::Ledger(Ledger&& other) noexcept = default;
+Ledger& Ledger::operator=(const Ledger& other) = default;
+Ledger& Ledger::operator=(Ledger&& other) noexcept = default;
+Ledger::~Ledger() = default;
+
 std::string to_string(Collective op) {
   switch (op) {
     case Collective::all_reduce: return "all_reduce";

@@ -58,6 +58,14 @@ class DeviceTime {
 /// It may hold times that are not known yet: they are waited for when seconds are asked for.
 class Ledger {
  public:
+  // Defined in ledger.cpp: inline, they would be compiled again in every file that copies one.
+  Ledger();
+  Ledger(const Ledger& other);
+  Ledger(Ledger&& other) noexcept;
+  Ledger& operator=(const Ledger& other);
+  Ledger& operator=(Ledger&& other) noexcept;
+  ~Ledger();
+
   /// Adds to the row of this collective in this group: calls, bytes on this rank, and seconds.
   void add(Collective op, std::string_view group, int64_t calls, int64_t bytes, double seconds,
            bool travels = true, int64_t sent = 0);
