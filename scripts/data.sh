@@ -1,5 +1,5 @@
-# data: texts to train on, from the internet, each checked by its sha256. ../learn sources this file and defines $build
-# and how to speak.
+# data: texts to train on, from the internet, each checked by its sha256. ../learn sources this file
+# and defines $build and how to speak.
 # shellcheck shell=bash disable=SC2154
 
 shakespeare_url=https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt
@@ -14,7 +14,8 @@ data() {
   echo "    ./learn run 10 -- --tp 2 --dp 2 --steps 2000 --data $(printf %q "$(shown "$file")")"
 }
 
-# get_checked URL SHA256 FILE: FILE is there afterwards and has this sum; nothing else is ever given its name.
+# get_checked URL SHA256 FILE: FILE is there afterwards and has this sum; nothing else is ever given
+# its name.
 get_checked() {
   local partial=$3.partial
   if has_sum "$3" "$2"; then return; fi
@@ -42,7 +43,8 @@ download() {
   if command -v curl >/dev/null; then
     reason=$(curl --fail --silent --show-error --location --connect-timeout 20 --max-time 300 --output "$2" "$1" 2>&1)
   elif command -v wget >/dev/null; then
-    reason=$(wget --quiet --timeout=20 --tries=2 --output-document="$2" "$1" 2>&1 || { echo 'wget failed'; false; })
+    reason=$(wget --quiet --timeout=20 --tries=2 --output-document="$2" "$1" 2>&1 ||
+      { echo 'wget failed'; false; })
   else
     reason='neither curl nor wget is here'
     false

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# distributions.sh bookworm|trixie|noble [COMMAND…]: tries the commands of the README, or these, in an empty
-# Debian 12, Debian 13 or Ubuntu 24.04, on a clone of what is committed. debootstrap makes the system in a
-# temporary folder. As root. Packages come from where apt on this machine gets them, or from SHARD_MIRROR.
+# distributions.sh bookworm|trixie|noble [COMMAND…]: tries the commands of the README, or these, in
+# an empty Debian 12, Debian 13 or Ubuntu 24.04, on a clone of what is committed. debootstrap makes
+# the system in a temporary folder. As root. Packages come from where apt on this machine gets them,
+# or from SHARD_MIRROR.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
@@ -20,7 +21,8 @@ shift
 
 # shellcheck disable=SC2317  # a trap calls it
 cleanup() {
-  [[ -z ${inside:-} ]] || { kill -KILL "$inside" && sleep 1; } 2>/dev/null   # and with it all that runs there
+  # and with it all that runs there
+  [[ -z ${inside:-} ]] || { kill -KILL "$inside" && sleep 1; } 2>/dev/null
   rm -rf --one-file-system "$system"
 }
 
@@ -45,7 +47,8 @@ if [[ -z ${SHARD_SYSTEM:-} ]]; then
   trap 'exit 130' INT TERM HUP
   started=$SECONDS
   in_namespaces debootstrap --variant=minbase --include=git,ca-certificates --components=$components \
-    "$name" "$system" "$mirror" $model >"$system/debootstrap.log" 2>&1 || fail "debootstrap could not make $name: $(tail -n 3 "$system/debootstrap.log")"
+    "$name" "$system" "$mirror" $model >"$system/debootstrap.log" 2>&1 ||
+      fail "debootstrap could not make $name: $(tail -n 3 "$system/debootstrap.log")"
   echo "$name made in $((SECONDS - started)) s"
   apt-config dump | grep '^Acquire::' >"$system/etc/apt/apt.conf.d/90machine" || true
   cp /etc/resolv.conf /etc/hosts "$system/etc"
@@ -66,7 +69,9 @@ mount -t tmpfs -o mode=1777 tmpfs "$system/dev/shm"
 # inside COMMAND: as a new user would type it, in the checkout.
 inside() {
   local kept=() variable
-  for variable in http_proxy https_proxy no_proxy; do [[ -z ${!variable:-} ]] || kept+=("$variable=${!variable}"); done
+  for variable in http_proxy https_proxy no_proxy; do
+    [[ -z ${!variable:-} ]] || kept+=("$variable=${!variable}")
+  done
   chroot "$system" env -i HOME=/root TERM=dumb LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "${kept[@]}" \
     bash -c "cd /root/shard && $1" </dev/null
 }

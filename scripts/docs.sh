@@ -1,9 +1,10 @@
-# docs.sh: ./learn docs, which builds the site and shows it. ../learn sources this file; docs/make_site.sh does the work
-# and lists the pictures.
+# docs.sh: ./learn docs, which builds the site and shows it. ../learn sources this file;
+# docs/make_site.sh does the work and lists the pictures.
 # shellcheck shell=bash disable=SC2154
 
-# What only the site needs. Its tests also want a browser, which is large (370 MB): ./learn test installs it where
-# SHARD_BROWSER=1 is set, as continuous integration does, and skips the screenshots elsewhere.
+# What only the site needs. Its tests also want a browser, which is large (370 MB): ./learn test
+# installs it where SHARD_BROWSER=1 is set, as continuous integration does, and skips the
+# screenshots elsewhere.
 docs_packages=(doxygen graphviz libjs-mathjax python3)
 browser_packages=()
 # shellcheck disable=SC2034  # ../learn's test reads it
@@ -34,7 +35,8 @@ docs() {
 
 docs_failed() {
   clear_progress
-  { grep -m 12 -E 'error:|warning:|^docs: |^make_pages: ' "$log" || tail -n 12 "$log"; } | sed "s|$root/||" >&2
+  { grep -m 12 -E 'error:|warning:|^docs: |^make_pages: ' "$log" || tail -n 12 "$log"; } |
+    sed "s|$root/||" >&2
   fail "the site could not be built. The whole output: $(shown "$log")"
 }
 

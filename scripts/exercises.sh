@@ -1,6 +1,7 @@
-# exercises.sh: the learner's commands: list, check, hint, solution, reset. ../learn sources this file.
-# .learn/ remembers: solved/NN.K the checksum of the file that passed, hints/NN.K how many hints were shown,
-# stubs/NN.K.cpp the exercise as it came where git cannot give it back, backup/ what reset took away.
+# exercises.sh: the learner's commands: list, check, hint, solution, reset. ../learn sources this
+# file. .learn/ remembers: solved/NN.K the checksum of the file that passed, hints/NN.K how many
+# hints were shown, stubs/NN.K.cpp the exercise as it came where git cannot give it back, backup/
+# what reset took away.
 # shellcheck shell=bash disable=SC2154
 
 state=$root/.learn
@@ -24,7 +25,9 @@ exercise_named() {
   bad_usage "there is no exercise '$1'; ./learn list shows them all"
 }
 
-stem_of() { (cd "$root/exercises" && printf '%s\n' "${1%.*}"_*/"${1#*.}"_*.hints.md) | sed 's/\.hints\.md$//'; }
+stem_of() {
+  (cd "$root/exercises" && printf '%s\n' "${1%.*}"_*/"${1#*.}"_*.hints.md) | sed 's/\.hints\.md$//'
+}
 file_name_of() {   # NN_chapter/K_name.cpp, or .cu for CUDA
   local stem
   stem=$(stem_of "$1")
@@ -41,7 +44,8 @@ title_of_exercise() {
 
 # remember solved/03.1 TEXT
 remember() {
-  { mkdir -p "$state/${1%/*}" && echo "$2" >"$state/$1"; } 2>/dev/null || fail "cannot write in $(shown "$state")"
+  { mkdir -p "$state/${1%/*}" && echo "$2" >"$state/$1"; } 2>/dev/null ||
+    fail "cannot write in $(shown "$state")"
 }
 remembered() { cat "$state/$1" 2>/dev/null || echo "${2:-}"; }   # remembered hints/03.1 OTHERWISE
 checksum() { sha256sum <"$1" | cut -d ' ' -f 1; }
@@ -114,7 +118,8 @@ mark_of() {
   esac
 }
 
-count_solved() { local id; while read -r id; do state_of "$id"; done | grep -c solved || true; }   # of those it reads
+# of those it reads
+count_solved() { local id; while read -r id; do state_of "$id"; done | grep -c solved || true; }
 
 # ---- ./learn check -------------------------------------------------------------------------------
 
@@ -132,7 +137,8 @@ check() {
   esac
   [[ -n $ids ]] || all_solved
   for id in $ids; do check_one "$id" || wrong+=("$id"); done
-  [[ $ids != *$'\n'* || -z ${wrong[*]} ]] || printf '\n%sNot right yet: %s%s\n' "$bold" "${wrong[*]}" "$plain"
+  [[ $ids != *$'\n'* || -z ${wrong[*]} ]] ||
+    printf '\n%sNot right yet: %s%s\n' "$bold" "${wrong[*]}" "$plain"
   exit $((${#wrong[@]} > 0))
 }
 
@@ -152,7 +158,8 @@ check_one() {
   what_now "$1"
 }
 
-# build_exercise NN.K CHECKSUM: make looks at dates only, and would pass over another text with an older date.
+# build_exercise NN.K CHECKSUM: make looks at dates only, and would pass over another text with an
+# older date.
 build_exercise() {
   local target=exercise_${1/./_} built=$build/exercises/$1.built
   [[ $(cat "$built" 2>/dev/null) == "$2" ]] ||
@@ -188,7 +195,8 @@ run_exercise() {
     "$build/exercises/"{examine,"exercise_${1/./_}.so"} 2>&1
 }
 
-on_ranks() { ranks_text "$*" | sed -E 's/ ([0-9])/, \1/g; s/, ([0-9]+ ranks)/ and \1/'; }   # "1, 2 and 3 ranks"
+# "1, 2 and 3 ranks"
+on_ranks() { ranks_text "$*" | sed -E 's/ ([0-9])/, \1/g; s/, ([0-9]+ ranks)/ and \1/'; }
 
 # The verdicts as the test printed them, without Open MPI's list of addresses after a crash.
 show_output() {
@@ -214,7 +222,8 @@ ending() {
 
 # ---- What the compiler says ----------------------------------------------------------------------
 
-# first_message error|warning FILE: the compiler's first in FILE, with its line of code and the caret; false: none.
+# first_message error|warning FILE: the compiler's first in FILE, with its line of code and the
+# caret; false: none.
 first_message() {
   awk -v kind=" $1: " -v file="$2:" -v folder="$PWD/" '
     found && !/^ *[0-9]* \|/ { exit }
@@ -237,7 +246,8 @@ explain_build() {
       "$missing" "$(shown "${file%.*}.h")"
   elif grep -qF "$file:" "$log"; then   # in a template that it uses
     grep -m 1 -A 2 -E ' error: ' "$log"
-    { grep -F "$file:" "$log" | grep -m 1 'required from' || true; } | sed "s|^.*/exercises/|exercises/|"
+    { grep -F "$file:" "$log" | grep -m 1 'required from' || true; } |
+      sed "s|^.*/exercises/|exercises/|"
   else
     show_errors 'the exercise could not be built, and not because of its file'
   fi
@@ -312,9 +322,14 @@ reset() {
   mkdir -p "$state/backup" 2>/dev/null || fail "cannot write in $(shown "$state")"
   stub_in_git "$id" >"$stub" || cp "$state/stubs/$id.cpp" "$stub" 2>/dev/null ||
     fail "neither git nor .learn/stubs has the stub of $id; nothing was changed"
-  if cmp -s "$stub" "$file"; then rm "$stub"; echo "$(shown "$file") is the stub already."; return; fi
+  if cmp -s "$stub" "$file"; then
+    rm "$stub"
+    echo "$(shown "$file") is the stub already."
+    return
+  fi
   if [[ -e $file ]]; then
-    cp --backup=numbered "$file" "$backup" || fail 'your text could not be kept, so nothing was changed'
+    cp --backup=numbered "$file" "$backup" ||
+      fail 'your text could not be kept, so nothing was changed'
     echo "Your text is kept in $(shown "$backup")."
   fi
   cp "$stub" "$file" && rm -f "$stub" "$state/solved/$id" "$state/hints/$id"

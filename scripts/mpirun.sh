@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# mpirun.sh RANKS [OPTIONS OF mpirun] PROGRAM ARGS…: starts a program on several ranks. The one place that
-# knows how Open MPI 4 and 5 are started. It ends as mpirun ends, hands signals on to it, and shows what it
-# says, but for its notices that the program has failed: the program has said what is wrong.
+# mpirun.sh RANKS [OPTIONS OF mpirun] PROGRAM ARGS…: starts a program on several ranks. The one
+# place that knows how Open MPI 4 and 5 are started. It ends as mpirun ends, hands signals on to it,
+# and shows what it says, but for its notices that the program has failed: the program has said what
+# is wrong.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=scripts/cores.sh
@@ -17,7 +18,9 @@ find_mpirun() {
   mpirun=$(command -v "$name") || fail "there is no $name: install Open MPI (openmpi-bin)"
 }
 
-free_in() { echo $((10#0$(df --output=avail --block-size=1K -- "$1" 2>/dev/null | tail -n 1 | tr -dc 0-9))); }
+free_in() {
+  echo $((10#0$(df --output=avail --block-size=1K -- "$1" 2>/dev/null | tail -n 1 | tr -dc 0-9)))
+}
 
 # Open MPI keeps some kilobytes there, and may wait for ever where it cannot.
 check_temporary_folder() {
@@ -42,16 +45,19 @@ find_shared_memory() {
 setting() { export "$1=${!1-$2}"; }
 make_settings() {
   export SHARD_RANKS=$ranks   # the program compares
-  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1   # in a container the user is root
-  setting OMPI_MCA_mpi_yield_when_idle $((ranks > $(cores)))   # who waits gives its core to the others
+  # in a container the user is root
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  # who waits gives its core to the others
+  setting OMPI_MCA_mpi_yield_when_idle $((ranks > $(cores)))
   setting OMPI_MCA_regx naive   # else Open MPI 4 refuses host names with an underscore
   setting PMIX_MCA_gds hash     # what ranks say to each other at the start: not in a file of 8 MB
-  setting OMPI_MCA_reachable weighted   # Open MPI 5 asks the kernel, which does not answer on some virtual machines
+  # Open MPI 5 asks the kernel, which does not answer on some virtual machines
+  setting OMPI_MCA_reachable weighted
   command -v ssh >/dev/null || setting OMPI_MCA_plm isolated   # one machine needs no ssh
 }
 
-# Leaves out the notices, which are paragraphs between two lines of dashes, and what libevent and PMIx say of a rank that
-# has just ended.
+# Leaves out the notices, which are paragraphs between two lines of dashes, and what libevent and
+# PMIx say of a rank that has just ended.
 without_notices() {
   local notice='Primary job +terminated normally|MPI_ABORT was invoked on rank'
   notice+='|[a-z.]+ (detected that one or more processes exited|noticed that process rank|has exited due to)'
@@ -74,14 +80,17 @@ without_notices() {
 ranks=${1:?how many ranks}
 shift
 options=(--oversubscribe -n "$ranks")   # more ranks than cores are welcome,
-[[ " $* " == *' --bind-to '* ]] || options+=(--bind-to none)   # and the threads of each may use every core
+# and the threads of each may use every core
+[[ " $* " == *' --bind-to '* ]] || options+=(--bind-to none)
 temporary=${TMPDIR:-${TEMP:-${TMP:-/tmp}}}
 find_mpirun
 check_temporary_folder
 find_shared_memory
 make_settings
 # Open MPI 5 keeps a line until it is complete, and one of progress never is.
-if [[ (-t 1 || -n ${SHARD_TERMINAL:-}) && $("$mpirun" --version) == *') 5.'* ]]; then options+=(--output :raw); fi
+if [[ (-t 1 || -n ${SHARD_TERMINAL:-}) && $("$mpirun" --version) == *') 5.'* ]]; then
+  options+=(--output :raw)
+fi
 set -m   # in a process group of its own: a Ctrl-C reaches mpirun once, from here
 exec {speaks}> >(without_notices)
 filter=$!

@@ -1,5 +1,5 @@
-# set_up: install what is missing, configure, build. What is done already is not done again. ../learn sources this file
-# and defines $root, $build, $results, $log and how to speak.
+# set_up: install what is missing, configure, build. What is done already is not done again.
+# ../learn sources this file and defines $root, $build, $results, $log and how to speak.
 # shellcheck shell=bash disable=SC2154
 
 packages=(g++ cmake ninja-build libdnnl-dev openmpi-bin libopenmpi-dev librandom123-dev libcli11-dev nlohmann-json3-dev
@@ -23,7 +23,8 @@ attempt() {
   return $rc
 }
 
-# allow_files RANKS: as many open files as mpirun needs for so many ranks (with fewer it may wait forever).
+# allow_files RANKS: as many open files as mpirun needs for so many ranks (with fewer it may wait
+# forever).
 allow_files() {
   local most needed=$((32 + 8 * $1))
   [[ $(ulimit -S -n) != unlimited ]] || return 0
@@ -34,8 +35,8 @@ allow_files() {
     fail "only $most files may be open at once here (ulimit -n), and $(ranks_text "$1") need $needed: raise that limit"
 }
 
-# Says at once where nothing can be built: a path that CMake or make takes for something else, a folder that is
-# read-only, files of root's from an earlier run.
+# Says at once where nothing can be built: a path that CMake or make takes for something else, a
+# folder that is read-only, files of root's from an earlier run.
 check_place() {
   local file
   [[ ! $root =~ [][\"\\\;:\|\#[:cntrl:]]|'${' ]] ||
@@ -48,8 +49,8 @@ check_place() {
   [[ -z $file ]] || fail "cannot make $(shown "$file"): $root is read-only, or belongs to another user"
 }
 
-# Two builds in one folder would spoil each other. Only $taken says that there is another: where a file system has no
-# locks, flock ends with another status.
+# Two builds in one folder would spoil each other. Only $taken says that there is another: where a
+# file system has no locks, flock ends with another status.
 lock_build() {
   local taken=75 rc=0 reason
   exec {lock}>"$build/.lock"
@@ -67,7 +68,8 @@ lock_build() {
 # ---- Packages ------------------------------------------------------------------------------------
 
 installs_packages() {
-  [[ -z ${SHARD_SKIP_PACKAGES:-} ]] && command -v dpkg-query >/dev/null && command -v apt-get >/dev/null
+  [[ -z ${SHARD_SKIP_PACKAGES:-} ]] && command -v dpkg-query >/dev/null &&
+    command -v apt-get >/dev/null
 }
 
 missing_packages() {
@@ -115,8 +117,9 @@ and try again. The whole output: $(shown "$log")"
 
 # ---- Configure and compile -----------------------------------------------------------------------
 
-# A build folder that was copied or moved with its checkout still names the old folder, and so do its programs. What was
-# compiled is deleted, what programs wrote is kept. CMakeCache.txt goes last: if this is interrupted, it is done again.
+# A build folder that was copied or moved with its checkout still names the old folder, and so do
+# its programs. What was compiled is deleted, what programs wrote is kept. CMakeCache.txt goes last:
+# if this is interrupted, it is done again.
 forget_moved_build() {
   local home
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
@@ -133,9 +136,11 @@ configure() {
   [[ ! -f $build/.configured || ! -f $build/CMakeCache.txt ]] || return 0
   command -v cmake >/dev/null || fail "there is no cmake here. $(what_is_needed)"
   # Ninja starts at once where make looks through hundreds of targets
-  [[ -f $build/CMakeCache.txt || -n ${CMAKE_GENERATOR:-} ]] || ! command -v ninja >/dev/null || generator=(-G Ninja)
+  [[ -f $build/CMakeCache.txt || -n ${CMAKE_GENERATOR:-} ]] || ! command -v ninja >/dev/null ||
+    generator=(-G Ninja)
   progress 'configuring'
-  (cd "$root" && cmake --preset release "${generator[@]}") >>"$log" 2>&1 </dev/null || configure_failed
+  (cd "$root" && cmake --preset release "${generator[@]}") >>"$log" 2>&1 </dev/null ||
+    configure_failed
   clear_progress
   touch "$build/.configured"
 }
@@ -178,13 +183,14 @@ jobs_that_fit() {
   jobs=$({
     cores
     awk '/^MemAvailable:/ { print int($2 / 2e6) }' /proc/meminfo
-    if [[ -r $limit ]]; then awk '/^[0-9]+$/ { print int($1 / 2e9) }' "$limit"; fi   # of a container; "max" is none
+    # of a container; "max" is none
+    if [[ -r $limit ]]; then awk '/^[0-9]+$/ { print int($1 / 2e9) }' "$limit"; fi
   } | sort -n | head -n 1)
   echo $((jobs > 1 ? jobs : 1))
 }
 
-# Of the lines "[ 45%] Building CXX object …" of make and "[9/20] Building …" of Ninja the percentage: every one on a
-# terminal, else one for each quarter.
+# Of the lines "[ 45%] Building CXX object …" of make and "[9/20] Building …" of Ninja the
+# percentage: every one on a terminal, else one for each quarter.
 show_percentage() {
   local line percent quarter=-1
   while IFS= read -r line; do
@@ -200,7 +206,8 @@ show_percentage() {
 # show_errors SENTENCE: the first errors of the log, the sentence, and where the rest is.
 show_errors() {
   clear_progress
-  { grep -m 3 -A 6 -E 'error:|CMake Error|undefined reference|No rule' "$log" || tail -n 12 "$log"; } | head -n 24 >&2
+  { grep -m 3 -A 6 -E 'error:|CMake Error|undefined reference|No rule' "$log" ||
+    tail -n 12 "$log"; } | head -n 24 >&2
   installs_packages || what_is_needed >&2
   fail "$1. The whole output: $(shown "$log")"
 }

@@ -7,8 +7,10 @@ run_tests() {
   packages+=(procps "${docs_packages[@]}" "${browser_packages[@]}")
   [[ -z ${SHARD_SLURM:-} ]] || packages+=(slurm-wlm munge)   # tests/slurm.sh starts its own
   set_up all
-  build_the_rest exercises || true   # half-written ones stop nobody here; ./learn check says what is wrong
-  # A test of a file does not need the tests of all the others, which run together where all are asked for.
+  # half-written ones stop nobody here; ./learn check says what is wrong
+  build_the_rest exercises || true
+  # A test of a file does not need the tests of all the others, which run together where all are
+  # asked for.
   [[ -z ${1:-} ]] || selected=(-R "$1" --fixture-exclude-setup '^(.*\.run(\..*)?|answers_.*|stubs)$')
   run_ctest || rc=1
   sed -n 's/^passed: it links, with \([0-9]* kernels\)$/The GPU library that nvcc built has \1./p' "$build/Testing/Temporary/LastTest.log" || rc=1
@@ -25,7 +27,8 @@ run_ctest() {
   return "${rc[0]:-0}"
 }
 
-# seconds_of_tests: "NAME SECONDS" of the tests that will run, as the last run here took them, or that of tests/costs.txt.
+# seconds_of_tests: "NAME SECONDS" of the tests that will run, as the last run here took them, or
+# that of tests/costs.txt.
 seconds_of_tests() {
   ctest --test-dir "$build" -N "${selected[@]}" | awk '
     FILENAME == "-" { if ($1 == "Test" && $2 ~ /^#/) print $NF, ($NF in cost ? cost[$NF] : 0.05); next }
@@ -37,8 +40,9 @@ costs_of_last_run() {
   if [[ -s $file ]]; then echo "$file"; else echo /dev/null; fi
 }
 
-# Of what ctest says: one line with how far it is and how long it will still take, at every 10 % where this is no
-# terminal; the names of tests that fail when they do, and all they said at the end, with ctest's summary.
+# Of what ctest says: one line with how far it is and how long it will still take, at every 10 %
+# where this is no terminal; the names of tests that fail when they do, and all they said at the
+# end, with ctest's summary.
 show_tests() {
   local line name seconds all=0 expected=0 done=0 failed=0 tenth=0 started=$SECONDS kept=''
   local failures=$results/failures.txt
@@ -70,7 +74,8 @@ show_tests() {
   done
 }
 
-# Uses the variables of show_tests. How much faster or slower than before it is shows once some tests have run.
+# Uses the variables of show_tests. How much faster or slower than before it is shows once some
+# tests have run.
 show_progress() {
   local seconds=$((left / 1000)) ran=$((expected - left)) elapsed=$((SECONDS - started))
   if ((ran > 10000 && ran > expected / 20)); then seconds=$((left * elapsed / ran)); fi
@@ -81,4 +86,6 @@ show_progress() {
   progress "tests: $done of $all, $failed failed, $(duration $seconds) left"
 }
 
-duration() { if (($1 < 90)); then echo "about $1 s"; else echo "about $((($1 + 30) / 60)) min"; fi; }
+duration() {
+  if (($1 < 90)); then echo "about $1 s"; else echo "about $((($1 + 30) / 60)) min"; fi
+}

@@ -1,4 +1,5 @@
-# watch.sh: ./learn watch, which checks an exercise whenever its file is saved. ../learn sources this file.
+# watch.sh: ./learn watch, which checks an exercise whenever its file is saved. ../learn sources
+# this file.
 # shellcheck shell=bash disable=SC2154
 
 watch() {
@@ -46,16 +47,19 @@ answer_key() {
 
 stamp_of() { stat -c '%y %s %i' "$(answer_of "$1")" 2>/dev/null || true; }
 
-# wait_for_event NN.K STAMP: sets the caller's event to saved or a key; true for those after which a check follows.
+# wait_for_event NN.K STAMP: sets the caller's event to saved or a key; true for those after which a
+# check follows.
 wait_for_event() {
   local rc now
   while :; do
     rc=0
     IFS= read -rsn 1 -t 0.3 event || rc=$?
-    [[ $rc -le 128 && ($rc -gt 0 || $event == $'\4') ]] && event=q   # Ctrl-D, or the terminal is gone
+    # Ctrl-D, or the terminal is gone
+    [[ $rc -le 128 && ($rc -gt 0 || $event == $'\4') ]] && event=q
     ((rc <= 128)) || event=''
     now=$(stamp_of "$1")
-    [[ $event || -z $now || $now == "$2" ]] || event=saved   # an editor may take the file away for a moment
+    # an editor may take the file away for a moment
+    [[ $event || -z $now || $now == "$2" ]] || event=saved
     case $event in
       n | q | r | saved) return 0 ;;
       ?) return 1 ;;

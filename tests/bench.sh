@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# ./learn bench [--learning FILE]: what this machine reaches, as ratios of what the same run measures.
-#   --learning FILE   also train 2,000 steps on the text FILE in three layouts and compare the validation losses
+# ./learn bench [--learning FILE]: what this machine reaches, as ratios of what the same run
+# measures.
+#   --learning FILE   also train 2,000 steps on the text FILE in three layouts and compare the
+#                     validation losses
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,11 +15,13 @@ while [ $# -gt 0 ]; do
     *) echo "bench: unknown option $1; there is --learning FILE" >&2; exit 2 ;;
   esac
 done
-[ -z "$learning" ] || [ -r "$learning" ] || { echo "bench: --learning $learning: there is no such file" >&2; exit 2; }
+[ -z "$learning" ] || [ -r "$learning" ] ||
+  { echo "bench: --learning $learning: there is no such file" >&2; exit 2; }
 mkdir -p "$out"
 export SHARD_DEVICE=cpu OMPI_MCA_mpi_yield_when_idle=0
 
-# measure NAME RANKS THREADS PROGRAM ARGS…: runs it, keeps output and results in build/bench/NAME.{txt,json}
+# measure NAME RANKS THREADS PROGRAM ARGS…: runs it, keeps output and results in
+# build/bench/NAME.{txt,json}
 measure() {
   local name=$1 ranks=$2 threads=$3 program=$4
   shift 4
@@ -42,15 +46,17 @@ measure 10_2x1 2 1 10_tensor_and_data_parallel "${gpt[@]}" --tp 2 --dp 1 --curve
 measure 10_1x2 2 1 10_tensor_and_data_parallel "${gpt[@]}" --tp 1 --dp 2 --curve "$out/10_1x2.svg"
 
 peak=$(value 01_gemm peak_gflops)
-# A step's operations: 6 a token and weight of the matrices (layers · 12·width² + vocabulary · width), and attention's
-# 12 · context · width a token and layer.
+# A step's operations: 6 a token and weight of the matrices (layers · 12·width² + vocabulary ·
+# width), and attention's 12 · context · width a token and layer.
 vocabulary=$(sed -n 's/.*vocabulary \([0-9]*\),.*/\1/p' "$out/10_1x1.txt" | head -n 1)
 step_gflop=$(calc '%.4f' "768 * (6 * (4*12*128*128 + $vocabulary*128) + 4*12*64*128) / 1e9")
 
 printf '\n  one core, fused multiply-add loop: %s GFLOP/s; percentages are of that, times the cores in use\n\n' "$(calc '%.0f' "$peak")"
 row() { printf '  %-34s %14s %12s   %-14s %s\n' "$@"; }
 # met VALUE at_least|at_most GOAL
-met() { awk "BEGIN { print ($1 $([ "$2" = at_least ] && echo '>=' || echo '<=') $3) ? \"met\" : \"missed\" }"; }
+met() {
+  awk "BEGIN { print ($1 $([ "$2" = at_least ] && echo '>=' || echo '<=') $3) ? \"met\" : \"missed\" }"
+}
 row 'measurement' 'achieved' 'of the peak' 'goal' ''
 gemm=$(calc '%.1f' "100*$(value 01_gemm library_gflops)/$peak")
 mlp=$(calc '%.1f' "100*$(value 05_parallel_mlp gflops)/(2*$peak)")
@@ -60,7 +66,8 @@ row '01 library GEMM 2048³, one core' "$(calc '%.0f GFLOP/s' "$(value 01_gemm l
 row '05 column to row MLP, two ranks' "$(calc '%.0f GFLOP/s' "$(value 05_parallel_mlp gflops)")" "$mlp %" \
   'at least 80 %' "$(met "$mlp" at_least 80)"
 row '   its share of communication' "$share %" '' 'at most 5 %' "$(met "$share" at_most 5)"
-# The goals of 18 and 20 ms were set on a machine whose two cores peak at 376 GFLOP/s: 58 and 52 % of it.
+# The goals of 18 and 20 ms were set on a machine whose two cores peak at 376 GFLOP/s: 58 and 52 %
+# of it.
 for layout in 1x1 2x1 1x2; do
   milliseconds=$(value 10_$layout milliseconds_per_step)
   fraction=$(calc '%.1f' "100*$step_gflop/$milliseconds*1000/(2*$peak)")

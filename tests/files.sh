@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# files.sh RESULTS all RANKS PROGRAM DEVICE FILE…   runs all tests of these files in one start of PROGRAM, on RANKS ranks, and
+# files.sh RESULTS all RANKS PROGRAM DEVICE FILE…   runs all tests of these files in one start of
+# PROGRAM, on RANKS ranks, and
 #                                                   keeps what came out in the folder RESULTS
-# files.sh RESULTS one RANKS PROGRAM DEVICE FILE    how FILE came out; if it did not run with the others in this run of
+# files.sh RESULTS one RANKS PROGRAM DEVICE FILE    how FILE came out; if it did not run with the
+# others in this run of
 #                                                   ctest, it is run on its own
 set -uo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
@@ -23,7 +25,9 @@ case $kind in
     together "$ranks" "$@"
     ;;
   one)
-    if ! outcome "$ranks" "$1"; then exec "$here/mpirun.sh" "$ranks" "$program" "--source-file=*/$1" "--device=$device"; fi
+    if ! outcome "$ranks" "$1"; then
+      exec "$here/mpirun.sh" "$ranks" "$program" "--source-file=*/$1" "--device=$device"
+    fi
     printf '%s\n' "$output"
     exit "$status"
     ;;

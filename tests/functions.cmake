@@ -1,8 +1,9 @@
 # What declares a test, for CMakeLists.txt of tests/ and the chapters' chapter.cmake.
 
-# add_mpi_test(name RANKS n LABEL label [SECONDS limit] [GPUS n] [SCRIPT script with arguments] COMMAND program arguments…):
-# GPUS are emulated ones. What is not told a device computes on the CPU, also where there is a GPU (tests/gpu.sh is for
-# those). SCRIPT takes the place of "mpirun.sh n" in front of the command.
+# add_mpi_test(name RANKS n LABEL label [SECONDS limit] [GPUS n] [SCRIPT script with arguments]
+# COMMAND program arguments…): GPUS are emulated ones. What is not told a device computes on the
+# CPU, also where there is a GPU (tests/gpu.sh is for those). SCRIPT takes the place of "mpirun.sh
+# n" in front of the command.
 function(add_mpi_test name)
   cmake_parse_arguments(test "" "RANKS;LABEL;SECONDS;GPUS" "COMMAND;SCRIPT" ${ARGN})
   if(NOT test_SECONDS)
@@ -16,12 +17,14 @@ function(add_mpi_test name)
     list(APPEND environment SHARD_EMULATED_GPUS=${test_GPUS})
   endif()
   add_test(NAME ${name} COMMAND ${test_SCRIPT} ${test_COMMAND})
-  set_tests_properties(${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_SECONDS} PROCESSORS ${test_RANKS}
+  set_tests_properties(${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_SECONDS} PROCESSORS
+    ${test_RANKS}
                        ENVIRONMENT "${environment}")
 endfunction()
 
-# add_files_tests(prefix suffix program FILES files… and what add_mpi_test takes, but COMMAND): one test a file, named
-# PREFIX.FILESUFFIX, on the CPU or on emulated GPUS; all run in one start of the program, the test PREFIX.runSUFFIX.
+# add_files_tests(prefix suffix program FILES files… and what add_mpi_test takes, but COMMAND): one
+# test a file, named PREFIX.FILESUFFIX, on the CPU or on emulated GPUS; all run in one start of the
+# program, the test PREFIX.runSUFFIX.
 function(add_files_tests prefix suffix program)
   cmake_parse_arguments(test "" "RANKS;LABEL;GPUS" "FILES" ${ARGN})
   if(NOT test_FILES)
@@ -29,22 +32,25 @@ function(add_files_tests prefix suffix program)
   endif()
   set(settings RANKS ${test_RANKS} LABEL ${test_LABEL} GPUS ${test_GPUS} SECONDS 900)
   set(device $<IF:$<BOOL:${test_GPUS}>,cuda,cpu>)
-  set(script ${PROJECT_SOURCE_DIR}/tests/files.sh ${PROJECT_BINARY_DIR}/tests/results/${prefix}${suffix})
+  set(script ${PROJECT_SOURCE_DIR}/tests/files.sh
+    ${PROJECT_BINARY_DIR}/tests/results/${prefix}${suffix})
   set(arguments ${test_RANKS} $<TARGET_FILE:${program}> ${device})
   set(run ${prefix}.run${suffix})
   add_mpi_test(${run} ${settings} SCRIPT ${script} all ${arguments} COMMAND ${test_FILES})
   set_tests_properties(${run} PROPERTIES FIXTURES_SETUP ${run})
   foreach(file ${test_FILES})
     string(REGEX REPLACE "(_test)?\\.cpp$" "" name ${file})
-    add_mpi_test(${prefix}.${name}${suffix} ${settings} SCRIPT ${script} one ${arguments} COMMAND ${file})
+    add_mpi_test(${prefix}.${name}${suffix} ${settings} SCRIPT ${script} one ${arguments} COMMAND
+      ${file})
     set_tests_properties(${prefix}.${name}${suffix} PROPERTIES FIXTURES_REQUIRED ${run})
   endforeach()
 endfunction()
 
-# chapter_test([NAME name] [CPU n…] [GPU n…] [SHARED_GPU n…] [ARGUMENTS arguments…]): the program of the chapter that is being
-# declared, whose checks must hold, on these numbers of ranks: on the CPU, with one emulated GPU a rank (NCCL's calls), and
-# with one for all (staged collectives). NAME tells several tests of a chapter apart. Without numbers: the CPU on 1 to 4, and
-# of the GPU what shows each way once, for parallel.* tests the blocks in all ways and on all numbers of ranks.
+# chapter_test([NAME name] [CPU n…] [GPU n…] [SHARED_GPU n…] [ARGUMENTS arguments…]): the program of
+# the chapter that is being declared, whose checks must hold, on these numbers of ranks: on the CPU,
+# with one emulated GPU a rank (NCCL's calls), and with one for all (staged collectives). NAME tells
+# several tests of a chapter apart. Without numbers: the CPU on 1 to 4, and of the GPU what shows
+# each way once, for parallel.* tests the blocks in all ways and on all numbers of ranks.
 function(chapter_test)
   cmake_parse_arguments(test "" "NAME" "CPU;GPU;SHARED_GPU;ARGUMENTS" ${ARGN})
   if(NOT test_NAME)
@@ -56,9 +62,11 @@ function(chapter_test)
     set(test_SHARED_GPU 3)
   endif()
   set(name chapter.${test_NAME})
-  set(on_gpu LABEL emulated_gpu SECONDS 240 COMMAND $<TARGET_FILE:${chapter}> --device cuda ${test_ARGUMENTS})
+  set(on_gpu LABEL emulated_gpu SECONDS 240 COMMAND $<TARGET_FILE:${chapter}> --device cuda
+    ${test_ARGUMENTS})
   foreach(ranks ${test_CPU})
-    add_mpi_test(${name}.${ranks}_ranks RANKS ${ranks} LABEL chapters COMMAND $<TARGET_FILE:${chapter}> ${test_ARGUMENTS})
+    add_mpi_test(${name}.${ranks}_ranks RANKS ${ranks} LABEL chapters COMMAND
+      $<TARGET_FILE:${chapter}> ${test_ARGUMENTS})
   endforeach()
   foreach(ranks ${test_GPU})
     add_mpi_test(emulated_gpu.${name}.${ranks}_ranks RANKS ${ranks} GPUS ${ranks} ${on_gpu})

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# gpu.sh [--smoke]: everything that needs a GPU, in one go of less than eight minutes: builds, runs all tests on the GPU,
-# looks for memory errors and races in the kernels, measures, and ends with the tables of docs/measurements.md.
+# gpu.sh [--smoke]: everything that needs a GPU, in one go of less than eight minutes: builds, runs
+# all tests on the GPU, looks for memory errors and races in the kernels, measures, and ends with
+# the tables of docs/measurements.md.
 #   --smoke   on the emulated GPU, with tiny sizes: tries this script where there is no GPU
-# It takes nvcc, cmake, mpirun, compute-sanitizer and PyTorch from where the shell finds them; of the last three, what is
-# missing is skipped, counted and shown. SHARD_BUILD names the build folder (build-gpu); what each step said is kept in
-# its folder gpu/. Exit status: 0 all passed, 1 something failed, 2 there is no GPU or no nvcc.
+# It takes nvcc, cmake, mpirun, compute-sanitizer and PyTorch from where the shell finds them; of
+# the last three, what is missing is skipped, counted and shown. SHARD_BUILD names the build folder
+# (build-gpu); what each step said is kept in its folder gpu/. Exit status: 0 all passed, 1
+# something failed, 2 there is no GPU or no nvcc.
 set -uo pipefail
 export LC_ALL=C.UTF-8 OMP_NUM_THREADS=2 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 unset SHARD_EMULATED_GPUS SHARD_DEVICE
@@ -33,7 +35,8 @@ else
   nvidia-smi >/dev/null 2>&1 || stop 'there is no NVIDIA GPU here'
   have nvcc || [[ -x /usr/local/cuda/bin/nvcc ]] || stop 'there is no nvcc here'
 fi
-# Steps beside each other, while nothing is measured: not where each is a job of NCCL's on the same GPUs.
+# Steps beside each other, while nothing is measured: not where each is a job of NCCL's on the same
+# GPUs.
 gpus=1
 $smoke || gpus=$(nvidia-smi --query-gpu=index --format=csv,noheader | wc -l)
 at_once=$((cores > 8 && gpus == 1 ? 4 : 1))
@@ -57,7 +60,8 @@ step() {
   echo "$rc $((SECONDS - started))" >"$out/$name.status"
 }
 
-# beside NAME SECONDS COMMAND…: a step beside others; collect waits for all of them and says how they ended.
+# beside NAME SECONDS COMMAND…: a step beside others; collect waits for all of them and says how
+# they ended.
 beside() {
   while (($(jobs -rp | wc -l) >= at_once)); do wait -n; done
   names+=("$1")
@@ -84,7 +88,9 @@ collect() {
 alone() { beside "$@"; collect; }
 skip() { skipped+=("$1"); printf '  skipped %-26s %s\n' "$1" "$2"; }
 reason() { case $1 in 124 | 137) echo 'stopped: out of time' ;; *) echo "exit status $1" ;; esac; }
-own_words() { grep -hoE '^(passed: .*|[0-9]+ of [0-9]+ checks hold|no checks were made|=+ (ERROR|RACECHECK) SUMMARY: .*)' "$out/$1.log" | tail -n 1; }
+own_words() {
+  grep -hoE '^(passed: .*|[0-9]+ of [0-9]+ checks hold|no checks were made|=+ (ERROR|RACECHECK) SUMMARY: .*)' "$out/$1.log" | tail -n 1
+}
 
 # ---- Build ---------------------------------------------------------------------------------------
 
@@ -105,11 +111,15 @@ build_all() {
 
 # on RANKS NAME SECONDS PROGRAM ARGS…: a step on so many ranks, which share the GPU.
 on() {
-  if (($1 == 1)); then beside "${@:2}"; else beside "$2" "$3" "$root/tests/mpirun.sh" "$1" "${@:4}"; fi
+  if (($1 == 1)); then
+    beside "${@:2}"
+  else
+    beside "$2" "$3" "$root/tests/mpirun.sh" "$1" "${@:4}"
+  fi
 }
 
-# The longest steps, so they begin first. Only the project's own kernels are looked at, whose names all contain "shard";
-# calls of CUDA that fail are the tests' business, which provoke some.
+# The longest steps, so they begin first. Only the project's own kernels are looked at, whose names
+# all contain "shard"; calls of CUDA that fail are the tests' business, which provoke some.
 sanitize() {
   local tool options=(--kernel-name kns=shard --report-api-errors no --error-exitcode 9)
   for tool in memcheck racecheck; do
@@ -177,9 +187,12 @@ run_chapters() {   # on one rank, and on the most
 
 layers=12 heads=12 width=768 context=1024 batch=32 vocabulary=50304 precision=bf16 size=()
 $smoke || for gib in 40 14 8; do   # a sequence takes nearly 1 GiB
-  (($(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits | head -n 1) < gib * 1024)) && batch=$((gib / 5))
+  (($(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits |
+    head -n 1) < gib * 1024)) && batch=$((gib / 5))
 done
-if $smoke; then layers=2 heads=4 width=32 context=16 batch=2 vocabulary=256 precision=f32 size=(--smoke); fi
+if $smoke; then
+  layers=2 heads=4 width=32 context=16 batch=2 vocabulary=256 precision=f32 size=(--smoke)
+fi
 
 # To chapter 10, a text of so many different characters is one of so many words.
 write_text() {
@@ -188,7 +201,8 @@ write_text() {
     printf -v code '%08x' $((0x20000 + number))
     printf '%b\n' "\\U$code"
   done >"$out/characters.txt"
-  { cat "$out/characters.txt" && shuf -r -n $((200 * context)) "$out/characters.txt"; } | tr -d '\n' >"$out/text.txt"
+  { cat "$out/characters.txt" && shuf -r -n $((200 * context)) "$out/characters.txt"; } |
+    tr -d '\n' >"$out/text.txt"
 }
 
 measure_all() {
@@ -209,7 +223,9 @@ measure_all() {
 # ---- The tables ----------------------------------------------------------------------------------
 
 # value FILE KEY: a number among the results of a run.
-value() { sed -n "s/^ *\"$2\": *\([-0-9.e+]*\),\{0,1\}\$/\1/p" "$out/$1.json" 2>/dev/null | head -n 1; }
+value() {
+  sed -n "s/^ *\"$2\": *\([-0-9.e+]*\),\{0,1\}\$/\1/p" "$out/$1.json" 2>/dev/null | head -n 1
+}
 calc() { awk "BEGIN { printf \"$1\", $2 }"; }
 
 about() {
@@ -217,7 +233,8 @@ about() {
   sed -nE 's/^02_[a-z]+: 1 rank on (.*); collectives by (.*)$/| device | \1 |\n| collectives | \2 |/p' "$out/02_1.log"
   $smoke || nvidia-smi --query-gpu=driver_version,power.limit,clocks.max.sm --format=csv,noheader |
     sed -nE '1s/(.*), (.*), (.*)/| driver | \1 |\n| power limit, highest clock | \2, \3 |/p'
-  [[ ! -e $out/torch_eager.log ]] || echo "| PyTorch | $(python3 -c 'import torch; print(torch.__version__)') |"
+  [[ ! -e $out/torch_eager.log ]] ||
+    echo "| PyTorch | $(python3 -c 'import torch; print(torch.__version__)') |"
   echo "| steps | ${#passed[@]} passed, ${#failed[@]} failed${failed[*]:+ (${failed[*]})}, ${#skipped[@]}" \
     "skipped${skipped[*]:+ (${skipped[*]})} |"
 }
@@ -235,7 +252,8 @@ share_of_matmul() {
   if [[ -n $tflops ]]; then calc '%.1f' "100 * $1 / 1e12 / $tflops"; else echo -; fi
 }
 
-# gpt2_row WHAT TOKENS_PER_SECOND: with the model's operations, 6 for a weight of a matrix and 12 · context · width a layer.
+# gpt2_row WHAT TOKENS_PER_SECOND: with the model's operations, 6 for a weight of a matrix and 12 ·
+# context · width a layer.
 gpt2_row() {
   local operations
   operations="(6 * ($layers * 12 * $width * $width + $vocabulary * $width) + $layers * 12 * $context * $width)"
@@ -251,7 +269,8 @@ gpt2() {
   gpt2_row 'chapter 10' "$(value gpt2 tokens_per_second)"
   local way
   for way in eager compiled; do
-    [[ ! -e $out/torch_$way.log ]] || gpt2_row "PyTorch, $way" "$(sed -n "s/^$way //p" "$out/torch_$way.log")"
+    [[ ! -e $out/torch_$way.log ]] ||
+      gpt2_row "PyTorch, $way" "$(sed -n "s/^$way //p" "$out/torch_$way.log")"
   done
 }
 

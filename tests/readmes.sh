@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# readmes.sh update|check [NN…]: the outputs that the READMEs show (of all chapters and the front page, or of chapters NN
-# only) are those of the programs. A README says where one belongs:
+# readmes.sh update|check [NN…]: the outputs that the READMEs show (of all chapters and the front
+# page, or of chapters NN only) are those of the programs. A README says where one belongs:
 #     <!-- run: PROGRAM --ranks N ARGS -->
 #     ```text
 #     ```
-# update runs PROGRAM and pastes its output between the fences. check runs it and compares: what depends on the machine
-# or the moment (see normalised) may differ. SHARD_BUILD names the build folder (build).
-# In the same way a picture and its alternative text follow <!-- picture: … -->, which docs/pictures.sh explains.
+# update runs PROGRAM and pastes its output between the fences. check runs it and compares: what
+# depends on the machine or the moment (see normalised) may differ. SHARD_BUILD names the build
+# folder (build).
+# In the same way a picture and its alternative text follow <!-- picture: … -->, which
+# docs/pictures.sh explains.
 set -euo pipefail
 export LC_ALL=C.UTF-8 SHARD_DEVICE=cpu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -21,14 +23,16 @@ fail() { printf 'readmes: %s\n' "$*" >&2; exit 1; }
 run() {
   local status=0
   [[ -x $bin/$2 ]] || fail "there is no program $bin/$2"
-  (cd "$work" && timeout 300 "$here/mpirun.sh" "$1" "$bin/$2" "${@:3}" 2>"$work/errors") || status=$?
+  (cd "$work" && timeout 300 "$here/mpirun.sh" "$1" "$bin/$2" "${@:3}" 2>"$work/errors") ||
+    status=$?
   ((status == 0)) || fail "$2 ${*:3} on $1 ranks ended with exit status $status: $(<"$work/errors")"
 }
 
-# What may differ from run to run: times, rates, percentages, errors and losses (all that has a decimal point or an
-# exponent, but sizes in KB and MB), the device, the name of the check nearest its limit, the points of a curve, the bars
-# of a timeline (such lines in a row count as one), the text that a model writes, and what depends on the length of the
-# repository's own text. Counts, shapes, bytes, whole-number matrices and words must be the same, runs of spaces aside.
+# What may differ from run to run: times, rates, percentages, errors and losses (all that has a
+# decimal point or an exponent, but sizes in KB and MB), the device, the name of the check nearest
+# its limit, the points of a curve, the bars of a timeline (such lines in a row count as one), the
+# text that a model writes, and what depends on the length of the repository's own text. Counts,
+# shapes, bytes, whole-number matrices and words must be the same, runs of spaces aside.
 normalised() {
   awk '/^ *([0-9.]*|rank [0-9]+ [a-z]+( [0-9]+)?) *[|+]/ { if (!drawn) print "|"; drawn = 1; next }
        { drawn = 0 }
@@ -43,7 +47,8 @@ normalised() {
       -e 's/-?[0-9]+\.[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
 }
 
-# What a picture shows. Of measured times, and of losses, only the words and the rows count, without their numbers.
+# What a picture shows. Of measured times, and of losses, only the words and the rows count, without
+# their numbers.
 drawing() {
   if grep -qE '<desc>A timeline|<polyline' "$1"; then
     awk '/^<g / { print; inside = 1 } /^<\/g>/ { inside = 0 } /^<(title|desc|text)/ && !inside' "$1" |
@@ -53,7 +58,8 @@ drawing() {
   fi
 }
 
-# picture_block MARKER FOLDER: the lines below a picture's marker, which show it and say in words what it shows.
+# picture_block MARKER FOLDER: the lines below a picture's marker, which show it and say in words
+# what it shows.
 picture_block() {
   local name=${1% -->} program fresh committed line
   read -r _ _ program _ <<<"$1"
@@ -74,15 +80,16 @@ picture_block() {
   echo
 }
 
-# blocks README: copies it to standard output with the blocks replaced by fresh output; keeps each block as it was and
-# as it would be in $work/old and $work/new, with a line that names it.
+# blocks README: copies it to standard output with the blocks replaced by fresh output; keeps each
+# block as it was and as it would be in $work/old and $work/new, with a line that names it.
 blocks() {
   local line program ranks args folder=${1%/*}
   while IFS= read -r line; do
     printf '%s\n' "$line"
     [[ $line != '<!-- picture:'* ]] || picture_block "$line" "$folder"
     [[ $line == '<!-- run:'* ]] || continue
-    [[ $line =~ ^'<!-- run: '([a-z0-9_]+)' --ranks '([0-9]+)(.*)' -->'$ ]] || fail "$1: what is $line?"
+    [[ $line =~ ^'<!-- run: '([a-z0-9_]+)' --ranks '([0-9]+)(.*)' -->'$ ]] ||
+      fail "$1: what is $line?"
     program=${BASH_REMATCH[1]} ranks=${BASH_REMATCH[2]}
     read -ra args <<<"${BASH_REMATCH[3]}"
     IFS= read -r line || true

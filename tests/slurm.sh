@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# slurm.sh BIN: the programs under Slurm: chapter 05 by srun, and the job script of docs/pages/cluster.md, whose training
-# is interrupted in several ways. Exit status 77: Slurm, or its PMIx, is not installed.
+# slurm.sh BIN: the programs under Slurm: chapter 05 by srun, and the job script of
+# docs/pages/cluster.md, whose training is interrupted in several ways. Exit status 77: Slurm, or
+# its PMIx, is not installed.
 # shellcheck source-path=SCRIPTDIR source=trust/trust.sh
 source "$(dirname "$0")/trust/trust.sh"
 for tool in slurmctld slurmd munged srun sbatch; do
@@ -35,14 +36,16 @@ unbroken=$!
 
 # ---- The job script of the page ------------------------------------------------------------------
 
-# Here with four ranks on one node, a small model, more steps than there is time for, and the losses of each start.
+# Here with four ranks on one node, a small model, more steps than there is time for, and the losses
+# of each start.
 awk '/^```/ { if (block ~ /--requeue/) exit; block = ""; next } { block = block $0 "\n" } END { printf "%s", block }' \
   "$(dirname "$0")/../docs/pages/cluster.md" >"$work/page.sh"
 # shellcheck disable=SC2016  # the job expands its variables
 sed -e 's/^#SBATCH --nodes=.*/#SBATCH --ntasks=4 --cpus-per-task=1 --time=1/' \
   -e 's/--tp 8 --dp 2 --heads 8 --device cuda/"$@"/' -e 's/--steps 20000/--steps 1000000/' \
   -e 's/ || exit$/ --json "part-${SLURM_RESTART_COUNT:-0}.json"&/' "$work/page.sh" >"$work/job.sh"
-[[ $(diff "$work/page.sh" "$work/job.sh" | grep -c '^>') == 3 ]] || failed "the page's job script was not found, or is another"
+[[ $(diff "$work/page.sh" "$work/job.sh" | grep -c '^>') == 3 ]] ||
+  failed "the page's job script was not found, or is another"
 ln -s "${program%/bin/*}" "$work/build"
 
 submit() {
@@ -73,7 +76,9 @@ passed 'a job that Slurm puts back into the queue saves, and goes on'
 scancel "$job"
 wait_until 40 'its end' in_state CANCELLED
 steps=$(step_in "$work/runs/a")
-for part in 0 1 2; do [[ -n $(losses part-$part) ]] || failed "job: start number $part has saved no steps"; done
+for part in 0 1 2; do
+  [[ -n $(losses part-$part) ]] || failed "job: start number $part has saved no steps"
+done
 passed 'a cancelled job saves'
 
 last=unbroken
@@ -82,7 +87,8 @@ scancel --signal=TERM --name="${program##*/}"
 started=$unbroken
 ended unbroken
 ends_with unbroken 0
-has_reached "$work/unbroken" "$(losses unbroken | wc -l)" || failed 'unbroken: its last step is not saved'
+has_reached "$work/unbroken" "$(losses unbroken | wc -l)" ||
+  failed 'unbroken: its last step is not saved'
 passed 'scancel --signal=TERM: srun ends with 0, and the last step is saved'
 cmp <(for part in 0 1 2; do losses part-$part; done) <(losses unbroken | head -n "$steps") ||
   failed "the losses of the job's three starts are not those of the training without a break"
@@ -106,6 +112,7 @@ passed 'srun without PMIx: the program refuses to run as two worlds of one rank'
 submit refused "${grid[@]}" --layers 0
 wait_until 60 'its failure' in_state FAILED
 says refused '--layers: must be'
-[[ $(of_job ExitCode) == 2:0 && $(of_job Restarts) == 0 ]] || failed "refused: $(of_job ExitCode), $(of_job Restarts) restarts"
+[[ $(of_job ExitCode) == 2:0 && $(of_job Restarts) == 0 ]] ||
+  failed "refused: $(of_job ExitCode), $(of_job Restarts) restarts"
 passed 'a job whose options are refused fails with 2, and is not put back into the queue'
 finish

@@ -1,6 +1,8 @@
-# Several things that one program can do one after the other (answers to exercises, files of tests) in one start of mpirun,
-# each with a result of its own. A script sources this file, sets $results to a folder, and defines
-#   start RANKS ITEM…   runs the program; rank 0 prints "== begin ITEM" and "== end STATUS" around what is said of each
+# Several things that one program can do one after the other (answers to exercises, files of tests)
+# in one start of mpirun, each with a result of its own. A script sources this file, sets $results
+# to a folder, and defines
+#   start RANKS ITEM…   runs the program; rank 0 prints "== begin ITEM" and "== end STATUS" around
+#                       what is said of each
 # The test that runs them together is a fixture of ctest for those that ask for one result each.
 # shellcheck shell=bash disable=SC2154
 
@@ -12,7 +14,8 @@ this_run() { local fields; read -ra fields <"/proc/$PPID/stat"; echo "$PPID ${fi
 begin_together() { rm -rf "$results" && mkdir -p "$results" && this_run >"$results/run"; }
 ran_together() { [[ $(cat "$results/run" 2>/dev/null) == "$(this_run)" ]]; }
 
-# split OUTPUT RANKS: into RESULTS/ITEM.RANKS.{txt,status}; prints the item that was begun and not ended.
+# split OUTPUT RANKS: into RESULTS/ITEM.RANKS.{txt,status}; prints the item that was begun and not
+# ended.
 split() {
   (cd "$results" && awk -v suffix=".$2." '
     /^== begin / {
@@ -31,8 +34,8 @@ split() {
     END { print name }' "$1")
 }
 
-# together RANKS ITEM…: runs them, and keeps what each says and its status. One that ends the program is followed by
-# another start with the rest.
+# together RANKS ITEM…: runs them, and keeps what each says and its status. One that ends the
+# program is followed by another start with the rest.
 together() {
   local ranks=$1 output=$results/together.$$ status ended_it rest name
   shift
@@ -53,7 +56,8 @@ together() {
   rm -f "$output"
 }
 
-# outcome RANKS ITEM: sets output and status from what was kept; false if there is nothing of this run of ctest.
+# outcome RANKS ITEM: sets output and status from what was kept; false if there is nothing of this
+# run of ctest.
 outcome() {
   local kept
   kept=$results/$(item "$2").$1

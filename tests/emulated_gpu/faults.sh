@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# faults.sh BIN: the emulated GPU finds every mistake of fault_kernels.cpp, and says in one sentence what it is and where.
+# faults.sh BIN: the emulated GPU finds every mistake of fault_kernels.cpp, and says in one sentence
+# what it is and where.
 # shellcheck source-path=SCRIPTDIR/../faults source=../faults/expect.sh
 source "$(dirname "$0")/../faults/expect.sh"
 export SHARD_EMULATED_GPUS=1
 
-# fault NAME STATUS SENTENCE: what is said on stderr, after "emulated GPU: "; nothing if the sentence is empty.
+# fault NAME STATUS SENTENCE: what is said on stderr, after "emulated GPU: "; nothing if the
+# sentence is empty.
 fault() {
   local sentence=
   [[ -z $3 ]] || sentence="emulated GPU: $3"
@@ -13,7 +15,8 @@ fault() {
   [[ $(<"$work/err") == "$sentence" ]] || wrong "$1: \"$sentence\" was expected"
 }
 
-# line PATTERN [N]: the number of the N-th line of fault_kernels.cpp with the pattern behind "KERNEL(".
+# line PATTERN [N]: the number of the N-th line of fault_kernels.cpp with the pattern behind
+# "KERNEL(".
 line() { awk -v kernel="void $1(" -v part="$2" -v n="${3:-1}" \
   'index($0, kernel) { inside = 1 } inside && index($0, part) && !--n { print FILENAME ":" FNR; exit }' fault_kernels.cpp; }
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# own_gpus.sh BIN: two ranks that see one GPU each have GPUs of their own if these are two, and share it if it is one.
+# own_gpus.sh BIN: two ranks that see one GPU each have GPUs of their own if these are two, and
+# share it if it is one.
 # shellcheck source-path=SCRIPTDIR/../faults source=../faults/expect.sh
 source "$(dirname "$0")/../faults/expect.sh"
 export SHARD_EMULATED_GPUS=1
 
-# collectives FIRST_GPU SECOND_GPU PHRASE: what each rank sees, and what the program's first line must say.
+# collectives FIRST_GPU SECOND_GPU PHRASE: what each rank sees, and what the program's first line
+# must say.
 collectives() {
   # shellcheck disable=SC2016  # for each rank to fill in
   local of_rank='seen=("$0" "$1"); export SHARD_EMULATED_FIRST_GPU=${seen[OMPI_COMM_WORLD_RANK]}; exec "${@:2}"'

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# How the tests of exercises run answers, and what must come out. FOLDER holds the answers, ID is NN_K:
-#   run.sh FOLDER all ID MISTAKES RANKS…   runs the solution and all wrong answers, those of a number of ranks in one start of
+# How the tests of exercises run answers, and what must come out. FOLDER holds the answers, ID is
+# NN_K:
+#   run.sh FOLDER all ID MISTAKES RANKS…   runs the solution and all wrong answers, those of a
+#                                          number of ranks in one start of
 #                                          mpirun, and keeps what came out for the following
 #   run.sh FOLDER right ID RANKS…          the solution passes on each of these numbers of ranks
-#   run.sh FOLDER wrong ID FILE            the wrong answer FILE fails, with the diagnosis of its line "// expect: …", on 3
+#   run.sh FOLDER wrong ID FILE            the wrong answer FILE fails, with the diagnosis of its
+#                                          line "// expect: …", on 3
 #                                          ranks or those of a line "// ranks: N"; within 10 seconds
-#   run.sh FOLDER stubs                    builds and runs the learner's files, and keeps what came out
-#   run.sh FOLDER open ID FILE             fails with "not written yet"; skipped (77) when FILE was edited: a learner is at
+#   run.sh FOLDER stubs                    builds and runs the learner's files, and keeps what came
+#                                          out
+#   run.sh FOLDER open ID FILE             fails with "not written yet"; skipped (77) when FILE was
+#                                          edited: a learner is at
 #                                          work. With CI=true nothing is skipped
-# What was not run together in this run of ctest, or did not come out as it should, is run on its own.
+# What was not run together in this run of ctest, or did not come out as it should, is run on its
+# own.
 set -uo pipefail
 
 export OMP_NUM_THREADS=1
@@ -21,7 +27,11 @@ results=$folder/results
 # shellcheck source-path=SCRIPTDIR source=../together.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../together.sh"
 
-ranks_of() { local ranks; ranks=$(sed -n 's|^// ranks: \([0-9]*\)$|\1|p' "$1"); echo "${ranks:-3}"; }
+ranks_of() {
+  local ranks
+  ranks=$(sed -n 's|^// ranks: \([0-9]*\)$|\1|p' "$1")
+  echo "${ranks:-3}"
+}
 
 start() { timeout "$((limit * $#))" "$mpirun" "$1" "$folder/examine" --each "${@:2}"; }
 
@@ -30,8 +40,9 @@ run_alone() {   # RANKS ANSWER
   status=$?
 }
 
-# expect RANKS ANSWER CHECK: CHECK fails with what is wrong with output and status. What ran together with others gets a
-# second chance alone: those before it may have spoilt the memory of its process.
+# expect RANKS ANSWER CHECK: CHECK fails with what is wrong with output and status. What ran
+# together with others gets a second chance alone: those before it may have spoilt the memory of its
+# process.
 expect() {
   local answer=$folder/$2.so
   if outcome "$1" "$answer"; then ($3 >/dev/null) || run_alone "$1" "$answer"
@@ -44,11 +55,13 @@ is_diagnosed() {
   [[ $status != 0 ]] || fail "the mistake passes:" "$output"
   [[ $status != 124 ]] || fail "the check took longer than $limit s:" "$output"
   [[ $status != 3 ]] || fail "the mistake counts as not written:" "$output"
-  [[ $output == *"$expected"* ]] || fail "the diagnosis is another one; expected: $expected" "$output"
+  [[ $output == *"$expected"* ]] ||
+    fail "the diagnosis is another one; expected: $expected" "$output"
 }
 is_open() {
   [[ $status == 3 ]] || fail "the stub ends with status $status, not 3:" "$output"
-  [[ $output == *'not written yet'* ]] || fail "the stub does not say that it is not written:" "$output"
+  [[ $output == *'not written yet'* ]] ||
+    fail "the stub does not say that it is not written:" "$output"
 }
 
 case $kind in
@@ -61,7 +74,8 @@ case $kind in
       answers=()
       [[ " $* " != *" $ranks "* ]] || answers+=("$folder/solution_$id.so")
       for file in "$mistakes"/[a-z0-9]*.c[pu]*; do
-        [[ $(ranks_of "$file") != "$ranks" ]] || answers+=("$folder/mistake_${id}_$(item "$file").so")
+        [[ $(ranks_of "$file") != "$ranks" ]] ||
+          answers+=("$folder/mistake_${id}_$(item "$file").so")
       done
       together "$ranks" "${answers[@]}"
     done
@@ -81,7 +95,8 @@ case $kind in
   stubs)
     results=$folder/results/stubs
     begin_together
-    cmake --build "$folder/.." --target exercises >"$results/log" 2>&1 || exit 0   # each is built on its own, then
+    # each is built on its own, then
+    cmake --build "$folder/.." --target exercises >"$results/log" 2>&1 || exit 0
     together 1 "$folder"/exercise_*.so
     ;;
   open)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bad_input.sh BIN: every chapter's program refuses bad input with exit status 2 and one sentence, said once by rank 0,
-# that names the option and the numbers.
+# bad_input.sh BIN: every chapter's program refuses bad input with exit status 2 and one sentence,
+# said once by rank 0, that names the option and the numbers.
 # shellcheck source-path=SCRIPTDIR source=expect.sh
 source "$(dirname "$0")/expect.sh"
 
@@ -8,13 +8,16 @@ source "$(dirname "$0")/expect.sh"
 refuses() {
   attempt "${@:2}"
   [[ $status == 2 ]] || wrong "${*:3}: exit status 2 was expected"
-  [[ $(wc -l <"$work/err") == 1 && $(<"$work/err") == "$3: "* ]] || wrong "${*:3}: one sentence by $3 was expected"
+  [[ $(wc -l <"$work/err") == 1 && $(<"$work/err") == "$3: "* ]] ||
+    wrong "${*:3}: one sentence by $3 was expected"
   grep -qF -- "$1" "$work/err" || wrong "${*:3}: the sentence does not say \"$1\""
 }
 
-# options_of PROGRAM TYPE: its options with values of this type (INT, FLOAT), from its --help, where the default
-# stands as "INT=4" or "INT [4]", by the version of CLI11.
-options_of() { "$here/../mpirun.sh" 1 "$bin/$1" --help | sed -nE "s/^ +(--[a-z0-9-]+) $2(=| \\[).*/\\1/p"; }
+# options_of PROGRAM TYPE: its options with values of this type (INT, FLOAT), from its --help, where
+# the default stands as "INT=4" or "INT [4]", by the version of CLI11.
+options_of() {
+  "$here/../mpirun.sh" 1 "$bin/$1" --help | sed -nE "s/^ +(--[a-z0-9-]+) $2(=| \\[).*/\\1/p"
+}
 
 # ---- What every program must refuse, for each of its options -------------------------------------
 

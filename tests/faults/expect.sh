@@ -1,5 +1,5 @@
-# What the scripts in this folder share: running a program that is expected to fail in a certain way.
-# The first argument of each script is the folder of the programs.
+# What the scripts in this folder share: running a program that is expected to fail in a certain
+# way. The first argument of each script is the folder of the programs.
 # shellcheck shell=bash
 set -euo pipefail
 export OMP_NUM_THREADS=1
@@ -11,7 +11,8 @@ failures=0 runs=0
 
 microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
 
-# attempt RANKS PROGRAM ARGS…: runs it, and sets status, seconds (whole ones), and the files $work/out and $work/err.
+# attempt RANKS PROGRAM ARGS…: runs it, and sets status, seconds (whole ones), and the files
+# $work/out and $work/err.
 attempt() {
   local started
   started=$(microseconds) status=0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# faults_test.sh BIN [cpu|staged|nccl]: ranks that do not fit together end within 5 s, and the user reads what each rank
-# was doing: on the CPU, on one emulated GPU that all ranks share, or on one for each.
+# faults_test.sh BIN [cpu|staged|nccl]: ranks that do not fit together end within 5 s, and the user
+# reads what each rank was doing: on the CPU, on one emulated GPU that all ranks share, or on one
+# for each.
 # shellcheck source-path=SCRIPTDIR source=expect.sh
 source "$(dirname "$0")/expect.sh"
 mode=${2:-cpu} device=(--device cuda)
@@ -10,18 +11,20 @@ case $mode in
   nccl) export SHARD_EMULATED_GPUS=3 ;;
 esac
 
-# fault NAME STATUS ARGS… -- PHRASE…: fault_program on 3 ranks; each phrase must stand in what it says. A STATUS of !0
-# is any but 0.
+# fault NAME STATUS ARGS… -- PHRASE…: fault_program on 3 ranks; each phrase must stand in what it
+# says. A STATUS of !0 is any but 0.
 fault() {
   local name=$1 wanted=$2 args=() phrase
   shift 2
   while [[ $1 != -- ]]; do args+=("$1"); shift; done
   shift
   attempt 3 fault_program "${device[@]}" --fault "$name" "${args[@]}"
-  [[ $status == "$wanted" || ($wanted == '!0' && $status != 0) ]] || wrong "$name ${args[*]}: exit status $wanted was expected"
+  [[ $status == "$wanted" || ($wanted == '!0' && $status != 0) ]] ||
+    wrong "$name ${args[*]}: exit status $wanted was expected"
   ((seconds <= 5)) || wrong "$name ${args[*]} took too long"
   for phrase; do
-    cat "$work/out" "$work/err" | grep -qF -- "$phrase" || wrong "$name ${args[*]}: nothing says \"$phrase\""
+    cat "$work/out" "$work/err" | grep -qF -- "$phrase" ||
+      wrong "$name ${args[*]}: nothing says \"$phrase\""
   done
 }
 
@@ -49,7 +52,8 @@ fault other-count 1 --check-collectives -- "$told" 'rank 1: all_reduce of 64 f32
 fault other-type 1 --check-collectives -- "$told" 'rank 1: all_reduce of 128 i32 (#2)' ': all_reduce of 128 f32 (#2)'
 fault host-numbers 1 --check-collectives -- "$told" 'rank 1: gather_text (#2)' ': all_reduce of 128 f32 (#2)'
 
-# Messages. Without --synchronous-sends MPI buffers the short ones; NCCL promises no buffer, and the emulated one has none.
+# Messages. Without --synchronous-sends MPI buffers the short ones; NCCL promises no buffer, and the
+# emulated one has none.
 waits='waits to send 128 f32 to rank'
 [[ $mode == nccl ]] || fault sends-first 0 -- 'no checks were made'
 fault sends-first 1 --timeout 2 --synchronous-sends -- "rank 0 $waits 1 (#1, micro-batch 3, activation) on world for 2" \

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# runner_test.sh BIN: the test runner tells and ends each way to fail, with the failing rank's message, within 5 s.
+# runner_test.sh BIN: the test runner tells and ends each way to fail, with the failing rank's
+# message, within 5 s.
 # shellcheck source-path=SCRIPTDIR source=expect.sh
 source "$(dirname "$0")/expect.sh"
 
-# runner NAMES RANKS STATUS: runs these tests of runner_test.cpp; what it says must be exactly the standard input,
-# in any order, without folders and line numbers.
+# runner NAMES RANKS STATUS: runs these tests of runner_test.cpp; what it says must be exactly the
+# standard input, in any order, without folders and line numbers.
 runner() {
   local expected said
   expected=$(sort)
@@ -60,9 +61,11 @@ runner 'a test that passes' 3 0 <<'END'
 passed: 1 test on 3 ranks, 3 assertions, 0 of them failed
 END
 
-# Every rank tells what it was told, and which of them are heard before all are ended is a matter of time.
+# Every rank tells what it was told, and which of them are heard before all are ended is a matter of
+# time.
 attempt 2 runner_test '--test-case=rank 1 calls another collective'
 grep -qE '^rank [01]: .*: threw: the ranks of world call different collectives: rank [01]: .*\(#1\), rank [01]: .*\(#1\)$' \
   "$work/err" || wrong 'a mismatched collective is not told'
-((status == 1 && seconds <= 5)) || wrong 'a mismatched collective: exit status 1 within 5 s was expected'
+((status == 1 && seconds <= 5)) ||
+  wrong 'a mismatched collective: exit status 1 within 5 s was expected'
 finish

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# fuzz.sh TARGET FOLDER [LIBFUZZER'S OPTIONS]: compiles the fuzz target (safetensors or options) with clang and its
-# sanitizers into FOLDER, and runs it from the corpus here, for 20 s unless the options say otherwise:
+# fuzz.sh TARGET FOLDER [LIBFUZZER'S OPTIONS]: compiles the fuzz target (safetensors or options)
+# with clang and its sanitizers into FOLDER, and runs it from the corpus here, for 20 s unless the
+# options say otherwise:
 #     tests/fuzz/fuzz.sh safetensors build/fuzz -max_total_time=60
 #     tests/fuzz/fuzz.sh options build/fuzz -runs=10000000
-# What it finds on the way stays in FOLDER, as does an input that makes it crash. Exit status 77: there is no clang.
+# What it finds on the way stays in FOLDER, as does an input that makes it crash. Exit status 77:
+# there is no clang.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 target=${1:?safetensors or options}
@@ -26,7 +28,8 @@ cd "$here/../.."
 flags=(-std=c++20 -O2 -g -I. -DOMPI_SKIP_MPICXX -fno-sanitize-recover=all)
 program=$folder/${target}_fuzz
 probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }'
-clang++ -x c++ -fsanitize=fuzzer,address - -o "$program" <<<"$probe" 2>/dev/null || skip 'clang++ has no libFuzzer here'
+clang++ -x c++ -fsanitize=fuzzer,address - -o "$program" <<<"$probe" 2>/dev/null ||
+  skip 'clang++ has no libFuzzer here'
 clang++ "${flags[@]}" -fsanitize=fuzzer,address,undefined "tests/fuzz/${target}_fuzz.cpp" "${sources[@]}" -o "$program"
 
 # At most 4 KB an input: a header is small. The limits on time and memory catch what hangs or grows.

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# checkout_test.sh BUILD: checkouts as people have them: moved, with CRLF, in a path that CMake cannot take, with the files
-# of editors; output that nobody reads or that is lost; few open files; another compiler. Each works, or one sentence says
-# what is wrong.
+# checkout_test.sh BUILD: checkouts as people have them: moved, with CRLF, in a path that CMake
+# cannot take, with the files of editors; output that nobody reads or that is lost; few open files;
+# another compiler. Each works, or one sentence says what is wrong.
 # shellcheck source-path=SCRIPTDIR source=small_copy.sh
 source "$(dirname "${BASH_SOURCE[0]}")/small_copy.sh"
 
 passed() { printf 'ok  %s\n' "$1"; }
 
-# ends STATUS COMMAND…: it ends with this status, and says at most one line on standard error, which is kept in $output.
+# ends STATUS COMMAND…: it ends with this status, and says at most one line on standard error, which
+# is kept in $output.
 ends() {
   local wanted=$1 status=0
   shift
@@ -48,7 +49,8 @@ learn 0 run 03
 record=$(<build/run/03.status)
 for lines in 1 2 5; do
   ends 0 silent bash -c "./learn run 03 | head -n $lines"
-  [[ $(<build/run/03.status) == "${record%%|*}|"*' of '* ]] || failed 'the chapter counts as failed because nobody read on'
+  [[ $(<build/run/03.status) == "${record%%|*}|"*' of '* ]] ||
+    failed 'the chapter counts as failed because nobody read on'
 done
 passed './learn run 03 | head is no failure of the chapter'
 
@@ -75,7 +77,8 @@ for file in "${stale[@]}"; do [[ ! -e $file ]] || failed "$file of the old folde
 [[ -e $copy/build/run/05.txt ]] || failed 'what a program wrote is gone'
 learn 0 run 03
 [[ $output != *'was made in'* ]] || failed 'it says twice that it was moved'
-[[ $(readelf -d "$program") == *"[\$ORIGIN/../lib:"* ]] || failed 'programs do not look for libraries beside themselves'
+[[ $(readelf -d "$program") == *"[\$ORIGIN/../lib:"* ]] ||
+  failed 'programs do not look for libraries beside themselves'
 cd "$copy"
 
 # ---- Paths that CMake or make take for something else ----
@@ -93,11 +96,14 @@ ends 1 silent "$old/learn" docs
 says "Doxygen cannot read a path with ' '"
 passed 'characters that CMake or make cannot have in a path'
 
-# ---- A compiler that is too old, and then another: g++ behaves like the former when the header thinks it is there already ----
+# ---- A compiler that is too old, and then another: g++ behaves like the former when the header
+# thinks it is there already ----
 cp "$source/CMakeLists.txt" "$source/CMakePresets.json" "$small"
 printf '#!/bin/sh\nexec g++ -D_GLIBCXX_SRCLOC "$@"\n' >"$folder/old-g++"
 chmod +x "$folder/old-g++"
-if CXXFLAGS='' CXX="$folder/old-g++" "$small/learn" run 03 >"$folder/out" 2>"$folder/err"; then failed 'it builds'; fi
+if CXXFLAGS='' CXX="$folder/old-g++" "$small/learn" run 03 >"$folder/out" 2>"$folder/err"; then
+  failed 'it builds'
+fi
 output=$(grep '^learn: ' "$folder/err")
 says "learn: CMake could not configure the build: $folder/old-g++ (GNU" 'has no std::source_location: g++ 11, clang 15 or'
 [[ $(<"$folder/err") != *'CMake Error'* ]] || failed "CMake's own words were passed on"

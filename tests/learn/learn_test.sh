@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# learn_test.sh BUILD: the learner's loop of ./learn, from a stub to its reset, in a copy of the checkout that holds one
-# exercise and links the library of BUILD.
+# learn_test.sh BUILD: the learner's loop of ./learn, from a stub to its reset, in a copy of the
+# checkout that holds one exercise and links the library of BUILD.
 # shellcheck source-path=SCRIPTDIR source=small_copy.sh
 source "$(dirname "${BASH_SOURCE[0]}")/small_copy.sh"
 
@@ -94,7 +94,12 @@ fi
 
 # ---- watch: checks at once, again after a save, and ends with q ----
 # shown TEXT: waits until watch has said it, for half a minute at most.
-shown() { for ((tries = 0; tries < 150; ++tries)); do ! grep -q "$1" "$folder/watched" || return 0; sleep 0.2; done; }
+shown() {
+  for ((tries = 0; tries < 150; ++tries)); do
+    ! grep -q "$1" "$folder/watched" || return 0
+    sleep 0.2
+  done
+}
 
 if script -qec true /dev/null >/dev/null 2>&1; then
   (
@@ -106,7 +111,8 @@ if script -qec true /dev/null >/dev/null 2>&1; then
   ) 2>/dev/null |
     (cd "$copy" && TERM=xterm timeout 80 script -qefc './learn watch 03.1' "$folder/watched" >/dev/null) ||
     { output=$(cat "$folder/watched") && failed 'watch did not end well'; }
-  grep -q 'Right on' "$folder/watched" || { output=$(cat "$folder/watched") && failed 'watch did not check after a save'; }
+  grep -q 'Right on' "$folder/watched" ||
+    { output=$(cat "$folder/watched") && failed 'watch did not check after a save'; }
   echo 'ok  ./learn watch 03.1'
 else
   echo 'skipped  ./learn watch: there is no pseudo-terminal to try it on'

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# machine_test.sh BUILD: the checkout on another machine than a developer's: read-only and without git, with another user's
-# files in the build folder, with the files of editors and of macOS, with fewer cores than OMP_NUM_THREADS or the machine says.
+# machine_test.sh BUILD: the checkout on another machine than a developer's: read-only and without
+# git, with another user's files in the build folder, with the files of editors and of macOS, with
+# fewer cores than OMP_NUM_THREADS or the machine says.
 # shellcheck source-path=SCRIPTDIR source=small_copy.sh
 if [[ -z ${OWN_MOUNTS:-} ]]; then
-  unshare --mount true 2>/dev/null || { echo 'SKIPPED: file systems cannot be mounted here (unshare --mount)'; exit 77; }
+  unshare --mount true 2>/dev/null ||
+    { echo 'SKIPPED: file systems cannot be mounted here (unshare --mount)'; exit 77; }
   OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/small_copy.sh"
@@ -11,13 +13,15 @@ trap 'umount -l "$copy" 2>/dev/null || true; rm -rf "$folder"' EXIT
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 passed() { printf 'ok  %s\n' "$1"; }
 
-# one_sentence COMMAND…: it works, or it fails and says one line on standard error; what it says is in $output.
+# one_sentence COMMAND…: it works, or it fails and says one line on standard error; what it says is
+# in $output.
 one_sentence() {
   local status=0
   timeout 60 "$@" >"$folder/out" 2>"$folder/err" </dev/null || status=$?
   output=$(<"$folder/err")
   if ((status == 0)); then return; fi
-  [[ -n $output && $output != *$'\n'* && $status -le 2 ]] || failed "$* ended with $status, and not with one sentence"
+  [[ -n $output && $output != *$'\n'* && $status -le 2 ]] ||
+    failed "$* ended with $status, and not with one sentence"
 }
 
 # ---- Read-only, without git ----
@@ -67,10 +71,14 @@ while IFS= read -r file; do
   printf '\0\5\26\7\377\376' | tee "${file%/*}/._${file##*/}" >"${file%/*}/#${file##*/}#"
   cp "$file" "$file~"
 done < <(find . -type f)
-if ! cmake -S . -B "$folder/build" -DSHARD_CUDA=OFF >"$folder/out" 2>&1; then output=$(<"$folder/out"); failed 'CMake takes them'; fi
+if ! cmake -S . -B "$folder/build" -DSHARD_CUDA=OFF >"$folder/out" 2>&1; then
+  output=$(<"$folder/out")
+  failed 'CMake takes them'
+fi
 output=$(grep -E '/[.#][^/]*"' "$folder/build/compile_commands.json" || true)
 [[ -z $output ]] || failed 'the build takes them for sources'
-[[ $(grep -c '"file"' "$folder/build/compile_commands.json") -gt 500 ]] || failed 'the build has no sources'
+[[ $(grep -c '"file"' "$folder/build/compile_commands.json") -gt 500 ]] ||
+  failed 'the build has no sources'
 for script in tests/docs/quotes.py docs/topics.py; do
   output=$(python3 $script 2>&1) || failed "$script reads them"
 done
@@ -79,10 +87,13 @@ passed 'files of editors and of macOS'
 # ---- Cores ----
 source "$source/scripts/cores.sh"
 all=$(cores)
-[[ $(OMP_NUM_THREADS=999 OMP_THREAD_LIMIT=1 cores) == "$all" ]] || failed 'cores follows OMP_NUM_THREADS'
-output=$(grep -rnw nproc "$source"/{learn,scripts,tests} --include=learn --include='*.sh' | grep -vE 'scripts/cores.sh|machine_test.sh' || true)
+[[ $(OMP_NUM_THREADS=999 OMP_THREAD_LIMIT=1 cores) == "$all" ]] ||
+  failed 'cores follows OMP_NUM_THREADS'
+output=$(grep -rnw nproc "$source"/{learn,scripts,tests} --include=learn --include='*.sh' |
+  grep -vE 'scripts/cores.sh|machine_test.sh' || true)
 [[ -z $output ]] || failed 'nproc counts threads where OMP_NUM_THREADS is set; cores does not'
-mount -t tmpfs none /sys/fs/cgroup || { echo 'SKIPPED: /sys/fs/cgroup cannot be mounted here'; exit 77; }
+mount -t tmpfs none /sys/fs/cgroup ||
+  { echo 'SKIPPED: /sys/fs/cgroup cannot be mounted here'; exit 77; }
 for quota in "100000 100000:1" "50000 100000:1" "max 100000:$all"; do
   echo "${quota%:*}" >/sys/fs/cgroup/cpu.max
   [[ $(cores) == "${quota#*:}" ]] || failed "a quota of ${quota%:*} is not $(cores) cores"

@@ -1,5 +1,5 @@
-# What the tests of ./learn share: a copy of the checkout that holds one exercise and links the library of BUILD, the first
-# argument.
+# What the tests of ./learn share: a copy of the checkout that holds one exercise and links the
+# library of BUILD, the first argument.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -25,7 +25,8 @@ make_copy() {
   echo "add_exercise(${exercise/\// } RANKS 1 2 3 4)" >"$copy/exercises/${exercise%/*}/exercises.cmake"
 }
 
-# write LINE…: the exercise with these lines; their first are a stub's, whatever the learner's own file holds by now.
+# write LINE…: the exercise with these lines; their first are a stub's, whatever the learner's own
+# file holds by now.
 write() {
   {
     printf '// Exercise 03.1: the test of learn.\n#include "exercises/%s.h"\n' $exercise
@@ -49,4 +50,7 @@ learn() {
   printf 'ok  ./learn %s\n' "$*"
 }
 
-says() { local text; for text in "$@"; do [[ $output == *"$text"* ]] || failed "it does not say: $text"; done; }
+says() {
+  local text
+  for text in "$@"; do [[ $output == *"$text"* ]] || failed "it does not say: $text"; done
+}

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# pictures_test.sh BIN: every chapter that offers --picture writes it on 1 to 4 ranks, and what is drawn is what the ranks
-# hold (check_picture). Then the timelines of --trace FILE.svg.
+# pictures_test.sh BIN: every chapter that offers --picture writes it on 1 to 4 ranks, and what is
+# drawn is what the ranks hold (check_picture). Then the timelines of --trace FILE.svg.
 # shellcheck source-path=SCRIPTDIR source=../faults/expect.sh
 source "$(dirname "$0")/../faults/expect.sh"
 
-# draws CHECK OPTION RANKS PROGRAM ARGS…: the program draws into the file of this option, and check_picture likes it.
+# draws CHECK OPTION RANKS PROGRAM ARGS…: the program draws into the file of this option, and
+# check_picture likes it.
 draws() {
   local picture=$work/$1.svg
   rm -f "$picture"
@@ -41,6 +42,7 @@ cp "$work/out" "$work/without"
 attempt 2 03_row_parallel_gemm --picture "$work/03.svg"
 untimed() { grep -v '^$' "$1" | sed -E 's/ +/ /g; s/ [0-9.]+ (µs|ms|s)$//'; }
 diff <(untimed "$work/without") <(untimed "$work/out") >"$work/difference" || true
-[[ $(grep -c '^[<>]' "$work/difference") == 1 && $(<"$work/difference") == *"the picture: $work/03.svg" ]] ||
+[[ $(grep -c '^[<>]' "$work/difference") == 1 &&
+  $(<"$work/difference") == *"the picture: $work/03.svg" ]] ||
   wrong 'with --picture, one line more was expected'
 finish

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# data.sh: ./learn data keeps only what has the right sum, and says clearly what is wrong without internet.
+# data.sh: ./learn data keeps only what has the right sum, and says clearly what is wrong without
+# internet.
 # shellcheck disable=SC2034
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -19,7 +20,8 @@ source "$root/scripts/data.sh"
 attempt() {
   local status=0 output
   output=$("${@:3}" 2>&1) || status=$?
-  [[ $status == "$1" && $output == *"$2"* ]] || { printf 'FAILED: %s: status %s: %s\n' "${*:3}" "$status" "$output"; exit 1; }
+  [[ $status == "$1" && $output == *"$2"* ]] ||
+    { printf 'FAILED: %s: status %s: %s\n' "${*:3}" "$status" "$output"; exit 1; }
   echo "ok  ${*:3:2}"
 }
 echo 'to be or not to be' >"$work/source text"

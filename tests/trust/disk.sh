@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# disk.sh BIN: a save that fails ends the training with exit status 1 and a sentence, and leaves the checkpoint before as
-# it was: a disk that is full, a directory that has become read-only. Two runs do not save to one directory.
+# disk.sh BIN: a save that fails ends the training with exit status 1 and a sentence, and leaves the
+# checkpoint before as it was: a disk that is full, a directory that has become read-only. Two runs
+# do not save to one directory.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 if [[ -z ${OWN_MOUNTS:-} ]]; then
-  unshare --mount true 2>/dev/null || { echo 'SKIPPED: file systems cannot be mounted here (unshare --mount)'; exit 77; }
+  unshare --mount true 2>/dev/null ||
+    { echo 'SKIPPED: file systems cannot be mounted here (unshare --mount)'; exit 77; }
   OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
 fi
 source "$(dirname "$0")/trust.sh"
 disk="$work/small disk"
 mkdir "$disk"
 trap 'umount -l "$disk" 2>/dev/null || true; cleanup' EXIT
-mount -t tmpfs -o size=1200k none "$disk" || skip 'there is no tmpfs here'   # room for one checkpoint of 0.8 MB, not for two
+# room for one checkpoint of 0.8 MB, not for two
+mount -t tmpfs -o size=1200k none "$disk" || skip 'there is no tmpfs here'
 
 train full 4 --tp 2 --dp 2 --steps 9 --save "$disk/saved" --save-every 4 --keep 1
 ends_with full 1
@@ -24,7 +27,8 @@ same_losses on 4 whole
 passed 'disk full: the training says so, and the checkpoint before is whole'
 
 rm -r "$disk/saved"
-model=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --data "$data")   # of this one there is room for several
+# of this one there is room for several
+model=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --data "$data")
 start read-only 2 --tp 2 --steps 100000 --save "$disk/saved" --save-every 40
 waits_for 60 has_said read-only ': saved in' || failed 'it does not start'
 mount --bind "$disk" "$disk"

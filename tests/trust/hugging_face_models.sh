@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# hugging_face_models.sh BIN: a checkpoint is a GPT-2 for Hugging Face's transformers, and a GPT-2 that transformers has saved
-# writes here what it writes there. PYTHON names a python3 with transformers and torch; skipped where there is none.
+# hugging_face_models.sh BIN: a checkpoint is a GPT-2 for Hugging Face's transformers, and a GPT-2
+# that transformers has saved writes here what it writes there. PYTHON names a python3 with
+# transformers and torch; skipped where there is none.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
 python=${PYTHON:-python3}
@@ -11,13 +12,19 @@ export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
 
 # transformers TASK ARGS…: what hugging_face.py prints.
 transformers() {
-  timeout 120 "$python" "$script" "$@" 2>"$work/transformers.err" || { tail -n 5 "$work/transformers.err" >&2; failed "transformers: $*"; }
+  timeout 120 "$python" "$script" "$@" 2>"$work/transformers.err" ||
+    { tail -n 5 "$work/transformers.err" >&2; failed "transformers: $*"; }
 }
 # written NAME RANKS ARGS…: runs and prints the tokens, prompt and all.
-written() { write "$@"; ends_with "$1" 0; sed -n '/"tokens": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.' | tr -d . | paste -sd ' '; }
+written() {
+  write "$@"
+  ends_with "$1" 0
+  sed -n '/"tokens": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.' | tr -d . | paste -sd ' '
+}
 
-# writes_the_same FOLDER PROMPT LENGTH RANKS…: 20 tokens at temperature 0, on each number of ranks what transformers writes
-# after the first LENGTH tokens, which are the prompt's. All are left in $tokens.
+# writes_the_same FOLDER PROMPT LENGTH RANKS…: 20 tokens at temperature 0, on each number of ranks
+# what transformers writes after the first LENGTH tokens, which are the prompt's. All are left in
+# $tokens.
 writes_the_same() {
   local folder=$1 prompt=$2 length=$3 name=${1##*/} expected='' ranks
   shift 3
@@ -25,7 +32,8 @@ writes_the_same() {
     tokens=$(written "$name-$ranks" "$ranks" --weights "$folder" --prompt "$prompt" --generate 20 --temperature 0)
     # shellcheck disable=SC2046
     [[ $expected ]] || expected=$(transformers generate "$folder" 20 $(cut -d ' ' -f "-$length" <<<"$tokens"))
-    [[ $tokens == "$expected" ]] || failed "$name on $ranks ranks: transformers writes $expected, not $tokens"
+    [[ $tokens == "$expected" ]] ||
+      failed "$name on $ranks ranks: transformers writes $expected, not $tokens"
   done
 }
 
@@ -41,7 +49,8 @@ prompt="It's naïve 日本, isn't it?  12 the  then"
 read -ra prompt_tokens < <(transformers tokens "$theirs" "$prompt")
 length=${#prompt_tokens[@]}
 writes_the_same "$theirs" "$prompt" "$length" 1 2 3 4
-[[ $tokens == "${prompt_tokens[*]} "* ]] || failed 'the tokens of the prompt are not those of transformers'
+[[ $tokens == "${prompt_tokens[*]} "* ]] ||
+  failed 'the tokens of the prompt are not those of transformers'
 read -ra written <<<"$tokens"
 passed 'a model and a tokenizer of transformers on 1, 2, 3 and 4 ranks: the same tokens as there'
 
@@ -65,8 +74,9 @@ rm "$theirs/generation_config.json"
 ends_where config.json "${written[length + 2]}"
 passed 'the text ends where it ends in transformers'
 
-# has_loss NAME FOLDER TEXT FRACTION PART: what a run says of this part of the text, its last FRACTION (validation) or what is
-# before that (training), is what transformers computes with the model in FOLDER, within 1e-5, relative.
+# has_loss NAME FOLDER TEXT FRACTION PART: what a run says of this part of the text, its last
+# FRACTION (validation) or what is before that (training), is what transformers computes with the
+# model in FOLDER, within 1e-5, relative.
 has_loss() {
   local name here there
   [[ $5 == validation ]] && name=validation_loss || name=first_loss
@@ -76,7 +86,8 @@ has_loss() {
     failed "$1: $name is $here, in transformers $there"
 }
 
-# Of 132 tokens 33 are learnt: every sequence of every batch is the same 32 and their targets. 99 validate.
+# Of 132 tokens 33 are learnt: every sequence of every batch is the same 32 and their targets. 99
+# validate.
 transformers excerpt "$theirs" "$data" 132 >"$work/short.txt"
 model=(--data "$work/short.txt" --validation-fraction 0.75 --context 32)
 still=(--steps 1 --learning-rate 0 --min-learning-rate 0 --warmup 0)
@@ -97,7 +108,8 @@ ends_with tuned 0
 tuned=$work/tuned/step-00000012
 has_loss tuned "$tuned" "$data" 0.25 validation
 writes_the_same "$tuned" 'over it' "$(transformers tokens "$tuned" 'over it' | wc -w)" 2
-tr -d ' \n' <"$tuned/config.json" | grep -q '"eos_token_id":\[99999,5\]' || failed "the end of text is not the model's any more"
+tr -d ' \n' <"$tuned/config.json" | grep -q '"eos_token_id":\[99999,5\]' ||
+  failed "the end of text is not the model's any more"
 train tuned-on 2 --tp 2 --resume "$work/tuned/step-00000008" "${steady[@]}" --steps 12
 ends_with tuned-on 0
 near_losses tuned-on 8 tuned

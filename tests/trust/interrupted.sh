@@ -1,24 +1,27 @@
 #!/usr/bin/env bash
-# interrupted.sh BIN: a run that is asked to stop finishes its step, saves, says where, and ends with exit status 0; the
-# run that goes on takes the steps that it would have taken, bit by bit.
+# interrupted.sh BIN: a run that is asked to stop finishes its step, saves, says where, and ends
+# with exit status 0; the run that goes on takes the steps that it would have taken, bit by bit.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 here=$(dirname "$0")
 source "$here/trust.sh"
 grid=(--tp 2 --dp 2)
 model_alone=("${model[@]}" "${quick[@]}" "${endless[@]}")
 
-# went_on NAME RANKS GRID…: what NAME has saved is where it stopped, and both parts together are a run without a break.
+# went_on NAME RANKS GRID…: what NAME has saved is where it stopped, and both parts together are a
+# run without a break.
 went_on() {
   local step
   ends_with "$1" 0
   step=$(losses "$1" | wc -l)
   says "$1" "step $step: saved in $work/$1/$(printf 'step-%08d' "$step")"
   goes_on "$@"
-  cmp -s <(losses "$1") <(losses unbroken | head -n "$step") || failed "$1: other losses before it stopped"
+  cmp -s <(losses "$1") <(losses unbroken | head -n "$step") ||
+    failed "$1: other losses before it stopped"
 }
 begun() { waits_for 60 has_said "$1" ' 1/1000000' || failed "$1 does not start"; }
 
-# interrupt NAME SIGNAL COMMAND…: COMMAND prints the process of the run of 4 ranks that gets the signal.
+# interrupt NAME SIGNAL COMMAND…: COMMAND prints the process of the run of 4 ranks that gets the
+# signal.
 interrupt() {
   local name=$1
   start_endless "$name" 4 "${grid[@]}" --save "$work/$name"
@@ -74,7 +77,8 @@ begun command
 kill -TERM "$(process_of 1)"
 ended command
 command=$(sed -n '/stopped on request; continue with/{n;p}' "$work/command.out")
-[[ $command == *mpirun*' -n 2 '*'--data '*' --resume latest' ]] || failed 'the command that goes on was expected'
+[[ $command == *mpirun*' -n 2 '*'--data '*' --resume latest' ]] ||
+  failed 'the command that goes on was expected'
 grep -q -- '--resume latest.*--resume' <<<"$command" && failed 'one --resume was expected'
 cd "$work"
 : >command-on.out
@@ -84,11 +88,14 @@ kill -TERM "$(process_of 1)"
 wait $! || failed 'the command does not end well'
 last='command-on'
 ! has_said command-on 'changed: ' || failed 'nothing was changed'
-[[ $(sed -n '/continue with/{n;p}' command-on.out) == "$command" ]] || failed 'the same command was expected again'
+[[ $(sed -n '/continue with/{n;p}' command-on.out) == "$command" ]] ||
+  failed 'the same command was expected again'
 cd - >/dev/null
-sed -n '/continue with/{n;p}' "$work/learn-INT.out" | grep -q '/checkout/learn run 11 --ranks 4 -- ' ||
+sed -n '/continue with/{n;p}' "$work/learn-INT.out" |
+  grep -q '/checkout/learn run 11 --ranks 4 -- ' ||
   failed 'the command of ./learn was expected'
-! sed -n '/continue with/{n;p}' "$work/alone-TERM.out" | grep -q 'mpirun' || failed 'no mpirun was expected'
+! sed -n '/continue with/{n;p}' "$work/alone-TERM.out" | grep -q 'mpirun' ||
+  failed 'no mpirun was expected'
 passed 'the command that goes on is printed'
 
 # Asked to stop in its last step, a run ends as usual.
@@ -103,7 +110,8 @@ says end 'step 1: saved in'
 passed 'SIGTERM before the last step: the run ends as usual'
 quick=(--sample 0 --check-steps 0 --curve "$work/loss.svg")
 
-# mpirun itself gives its ranks a second, and then kills them: what they have saved by then is there.
+# mpirun itself gives its ranks a second, and then kills them: what they have saved by then is
+# there.
 for signal in INT TERM; do
   name=mpirun-$signal
   start_endless "$name" 4 "${grid[@]}" --save "$work/$name" --save-every 4

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# killed.sh BIN [RUNS]: any rank is killed at any moment, with SIGKILL, also while it saves. The others end within 5 s,
-# not with 0, and one line says which rank died; the run that goes on takes the same steps, bit by bit.
+# killed.sh BIN [RUNS]: any rank is killed at any moment, with SIGKILL, also while it saves. The
+# others end within 5 s, not with 0, and one line says which rank died; the run that goes on takes
+# the same steps, bit by bit.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
 runs=${2:-4}
@@ -13,7 +14,8 @@ for ((run = 1; run <= runs; ++run)); do
   victim=$((RANDOM % 4)) every=$((RANDOM % 5 ? 1 : 7))   # mostly saving, or mostly training
   start_endless $name 4 "${grid[@]}" --save "$work/$name" --save-every $every
   after=$((RANDOM % 6 * 7))
-  waits_for 60 has_said $name "$( ((after)) && echo "step $after: saved" || echo ' 1/1000000')" || failed 'it does not start'
+  waits_for 60 has_said $name "$( ((after)) && echo "step $after: saved" || echo ' 1/1000000')" ||
+    failed 'it does not start'
   sleep "0.0$((RANDOM % 10))"
   process=$(process_of $victim) || failed "run $run: there is no rank $victim"
   killed_at=${EPOCHREALTIME/./}

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# launcher.sh BIN: what goes wrong with mpirun itself ends in a sentence, never in silence, a hang or a success, and is
-# told from a program that has failed. launcher.sh BIN machine: the same on machines with an odd host name, and with
-# little room in TMPDIR and /dev/shm; exit status 77 where namespaces are not allowed.
+# launcher.sh BIN: what goes wrong with mpirun itself ends in a sentence, never in silence, a hang
+# or a success, and is told from a program that has failed. launcher.sh BIN machine: the same on
+# machines with an odd host name, and with little room in TMPDIR and /dev/shm; exit status 77 where
+# namespaces are not allowed.
 set -euo pipefail
 if [[ ${2:-} == machine && -z ${OWN_MACHINE:-} ]]; then
   unshare --uts --net --mount true 2>/dev/null ||
@@ -27,7 +28,8 @@ holds() {
 }
 # refused PHRASE WHAT: it ended with 1 or 2, and one line that says this.
 refused() {
-  [[ $status == [12] && $(wc -l <"$work/run.err") == 1 && ! -s $work/run.out ]] || failed "$2: one sentence was expected"
+  [[ $status == [12] && $(wc -l <"$work/run.err") == 1 && ! -s $work/run.out ]] ||
+    failed "$2: one sentence was expected"
   says run "$1"
   passed "$2"
 }
@@ -72,7 +74,8 @@ if [[ ${2:-} == machine ]]; then on_other_machines; finish; exit; fi
 
 # ---- Another MPI's launcher ----------------------------------------------------------------------
 
-# As MPICH's: mpirun -n RANKS PROGRAM ARGS… starts that many processes, and tells them so. BARE=1: it does not.
+# As MPICH's: mpirun -n RANKS PROGRAM ARGS… starts that many processes, and tells them so. BARE=1:
+# it does not.
 mkdir "$work/mpich"
 cat >"$work/mpich/mpirun" <<'END_OF_SHIM'
 #!/usr/bin/env bash

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# odd_texts.sh BIN: texts and settings at the edge: one character only, no validation text, a warm-up longer than the run.
-# What cannot be said is left out: no nan, no check that is not due. And what is said is so: characters, ledger, checks.
+# odd_texts.sh BIN: texts and settings at the edge: one character only, no validation text, a
+# warm-up longer than the run. What cannot be said is left out: no nan, no check that is not due.
+# And what is said is so: characters, ledger, checks.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
 text_of_ones=$work/ones.txt
@@ -9,7 +10,8 @@ printf 'a%.0s' {1..3000} >"$text_of_ones"
 # holds NAME: it ended well, and nothing is undefined or called wrong.
 holds() {
   ends_with "$1" 0
-  ! grep -niE '\b-?(nan|inf)\b|WRONG' "$work/$1.out" "$work/$1.err" || failed "$1: something is undefined or wrong"
+  ! grep -niE '\b-?(nan|inf)\b|WRONG' "$work/$1.out" "$work/$1.err" ||
+    failed "$1: something is undefined or wrong"
   ! grep -q '\bnull\b' "$work/$1.json" || failed "$1: a result is undefined"
 }
 says_not() { ! grep -qF -- "$2" "$work/$1.out" || failed "$1: it says \"$2\""; }
@@ -37,7 +39,8 @@ says_not no-validation validation
 says no-validation '  ok    the loss fell'
 passed 'no validation text'
 
-train uneven 2 --tp 2 --context 16 --batch 2 --steps 60 --eval-every 25   # its validation's last batch is not full
+# its validation's last batch is not full
+train uneven 2 --tp 2 --context 16 --batch 2 --steps 60 --eval-every 25
 holds uneven
 says uneven '  ok    no memory was allocated after step 10'
 passed 'a validation between the steps'
@@ -62,7 +65,8 @@ for step in 2 4; do
   count=$(sed -n "/after step $step (20/,/^  \[/{/after step\|^  \[/d;p}" "$work/bare.out" | wc -m)
   ((count == 21)) || failed "a sample of 20 characters was expected, not of $((count - 1))"
 done
-[[ $(grep -cE '^  all_reduce +dp ' "$work/bare.out") == 0 && $(grep -cE '^  all_reduce +tp ' "$work/bare.out") == 1 ]] ||
+[[ $(grep -cE '^  all_reduce +dp ' "$work/bare.out") == 0 &&
+  $(grep -cE '^  all_reduce +tp ' "$work/bare.out") == 1 ]] ||
   failed 'the ledger is to show what was sent, and nothing else'
 train bare-alone 1 --steps 3
 says bare-alone '  no communication'

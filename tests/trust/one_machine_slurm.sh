@@ -1,5 +1,6 @@
-# A Slurm of this machine alone, with its own ports, key and folder, so that several can run at once. start_slurm
-# starts it; however the script ends that sources this file, after trust.sh, it ends with all that runs in it.
+# A Slurm of this machine alone, with its own ports, key and folder, so that several can run at
+# once. start_slurm starts it; however the script ends that sources this file, after trust.sh, it
+# ends with all that runs in it.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 slurm=$(mktemp -d /tmp/slurm.XXXXXX)   # short: the path of a socket has at most 107 bytes
@@ -14,7 +15,8 @@ start_slurm() {
   (umask 277; head -c 128 /dev/urandom >"$slurm/key")
   configure_slurm
   export SLURM_CONF=$slurm/slurm.conf TMPDIR=$slurm/tmp
-  export OMPI_MCA_{btl_vader,btl_sm,osc_sm}_backing_directory="$TMPDIR"   # of ranks that are killed nothing stays in /dev/shm
+  # of ranks that are killed nothing stays in /dev/shm
+  export OMPI_MCA_{btl_vader,btl_sm,osc_sm}_backing_directory="$TMPDIR"
   { sleep $test_limit && kill -TERM $$; } 2>/dev/null &
   daemon munged --foreground --socket="$slurm/munge" --key-file="$slurm/key" --seed-file="$slurm/seed" \
     --log-file="$slurm/munged.log" --pid-file="$slurm/munged.pid"
@@ -29,10 +31,12 @@ daemon() {
 }
 node_is_idle() { [[ $(timeout 5 sinfo --noheader --format %T 2>/dev/null) == idle ]]; }
 
-# More CPUs than there are, so that jobs do not wait for each other; a job that is put back into the queue starts again
-# after seconds instead of minutes (cred_expire); no cgroups, which a container may lack.
+# More CPUs than there are, so that jobs do not wait for each other; a job that is put back into the
+# queue starts again after seconds instead of minutes (cred_expire); no cgroups, which a container
+# may lack.
 configure_slurm() {
-  local cgroups=disabled first=23.02   # the first version that knows it; v1 of earlier ones looks for none until it is used
+  # the first version that knows it; v1 of earlier ones looks for none until it is used
+  local cgroups=disabled first=23.02
   [[ ! ${slurm_version##* } < $first ]] || cgroups=cgroup/v1
   echo "CgroupPlugin=$cgroups" >"$slurm/cgroup.conf"
   cat >"$slurm/slurm.conf" <<CONF

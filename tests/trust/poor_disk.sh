@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# poor_disk.sh BIN SHIM: a file system without locks, without a way to sync directories or to reserve space, or with old
-# checkpoints that cannot be renamed or removed. The run says once what is missing, trains on, and what it has saved is
-# whole. SHIM is the library of poor_file_system.cpp.
+# poor_disk.sh BIN SHIM: a file system without locks, without a way to sync directories or to
+# reserve space, or with old checkpoints that cannot be renamed or removed. The run says once what
+# is missing, trains on, and what it has saved is whole. SHIM is the library of
+# poor_file_system.cpp.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
 shim=${2:?the library of poor_file_system.cpp}
@@ -17,9 +18,11 @@ train_on() {
 # says_once NAME PHRASE
 says_once() {
   says "$1" "$2"
-  [[ $(cat "$work/$1.out" "$work/$1.err" | grep -c '^  warning: ') == 1 ]] || failed "$1: one warning was expected"
+  [[ $(cat "$work/$1.out" "$work/$1.err" | grep -c '^  warning: ') == 1 ]] ||
+    failed "$1: one warning was expected"
 }
-# goes_on_from NAME STEP: what is there can be gone on from, without the shim and with it, and is the latest.
+# goes_on_from NAME STEP: what is there can be gone on from, without the shim and with it, and is
+# the latest.
 goes_on_from() {
   train "$1-on" 2 --tp 2 --save "$work/$1" --resume latest --steps $(($2 + 2))
   ends_with "$1-on" 0
@@ -51,7 +54,8 @@ passed 'space cannot be reserved'
 
 train_on rename=18 no-rename --steps 8 --keep 2   # as of a folder in the lower layer of an overlay
 ends_with no-rename 0
-[[ $(cd "$work/no-rename" && echo *) == 'latest step-00000006 step-00000008' ]] || failed 'two checkpoints were expected'
+[[ $(cd "$work/no-rename" && echo *) == 'latest step-00000006 step-00000008' ]] ||
+  failed 'two checkpoints were expected'
 ! grep -q '  warning: ' "$work/no-rename.out" || failed 'no warning was expected'
 goes_on_from no-rename 8
 passed 'old checkpoints that cannot be renamed are removed all the same'
@@ -60,7 +64,8 @@ ends_with no-remove 0
 for step in 2 4 6; do
   says no-remove "  warning: $work/no-remove/step-0000000$step cannot be removed: Operation not permitted; it stays"
 done
-[[ $(grep -c '^  warning: ' "$work/no-remove.out") == 3 ]] || failed 'one warning for each of three checkpoints was expected'
+[[ $(grep -c '^  warning: ' "$work/no-remove.out") == 3 ]] ||
+  failed 'one warning for each of three checkpoints was expected'
 train_on 'rename=1 remove=1' no-remove --steps 10 --resume "$work/no-remove/step-00000006"
 ends_with no-remove 0
 says no-remove "step-00000008 cannot be renamed: Operation not permitted; the new checkpoint of this step is $work/no-remove/step-00000008-2"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# refused.sh BIN: files that are not what they should be, and numbers that are none, get one sentence. Weights from a file
-# write the same text on every number of ranks.
+# refused.sh BIN: files that are not what they should be, and numbers that are none, get one
+# sentence. Weights from a file write the same text on every number of ranks.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
 train made 2 --tp 2 --steps 4 --save "$work/saved"
@@ -9,18 +9,25 @@ checkpoint=$work/saved/step-00000004
 text=(--weights "$checkpoint/model.safetensors" --prompt 'the river' --generate 60)
 
 # text_of_ranks RANKS ARGS…: what is written, without the line of the speed.
-text_of_ranks() { write "write-$1" "$@"; ends_with "write-$1" 0; sed -e 1,2d -e '/tokens\/s$/,$d' "$work/write-$1.out"; }
+text_of_ranks() {
+  write "write-$1" "$@"
+  ends_with "write-$1" 0
+  sed -e 1,2d -e '/tokens\/s$/,$d' "$work/write-$1.out"
+}
 for temperature in 0 0.8; do
   text_of_ranks 1 "${text[@]}" --temperature $temperature >"$work/expected"
   [[ $(wc -m <"$work/expected") -ge 69 ]] || failed 'a text was expected'
   for ranks in 2 3 4; do
-    cmp -s <(text_of_ranks $ranks "${text[@]}" --temperature $temperature) "$work/expected" || failed "$ranks ranks write something else"
+    cmp -s <(text_of_ranks $ranks "${text[@]}" --temperature $temperature) "$work/expected" ||
+      failed "$ranks ranks write something else"
   done
 done
 passed '1, 2, 3 and 4 ranks write the same text'
 
 # broken NAME: a copy of the checkpoint, to be broken.
-broken() { rm -rf "$work/broken"; cp -r "$checkpoint" "$work/broken"; file=$work/broken/model.safetensors; }
+broken() {
+  rm -rf "$work/broken"; cp -r "$checkpoint" "$work/broken"; file=$work/broken/model.safetensors
+}
 # refuses_both PHRASE: it neither goes on from the broken checkpoint nor writes with its weights.
 refuses_both() {
   train on 2 --tp 2 --resume "$work/broken" --steps 9; refuses "$1" on
@@ -34,7 +41,8 @@ broken; printf '\377\377\377\377\377' | dd of="$file" conv=notrunc status=none
 broken; sed -i 's/"F32"/"F31"/' "$file";               refuses_both 'its dtype "F31" is unknown'
 broken; sed -i 's/"ln_f.bias"/"ln_f.bios"/' "$file";   refuses_both 'there is no tensor "ln_f.bias"'
 broken; sed -i 's/"wpe.weight"/"wpe.height"/' "$file"; refuses_both 'model.safetensors'
-broken; printf '\0\0\300\177' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") - 4)) conv=notrunc status=none
+broken; printf '\0\0\300\177' |
+  dd of="$file" bs=1 seek=$(($(stat -c %s "$file") - 4)) conv=notrunc status=none
                                                        refuses_both 'is nan (--allow-nan takes it all the same)'
 train allowed 2 --tp 2 --resume "$work/broken" --steps 9 --allow-nan
 ends_with allowed 1

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# start_from.sh BIN: training begins with the weights of another model, on any grid: the validation loss of that model is
-# the first one. What contradicts the model is refused. hugging_face.sh does the same with models of transformers.
+# start_from.sh BIN: training begins with the weights of another model, on any grid: the validation
+# loss of that model is the first one. What contradicts the model is refused. hugging_face.sh does
+# the same with models of transformers.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
 # still: a training that changes nothing.
 still=(--steps 1 --learning-rate 0 --min-learning-rate 0 --warmup 0)
-validation_loss() { grep -oE '"validation_loss": [0-9.e+-]+' "$work/$1.json" | grep -oE '[0-9.e+-]+$'; }
+validation_loss() {
+  grep -oE '"validation_loss": [0-9.e+-]+' "$work/$1.json" | grep -oE '[0-9.e+-]+$'
+}
 # same_validation NAME OTHER: within 1e-5, relative.
 same_validation() {
   awk -v here="$(validation_loss "$1")" -v there="$(validation_loss "$2")" 'BEGIN {
@@ -19,7 +22,9 @@ trained=$work/made/step-00000008
 model=(--data "$data")
 train new 1 "${small[@]}" "${still[@]}"
 ends_with new 0
-if (same_validation new made) 2>/dev/null; then failed 'a new model was expected to have another loss'; fi
+if (same_validation new made) 2>/dev/null; then
+  failed 'a new model was expected to have another loss'
+fi
 for grid in '1 1' '2 1' '1 2' '2 2'; do
   read -r tp dp <<<"$grid"
   train "start-$tp-$dp" $((tp * dp)) --tp "$tp" --dp "$dp" --start-from "$trained" "${still[@]}"

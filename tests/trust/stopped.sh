@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# stopped.sh BIN: a rank that is stopped with SIGSTOP does not hang the others for longer than --timeout, and they say
-# which rank it is and what they wait in. More ranks than cores are no fault.
+# stopped.sh BIN: a rank that is stopped with SIGSTOP does not hang the others for longer than
+# --timeout, and they say which rank it is and what they wait in. More ranks than cores are no
+# fault.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# terminal.sh BIN: on a terminal of any width progress is one line that moves, with mpirun, without it and through
-# ./learn; also when the terminal becomes narrower meanwhile.
+# terminal.sh BIN: on a terminal of any width progress is one line that moves, with mpirun, without
+# it and through ./learn; also when the terminal becomes narrower meanwhile.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 here=$(dirname "$0")
 source "$here/trust.sh"
@@ -12,8 +12,10 @@ tiny=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --steps 300 --eval-
 # one_line NAME COLUMNS COMMAND…: what is on the screen has one line of progress.
 one_line() {
   last=$1
-  timeout 100 python3 "$here/terminal.py" "${@:2}" >"$work/$1.out" 2>"$work/$1.err" </dev/null || failed "$1: exit status $?"
-  [[ $(grep -c 'step *[0-9]*/300' "$work/$1.out") == 1 ]] || failed "$1: one line of progress was expected"
+  timeout 100 python3 "$here/terminal.py" "${@:2}" >"$work/$1.out" 2>"$work/$1.err" </dev/null ||
+    failed "$1: exit status $?"
+  [[ $(grep -c 'step *[0-9]*/300' "$work/$1.out") == 1 ]] ||
+    failed "$1: one line of progress was expected"
   says "$1" 'step 300/300'
 }
 for columns in 14 40 80 200; do
@@ -31,7 +33,8 @@ passed 'a terminal that becomes narrower'
 
 one_line saving 80 "$program" "${tiny[@]}" --save "$work/saving" --save-every 100
 for step in 100 200 300; do
-  grep -qx "  step $step: saved in .*" "$work/saving.out" || failed "a line of its own was expected for step $step"
+  grep -qx "  step $step: saved in .*" "$work/saving.out" ||
+    failed "a line of its own was expected for step $step"
 done
 passed 'what is said meanwhile gets lines of its own'
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# tidy.sh BIN: with everything but the build folder and a temporary folder read-only, chapter 10 trains, saves, goes on
-# and writes, and ./learn shows where the learner is: nothing is written anywhere else.
+# tidy.sh BIN: with everything but the build folder and a temporary folder read-only, chapter 10
+# trains, saves, goes on and writes, and ./learn shows where the learner is: nothing is written
+# anywhere else.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 if [[ -z ${OWN_MOUNTS:-} ]]; then
-  unshare --mount true 2>/dev/null || { echo 'SKIPPED: file systems cannot be mounted here (unshare --mount)'; exit 77; }
+  unshare --mount true 2>/dev/null ||
+    { echo 'SKIPPED: file systems cannot be mounted here (unshare --mount)'; exit 77; }
   own=$(mktemp -d) status=0
   OWN_MOUNTS=$own unshare --mount "$0" "$@" || status=$?
   rmdir "$own"
@@ -16,9 +18,14 @@ mount --bind "$build" "$build"
 mount -t tmpfs none "$OWN_MOUNTS"
 export TMPDIR=$OWN_MOUNTS
 mount --bind / /
-mount -o remount,bind,ro / 2>/dev/null || { echo 'SKIPPED: / cannot be mounted read-only here'; exit 77; }
+mount -o remount,bind,ro / 2>/dev/null ||
+  { echo 'SKIPPED: / cannot be mounted read-only here'; exit 77; }
 cd /
-if touch "$root/probe" 2>/dev/null; then rm "$root/probe"; echo 'FAILED: the checkout is not read-only'; exit 1; fi
+if touch "$root/probe" 2>/dev/null; then
+  rm "$root/probe"
+  echo 'FAILED: the checkout is not read-only'
+  exit 1
+fi
 source "$root/tests/trust/trust.sh"
 cd "$work"
 
@@ -32,7 +39,8 @@ ends_with write 0
 passed 'chapter 10 writes into the folders given and nowhere else'
 for command in '' list help; do
   # shellcheck disable=SC2086
-  "$root/learn" $command >"$work/learn.out" 2>&1 || { last=learn; failed "./learn $command writes into a read-only checkout"; }
+  "$root/learn" $command >"$work/learn.out" 2>&1 ||
+    { last=learn; failed "./learn $command writes into a read-only checkout"; }
 done
 passed './learn, ./learn list and ./learn help write nothing'
 finish

@@ -1,5 +1,6 @@
 # What the scripts in this folder share: training a small GPT, its losses, and what it must say.
-# The first argument of each script is the folder of the programs. $work is theirs, with a space in its name.
+# The first argument of each script is the folder of the programs. $work is theirs, with a space in
+# its name.
 # shellcheck shell=bash
 set -euo pipefail
 export OMP_NUM_THREADS=1 LC_ALL=C.UTF-8 TERM=dumb
@@ -9,7 +10,8 @@ program=$bin/11_checkpoints   # trains as chapter 10 does, and saves
 base=$(mktemp -d)
 work="$base/a folder"
 mkdir "$work"
-cleanup() { pkill -KILL -f -- "$base" || true; rm -rf "$base"; }   # a test that fails leaves nothing running
+# a test that fails leaves nothing running
+cleanup() { pkill -KILL -f -- "$base" || true; rm -rf "$base"; }
 trap cleanup EXIT
 cases=0 last=none   # last: the run that a failure is about
 
@@ -44,13 +46,15 @@ text_of 400 7 >"$data"
 small=(--layers 2 --heads 12 --width 48 --context 32 --batch 6 --dropout 0.1 --accumulate 2)
 model=("${small[@]}" --data "$data")
 quick=(--sample 0 --check-steps 0 --curve "$work/loss.svg")
-# A run that only a signal ends. Its learning rate is steady, so that a run of any length takes the same first steps.
+# A run that only a signal ends. Its learning rate is steady, so that a run of any length takes the
+# same first steps.
 steady=(--warmup 0 --learning-rate 0.001 --min-learning-rate 0.001)
 endless=("${steady[@]}" --steps 1000000)
 mpirun=("$(dirname "${BASH_SOURCE[0]}")/../../scripts/mpirun.sh")   # as ./learn run starts it
 placed=()   # options of mpirun
 
-# run NAME RANKS PROGRAM ARGS…: output in $work/NAME.out and .err, results in $work/NAME.json, exit status in $status.
+# run NAME RANKS PROGRAM ARGS…: output in $work/NAME.out and .err, results in $work/NAME.json, exit
+# status in $status.
 run() {
   local name=$1 ranks=$2
   last=$1
@@ -60,8 +64,8 @@ run() {
     >"$work/$name.out" 2>"$work/$name.err" || status=$?
 }
 
-# train NAME RANKS ARGS…: a run of chapter 11 where it saves or goes on, else of chapter 10. The model is the checkpoint's
-# where there is one, else the small one.
+# train NAME RANKS ARGS…: a run of chapter 11 where it saves or goes on, else of chapter 10. The
+# model is the checkpoint's where there is one, else the small one.
 train() {
   local size=("${model[@]}") trains=$bin/10_tensor_and_data_parallel
   [[ " ${*:3} " != *' --resume '* ]] || size=(--data "$data")
@@ -92,15 +96,18 @@ refuses() {
 }
 
 # losses NAME: those of each step, one a line, with all their digits.
-losses() { sed -n '/"losses": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?'; }
+losses() {
+  sed -n '/"losses": \[/,/\]/p' "$work/$1.json" | grep -oE '[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?'
+}
 
 # same_losses NAME FIRST OTHER: those of NAME are bit by bit those of OTHER from step FIRST + 1 on.
 same_losses() {
   [[ -n $(losses "$1") ]] || failed "$1 has no losses"
-  cmp -s <(losses "$1") <(losses "$3" | tail -n +"$(($2 + 1))") || failed "the losses of $1 are not those of $3 after step $2"
+  cmp -s <(losses "$1") <(losses "$3" | tail -n +"$(($2 + 1))") ||
+    failed "the losses of $1 are not those of $3 after step $2"
 }
-# goes_on NAME RANKS GRID…: NAME, an endless run of that grid that was ended from outside, goes on from what it has saved
-# in $work/NAME for 10 steps, which are those of a run that was never broken.
+# goes_on NAME RANKS GRID…: NAME, an endless run of that grid that was ended from outside, goes on
+# from what it has saved in $work/NAME for 10 steps, which are those of a run that was never broken.
 goes_on() {
   local name=$1 ranks=$2 saved=0
   local resuming=(--save "$work/$1")
@@ -125,7 +132,8 @@ near_losses() {
     failed "the losses of $1 are far from those of $3 after step $2"
 }
 
-# copy_learn: a checkout in $checkout whose programs are built: with $work/tools first in PATH, ./learn builds nothing.
+# copy_learn: a checkout in $checkout whose programs are built: with $work/tools first in PATH,
+# ./learn builds nothing.
 copy_learn() {
   checkout=$work/checkout
   mkdir -p "$checkout/build" "$work/tools"
@@ -140,7 +148,8 @@ waits_for() {
   local end=$((SECONDS + $1))
   shift
   until "$@"; do
-    if ((SECONDS >= end)) || [[ -z $(jobs -r) ]]; then "$@"; return; fi   # a run that has ended says no more
+    # a run that has ended says no more
+    if ((SECONDS >= end)) || [[ -z $(jobs -r) ]]; then "$@"; return; fi
     sleep 0.02
   done
 }
@@ -151,7 +160,8 @@ processes() { pgrep -f -- "^$bin/1[012]_[a-z_]+ .*$base" || true; }
 process_of() {
   local process
   for process in $(processes); do
-    tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" && { echo "$process"; return; }
+    tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
+      { echo "$process"; return; }
   done
   return 1
 }
