@@ -72,8 +72,8 @@ inside() {
   for variable in http_proxy https_proxy no_proxy; do
     [[ -z ${!variable:-} ]] || kept+=("$variable=${!variable}")
   done
-  chroot "$system" env -i HOME=/root TERM=dumb LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "${kept[@]}" \
-    bash -c "cd /root/shard && $1" </dev/null
+  chroot "$system" env -i HOME=/root TERM=dumb LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    "${kept[@]}" bash -c "cd /root/shard && $1" </dev/null
 }
 
 wrong=0

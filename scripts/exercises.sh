@@ -106,8 +106,8 @@ list() {
         "$(basename "$(answer_of "$id")")"
     done
   done
-  printf '\n%d of %d solved (%s✓%s; ~ was solved and has been edited since)\n' "$(exercises | count_solved)" \
-    "$(exercises | wc -l)" "$green" "$plain"
+  printf '\n%d of %d solved (%s✓%s; ~ was solved and has been edited since)\n' \
+    "$(exercises | count_solved)" "$(exercises | wc -l)" "$green" "$plain"
 }
 
 mark_of() {
@@ -148,7 +148,8 @@ all_solved() { echo 'Every exercise is solved. ./learn list shows them.'; exit 0
 check_one() {
   local file sum started
   file=$(answer_of "$1") started=$(microseconds)
-  printf '\n%s%s  %s%s\n      %s\n\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" "$(shown "$file")" || exit 1
+  printf '\n%s%s  %s%s\n      %s\n\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" \
+    "$(shown "$file")" || exit 1
   [[ -f $file ]] || { echo "The file is missing: ./learn reset $1 brings the stub back."; return 1; }
   sum=$(checksum "$file")
   build_exercise "$1" "$sum" || { explain_build "$1"; what_now "$1"; return 1; }
@@ -181,7 +182,8 @@ try() {
   done
   if [[ $rc == 0 ]]; then
     show_output "$output"
-    printf '\n%s✓ Right on %s.%s (%s)\n' "$green" "$(on_ranks "${passed[@]}")" "$plain" "$(since "$started")"
+    printf '\n%s✓ Right on %s.%s (%s)\n' "$green" "$(on_ranks "${passed[@]}")" "$plain" \
+      "$(since "$started")"
   else
     echo "${bold}On $(ranks_text "$ranks")$plain${passed[*]:+ (it is right on $(on_ranks "${passed[@]}"))}:"
     show_output "$output"
@@ -300,14 +302,16 @@ hint() {
 solution() {
   local id anyway=false arguments=() yours theirs colour=never
   for id in "$@"; do if [[ $id == --anyway ]]; then anyway=true; else arguments+=("$id"); fi; done
-  ((${#arguments[@]} == 1)) || bad_usage 'solution takes one exercise, as in ./learn solution 03.1 [--anyway]'
+  ((${#arguments[@]} == 1)) || bad_usage \
+    'solution takes one exercise, as in ./learn solution 03.1 [--anyway]'
   id=$(exercise_named "${arguments[0]}")
   yours=$(answer_of "$id") theirs=$root/solutions/$(file_name_of "$id")
   [[ $(state_of "$id") != open ]] || $anyway ||
     fail "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the solution nevertheless."
   [[ -z $green ]] || colour=always
   # All lines in one hunk, without the task in the opening comment.
-  diff -U 999 --color=$colour --label "yours: $(shown "$yours")" --label "solution: $(shown "$theirs")" \
+  diff -U 999 --color=$colour --label "yours: $(shown "$yours")" \
+    --label "solution: $(shown "$theirs")" \
     <(code_of "$yours") <(code_of "$theirs") | sed '/^[^ ]*@@ /d' || ((PIPESTATUS[1] == 0))
 }
 

@@ -100,8 +100,10 @@ install_packages() {
 apt_get() {
   local sudo=()
   [[ $(id -u) == 0 ]] || sudo=(sudo)
-  timeout --foreground 1800 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=2 \
-    -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o DPkg::Lock::Timeout=120 "$@" >>"$log" 2>&1 </dev/null
+  timeout --foreground 1800 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get \
+    -o Acquire::Retries=2 \
+    -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o DPkg::Lock::Timeout=120 "$@" \
+    >>"$log" 2>&1 </dev/null
 }
 
 cannot_install() {
@@ -170,7 +172,8 @@ build_the_rest() {
 # compile TARGET… [-- OPTIONS OF NINJA OR MAKE]
 compile() {
   local rc=0
-  (cd "$root" && cmake --build --preset release --parallel "$(jobs_that_fit)" --target "$@") 2>&1 </dev/null |
+  (cd "$root" && cmake --build --preset release --parallel "$(jobs_that_fit)" --target "$@") 2>&1 \
+    </dev/null |
     tee -a "$log" | show_percentage || rc=("${PIPESTATUS[@]}")
   ((${rc[2]:-0} <= 128)) || exit "${rc[2]}"   # nobody reads on, as with | head
   clear_progress

@@ -13,7 +13,8 @@ run_tests() {
   # asked for.
   [[ -z ${1:-} ]] || selected=(-R "$1" --fixture-exclude-setup '^(.*\.run(\..*)?|answers_.*|stubs)$')
   run_ctest || rc=1
-  sed -n 's/^passed: it links, with \([0-9]* kernels\)$/The GPU library that nvcc built has \1./p' "$build/Testing/Temporary/LastTest.log" || rc=1
+  sed -n 's/^passed: it links, with \([0-9]* kernels\)$/The GPU library that nvcc built has \1./p' \
+    "$build/Testing/Temporary/LastTest.log" || rc=1
   [[ -n ${1:-} ]] || echo $rc >"$results/tests.status"
   exit $rc
 }
@@ -21,7 +22,8 @@ run_tests() {
 # A test says how many cores it wants (PROCESSORS), so those of many ranks run alone.
 run_ctest() {
   local rc
-  ctest --test-dir "$build" --parallel "$(cores)" --no-tests=error --output-on-failure "${selected[@]}" </dev/null |
+  ctest --test-dir "$build" --parallel "$(cores)" \
+    --no-tests=error --output-on-failure "${selected[@]}" </dev/null |
     show_tests || rc=("${PIPESTATUS[@]}")
   ((${rc[1]:-0} <= 128)) || exit "${rc[1]}"   # nobody reads on, as with | head
   return "${rc[0]:-0}"

@@ -127,9 +127,10 @@ sanitize() {
       skip "$tool" 'there is no compute-sanitizer'
       continue
     fi
-    beside "${tool}_units" 180 compute-sanitizer --tool $tool "${options[@]}" "$bin/unit_tests" --device=cuda
-    beside "${tool}_01" 90 compute-sanitizer --tool $tool "${options[@]}" "$bin/parallel_tests" --device=cuda \
-      '--source-file=*/01_gemm_test.cpp'
+    beside "${tool}_units" 180 compute-sanitizer --tool $tool "${options[@]}" "$bin/unit_tests" \
+      --device=cuda
+    beside "${tool}_01" 90 compute-sanitizer --tool $tool "${options[@]}" "$bin/parallel_tests" \
+      --device=cuda '--source-file=*/01_gemm_test.cpp'
   done
 }
 
@@ -157,7 +158,8 @@ test_all() {
 nccl_on_one_gpu() {
   local NCCL_MULTI_RANK_GPU_ENABLE=1
   export NCCL_MULTI_RANK_GPU_ENABLE
-  timeout 60 "$root/tests/mpirun.sh" 2 "$bin/02_collectives" --device cuda >"$out/nccl_shares.log" 2>&1
+  timeout 60 "$root/tests/mpirun.sh" 2 "$bin/02_collectives" --device cuda >"$out/nccl_shares.log" \
+    2>&1
   if grep -q 'collectives by NCCL' "$out/nccl_shares.log"; then
     on 4 nccl_parallel_tests 150 "$bin/parallel_tests" --device=cuda
   else
@@ -177,8 +179,8 @@ run_chapters() {   # on one rank, and on the most
       on "$ranks" "${name:0:2}_$ranks" 90 "$bin/$name" --device cuda "${options[@]}"
     done <"$build/chapters.txt"
   done
-  on 1 10_thousand_steps 60 "$bin/10_tensor_and_data_parallel" --device cuda "${model[@]}" --precision bf16 \
-    --steps $thousand --check-steps 0 --sample 0 --curve "$out/curve_1000.svg"
+  on 1 10_thousand_steps 60 "$bin/10_tensor_and_data_parallel" --device cuda "${model[@]}" \
+    --precision bf16 --steps $thousand --check-steps 0 --sample 0 --curve "$out/curve_1000.svg"
   on 1 10_bf16 90 "$bin/10_tensor_and_data_parallel" --device cuda "${small[@]}" --precision bf16 \
     --curve "$out/curve_bf16.svg"
 }
@@ -209,10 +211,13 @@ measure_all() {
   alone ladder 60 "$bin/01_gemm" --device cuda
   alone bench 90 "$bin/gpu_bench" "${size[@]}" --json "$out/bench.json"
   write_text
-  alone gpt2 120 "$bin/10_tensor_and_data_parallel" --device cuda --precision $precision --layers $layers \
-    --heads $heads --width $width --context $context --batch $batch --steps 15 --check-steps 0 --sample 0 \
+  alone gpt2 120 "$bin/10_tensor_and_data_parallel" --device cuda --precision $precision \
+    --layers $layers \
+    --heads $heads --width $width --context $context --batch $batch --steps 15 --check-steps 0 \
+    --sample 0 \
     --validation-fraction 0 --data "$out/text.txt" --curve "$out/gpt2.svg" --json "$out/gpt2.json"
-  if ! $smoke && timeout 60 python3 -c 'import torch; assert torch.cuda.is_available()' >/dev/null 2>&1; then
+  if ! $smoke && timeout 60 python3 -c 'import torch; assert torch.cuda.is_available()' >/dev/null \
+    2>&1; then
     alone torch_eager 60 python3 "$root/tests/gpu_torch.py" --batch $batch
     alone torch_compiled 90 python3 "$root/tests/gpu_torch.py" --batch $batch --compile
   else

@@ -43,7 +43,8 @@ normalised() {
        { writes = 0; print }' |
     sed -E -e 's/^([0-9]{2}_[a-z_]+: [0-9]+ ranks?) on .*/\1 on …/' -e 's/( allowed) \(.*\)$/\1/' \
       -e 's/-?[0-9]+(\.[0-9]+)?e[-+]?[0-9]+/#/g' -e 's/[0-9.]+ (MB resident|tokens\/s|%)/# \1/g' \
-      -e 's/[0-9#]+(\.[0-9#]+)? (µs|ms|s)([^A-Za-z]|$)/#\3/g' -e 's/([0-9])\.([0-9]+ [KM]B)/\1,\2/g' \
+      -e 's/[0-9#]+(\.[0-9#]+)? (µs|ms|s)([^A-Za-z]|$)/#\3/g' \
+      -e 's/([0-9])\.([0-9]+ [KM]B)/\1,\2/g' \
       -e 's/-?[0-9]+\.[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
 }
 
@@ -51,7 +52,8 @@ normalised() {
 # their numbers.
 drawing() {
   if grep -qE '<desc>A timeline|<polyline' "$1"; then
-    awk '/^<g / { print; inside = 1 } /^<\/g>/ { inside = 0 } /^<(title|desc|text)/ && !inside' "$1" |
+    awk '/^<g / { print; inside = 1 } /^<\/g>/ { inside = 0 } /^<(title|desc|text)/ && !inside' \
+      "$1" |
       sed -E 's/^<text[^>]*>//; s/-?[0-9]+(\.[0-9]+)?( [nµm]?s\>)?/#/g' | uniq
   else
     cat "$1"
@@ -67,7 +69,8 @@ picture_block() {
   fresh=$work/pictures/$name committed=$root/chapters/$program/$name
   [[ -f $fresh ]] || fail "no chapter's README has $1"
   echo "== $name" | tee -a "$work/old" >>"$work/new"
-  if diff -U 1 --label "${committed#"$root/"}" --label 'drawn anew' <(drawing "$committed" 2>/dev/null) <(drawing "$fresh") \
+  if diff -U 1 --label "${committed#"$root/"}" --label 'drawn anew' \
+    <(drawing "$committed" 2>/dev/null) <(drawing "$fresh") \
     >>"$work/other_pictures"; then
     fresh=$committed
   elif [[ $command == update ]]; then
@@ -128,4 +131,5 @@ for readme in "${readmes[@]}"; do
   fi
 done
 echo "$shown outputs and pictures in ${#readmes[@]} READMEs, $stale READMEs differ"
-((shown > 0 && stale == 0)) || fail "the READMEs are not what the programs show: tests/readmes.sh update mends them"
+((shown > 0 && stale == 0)) || fail \
+  "the READMEs are not what the programs show: tests/readmes.sh update mends them"

@@ -16,7 +16,8 @@ wait_until() { waits_for "$1" "${@:3}" || failed "$last: $2 did not come within 
 # by_srun NAME RANKS OPTION PROGRAM ARGS…
 by_srun() {
   last=$1 status=0
-  timeout --kill-after=5 200 srun "$3" --ntasks="$2" "${@:4}" >"$work/$1.out" 2>"$work/$1.err" </dev/null || status=$?
+  timeout --kill-after=5 200 srun "$3" --ntasks="$2" "${@:4}" >"$work/$1.out" 2>"$work/$1.err" \
+    </dev/null || status=$?
 }
 
 start_slurm
@@ -28,8 +29,8 @@ passed "$slurm_version on this machine"
 grid=(--tp 2 --dp 2)
 : >"$work/unbroken.out"
 (
-  by_srun unbroken 4 --mpi=pmix "$program" "${model[@]}" "${quick[@]}" "${grid[@]}" "${endless[@]}" \
-    --save "$work/unbroken" --save-every 20 --json "$work/unbroken.json"
+  by_srun unbroken 4 --mpi=pmix "$program" "${model[@]}" "${quick[@]}" "${grid[@]}" \
+    "${endless[@]}" --save "$work/unbroken" --save-every 20 --json "$work/unbroken.json"
   echo "$status" >"$work/unbroken.status"
 ) 2>/dev/null &
 unbroken=$!

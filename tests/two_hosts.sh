@@ -81,7 +81,8 @@ row() {
   local before run times=()
   before=$(sent)
   for run in 1 2 3; do
-    across "measured-$run" "$2" --steps 16 --batch 32 --layers 2 --width 128 --context 128 --validation-fraction 0
+    across "measured-$run" "$2" --steps 16 --batch 32 --layers 2 --width 128 --context 128 \
+      --validation-fraction 0
     times+=("$(number "measured-$run" milliseconds_per_step)")
   done
   printf '%s\n' "${times[@]}" | sort -g |

@@ -71,8 +71,10 @@ fault leak-and-fail 3 ''
 
 # What stands in the environment.
 SHARD_EMULATED_GPUS=many fault none 1 'SHARD_EMULATED_GPUS=many: a whole number was expected'
-SHARD_EMULATED_GPU_MEMORY=1GB fault none 1 'SHARD_EMULATED_GPU_MEMORY=1GB: a whole number was expected'
-SHARD_EMULATED_GPU_ORDER=sideways fault none 1 'a kernel: SHARD_EMULATED_GPU_ORDER=sideways: forward or backward was expected'
+SHARD_EMULATED_GPU_MEMORY=1GB fault none 1 \
+  'SHARD_EMULATED_GPU_MEMORY=1GB: a whole number was expected'
+SHARD_EMULATED_GPU_ORDER=sideways fault none 1 \
+  'a kernel: SHARD_EMULATED_GPU_ORDER=sideways: forward or backward was expected'
 SHARD_EMULATED_GPU_ORDER=backward fault leaves-before-barrier 1 "kernel $early, block (1, 0, 0), thread (5, 0, 0): has \
 ended, but 63 of the 64 threads that must come to __syncthreads ($(line $early __syncthreads)) wait there for it"
 finish

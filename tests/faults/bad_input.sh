@@ -24,13 +24,15 @@ options_of() {
 for chapter in "$here"/../../chapters/[0-9][0-9]_*/; do
   program=$(basename "$chapter")
   option=$(options_of "$program" INT | tail -n 1)
-  refuses "unknown option ${option}x; did you mean $option? --help lists the options" 2 "$program" "${option}x" 5
+  refuses "unknown option ${option}x; did you mean $option? --help lists the options" 2 "$program" \
+    "${option}x" 5
   refuses 'unknown option --qqqqqq; --help lists the options' 1 "$program" --qqqqqq=5
   if [[ $program == @(07|12)_* ]]; then
     refuses 'unknown option --picture; --help lists the options' 2 "$program" --picture picture.svg
   else
     refuses '--picture picture.png: a picture is written as SVG' 2 "$program" --picture picture.png
-    refuses '--picture /no/such/folder/a.svg: the file cannot be written' 2 "$program" --picture /no/such/folder/a.svg
+    refuses '--picture /no/such/folder/a.svg: the file cannot be written' 2 "$program" \
+      --picture /no/such/folder/a.svg
     [[ ! -s $work/out ]] || wrong "$program: works before it has tried to write the picture"
   fi
   mapfile -t sizes < <(options_of "$program" INT)
@@ -51,10 +53,12 @@ huge=1073741824
 echo 'too short' >"$work/short.txt"
 printf 'not UTF-8: \xff' >"$work/latin.txt"
 
-SHARD_EMULATED_GPUS=0 refuses '--device cuda: no CUDA-capable device is detected' 2 05_parallel_mlp --device cuda
+SHARD_EMULATED_GPUS=0 refuses '--device cuda: no CUDA-capable device is detected' 2 \
+  05_parallel_mlp --device cuda
 refuses "--size $huge" 1 01_gemm --size $huge
 refuses '--in 1 cannot be cut into 2 parts' 2 03_row_parallel_gemm --in 1
-refuses "--tokens 24 × --in $huge × --out $huge needs about" 1 03_row_parallel_gemm --in $huge --out $huge
+refuses "--tokens 24 × --in $huge × --out $huge needs about" 1 03_row_parallel_gemm --in $huge \
+  --out $huge
 refuses '--out 1 cannot be cut into 2 parts' 2 04_column_parallel_gemm --out 1
 refuses '--hidden 1 cannot be cut into 2 parts' 2 05_parallel_mlp --hidden 1
 refuses "--tokens $huge × --width 256" 1 05_parallel_mlp --tokens $huge
@@ -63,8 +67,10 @@ refuses '--width 60 cannot be divided into --heads 7' 1 06_parallel_attention --
 refuses '--heads 9 cannot be shared out evenly over 2 ranks' 2 07_transformer_block --heads 9
 refuses '--width 37 cannot be divided into --heads 12' 1 07_transformer_block --width 37
 refuses "--vocabulary $huge" 1 08_vocab_parallel --vocabulary $huge
-refuses '--batch 2 cannot be cut into 3 ranks × --accumulate 4 micro-batches' 3 09_data_parallel --batch 2
-refuses '--tp 2 × --dp 2 is a grid of 4 ranks, but the program runs on 3' 3 10_tensor_and_data_parallel --tp 2 --dp 2
+refuses '--batch 2 cannot be cut into 3 ranks × --accumulate 4 micro-batches' 3 09_data_parallel \
+  --batch 2
+refuses '--tp 2 × --dp 2 is a grid of 4 ranks, but the program runs on 3' 3 \
+  10_tensor_and_data_parallel --tp 2 --dp 2
 refuses '--width 130 is not divisible by --heads 4' 1 10_tensor_and_data_parallel --width 130
 refuses '--heads 5' 2 10_tensor_and_data_parallel --tp 2 --heads 5 --width 120
 refuses '--batch 1 has too few sequences for --dp 2' 2 10_tensor_and_data_parallel --dp 2 --batch 1
@@ -74,13 +80,16 @@ refuses "--data $work/empty.txt: " 1 10_tensor_and_data_parallel --data "$work/e
 refuses '--context 64 ' 1 10_tensor_and_data_parallel --data "$work/short.txt"
 refuses "--data $work/latin.txt: " 1 10_tensor_and_data_parallel --data "$work/latin.txt"
 for option in --json --trace; do
-  refuses "$option /no/such/folder/file: the file cannot be written" 2 03_row_parallel_gemm "$option" /no/such/folder/file
+  refuses "$option /no/such/folder/file: the file cannot be written" 2 03_row_parallel_gemm \
+    "$option" /no/such/folder/file
 done
-refuses '--picture draws a ring of at most 8 ranks, not of 9' 9 02_collectives --picture "$work/ring.svg"
+refuses '--picture draws a ring of at most 8 ranks, not of 9' 9 02_collectives \
+  --picture "$work/ring.svg"
 refuses '--save-every 5 needs --save' 1 11_checkpoints --save-every 5
 refuses '--steps 3: a run that is broken off' 2 11_checkpoints --steps 3
 refuses '--heads 12 is not divisible by --tp 5' 5 11_checkpoints --tp 5
 refuses '--weights names a trained model' 1 12_generation --weights "$work/none" --steps 3
 refuses "there is no model.safetensors in $work" 2 12_generation --weights "$work" --prompt a
-refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel --curve /no/such/folder/file
+refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
+  --curve /no/such/folder/file
 finish

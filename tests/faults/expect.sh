@@ -16,7 +16,8 @@ microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
 attempt() {
   local started
   started=$(microseconds) status=0
-  timeout --kill-after=5 60 "$here/../mpirun.sh" "$1" "$bin/$2" "${@:3}" >"$work/out" 2>"$work/err" || status=$?
+  timeout --kill-after=5 60 "$here/../mpirun.sh" "$1" "$bin/$2" "${@:3}" >"$work/out" \
+    2>"$work/err" || status=$?
   seconds=$((($(microseconds) - started) / 1000000))
   runs=$((runs + 1))
 }

@@ -38,25 +38,32 @@ fault refuses 2 -- 'fault_program: --fault refuses is the same on every rank'
 fault refuses-alone '!0' -- 'fault_program: --fault refuses-alone: rank 1 cannot read its file'
 fault leaves 1 -- 'rank 1 left while others of world wait for it: rank 0 waits in all_reduce of 128 f32 (#2) on world' \
   'rank 1 has left the program' 'rank 2 waits in all_reduce of 128 f32 (#2) on world'
-fault leaves 1 --check-collectives -- 'rank 1 left while others of world wait for it: rank 0 waits in all_reduce of'
+fault leaves 1 --check-collectives -- \
+  'rank 1 left while others of world wait for it: rank 0 waits in all_reduce of'
 fault dies '!0' --
 fault sleeps 1 --timeout 2 -- 'gave up after 2 s (--timeout): rank 0 waits in all_reduce of 128 f32 (#2) on world for 2' \
-  'rank 1 is in no collective for 2' 'its last was all_reduce of 128 f32 (#1) on world' 'rank 2 waits in'
+  'rank 1 is in no collective for 2' 'its last was all_reduce of 128 f32 (#1) on world' \
+  'rank 2 waits in'
 fault sleeps 1 --timeout 2 --check-collectives -- 'gave up after 2 s' 'rank 1 is in no collective'
 fault stops 1 --timeout 2 -- 'gave up after 2 s (--timeout): rank 0 waits in all_reduce of 128 f32 (#2) on world for 2' \
   'rank 1 is stopped by a signal'
 
 told='the ranks of world call different collectives: '
-fault other-collective 1 --check-collectives -- "$told" 'rank 1: all_gather of 64 f32 (#2)' 'all_reduce of 128 f32 (#2)'
-fault other-count 1 --check-collectives -- "$told" 'rank 1: all_reduce of 64 f32 (#2)' ': all_reduce of 128 f32 (#2)'
-fault other-type 1 --check-collectives -- "$told" 'rank 1: all_reduce of 128 i32 (#2)' ': all_reduce of 128 f32 (#2)'
-fault host-numbers 1 --check-collectives -- "$told" 'rank 1: gather_text (#2)' ': all_reduce of 128 f32 (#2)'
+fault other-collective 1 --check-collectives -- "$told" 'rank 1: all_gather of 64 f32 (#2)' \
+  'all_reduce of 128 f32 (#2)'
+fault other-count 1 --check-collectives -- "$told" 'rank 1: all_reduce of 64 f32 (#2)' \
+  ': all_reduce of 128 f32 (#2)'
+fault other-type 1 --check-collectives -- "$told" 'rank 1: all_reduce of 128 i32 (#2)' \
+  ': all_reduce of 128 f32 (#2)'
+fault host-numbers 1 --check-collectives -- "$told" 'rank 1: gather_text (#2)' \
+  ': all_reduce of 128 f32 (#2)'
 
 # Messages. Without --synchronous-sends MPI buffers the short ones; NCCL promises no buffer, and the
 # emulated one has none.
 waits='waits to send 128 f32 to rank'
 [[ $mode == nccl ]] || fault sends-first 0 -- 'no checks were made'
-fault sends-first 1 --timeout 2 --synchronous-sends -- "rank 0 $waits 1 (#1, micro-batch 3, activation) on world for 2" \
+fault sends-first 1 --timeout 2 --synchronous-sends -- \
+  "rank 0 $waits 1 (#1, micro-batch 3, activation) on world for 2" \
   "rank 1 $waits 0 (#1, micro-batch 3, activation) on world for 2"
 fault nobody-sends 1 --timeout 2 -- \
   'rank 1 waits to receive 128 f32 from rank 0 (#1, micro-batch 3, gradient) on world for' \
@@ -66,13 +73,16 @@ fault nobody-sends 1 --timeout 2 -- \
   'rank 1: receive of 128 f32 from rank 0 (#1, micro-batch 3, gradient)'
 
 if [[ $mode == nccl ]]; then
-  SHARD_EMULATED_NCCL_FAILS_AT=2 fault sleeps 1 -- "NCCL's collectives of world; the oldest is all_reduce of 128 f32 (#2): " \
-    'remote process exited or there was a network error; the emulation was told to fail here (' 'common/nccl/nccl_group.cpp:'
+  SHARD_EMULATED_NCCL_FAILS_AT=2 fault sleeps 1 -- \
+    "NCCL's collectives of world; the oldest is all_reduce of 128 f32 (#2): " \
+    'remote process exited or there was a network error; the emulation was told to fail here (' \
+    'common/nccl/nccl_group.cpp:'
 fi
 if [[ $mode != cpu ]]; then
   export SHARD_EMULATED_GPU_MEMORY=64000000
   fault fills-memory 1 -- 'rank 1: out of memory on emulated GPU: 8000000 bytes, where ' \
     ' of 64000000 are free, for a tensor [2000000] of f32'
-  fault wrong-address 1 -- 'rank 1: cudaMemcpyAsync: invalid argument (' 'common/cuda/cuda_backend.cpp:'
+  fault wrong-address 1 -- 'rank 1: cudaMemcpyAsync: invalid argument (' \
+    'common/cuda/cuda_backend.cpp:'
 fi
 finish

@@ -105,7 +105,8 @@ if CXXFLAGS='' CXX="$folder/old-g++" "$small/learn" run 03 >"$folder/out" 2>"$fo
   failed 'it builds'
 fi
 output=$(grep '^learn: ' "$folder/err")
-says "learn: CMake could not configure the build: $folder/old-g++ (GNU" 'has no std::source_location: g++ 11, clang 15 or'
+says "learn: CMake could not configure the build: $folder/old-g++ (GNU" \
+  'has no std::source_location: g++ 11, clang 15 or'
 [[ $(<"$folder/err") != *'CMake Error'* ]] || failed "CMake's own words were passed on"
 if CXXFLAGS='' CXX=g++ "$small/learn" run 03 >"$folder/out" 2>&1; then failed 'it builds'; fi
 output=$(<"$folder/out")

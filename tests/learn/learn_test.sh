@@ -13,7 +13,8 @@ write "$stub"
 cp "$answer" "$folder/stub.cpp"
 
 # ---- Words that make no sense ----
-for arguments in 'check 09.9' 'check 99' 'hint 09.9' 'reset' 'reset 09.9' 'solution' 'check 03.1 03.1' 'watch 03.1'; do
+for arguments in 'check 09.9' 'check 99' 'hint 09.9' 'reset' 'reset 09.9' 'solution' \
+  'check 03.1 03.1' 'watch 03.1'; do
   # shellcheck disable=SC2086
   learn 2 $arguments
 done

@@ -63,7 +63,8 @@ fi
 # ---- The files that editors and macOS keep beside others ----
 cd "$source"
 mkdir "$folder/whole"
-cp -r CMakeLists.txt CMakePresets.json chapters common docs exercises solutions tests "$folder/whole"
+cp -r CMakeLists.txt CMakePresets.json chapters common docs exercises solutions tests \
+  "$folder/whole"
 cd "$folder/whole"
 echo "import make_pages as m; m.check_topics(); assert set(m.EXERCISES.values()) == {'.cpp', '.cu'}, m.EXERCISES" >docs/topics.py
 while IFS= read -r file; do

@@ -15,14 +15,15 @@ trap 'rm -rf "$folder"' EXIT
 make_copy() {
   local part
   mkdir -p "$copy/exercises"
-  for part in learn scripts common chapters tests/exercises solutions CMakePresets.json exercises/CMakeLists.txt \
-    exercises/todo.h "exercises/${exercise%/*}"; do
+  for part in learn scripts common chapters tests/exercises solutions CMakePresets.json \
+    exercises/CMakeLists.txt exercises/todo.h "exercises/${exercise%/*}"; do
     mkdir -p "$copy/$(dirname "$part")"
     cp -r "$source/$part" "$copy/$part"
   done
   cp "$source/tests/learn/small_project.cmake" "$copy/CMakeLists.txt"
   find "$copy/exercises/${exercise%/*}" -type f ! -name '1_bias_once*' -delete
-  echo "add_exercise(${exercise/\// } RANKS 1 2 3 4)" >"$copy/exercises/${exercise%/*}/exercises.cmake"
+  echo "add_exercise(${exercise/\// } RANKS 1 2 3 4)" \
+    >"$copy/exercises/${exercise%/*}/exercises.cmake"
 }
 
 # write LINE…: the exercise with these lines; their first are a stub's, whatever the learner's own

@@ -14,13 +14,17 @@ same_losses pairs-on 4 pairs
 train pairs-3 3 --tp 3 --dp 1 --resume "$work/pairs/step-00000004" --vocabulary 280
 ends_with pairs-3 0
 near_losses pairs-3 4 pairs
-write pairs-write 1 --weights "$work/pairs/step-00000016/model.safetensors" --prompt 'naïve 日 ' --generate 8
+write pairs-write 1 --weights "$work/pairs/step-00000016/model.safetensors" --prompt 'naïve 日 ' \
+  --generate 8
 ends_with pairs-write 0
 says pairs-write 'naïve 日 '
 grep -q '"eos_token_id": 279' "$work/pairs/step-00000016/config.json" ||
   failed 'config.json names another end of text'
 passed 'byte pairs: learnt, saved, resumed as 2 × 2 bit by bit and as 3 × 1 within 1e-5, and written with'
-train other 1 --resume "$work/pairs/step-00000004" --vocabulary 281; refuses '--vocabulary 281: the tokenizer in ' other
-train small 1 --vocabulary 200;                              refuses '--vocabulary 200 is too small' small
-train large 1 --vocabulary 60000;                            refuses '--vocabulary 60000: the text has byte pairs for ' large
+train other 1 --resume "$work/pairs/step-00000004" --vocabulary 281
+refuses '--vocabulary 281: the tokenizer in ' other
+train small 1 --vocabulary 200
+refuses '--vocabulary 200 is too small' small
+train large 1 --vocabulary 60000
+refuses '--vocabulary 60000: the text has byte pairs for ' large
 finish

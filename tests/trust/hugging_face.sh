@@ -11,7 +11,8 @@ export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
 
 # byte_pairs FOLDER [TEXT VOCABULARY]: the same tokens as transformers', for some 100,000 texts
 byte_pairs() {
-  timeout 500 "$python" "$(dirname "$0")/byte_pairs.py" "$bin/tokenize" "$@" >"$work/byte_pairs" 2>&1 || { tail -n 3 "$work/byte_pairs" | cut -c -2000 >&2; return 1; }
+  timeout 500 "$python" "$(dirname "$0")/byte_pairs.py" "$bin/tokenize" "$@" >"$work/byte_pairs" \
+    2>&1 || { tail -n 3 "$work/byte_pairs" | cut -c -2000 >&2; return 1; }
 }
 byte_pairs "$work/tokenizers" || failed 'the tokens are not those of transformers'
 passed 'tokenizers of transformers in all forms: the same tokens and the same text, for every character and 100,000 texts'

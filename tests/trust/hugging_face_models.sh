@@ -82,7 +82,8 @@ has_loss() {
   [[ $5 == validation ]] && name=validation_loss || name=first_loss
   here=$(grep -oE "\"$name\": [0-9.e+-]+" "$work/$1.json" | grep -oE '[0-9.e+-]+$')
   there=$(transformers loss "$2" "$3" 32 "$4" "$5")
-  awk -v here="$here" -v there="$there" 'BEGIN { error = here / there - 1; exit !(here > 0 && error < 1e-5 && error > -1e-5) }' ||
+  awk -v here="$here" -v there="$there" \
+    'BEGIN { error = here / there - 1; exit !(here > 0 && error < 1e-5 && error > -1e-5) }' ||
     failed "$1: $name is $here, in transformers $there"
 }
 
@@ -93,7 +94,8 @@ model=(--data "$work/short.txt" --validation-fraction 0.75 --context 32)
 still=(--steps 1 --learning-rate 0 --min-learning-rate 0 --warmup 0)
 for start in '1 1 padded' '2 1 several' '1 2 bf16' '2 2 padded'; do
   read -r tp dp variant <<<"$start"
-  train "start-$tp-$dp" $((tp * dp)) --tp "$tp" --dp "$dp" --start-from "$work/variants/$variant" "${still[@]}"
+  train "start-$tp-$dp" $((tp * dp)) --tp "$tp" --dp "$dp" --start-from "$work/variants/$variant" \
+    "${still[@]}"
   ends_with "start-$tp-$dp" 0
   has_loss "start-$tp-$dp" "$work/variants/$variant" "$work/short.txt" 0.75 training
   has_loss "start-$tp-$dp" "$work/variants/$variant" "$work/short.txt" 0.75 validation

@@ -41,7 +41,8 @@ passed 'SIGUSR1 to mpirun, which hands it on'
 for signal in INT TERM; do   # without mpirun, as on one GPU
   name=alone-$signal last=alone-$signal
   : >"$work/$name.out"
-  "$program" "${model_alone[@]}" --save "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>"$work/$name.err" &
+  "$program" "${model_alone[@]}" --save "$work/$name" --json "$work/$name.json" >"$work/$name.out" \
+    2>"$work/$name.err" &
   begun "$name"
   kill -$signal $!
   status=0
@@ -56,8 +57,10 @@ nothing_runs() { ! pgrep -f -- "$checkout/build/bin" >/dev/null; }
 for signal in INT HUP TERM; do
   name=learn-$signal last=learn-$signal
   : >"$work/$name.out"
-  SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH setsid env --default-signal=INT,HUP "$checkout/learn" run 11 --ranks 4 -- \
-    "${model_alone[@]}" "${grid[@]}" --save "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>"$work/$name.err" &
+  SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH setsid env \
+    --default-signal=INT,HUP "$checkout/learn" run 11 --ranks 4 -- \
+    "${model_alone[@]}" "${grid[@]}" --save "$work/$name" --json "$work/$name.json" \
+    >"$work/$name.out" 2>"$work/$name.err" &
   begun "$name"
   kill -$signal -- -$!
   status=0
@@ -82,7 +85,8 @@ command=$(sed -n '/stopped on request; continue with/{n;p}' "$work/command.out")
 grep -q -- '--resume latest.*--resume' <<<"$command" && failed 'one --resume was expected'
 cd "$work"
 : >command-on.out
-OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 bash -c "$command" >command-on.out 2>command-on.err </dev/null &
+OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 bash -c "$command" >command-on.out \
+  2>command-on.err </dev/null &
 waits_for 60 has_said command-on ', after ' || failed 'the command does not go on'
 kill -TERM "$(process_of 1)"
 wait $! || failed 'the command does not end well'

@@ -180,7 +180,8 @@ passed 'a line of progress is shown before it is complete'
 # ---- The temporary folder ------------------------------------------------------------------------
 
 TMPDIR=$work/none launch 2 "$layer"
-refused "cannot write in the temporary folder $work/none: name another" 'a temporary folder that is not there'
+refused "cannot write in the temporary folder $work/none: name another" \
+  'a temporary folder that is not there'
 long=$work/$(printf 'long%.0s' {1..50})
 mkdir "$long"
 TMPDIR=$long launch 2 "$layer"
@@ -190,8 +191,8 @@ holds 2 'a temporary folder whose name has 200 characters'
 
 # What is started by a script that is killed does not stay behind.
 for signal in TERM KILL; do
-  setsid "${mpirun[@]}" 3 "$bin/fault_program" --fault sleeps --timeout 60 --json "$work/faults.json" \
-    >"$work/run.out" 2>"$work/run.err" &
+  setsid "${mpirun[@]}" 3 "$bin/fault_program" --fault sleeps --timeout 60 \
+    --json "$work/faults.json" >"$work/run.out" 2>"$work/run.err" &
   launcher=$!
   waits_for 20 pgrep -f -- "^$bin/fault_program .*$base" >/dev/null || failed 'it does not start'
   kill -$signal $launcher

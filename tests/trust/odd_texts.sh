@@ -19,7 +19,8 @@ says_not() { ! grep -qF -- "$2" "$work/$1.out" || failed "$1: it says \"$2\""; }
 model=("${small[@]}" --data "$text_of_ones")
 quick=(--sample 20 --check-steps 3 --curve "$work/loss.svg")
 for grid in 1,1 2,1 1,2 2,2; do
-  train "ones-$grid" $((${grid%,*} * ${grid#*,})) --tp "${grid%,*}" --dp "${grid#*,}" --steps 24 --warmup 2 --eval-every 7 --save "$work/ones-$grid"
+  train "ones-$grid" $((${grid%,*} * ${grid#*,})) --tp "${grid%,*}" --dp "${grid#*,}" --steps 24 \
+    --warmup 2 --eval-every 7 --save "$work/ones-$grid"
   holds "ones-$grid"
   says "ones-$grid" 'loss 0.0000 → 0.0000, validation 0.0000'
   says_not "ones-$grid" 'the loss fell'
@@ -28,12 +29,14 @@ done
 train ones-layouts 4 --layouts --steps 3
 holds ones-layouts
 model=()
-write ones-write 2 --weights "$work/ones-2,1/step-00000024/model.safetensors" --prompt aa --generate 5
+write ones-write 2 --weights "$work/ones-2,1/step-00000024/model.safetensors" --prompt aa \
+  --generate 5
 ends_with ones-write 0
 passed 'a text of one character'
 
 model=(--layers 1 --heads 2 --width 16 --data "$data")
-train no-validation 2 --tp 2 --context 16 --steps 24 --warmup 2 --learning-rate 0.01 --validation-fraction 0 --eval-every 5
+train no-validation 2 --tp 2 --context 16 --steps 24 --warmup 2 --learning-rate 0.01 \
+  --validation-fraction 0 --eval-every 5
 holds no-validation
 says_not no-validation validation
 says no-validation '  ok    the loss fell'
@@ -71,6 +74,7 @@ done
 train bare-alone 1 --steps 3
 says bare-alone '  no communication'
 quick=(--check-steps 0 --sample 0 --curve "$work/loss.svg")
-train no-sample 1 --steps 3 --sample-every 2; refuses '--sample-every 2 needs --sample above 0' no-sample
+train no-sample 1 --steps 3 --sample-every 2
+refuses '--sample-every 2 needs --sample above 0' no-sample
 passed 'samples, ledger and checks are what they say'
 finish

@@ -35,7 +35,8 @@ refuses_both() {
 }
 broken; truncate -s -1 "$file";                        refuses_both 'model.safetensors: '
 broken; truncate -s 100 "$file";                       refuses_both '(truncated?)'
-broken; truncate -s 5 "$file";                         refuses_both 'too few for the length of a header'
+broken; truncate -s 5 "$file";                         refuses_both \
+  'too few for the length of a header'
 broken; printf '\377\377\377\377\377' | dd of="$file" conv=notrunc status=none
                                                        refuses_both 'are not the length of a header, at most 100000000'
 broken; sed -i 's/"F32"/"F31"/' "$file";               refuses_both 'its dtype "F31" is unknown'
@@ -50,35 +51,49 @@ says allowed 'step 5 has loss nan'
 says allowed 'the first that is not finite is the weight '
 passed 'a NaN that is allowed: the step and the weight are named'
 broken; sed -i 's/"characters": "./"characters": "/' "$work/broken/training.json"
-train on 1 --resume "$work/broken" --steps 9;                       refuses ' tokens, but a tokenizer of ' on
-write out 1 --weights "$file" --prompt the --generate 3;          refuses ', the tokenizer beside it ' out
+train on 1 --resume "$work/broken" --steps 9
+refuses ' tokens, but a tokenizer of ' on
+write out 1 --weights "$file" --prompt the --generate 3
+refuses ', the tokenizer beside it ' out
 broken; sed -i 's/"layers": 2/"layers": 900/' "$work/broken/training.json"
-train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json says layers 900' on
+train on 1 --resume "$work/broken" --steps 9
+refuses 'training.json says layers 900' on
 broken; rm "$work/broken/optimizer.safetensors"
-train on 1 --resume "$work/broken" --steps 9;                       refuses 'optimizer.safetensors: No such file' on
+train on 1 --resume "$work/broken" --steps 9
+refuses 'optimizer.safetensors: No such file' on
 deep=$(printf '[%.0s' {1..200000})$(printf ']%.0s' {1..200000})
 broken; echo "{\"step\": $deep}" >"$work/broken/training.json"
-train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json is nested too deeply' on
+train on 1 --resume "$work/broken" --steps 9
+refuses 'training.json is nested too deeply' on
 broken; echo "{\"n_head\": $deep}" >"$work/broken/config.json"
-write out 1 --weights "$file" --prompt the --generate 3;          refuses 'config.json is nested too deeply' out
+write out 1 --weights "$file" --prompt the --generate 3
+refuses 'config.json is nested too deeply' out
 broken; echo "{\"step\": \"${deep:0:100000}" >"$work/broken/training.json"
-train on 1 --resume "$work/broken" --steps 9;                       refuses 'training.json is no JSON' on
+train on 1 --resume "$work/broken" --steps 9
+refuses 'training.json is no JSON' on
 (($(wc -c <"$work/on.err") < 500)) || failed 'a short sentence was expected'
 broken; rm "$work/broken/training.json"; mkfifo "$work/broken/training.json"
 limit=10 train on 1 --resume "$work/broken" --steps 9;              refuses 'this is no file' on
 broken; rm "$work/broken/config.json"; mkfifo "$work/broken/config.json"
 limit=10 write out 1 --weights "$file" --prompt the --generate 3; refuses 'this is no file' out
 broken; sed -i 's/"n_layer": 2/"n_layer": 1/' "$work/broken/config.json"
-write out 1 --weights "$file" --prompt the --generate 3;          refuses 'n_layer is 1, where this model has 2' out
+write out 1 --weights "$file" --prompt the --generate 3
+refuses 'n_layer is 1, where this model has 2' out
 broken; sed -i 's/"n_head": 12/"n_head": 7/' "$work/broken/config.json"
-write out 1 --weights "$file" --prompt the --generate 3;          refuses 'cannot be divided into 7 heads' out
+write out 1 --weights "$file" --prompt the --generate 3
+refuses 'cannot be divided into 7 heads' out
 broken; sed -i 's/gelu_new/relu/' "$work/broken/config.json"
-write out 1 --weights "$file" --prompt the --generate 3;          refuses 'activation_function is "relu"' out
+write out 1 --weights "$file" --prompt the --generate 3
+refuses 'activation_function is "relu"' out
 broken; rm "$work/broken/config.json"
-write out 1 --weights "$file" --prompt the --generate 3;          refuses 'which says how many heads' out
-write out 1 --weights "$checkpoint/model.safetensors" --generate 3;               refuses '--prompt is empty' out
-write out 1 --weights "$checkpoint/model.safetensors" --generate 3 --steps 3;     refuses 'it takes no --steps' out
-write out 1 --weights "$checkpoint/model.safetensors" --prompt 'Ж' --generate 3;  refuses 'does not know the character U+' out
+write out 1 --weights "$file" --prompt the --generate 3
+refuses 'which says how many heads' out
+write out 1 --weights "$checkpoint/model.safetensors" --generate 3
+refuses '--prompt is empty' out
+write out 1 --weights "$checkpoint/model.safetensors" --generate 3 --steps 3
+refuses 'it takes no --steps' out
+write out 1 --weights "$checkpoint/model.safetensors" --prompt 'Ж' --generate 3
+refuses 'does not know the character U+' out
 write out 5 --weights "$checkpoint/model.safetensors" --prompt the --generate 3
 refuses "the model's 12 heads cannot be shared out over 5 ranks" out
 

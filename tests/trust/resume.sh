@@ -57,13 +57,15 @@ cmp -s <(metrics third/step-00000016 | cut -d, -f1) <(echo step; seq 16) ||
 passed 'the checkpoint of 1 × 1 goes on as 3 × 1, and so do its metrics'
 cut -c 2- "$work/copy/metrics.csv" >"$work/damaged.csv"
 head -n 9 "$work/copy/metrics.csv" >"$work/short.csv"
-for metrics in damaged:'line 1 is not one of a metrics file' short:'ends with step 8, the checkpoint was saved after step 12' \
+for metrics in damaged:'line 1 is not one of a metrics file' \
+  short:'ends with step 8, the checkpoint was saved after step 12' \
   none:'there is no such file'; do
   rm "$work/copy/metrics.csv"
   [[ $metrics == none:* ]] || cp "$work/${metrics%%:*}.csv" "$work/copy/metrics.csv"
   train metrics 3 --tp 3 --dp 1 --resume "$work/copy"
   ends_with metrics 0
-  grep -q "^  warning: the loss curve begins at step 13: .*metrics.csv.*${metrics#*:}" "$work/metrics.out" || failed 'a warning was expected'
+  grep -q "^  warning: the loss curve begins at step 13: .*metrics.csv.*${metrics#*:}" \
+    "$work/metrics.out" || failed 'a warning was expected'
   near_losses metrics 12 whole
   curve_from metrics 13 16
   : >"$work/copy/metrics.csv"
@@ -100,15 +102,22 @@ says auto-done "nothing is left to do: $work/job/step-00000016 has taken 16 of 1
 [[ -z $(losses auto-done) ]] || failed 'no step was expected'
 passed '--resume auto starts, goes on, and is done'
 
-train steps 1 --resume "$from" --steps 4;                    refuses '--steps 4: the checkpoint has taken 4 already' steps
-train layers 1 --resume "$from" --layers 3;                  refuses '--layers 3: the checkpoint has 2' layers
-train seed 1 --resume "$from" --seed 99;                     refuses '--seed 99: the checkpoint has 1234' seed
-train none 1 --resume "$work";                               refuses "there is no checkpoint in $work" none
-train latest 1 --resume latest;                              refuses '--resume latest needs --save' latest
-train auto 1 --resume auto;                                  refuses '--resume auto needs --save' auto
+train steps 1 --resume "$from" --steps 4
+refuses '--steps 4: the checkpoint has taken 4 already' steps
+train layers 1 --resume "$from" --layers 3
+refuses '--layers 3: the checkpoint has 2' layers
+train seed 1 --resume "$from" --seed 99
+refuses '--seed 99: the checkpoint has 1234' seed
+train none 1 --resume "$work"
+refuses "there is no checkpoint in $work" none
+train latest 1 --resume latest
+refuses '--resume latest needs --save' latest
+train auto 1 --resume auto
+refuses '--resume auto needs --save' auto
 train empty 1 --resume "" --save "$work/second";             refuses '--resume is empty' empty
 train octal 1 --steps 010;                                   refuses '"010" begins with a 0' octal
-train every 1 --save-every 5;                                refuses '--save-every 5 needs --save' every
+train every 1 --save-every 5
+refuses '--save-every 5 needs --save' every
 text_of 400 8 >"$data"
 train changed 2 --resume "$from" --tp 2
 refuses "--data $data is not, or no longer, the text of the checkpoint $from" changed
@@ -123,7 +132,8 @@ says own "the default text is not, or no longer, the text of the checkpoint $fro
 train twice 4 "${grid[@]}" --save "$work/first" --save-every 4
 refuses 'there are checkpoints of another run, of up to 16 steps; --resume latest goes on from there' twice
 train inside 4 "${grid[@]}" --save "$from";                  refuses 'this is a checkpoint' inside
-train other 4 --tp 2 --dp 2 --resume "$from" --save "$work/first" --save-every 4 --keep 9 --learning-rate 0.002
+train other 4 --tp 2 --dp 2 --resume "$from" --save "$work/first" --save-every 4 --keep 9 \
+  --learning-rate 0.002
 [[ $(find "$work/first" -name 'step-*' | wc -l) == 4 ]] ||
   failed 'the same steps give way to the new ones'
 train after 4 --tp 2 --dp 2 --resume "$work/first/step-00000012"

@@ -34,7 +34,8 @@ for grid in '1 1' '2 1' '1 2' '2 2'; do
 done
 passed 'the validation loss at the start is that of the model, on 1 × 1, 2 × 1, 1 × 2 and 2 × 2'
 
-train shorter 2 --tp 2 --start-from "$trained" --context 20 --steps 4 --save "$work/shorter" --learning-rate 1e-4
+train shorter 2 --tp 2 --start-from "$trained" --context 20 --steps 4 --save "$work/shorter" \
+  --learning-rate 1e-4
 ends_with shorter 0
 train again 1 --start-from "$work/shorter/step-00000004/model.safetensors" "${still[@]}"
 ends_with again 0

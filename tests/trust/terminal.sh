@@ -23,7 +23,8 @@ for columns in 14 40 80 200; do
   one_line "alone-$columns" $columns "$trains" "${tiny[@]}"
   says "alone-$columns" 'step 300/300'
   ((columns < 40)) || says "alone-$columns" 'step 300/300  loss '
-  ((columns < 80)) || grep -q 'step 300/300  loss .*  validation .* tokens/s' "$work/alone-$columns.out" ||
+  ((columns < 80)) || grep -q 'step 300/300  loss .*  validation .* tokens/s' \
+    "$work/alone-$columns.out" ||
     failed 'validation and speed were expected'
   ((columns < 200)) || says "alone-$columns" '[########################] step 300/300'
   passed "$columns columns"
@@ -39,6 +40,7 @@ done
 passed 'what is said meanwhile gets lines of its own'
 
 copy_learn
-SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH one_line learn 60 "$checkout/learn" run 10 --ranks 2 -- "${tiny[@]}"
+SHARD_SKIP_PACKAGES=1 PATH=$work/tools:$PATH one_line learn 60 "$checkout/learn" run 10 --ranks 2 \
+  -- "${tiny[@]}"
 passed './learn run'
 finish

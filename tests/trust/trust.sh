@@ -60,8 +60,8 @@ run() {
   last=$1
   shift 2
   status=0
-  timeout --kill-after=5 "${limit:-120}" "${mpirun[@]}" "$ranks" "${placed[@]}" "$@" --json "$work/$name.json" \
-    >"$work/$name.out" 2>"$work/$name.err" || status=$?
+  timeout --kill-after=5 "${limit:-120}" "${mpirun[@]}" "$ranks" "${placed[@]}" "$@" \
+    --json "$work/$name.json" >"$work/$name.out" 2>"$work/$name.err" || status=$?
 }
 
 # train NAME RANKS ARGS…: a run of chapter 11 where it saves or goes on, else of chapter 10. The
