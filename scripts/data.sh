@@ -7,10 +7,10 @@ shakespeare_sha256=86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc56
 
 data() {
   [[ $* == shakespeare ]] ||
-    bad_usage "data takes the name of a text; there is one: ./learn data shakespeare (1.1 MB, his plays)"
+    bad_usage "data needs the name of a text; there is one: ./learn data shakespeare (his plays, 1.1 MB)"
   local file=$build/data/shakespeare.txt
   get_checked "$shakespeare_url" "$shakespeare_sha256" "$file"
-  echo "$(shown "$file") is there, and is what it should be. Train on it with"
+  echo "$(shown "$file") has been downloaded and verified. Train on it with"
   echo "    ./learn run 10 -- --tp 2 --dp 2 --steps 2000 --data $(printf %q "$(shown "$file")")"
 }
 
@@ -24,13 +24,13 @@ get_checked() {
   if ! download "$1" "$partial"; then
     clear_progress
     rm -f "$partial"
-    fail "$1 could not be fetched: $reason
-Chapter 10 needs no internet: without --data it learns data/text.txt of this repository, with --data FILE any text of yours."
+    fail "$1 could not be downloaded: $reason
+Chapter 10 needs no internet: without --data it trains on data/text.txt of this repository, with --data FILE on your own text."
   fi
   clear_progress
   if ! has_sum "$partial" "$2"; then
     rm -f "$partial"
-    fail "what came from $1 is not the text that was expected (its sha256 is another); it was thrown away"
+    fail "the file from $1 is not the expected text (its sha256 differs); it was deleted"
   fi
   mv "$partial" "$3"
 }
@@ -46,7 +46,7 @@ download() {
     reason=$(wget --quiet --timeout=20 --tries=2 --output-document="$2" "$1" 2>&1 ||
       { echo 'wget failed'; false; })
   else
-    reason='neither curl nor wget is here'
+    reason='neither curl nor wget is installed'
     false
   fi
 }

@@ -36,12 +36,12 @@ in_namespaces() {
 }
 
 if [[ -z ${SHARD_SYSTEM:-} ]]; then
-  [[ $(id -u) == 0 ]] || fail 'this takes root'
-  for tool in debootstrap git; do command -v $tool >/dev/null || fail "this takes $tool"; done
+  [[ $(id -u) == 0 ]] || fail 'root is required'
+  for tool in debootstrap git; do command -v $tool >/dev/null || fail "$tool is required"; done
   # shellcheck disable=SC2016  # apt-get fills in
   mirror=${SHARD_MIRROR:-$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' | awk -v origin=$origin '
     $1 == origin && !found { found = 1; print $2 }')}
-  [[ -n $mirror ]] || fail "apt on this machine knows no archive of $origin: name one with SHARD_MIRROR=URL"
+  [[ -n $mirror ]] || fail "apt on this machine has no archive of $origin: name one with SHARD_MIRROR=URL"
   system=$(mktemp -d)
   trap cleanup EXIT
   trap 'exit 130' INT TERM HUP
@@ -49,7 +49,7 @@ if [[ -z ${SHARD_SYSTEM:-} ]]; then
   in_namespaces debootstrap --variant=minbase --include=git,ca-certificates --components=$components \
     "$name" "$system" "$mirror" $model >"$system/debootstrap.log" 2>&1 ||
       fail "debootstrap could not make $name: $(tail -n 3 "$system/debootstrap.log")"
-  echo "$name made in $((SECONDS - started)) s"
+  echo "$name created in $((SECONDS - started)) s"
   apt-config dump | grep '^Acquire::' >"$system/etc/apt/apt.conf.d/90machine" || true
   cp /etc/resolv.conf /etc/hosts "$system/etc"
   git clone -q --no-hardlinks "$root" "$system/root/shard"
@@ -79,9 +79,9 @@ inside() {
 wrong=0
 for command; do
   printf '\n== %s: %s\n' "$name" "$command"
-  started=$SECONDS verdict='ended well'
+  started=$SECONDS verdict='succeeded'
   inside "$command" || { verdict="ended with exit status $?" wrong=$((wrong + 1)); }
   echo "== $name: $command: $verdict after $((SECONDS - started)) s"
 done
-echo "== $name: $(($# - wrong)) of $# commands ended well"
+echo "== $name: $(($# - wrong)) of $# commands succeeded"
 exit $((wrong > 0))

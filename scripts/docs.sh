@@ -37,7 +37,7 @@ docs_failed() {
   clear_progress
   { grep -m 12 -E 'error:|warning:|^docs: |^make_pages: ' "$log" || tail -n 12 "$log"; } |
     sed "s|$root/||" >&2
-  fail "the site could not be built. The whole output: $(shown "$log")"
+  fail "the site could not be built. Full output: $(shown "$log")"
 }
 
 open_in_browser() {
@@ -45,13 +45,13 @@ open_in_browser() {
   for program in xdg-open open; do
     if command -v "$program" >/dev/null; then "$program" "$1" >/dev/null 2>&1 && return; fi
   done
-  fail "no browser could be started here: open $1 yourself, or ./learn docs --serve"
+  fail "no browser could be started: open $1 yourself, or ./learn docs --serve"
 }
 
 # On this machine only. SHARD_PORT says where.
 serve_site() {
   local port=${SHARD_PORT:-8000}
-  [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || bad_usage "SHARD_PORT is a port, not '$port'"
+  [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || bad_usage "SHARD_PORT must be a port, not '$port'"
   echo "http://127.0.0.1:$port/ shows the site until you press Ctrl-C."
   if $open; then (sleep 1; open_in_browser "http://127.0.0.1:$port/") & fi
   exec python3 -m http.server --bind 127.0.0.1 --directory "$site" "$port"

@@ -125,7 +125,7 @@ count_solved() { local id; while read -r id; do state_of "$id"; done | grep -c s
 
 check() {
   local id ids wrong=()
-  (($# <= 1)) || bad_usage 'check takes one exercise, as 03.1, or one chapter, as 03'
+  (($# <= 1)) || bad_usage 'check takes one exercise, as in 03.1, or one chapter, as in 03'
   case ${1:-} in
     '') ids=$(unsolved) ;;
     *.*) ids=$(exercise_named "$1") ;;
@@ -150,7 +150,7 @@ check_one() {
   file=$(answer_of "$1") started=$(microseconds)
   printf '\n%s%s  %s%s\n      %s\n\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" \
     "$(shown "$file")" || exit 1
-  [[ -f $file ]] || { echo "The file is missing: ./learn reset $1 brings the stub back."; return 1; }
+  [[ -f $file ]] || { echo "The file is missing: ./learn reset $1 restores the stub."; return 1; }
   sum=$(checksum "$file")
   build_exercise "$1" "$sum" || { explain_build "$1"; what_now "$1"; return 1; }
   if first_message warning "$file"; then echo; fi
@@ -174,7 +174,7 @@ try() {
   all=$(sed -nE "s/^$1 .* ([0-9,]+)$/\1/p" "$build/exercises.txt" | tr ',' ' ')
   [[ -n $all ]] || fail "exercise $1 is not in $(shown "$build/exercises.txt")"
   for ranks in $all; do
-    ! $on_terminal || progress "trying it on $(ranks_text "$ranks")"
+    ! $on_terminal || progress "testing on $(ranks_text "$ranks")"
     run_exercise "$1" "$ranks" >"$output" || rc=$?
     clear_progress
     [[ $rc == 0 ]] || break
@@ -205,7 +205,7 @@ show_output() {
   local lines=40
   grep -vE '^\[[^]]+:[0-9]+\] ' "$1" | head -n $lines | wrapped |
     sed -E "s/^  ok /  ${green}ok$plain /; s/^  WRONG/  ${red}WRONG$plain/" || true
-  (($(wc -l <"$1") <= lines)) || echo "  … the whole output: $(shown "$1")"
+  (($(wc -l <"$1") <= lines)) || echo "  … full output: $(shown "$1")"
 }
 
 wrapped() { if $on_terminal; then fold -s -w "${COLUMNS:-80}"; else cat; fi; }   # between words
@@ -213,11 +213,11 @@ wrapped() { if $on_terminal; then fold -s -w "${COLUMNS:-80}"; else cat; fi; }  
 # What the test cannot say itself: how a program ended that did not end well.
 ending() {
   case $1 in
-    1) [[ -s $output ]] || echo '  The program ended early and said nothing: does the file call exit?' ;;
+    1) [[ -s $output ]] || echo '  The program ended early without output: does the file call exit?' ;;
     3) ;;   # not written yet, and it has said so
-    124 | 137) echo "  Stopped after $exercise_limit s: is there a loop without an end?" ;;
+    124 | 137) echo "  Stopped after $exercise_limit s: is there an infinite loop?" ;;
     132 | 133 | 134 | 135 | 136 | 139)
-      echo "  It crashed ($(kill -l $(($1 - 128)))): a return that is missing, or an index outside of its array?" ;;
+      echo "  It crashed ($(kill -l $(($1 - 128)))): a missing return, or an index out of bounds?" ;;
     *) echo "  It ended with exit status $1." ;;
   esac
 }
@@ -244,18 +244,18 @@ explain_build() {
   missing=$(sed -nE "s/.*undefined reference to \`(.*)'.*/\1/p" "$log" | sort | head -n 1)
   if first_message error "$file"; then :
   elif [[ -n $missing ]]; then
-    printf 'The file compiles, but a function is missing: %s\nIs it that of %s, by name and parameters?\n' \
+    printf 'The file compiles, but a function is missing: %s\nDoes it have the name and parameters that %s declares?\n' \
       "$missing" "$(shown "${file%.*}.h")"
   elif grep -qF "$file:" "$log"; then   # in a template that it uses
     grep -m 1 -A 2 -E ' error: ' "$log"
     { grep -F "$file:" "$log" | grep -m 1 'required from' || true; } |
       sed "s|^.*/exercises/|exercises/|"
   else
-    show_errors 'the exercise could not be built, and not because of its file'
+    show_errors 'the exercise could not be built, but the error is not in its file'
   fi
   errors=$(grep -c ' error: ' "$log" || true)
-  if ((errors > 1)); then printf '\nThe first of %d errors; all: %s\n' "$errors" "$(shown "$log")"
-  else printf '\nThe whole log: %s\n' "$(shown "$log")"; fi
+  if ((errors > 1)); then printf '\nThe first of %d errors; all errors: %s\n' "$errors" "$(shown "$log")"
+  else printf '\nFull log: %s\n' "$(shown "$log")"; fi
 }
 
 # ---- What to do next -----------------------------------------------------------------------------
@@ -295,7 +295,7 @@ hint() {
     printf '%s%s hint %d of %d%s\n' "$bold" "$id" $n "$all" "$plain"
     awk -v n=$n '/^## / { ++section; next } section == n && NF' "$(hints_of "$id")" | wrapped
   done
-  if ((level > all)); then echo "There is no more. ./learn solution $id --anyway shows a solution."
+  if ((level > all)); then echo "There are no more hints. ./learn solution $id --anyway shows a solution."
   else remember "hints/$id" $level; fi
 }
 
@@ -307,7 +307,7 @@ solution() {
   id=$(exercise_named "${arguments[0]}")
   yours=$(answer_of "$id") theirs=$root/solutions/$(file_name_of "$id")
   [[ $(state_of "$id") != open ]] || $anyway ||
-    fail "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the solution nevertheless."
+    fail "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the solution anyway."
   [[ -z $green ]] || colour=always
   # All lines in one hunk, without the task in the opening comment.
   diff -U 999 --color=$colour --label "yours: $(shown "$yours")" \
@@ -325,16 +325,16 @@ reset() {
   backup=$state/backup/$id-$(date +%Y-%m-%d-%H%M%S).${file##*.}
   mkdir -p "$state/backup" 2>/dev/null || fail "cannot write in $(shown "$state")"
   stub_in_git "$id" >"$stub" || cp "$state/stubs/$id.cpp" "$stub" 2>/dev/null ||
-    fail "neither git nor .learn/stubs has the stub of $id; nothing was changed"
+    fail "the stub of $id is neither in git nor in .learn/stubs; nothing was changed"
   if cmp -s "$stub" "$file"; then
     rm "$stub"
-    echo "$(shown "$file") is the stub already."
+    echo "$(shown "$file") is already the stub."
     return
   fi
   if [[ -e $file ]]; then
     cp --backup=numbered "$file" "$backup" ||
-      fail 'your text could not be kept, so nothing was changed'
-    echo "Your text is kept in $(shown "$backup")."
+      fail 'your version could not be saved, so nothing was changed'
+    echo "Your version is kept in $(shown "$backup")."
   fi
   cp "$stub" "$file" && rm -f "$stub" "$state/solved/$id" "$state/hints/$id"
   echo "$(shown "$file") is the stub again."

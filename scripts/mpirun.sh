@@ -36,7 +36,7 @@ find_shared_memory() {
   (($(free_in /dev/shm) < needed)) || return 0
   (($(free_in "$temporary") >= needed)) ||
     fail "$ranks ranks need $((needed / 1024)) MB, and neither /dev/shm nor the temporary folder $temporary has" \
-      'them: name another with TMPDIR=FOLDER, or give a container more with --shm-size'
+      'that much space: name another with TMPDIR=FOLDER, or give a container more with --shm-size'
   setting OMPI_MCA_btl_vader_backing_directory "$temporary"
   setting OMPI_MCA_osc_sm_backing_directory "$temporary"
 }

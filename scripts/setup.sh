@@ -32,7 +32,7 @@ allow_files() {
   [[ $most != unlimited && $most -lt $((needed + 1024)) ]] || most=$((needed + 1024))
   (($(ulimit -S -n) >= most)) || ulimit -S -n "$most"
   ((most >= needed)) ||
-    fail "only $most files may be open at once here (ulimit -n), and $(ranks_text "$1") need $needed: raise that limit"
+    fail "only $most files may be open at once (ulimit -n), and $(ranks_text "$1") need $needed: raise that limit"
 }
 
 # Says at once where nothing can be built: a path that CMake or make takes for something else, a
@@ -44,9 +44,9 @@ check_place() {
   mkdir -p "$results" 2>/dev/null || true
   file=$(find "$build" ! -type l ! -writable -print -quit 2>/dev/null || echo "$build")
   if [[ -e $file ]]; then
-    fail "cannot write $(shown "$file"), which belongs to $(stat -c %U "$file"): the folder $(shown "$build") must be yours"
+    fail "cannot write $(shown "$file"), which belongs to $(stat -c %U "$file"): the folder $(shown "$build") must belong to you"
   fi
-  [[ -z $file ]] || fail "cannot make $(shown "$file"): $root is read-only, or belongs to another user"
+  [[ -z $file ]] || fail "cannot create $(shown "$file"): $root is read-only, or belongs to another user"
 }
 
 # Two builds in one folder would spoil each other. Only $taken says that there is another: where a
@@ -59,10 +59,10 @@ lock_build() {
     progress 'waiting for another ./learn to finish its set-up'
     rc=0
     reason=$(flock --timeout 1800 --conflict-exit-code $taken "$lock" 2>&1) || rc=$?
-    ((rc != taken)) || fail 'another ./learn has been setting up for half an hour'
+    ((rc != taken)) || fail 'another ./learn has been in its set-up for half an hour'
     clear_progress
   fi
-  ((rc == 0)) || printf 'learn: %s cannot be locked (%s): run no other ./learn until it is built\n' "$(shown "$build")" "$reason" >&2
+  ((rc == 0)) || printf 'learn: %s cannot be locked (%s): do not run another ./learn until it is built\n' "$(shown "$build")" "$reason" >&2
 }
 
 # ---- Packages ------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ install_packages() {
   installs_packages || return 0
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]})) || return 0
-  [[ $(id -u) == 0 ]] || command -v sudo >/dev/null || cannot_install 'that takes root, or sudo'
+  [[ $(id -u) == 0 ]] || command -v sudo >/dev/null || cannot_install 'this needs root or sudo'
   progress "installing ${missing[*]}"
   # Old package lists may still do when they cannot be renewed, so only the second command decides.
   apt_get update || true
@@ -112,9 +112,9 @@ cannot_install() {
   clear_progress
   fail "these packages are missing: $missing
 They could not be installed: $1
-Get them with
+Install them with
     sudo apt-get update && sudo apt-get install --no-install-recommends $missing
-and try again. The whole output: $(shown "$log")"
+and try again. Full output: $(shown "$log")"
 }
 
 # ---- Configure and compile -----------------------------------------------------------------------
@@ -126,7 +126,7 @@ forget_moved_build() {
   local home
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
   [[ -n $home && ! $home -ef $root ]] || return 0
-  echo "This build folder was made in $home; everything is built again for $root, which takes some minutes."
+  echo "This build folder was created in $home; everything is rebuilt for $root, which takes a few minutes."
   rm -rf "${build:?}"/{.configured,.ninja_deps,.ninja_log,bin,lib,exercises}
   find "$build" \( -name CMakeFiles -type d -prune -o -name 'lib*.a' \) -exec rm -rf {} +
   rm -f "$build/CMakeCache.txt"
@@ -136,7 +136,7 @@ forget_moved_build() {
 configure() {
   local generator=()
   [[ ! -f $build/.configured || ! -f $build/CMakeCache.txt ]] || return 0
-  command -v cmake >/dev/null || fail "there is no cmake here. $(what_is_needed)"
+  command -v cmake >/dev/null || fail "cmake is not installed. $(what_is_needed)"
   # Ninja starts at once where make looks through hundreds of targets
   [[ -f $build/CMakeCache.txt || -n ${CMAKE_GENERATOR:-} ]] || ! command -v ninja >/dev/null ||
     generator=(-G Ninja)
@@ -159,7 +159,7 @@ configure_failed() {
   [[ -n $reason ]] || show_errors 'CMake could not configure the build'
   clear_progress
   installs_packages || what_is_needed >&2
-  fail "CMake could not configure the build: $reason. The whole output: $(shown "$log")"
+  fail "CMake could not configure the build: $reason. Full output: $(shown "$log")"
 }
 
 # build_the_rest TARGET: as much of it as compiles.
@@ -212,10 +212,10 @@ show_errors() {
   { grep -m 3 -A 6 -E 'error:|CMake Error|undefined reference|No rule' "$log" ||
     tail -n 12 "$log"; } | head -n 24 >&2
   installs_packages || what_is_needed >&2
-  fail "$1. The whole output: $(shown "$log")"
+  fail "$1. Full output: $(shown "$log")"
 }
 
 what_is_needed() {
-  echo "Needed are g++ 11, clang 15 or later, CMake 3.25, Ninja or make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json and doctest," \
+  echo "Required: g++ 11 or clang 15 or later, CMake 3.25, Ninja or make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json and doctest," \
     "with their headers; on Debian and Ubuntu these are ${packages[*]}."
 }

@@ -3,7 +3,7 @@
 
 run_tests() {
   local rc=0 selected=()
-  (($# <= 1)) || bad_usage "test takes one PATTERN, a regular expression; given were $#"
+  (($# <= 1)) || bad_usage "test takes one PATTERN, a regular expression, but got $#"
   packages+=(procps "${docs_packages[@]}" "${browser_packages[@]}")
   [[ -z ${SHARD_SLURM:-} ]] || packages+=(slurm-wlm munge)   # tests/slurm.sh starts its own
   set_up all

@@ -16,7 +16,7 @@ std::string problem_with(const fs::path& file) {
   const fs::file_status status = fs::status(file, failed);
   if (status.type() == fs::file_type::not_found) return "there is no such file";
   if (status.type() == fs::file_type::none) return failed.message();
-  return fs::is_regular_file(status) ? "" : "this is no file";
+  return fs::is_regular_file(status) ? "" : "this is not a regular file";
 }
 
 std::string read_file(const fs::path& file, int64_t most) {
@@ -26,8 +26,8 @@ std::string read_file(const fs::path& file, int64_t most) {
   std::ifstream in(file, std::ios::binary);
   require_usage(in.good(), "cannot open ", file.string(), ": ", std::strerror(errno));
   const auto bytes = static_cast<int64_t>(fs::file_size(file));
-  require_usage(bytes <= most, file.string(), " has ", bytes, " bytes, more than the ", most,
-                " that make sense");
+  require_usage(bytes <= most, file.string(), " has ", bytes, " bytes; at most ", most,
+                " are allowed");
   require_memory(static_cast<double>(bytes), file.string());
   std::string content(static_cast<size_t>(bytes), '\0');
   in.read(content.data(), bytes);

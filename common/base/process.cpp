@@ -29,7 +29,7 @@ void allow_open_files() {
   limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, plenty));
   setrlimit(RLIMIT_NOFILE, &limit);
   require_usage(limit.rlim_cur >= needed, "only ", limit.rlim_cur,
-                " files may be open at once here (ulimit -n); MPI needs ", needed);
+                " files may be open at once (ulimit -n); MPI needs ", needed);
 }
 
 void require_printed() {

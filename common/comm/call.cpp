@@ -35,8 +35,8 @@ std::string to_string(const Call& call) {
 }
 
 std::string waiting_in(const Call& call, std::string_view group) {
-  if (!is_message(call.op)) return text("waits in ", to_string(call), " on ", group);
-  return text("waits to ", to_string(call.op), " ", call.count, " ", to_string(call.type),
+  if (!is_message(call.op)) return text("is waiting in ", to_string(call), " on ", group);
+  return text("is waiting to ", to_string(call.op), " ", call.count, " ", to_string(call.type),
               partner_of(call), number_and_label(call), " on ", group);
 }
 

@@ -38,8 +38,8 @@ struct Call {
 };
 bool is_message(Collective op);           // send or receive
 std::string to_string(const Call& call);  // as in "all_reduce of 128 f32 (#37)"
-/// As in "waits in all_reduce of 128 f32 (#37) on tp", or "waits to receive 128 f32 from rank 0
-/// (#3, micro-batch 3, gradient) on pp".
+/// As in "is waiting in all_reduce of 128 f32 (#37) on tp", or "is waiting to receive 128 f32 from
+/// rank 0 (#3, micro-batch 3, gradient) on pp".
 std::string waiting_in(const Call& call, std::string_view group);
 
 /// What `op` demands of data from rank `from` to rank `to`. Throws Error otherwise.

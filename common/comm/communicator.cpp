@@ -57,7 +57,7 @@ Communicator::Communicator(Backend& backend, Ledger& ledger, int rank, int size,
 
 void Communicator::is_at_home(const char* op, const Tensor& x) const {
   require(&x.backend() == &backend_, op, " on ", name_,
-          ": the tensor lives on another device than the group");
+          ": the tensor is not on the device of the group");
 }
 
 // ---- Running ------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ Communicator::Job Communicator::gather_job(const Tensor& all, const Tensor& piec
           " together do not fit into a tensor of ", all.elements(), " ", to_string(all.type()));
   const int64_t begin = total(std::span(counts).first(static_cast<size_t>(rank_)));
   require(is_apart_or_in_place(all, piece, begin), "all_gather on ", name_,
-          ": the piece overlaps the result elsewhere than in its own place");
+          ": the piece overlaps the result outside its own place");
   const int64_t last_to_come = counts[static_cast<size_t>((rank_ + 1) % size_)];
   return {.call = {.op = Collective::all_gather,
                    .count = piece.elements(),
@@ -164,7 +164,7 @@ void Communicator::check_rows(const Tensor& piece, std::span<const int64_t> rows
   const auto mine = static_cast<size_t>(rank_);
   require(rows.empty() || (std::ssize(rows) == size_ && rows[mine] == here), "all_gather on ",
           name_, ": the list of rows has ", rows.size(), " entries for ", size_,
-          " ranks, or not this rank's ", here);
+          " ranks, or its entry for this rank is not ", here);
 }
 
 /// A new tensor for what is gathered.
@@ -203,7 +203,7 @@ Communicator::Job Communicator::scatter_job(const Tensor& part, const PartialSum
           ": this rank's part of ", count, " ", to_string(term.type()),
           " does not fit into a tensor of ", part.elements(), " ", to_string(part.type()));
   require(is_apart_or_in_place(term, part, mine.begin * row), "reduce_scatter on ", name_,
-          ": the result overlaps the term elsewhere than in its own part");
+          ": the result overlaps the term outside its own part");
   return {.call = {.op = Collective::reduce_scatter, .count = term.elements(), .type = term.type()},
           .sent = term.elements() - count,
           .result = part,
@@ -248,7 +248,7 @@ Communicator::Job Communicator::transpose_job(const Tensor& x, std::span<const i
   };
   require(are_rows(rows_to) && are_rows(rows_from) && total(rows_to) == rows_of(x),
           "all_to_all on ", name_, ": lists of ", rows_to.size(), " and ", rows_from.size(),
-          " numbers of rows for ", size_, " ranks do not cut the ", rows_of(x), " rows of ",
+          " row counts for ", size_, " ranks do not divide the ", rows_of(x), " rows of ",
           to_string(x.shape()));
   const Tensor in(backend_, with_rows(x, total(rows_from)), x.type());
   const std::vector<int64_t> to = elements_of(rows_to, row_of(x));
@@ -267,7 +267,7 @@ Communicator::Job Communicator::transpose_job(const Tensor& x, std::span<const i
 std::vector<int64_t> Communicator::equal_parts(const Tensor& x) const {
   is_at_home("all_to_all", x);
   require(rows_of(x) % size_ == 0, "all_to_all on ", name_, ": ", rows_of(x),
-          " rows cannot be cut into ", size_, " equal parts");
+          " rows cannot be divided into ", size_, " equal parts");
   return part_sizes(rows_of(x), size_);
 }
 
@@ -321,7 +321,7 @@ Pending Communicator::start_all_to_all(const Tensor& x, std::span<const int64_t>
 
 std::vector<int64_t> Communicator::exchange_rows(std::span<const int64_t> rows_to) {
   require(std::ssize(rows_to) == size_, "exchange_rows on ", name_, ": ", rows_to.size(),
-          " numbers of rows for ", size_, " ranks");
+          " row counts for ", size_, " ranks");
   const std::vector<int32_t> mine(rows_to.begin(), rows_to.end());
   const std::vector<int32_t> theirs =
       all_to_all(Tensor::from(backend_, {size_}, std::span<const int32_t>(mine))).to_host_int();

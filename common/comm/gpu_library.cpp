@@ -11,14 +11,14 @@ static void* library = nullptr;
 
 static std::string loader_message() {
   const char* message = dlerror();
-  return message != nullptr ? message : "no reason was given";
+  return message != nullptr ? message : "unknown error";
 }
 
 /// A library beside this one, by its path: an address sanitizer would look beside its own.
 static std::string beside_this_library(const char* name) {
   Dl_info here;
   require(dladdr(reinterpret_cast<void*>(&loader_message), &here) != 0,
-          "nobody knows where this library lies");
+          "the path of this library is unknown");
   return std::filesystem::path(here.dli_fname).replace_filename(name).string();
 }
 
@@ -27,7 +27,7 @@ GpuLibrary* find_gpu_library(std::string& reason) {
   // The driver's library is on every machine with an NVIDIA GPU, and loads much faster than the
   // toolkit's.
   if (!emulated && dlopen("libcuda.so.1", RTLD_LAZY) == nullptr) {
-    reason = "there is no NVIDIA driver here";
+    reason = "this machine has no NVIDIA driver";
     return nullptr;
   }
   const std::string file =
@@ -44,7 +44,7 @@ GpuLibrary* find_gpu_library(std::string& reason) {
 }
 
 void* gpu_symbol(const char* name) {
-  require(library != nullptr, name, " was asked for, but there is no GPU library");
+  require(library != nullptr, name, " was requested, but no GPU library is loaded");
   void* symbol = dlsym(library, name);
   require(symbol != nullptr, name, ": ", loader_message());
   return symbol;

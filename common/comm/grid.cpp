@@ -77,7 +77,7 @@ int GridLayout::coordinate(int rank, std::string_view name) const {
 int GridLayout::rank_of(const AxisSizes& coordinates) const {
   int rank = 0;
   for (const auto& [name, at] : coordinates) {
-    require(at >= 0 && at < axis(name).size, "the grid has no place ", at, " on axis ", name,
+    require(at >= 0 && at < axis(name).size, "the grid has no coordinate ", at, " on axis ", name,
             " of ", axis(name).size);
     rank += at * axis(name).step;
   }

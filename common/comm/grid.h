@@ -52,8 +52,8 @@ class GridLayout {
 /// This rank's groups in a grid of all ranks of `world`.
 class Grid {
  public:
-  /// Makes the groups along each axis that is named in `sizes`. Collective. Throws UsageError unless
-  /// the sizes are positive and their product is the number of ranks.
+  /// Makes the groups along each axis that `sizes` names. Collective. Throws UsageError unless the
+  /// sizes are positive and their product is the number of ranks.
   Grid(Communicator& world, const AxisSizes& sizes,
        std::string_view order = GridLayout::default_order);
   Grid(const Grid&) = delete;

@@ -26,7 +26,7 @@ static std::string processor_name() {
 std::string CpuBackend::description() const {
   const dnnl_version_t* version = dnnl_version();
   return text("CPU (", processor_name(), ", ", threads_, threads_ == 1 ? " thread" : " threads",
-              " a rank, oneDNN ", version->major, ".", version->minor, ".", version->patch, ")");
+              " per rank, oneDNN ", version->major, ".", version->minor, ".", version->patch, ")");
 }
 
 void* CpuBackend::take_block(size_t bytes) {

@@ -38,12 +38,12 @@ Launch launch() {
 void refuse_ranks_alone() {
   const Launch started = launch();
   if (started.processes <= 1) return;
-  constexpr int until_the_first_has_spoken =
-      200000;  // microseconds: the launcher may end all when one has ended
+  // Microseconds. The launcher may end all ranks when one has ended.
+  constexpr int until_the_first_has_spoken = 200000;
   if (started.number == 0) {
     std::cerr << text(program_invocation_short_name, ": ", started.processes,
                       " processes were started together, but ", MpiSession::library(),
-                      ", with which they are linked, makes each a rank of its own: start them ",
+                      ", with which they are linked, treats each as a run of one rank: start them ",
                       "with its mpirun, as ./learn run does, or with srun --mpi=pmix\n");
   } else {
     usleep(until_the_first_has_spoken);

@@ -91,9 +91,9 @@ void MpiGroup::Watch::look() {
   }
   const int left = board.first_that_left(group_.world_ranks_);
   if (left >= 0) left_since_ = std::min(left_since_, now());
-  require(now() - left_since_ < grace, "rank ", left, " left while others of ", group_.name_,
-          " wait for it: ", board.describe(group_.world_ranks_));
-  require(now() - start_ < group_.settings_.timeout, "gave up after ", group_.settings_.timeout,
+  require(now() - left_since_ < grace, "rank ", left, " has exited while other ranks of ",
+          group_.name_, " wait for it: ", board.describe(group_.world_ranks_));
+  require(now() - start_ < group_.settings_.timeout, "timed out after ", group_.settings_.timeout,
           " s (--timeout): ", board.describe(group_.world_ranks_));
 }
 

@@ -68,7 +68,8 @@ MpiSession::~MpiSession() {
   for (double waited = 0; done == 0; waited += 1e-3) {
     MPI_Test(&request, &done, MPI_STATUS_IGNORE);
     if (waited > settings_.timeout) {
-      std::cerr << "rank " << rank_ << ": is done and gave up waiting for the others" << std::endl;
+      std::cerr << "rank " << rank_ << ": has finished, but timed out waiting for the others"
+                << std::endl;
       abort(1);
     }
     if (done == 0) usleep(1000);
@@ -112,7 +113,7 @@ void MpiSession::wait(const std::function<bool()>& done) const {
   std::iota(ranks.begin(), ranks.end(), 0);
   board_->waits({Collective::connect, 0, DataType::f32, 1}, "world");
   for (const double start = now(); !done(); sched_yield()) {
-    require(now() - start < settings_.timeout, "gave up after ", settings_.timeout,
+    require(now() - start < settings_.timeout, "timed out after ", settings_.timeout,
             " s (--timeout): ", board_->describe(ranks));
   }
   board_->computes();

@@ -136,10 +136,10 @@ std::string StatusBoard::describe(const std::vector<int>& ranks) const {
         text(" for ", static_cast<int64_t>((now() - other->since) * 10) / 10.0, " s");
     if (is_stopped(other->process)) all += "is stopped by a signal, and ";
     switch (other->phase.load()) {
-      case Phase::left: all += "has left the program"; break;
+      case Phase::left: all += "has exited"; break;
       case Phase::waiting: all += waiting_in(call, group) + since; break;
       case Phase::computing:
-        all += "is in no collective" + since;
+        all += "is not in a collective" + since;
         if (call.number > 0) all += text(", its last was ", to_string(call), " on ", group);
         break;
     }

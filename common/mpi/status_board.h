@@ -31,8 +31,8 @@ class StatusBoard {
   int first_that_died() const;
   /// True for the first rank of the node that asks: one is enough to tell the user.
   bool may_tell();
-  /// "rank 0 waits in all_reduce of 128 f32 (#37) on tp for 60.0 s; rank 1 computes since …", for
-  /// `ranks` of the world.
+  /// "rank 0 is waiting in all_reduce of 128 f32 (#37) on tp for 60.0 s; rank 1 is not in a
+  /// collective for …", for `ranks` of the world.
   std::string describe(const std::vector<int>& ranks) const;
 
  private:

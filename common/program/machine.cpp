@@ -9,7 +9,7 @@ Machine::Machine(MpiSession& session, const std::string& device) : session_(sess
   std::string reason;
   if (device != "cpu") gpus_ = find_gpu_library(reason);
   if (!session.all_agree(gpus_ != nullptr)) {
-    if (gpus_ != nullptr) reason = "another rank has none";
+    if (gpus_ != nullptr) reason = "another rank has no GPU";
     require_usage(device != "cuda", "--device cuda: ", reason);
     gpus_ = nullptr;
     backend_ = make_cpu_backend(session.threads_per_rank());

@@ -76,7 +76,7 @@ Options::Options(std::string name, const std::string& description)
        "compare every collective across its group before it runs");
   flag("--synchronous-sends", synchronous_sends,
        "send no message before its receiver is ready: finds deadlocks that MPI's buffers hide");
-  number("--timeout", timeout, "seconds that a rank waits for the others before it gives up",
+  number("--timeout", timeout, "seconds that a rank waits for the others before the run fails",
          0.001);
   group("Output");
   text("--json", json, "write checks, ledger and results to this file");

@@ -44,7 +44,7 @@ class Options {
   void number(const std::string& option, double& value, const std::string& help, double least = 0,
               double most = std::numeric_limits<double>::infinity());
   void text(const std::string& option, std::string& value, const std::string& help);
-  /// One of several names: `take` is called with what is given, and throws UsageError for any other.
+  /// One of several names: `take` is called with the name, and throws UsageError for others.
   void named(const std::string& option, const std::string& usual, const std::string& help,
              const std::function<void(const std::string&)>& take);
   /// A switch: `value` becomes true if the option is given.

@@ -105,7 +105,7 @@ int Report::finish() {
     line("\nno checks were made");
   } else {
     line(text("\n", held, " of ", checks_.size(),
-              " checks hold; nearest to its limit: ", scientific(worst->error), " of ",
+              " checks hold; closest to its limit: ", scientific(worst->error), " of ",
               scientific(worst->tolerance), " allowed (", worst->name, ")"));
   }
   if (!options_.json.empty() && world_.rank() == 0) write_json();

@@ -20,7 +20,7 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory)
     return;
   }
   close(file_);
-  throw Error("another run saves there");
+  throw Error("another run is saving there");
 }
 
 DirectoryLock::~DirectoryLock() { close(file_); }

@@ -17,15 +17,14 @@ const json& JsonFields::at(const std::string& field) const {
 void JsonFields::must_be(const std::string& field, std::initializer_list<json> allowed) const {
   const json& value = at(field);
   require_usage(std::find(allowed.begin(), allowed.end(), value) != allowed.end(), name, ": ",
-                field, " is ", shortened(value), ", which is not supported here");
+                field, " is ", shortened(value), ", which is not supported");
 }
 
 void JsonFields::must_have_only(const json& object, const std::string& field,
                                 const std::set<std::string>& known) const {
   require_usage(object.is_object(), name, ": ", field, " is not an object");
   for (const auto& [key, value] : object.items()) {
-    require_usage(known.contains(key), name, ": ", field, "/", shortened(key),
-                  " is not supported here");
+    require_usage(known.contains(key), name, ": ", field, "/", shortened(key), " is not supported");
   }
 }
 

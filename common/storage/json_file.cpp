@@ -21,7 +21,8 @@ json read_json(const std::filesystem::path& file) {
   } catch (const json::exception& error) {
     const std::string format = recognized_format(content.substr(0, format_bytes));
     require_usage(format.empty(), "cannot read ", file.string(), ": it is ", format);
-    throw UsageError(text(file.string(), " is no JSON: ", shortened(std::string(error.what()))));
+    throw UsageError(
+        text(file.string(), " is not valid JSON: ", shortened(std::string(error.what()))));
   }
 }
 

@@ -22,7 +22,7 @@ using nlohmann::json;
 using namespace safetensors;
 
 static_assert(std::endian::native == std::endian::little,
-              "values are read and written as they stand in memory");
+              "values are read and written in the byte order of memory");
 
 /// A name from the file for use in a message: in quotes, with control characters escaped, and
 /// truncated if it is long.
@@ -46,8 +46,8 @@ int64_t bytes_of_type(const std::string& type) {
 
 const json& member(const json& object, const char* key, json::value_t kind) {
   const auto found = object.find(key);
-  require(found != object.end() && found->type() == kind, "its ", key, " is missing or no ",
-          kind == json::value_t::array ? "array" : "string");
+  require(found != object.end() && found->type() == kind, "its ", key, " is missing or not ",
+          kind == json::value_t::array ? "an array" : "a string");
   return *found;
 }
 
@@ -153,12 +153,12 @@ struct HeaderParser {
   void check_key(int depth, const std::string& key) {
     if (depth == 1) {
       require(key == metadata_key ? !has_metadata : !entries.contains(key), printable(key),
-              " stands twice");
+              " occurs twice");
       name = key;
       keys.clear();
     } else {
       require(keys.insert(key).second, "the key ", printable(key), " of ", printable(name),
-              " stands twice");
+              " occurs twice");
     }
   }
 
@@ -187,7 +187,7 @@ struct HeaderParser {
     for (const auto& [range, range_name] : ranges) {
       require(range.first >= covered, "the data of tensor ", printable(*range_name),
               " overlap another tensor's");
-      require(range.first <= covered, "there is a hole before the data of tensor ",
+      require(range.first <= covered, "there is a gap before the data of tensor ",
               printable(*range_name));
       covered = range.second;
     }
@@ -298,8 +298,8 @@ template <class Value>
 std::vector<Value> SafetensorsReader::read(const SafetensorsEntry& entry) const {
   std::vector<Value> values(entry.shape.elements());
   require_usage(read_bytes(file_.get(), entry.begin, values.data(), entry.end - entry.begin),
-                "cannot read ", path_, ": it has become shorter than its ", entry.end,
-                " bytes, or the disk fails");
+                "cannot read ", path_, ": it is now shorter than its ", entry.end,
+                " bytes, or the disk has failed");
   return values;
 }
 
@@ -310,7 +310,7 @@ std::vector<float> SafetensorsReader::floats(const std::string& name) const {
     return converted<float>(read<BFloat16>(found), [](BFloat16 value) { return float{value}; });
   if (found.type == "F16") return converted<float>(read<uint16_t>(found), from_float16);
   require_usage(found.type == "F64", "tensor ", printable(name), " in ", path_, " has type ",
-                found.type, " where F32, F64, F16 or BF16 is needed");
+                found.type, " instead of F32, F64, F16 or BF16");
   return converted<float>(read<double>(found),
                           [](double value) { return static_cast<float>(value); });
 }
@@ -319,10 +319,10 @@ std::vector<int32_t> SafetensorsReader::integers(const std::string& name) const 
   const SafetensorsEntry& found = entry(name);
   if (found.type == "I32") return read<int32_t>(found);
   require_usage(found.type == "I64", "tensor ", printable(name), " in ", path_, " has type ",
-                found.type, " where I32 or I64 is needed");
+                found.type, " instead of I32 or I64");
   return converted<int32_t>(read<int64_t>(found), [&](int64_t value) {
     require_usage(value == static_cast<int32_t>(value), "tensor ", printable(name), " in ", path_,
-                  " holds ", value, ", which does not fit 32 bits");
+                  " holds ", value, ", which does not fit in 32 bits");
     return static_cast<int32_t>(value);
   });
 }

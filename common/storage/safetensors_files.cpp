@@ -50,11 +50,11 @@ void SafetensorsFiles::read_index() {
   const nlohmann::json content = read_json(path_);
   const auto map = content.is_object() ? content.find("weight_map") : content.end();
   require_usage(map != content.end() && map->is_object() && !map->empty(), path_.string(),
-                " is no index: its weight_map is missing, empty or not an object");
+                " is not an index: its weight_map is missing, empty or not an object");
   for (const auto& [tensor, file] : map->items()) {
     require_usage(file.is_string() && is_plain(file), path_.string(), ": weight_map has ",
                   shortened(file), " for ", shortened(nlohmann::json(tensor)),
-                  " where the name of a file beside it belongs");
+                  " instead of the name of a file in the same folder");
     const std::string& name = places_[tensor] = file;
     if (files_.contains(name)) continue;
     require_usage(fs::exists(path_.parent_path() / name), path_.string(), " names ", name,

@@ -31,7 +31,7 @@ class Header {
   /// Returns where the tensor's data begins, in bytes from the end of the header.
   int64_t add(const std::string& name, const char* type, const Shape& shape) {
     require(name != metadata_key && !header_.contains(name), "the name \"", name,
-            "\" stands twice or is reserved");
+            "\" occurs twice or is reserved");
     std::vector<int64_t> sizes;
     for (int axis = 0; axis < shape.rank(); ++axis) sizes.push_back(shape[axis]);
     const int64_t begin = end_;

@@ -11,7 +11,7 @@ static void is_attention(const char* op, const Tensor& q, const Tensor& k, const
   const Shape &of_q = q.shape(), &of_k = k.shape();
   require(of_q.rank() == 3 && of_k.rank() == 3 && of_q[0] == of_k[0] && of_q[2] == of_k[2], op,
           ": queries ", to_string(of_q), " and keys ", to_string(of_k),
-          " are not [matrices × rows × head_width] of as many matrices and columns");
+          " are not [matrices × rows × head_width] with the same matrices and head_width");
   same_shape(op, k, v);
   one_type(op, q, k, v);
   const ProbabilityDropout& dropout = settings.dropout;
@@ -25,7 +25,7 @@ static void is_attention(const char* op, const Tensor& q, const Tensor& k, const
   const int64_t end = std::max(settings.first_query + of_q[1], settings.first_key + of_k[1]);
   require(settings.first_query >= 0 && settings.first_key >= 0 && end <= dropout.context, op,
           ": queries from position ", settings.first_query, " and keys from position ",
-          settings.first_key, " reach position ", end, " of a context of ", dropout.context);
+          settings.first_key, " end at position ", end, " of a context of ", dropout.context);
 }
 
 /// The result belongs to queries of this shape.

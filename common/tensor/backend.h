@@ -78,7 +78,7 @@ class Backend {
  public:
   virtual ~Backend();
   virtual Device device() const = 0;
-  virtual std::string description() const = 0;  // "CPU (…, 2 threads, oneDNN 2.6.3)"
+  virtual std::string description() const = 0;  // "CPU (…, 2 threads per rank, oneDNN 2.6.3)"
   /// Whether ops take tensors of this type: f32 and i32 everywhere, bf16 on GPUs only.
   virtual bool computes_in(DataType type) const { return type != DataType::bf16; }
   virtual void synchronize() = 0;  // waits until all work given so far is done

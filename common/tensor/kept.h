@@ -1,5 +1,5 @@
-// Kept: what a layer's forward pass keeps for its backward pass. A layer holds parameters only; each
-// has a struct Layer::Kept, which the caller owns, so that several passes can be under way at once.
+// Kept: what a layer's forward pass keeps for its backward pass. A layer holds parameters only; its
+// struct Layer::Kept belongs to the caller, so that several passes can be under way at once.
 //     struct Kept {
 //       Tensor x;               // tensors,
 //       OtherLayer::Kept other; // the Kepts of the layers inside, and vectors of either

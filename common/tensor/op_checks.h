@@ -16,13 +16,12 @@ inline void same_shape(const char* op, const Tensor& a, const Tensor& b) {
 
 /// The tensor has `elements` elements: one for each row or column of another one.
 inline void has(const char* op, const char* what, const Tensor& x, int64_t elements) {
-  require(x.elements() == elements, op, ": ", what, " has shape ", to_string(x.shape()), " where ",
-          elements, " elements belong");
+  require(x.elements() == elements, op, ": ", what, " has shape ", to_string(x.shape()),
+          ", but needs ", elements, elements == 1 ? " element" : " elements");
 }
 
 inline void is_f32(const char* op, const Tensor& x) {
-  require(x.type() == DataType::f32, op, ": a tensor of f32 belongs here, not ",
-          to_string(x.type()));
+  require(x.type() == DataType::f32, op, " needs a tensor of f32, not ", to_string(x.type()));
 }
 
 /// All tensors are of one type, f32 or bf16.
@@ -31,7 +30,7 @@ void one_type(const char* op, const Tensor& first, const Tensors&... others) {
   if (first.type() != DataType::bf16) is_f32(op, first);
   [[maybe_unused]] const auto same = [&](const Tensor& x) {
     require(x.type() == first.type(), op, ": ", to_string(x.type()), " and ",
-            to_string(first.type()), " do not mix");
+            to_string(first.type()), " cannot be mixed");
   };
   (same(others), ...);
 }
@@ -40,7 +39,7 @@ void one_type(const char* op, const Tensor& first, const Tensors&... others) {
 template <class... Tensors>
 Backend& backend_of(const char* op, const Tensor& first, const Tensors&... others) {
   Backend& backend = first.backend();
-  require(((&others.backend() == &backend) && ...), op, ": the tensors live on different devices");
+  require(((&others.backend() == &backend) && ...), op, ": the tensors are on different devices");
   return backend;
 }
 

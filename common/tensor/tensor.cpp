@@ -31,7 +31,7 @@ struct Tensor::Storage {
 Tensor::Tensor(Backend& backend, Shape shape, DataType type) : shape_(shape), type_(type) {
   int64_t bytes = 0;
   require(backend.computes_in(type), to_string(type),
-          " was asked for on a device that does not compute in it: ", backend.description());
+          " was requested on a device that does not support it: ", backend.description());
   require(!__builtin_mul_overflow(shape.elements(), size_of(type), &bytes),
           "the bytes of a tensor of shape ", to_string(shape), " overflow 64 bits");
   try {
@@ -77,7 +77,7 @@ int64_t Tensor::memory_bytes() const {
 
 Tensor Tensor::reshape(Shape shape) const {
   require(shape.elements() == elements(), "a tensor of shape ", to_string(shape_),
-          " cannot be seen as ", to_string(shape));
+          " cannot be reshaped to ", to_string(shape));
   Tensor view = *this;
   view.shape_ = shape;
   return view;

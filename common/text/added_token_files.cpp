@@ -15,7 +15,7 @@ AddedToken added_token_in(const JsonFields& file, const std::string& field, cons
                       {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special",
                        "__type"});
   require_usage(!said.value("single_word", false), file.name, ": ", field,
-                "/single_word is true, which is not supported here");
+                "/single_word is true, which is not supported");
   const bool special = said.value("special", false);
   return {said.at("content").get<std::string>(), said.value("id", AddedToken::no_number),
           said.value("lstrip", false), said.value("rstrip", false),

@@ -13,12 +13,12 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 std::vector<std::string> tokens_of(const json& vocabulary, const std::string& source) {
-  require_usage(vocabulary.is_object(), source, " is no vocabulary: it is not a JSON object");
+  require_usage(vocabulary.is_object(), source, " is not a vocabulary: it is not a JSON object");
   std::vector<std::string> tokens(vocabulary.size());
   for (const auto& [token, number] : vocabulary.items()) {
     const uint64_t place = number.is_number_unsigned() ? number.get<uint64_t>() : tokens.size();
     require_usage(place < tokens.size() && tokens[place].empty(), source, ": the number ",
-                  shortened(number), " stands twice or leaves a hole");
+                  shortened(number), " occurs twice or leaves a gap");
     tokens[place] = token;
   }
   return tokens;
@@ -94,7 +94,7 @@ void apply_config(const JsonFields& file, BytePairs& pairs, bool prefix_space_is
   const bool prefix_space = file.at("/add_prefix_space") == json(true);
   require_usage(!prefix_space_is_known || prefix_space == pairs.add_prefix_space, file.name,
                 ": /add_prefix_space is ", prefix_space ? "true" : "false",
-                ", and not what tokenizer.json says");
+                ", which differs from tokenizer.json");
   pairs.add_prefix_space = prefix_space;
 }
 
@@ -142,7 +142,7 @@ BytePairs read_byte_pairs(const fs::path& folder) {
     pairs = read_files(folder);
   } catch (const json::exception& error) {
     throw UsageError(text("the tokenizer in ", folder.string(),
-                          " is not one of GPT-2: ", shortened(std::string(error.what()))));
+                          " is not a GPT-2 tokenizer: ", shortened(std::string(error.what()))));
   }
   for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
                            "special_tokens_map.json", "added_tokens.json"}) {

@@ -141,8 +141,8 @@ BytePairs learn_byte_pairs(const std::string& text, int64_t vocabulary) {
   PairCounts counts(text, bytes);
   while (std::ssize(tokens) + 1 < vocabulary) {
     const auto [pair, count] = counts.most_frequent();
-    require_usage(count > 0, "--vocabulary ", vocabulary, ": the text has byte pairs for ",
-                  tokens.size() + 1, " tokens only");
+    require_usage(count > 0, "--vocabulary ", vocabulary, ": the text has byte pairs for only ",
+                  tokens.size() + 1, " tokens");
     const std::string left = tokens[static_cast<size_t>(pair.first)],
                       right = tokens[static_cast<size_t>(pair.second)];
     const auto [same, is_new] = numbers.emplace(left + right, static_cast<int32_t>(tokens.size()));

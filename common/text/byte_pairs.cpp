@@ -68,8 +68,8 @@ BytePairTokenizer::BytePairTokenizer(BytePairs pairs) : pairs_(std::move(pairs))
     const int32_t first = number_of(left), second = number_of(right),
                   both = number_of(left + right);
     require_usage(first >= 0 && second >= 0 && both >= 0, pairs_.source, " merges \"", left,
-                  "\" and \"", right, "\", but its vocabulary does not have these two and \"", left,
-                  right, "\"");
+                  "\" and \"", right, "\", but one of them or \"", left, right,
+                  "\" is not in its vocabulary");
     // If a pair occurs twice, its last position counts.
     merges_[key_of(first, second)] = {rank++, both};
   }

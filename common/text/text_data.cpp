@@ -20,7 +20,7 @@ std::string read_text(const std::string& file) {
   constexpr double bytes_for_each = 10;  // of the file itself, its characters and its tokens
   require_memory(bytes_for_each * static_cast<double>(std::filesystem::file_size(path)), name);
   std::string all = read_file(path);
-  require_usage(!all.empty(), name, ": there is no text in it");
+  require_usage(!all.empty(), name, ": the file is empty");
   return all;
 }
 

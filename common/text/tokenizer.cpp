@@ -14,7 +14,7 @@ static std::string characters_in(const std::filesystem::path& training) {
   const nlohmann::json said = read_json(training);
   const auto found = said.find("characters");
   require_usage(said.is_object() && found != said.end() && found->is_string(), training.string(),
-                " is no checkpoint's: it names no characters");
+                " does not belong to a checkpoint: it lists no characters");
   return found->get<std::string>();
 }
 

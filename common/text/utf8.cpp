@@ -34,7 +34,7 @@ std::vector<char32_t> code_points(const std::string& text, const std::string& so
   for (size_t place = 0; place < text.size();) {
     const auto [point, bytes] = utf8_at(text, place);
     require_usage(point != not_utf8, source, ": the character at byte ", place, " of ", text.size(),
-                  " is not UTF-8");
+                  " is not valid UTF-8");
     points.push_back(point);
     place += bytes;
   }

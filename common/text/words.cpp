@@ -21,7 +21,7 @@ Run run_at(std::string_view text, size_t begin) {
   Run run{begin, begin};
   while (run.end < text.size()) {
     const auto [point, bytes] = utf8_at(text, run.end);
-    require_usage(point != not_utf8, "the text is not UTF-8 at byte ", run.end, " of ",
+    require_usage(point != not_utf8, "the text is not valid UTF-8 at byte ", run.end, " of ",
                   text.size());
     if (class_of(point) != wanted) break;
     run = {run.end + bytes, run.end};

@@ -1,5 +1,5 @@
-// Gpt: passes that are under way at once, stages that make up the model, and what its parameters say
-// of their gradients.
+// Gpt: several passes under way at once, stages that make up the model, and the properties of its
+// parameters' gradients.
 #include <map>
 
 #include "chapters/10_tensor_and_data_parallel/gpt.h"

@@ -178,7 +178,7 @@ TEST_CASE("a directory has one run that saves in it") {
   {
     const CheckpointFolder first(temporary.path(), 1);
     CHECK(contains(message_of<UsageError>([&] { CheckpointFolder(temporary.path(), 1); }),
-                   "another run saves there"));
+                   "another run is saving there"));
   }
   const CheckpointFolder later(temporary.path(), 1);
   write_file(temporary.path() / "file", "");

@@ -164,7 +164,7 @@ TEST_CASE("a checkpoint of another model, or not whole, is refused") {
     write_file(checkpoint / "training.json", whole.substr(0, whole.size() / 2));
   world().barrier();
   CHECK(contains(message_of<UsageError>([&] { read_checkpoint_info(checkpoint); }),
-                 "training.json is no JSON: "));
+                 "training.json is not valid JSON: "));
   CHECK(contains(message_of<UsageError>([] { read_checkpoint_info("/no/such"); }),
                  "cannot open /no/such/training.json"));
 }

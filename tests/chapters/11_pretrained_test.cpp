@@ -154,8 +154,8 @@ TEST_CASE("an index that does not fit its files is refused") {
   for (const char* bad : {"../gpt2/two", "/etc/passwd", "", "two/", "t\x1b[2Jwo"}) {
     CHECK(contains(refusal(name, bad), place + json(bad).dump()));
   }
-  CHECK(contains(refusal(name, 3),
-                 place + "3 for \"" + name + "\" where the name of a file beside it belongs"));
+  CHECK(contains(refusal(name, 3), place + "3 for \"" + name +
+                                       "\" instead of the name of a file in the same folder"));
   CHECK(contains(refusal(name, ".."), "it is not a regular file"));
   CHECK(contains(refusal(name, "model.safetensors.index.json"),
                  "cannot read " + model.index.string()));
@@ -231,8 +231,7 @@ TEST_CASE("weights in BF16 and in F64 are read, whole numbers are not") {
   }
   check_weights(ModelFolder(tensors).path, 0.02f);
   tensors[3].type = "I16";
-  CHECK(contains(ModelFolder(tensors).refusal(),
-                 " has type I16 where F32, F64, F16 or BF16 is needed"));
+  CHECK(contains(ModelFolder(tensors).refusal(), " has type I16 instead of F32, F64, F16 or BF16"));
 }
 
 TEST_CASE(

@@ -357,7 +357,7 @@ TEST_CASE("attention: what does not fit is refused with one sentence") {
   settings.dropout.heads = 2;
   settings.first_key = 1;
   CHECK(contains(message_of([&] { attention(q, k, k, settings); }),
-                 "reach position 8 of a context of 7"));
+                 "end at position 8 of a context of 7"));
   AttentionResult a{q, Tensor(backend(), {4, 3})}, b{k, Tensor(backend(), {4, 7})};
   CHECK(message_of([&] { merge(a, b); }) == "merge: shapes [4 × 3 × 5] and [4 × 7 × 5] differ");
   CHECK(contains(message_of([&] { attention_backward(q, q, k, k, b, {}); }),

@@ -91,9 +91,9 @@ TEST_CASE("bf16: numbers are rounded to the nearest, ties to even") {
 TEST_CASE("bf16: a device that does not compute in it says so") {
   if (device_has_bf16()) return;
   const std::string sentence = message_of([] { Tensor(backend(), {2}, DataType::bf16); });
-  CHECK(sentence.starts_with("bf16 was asked for on a device that does not compute in it: CPU"));
+  CHECK(sentence.starts_with("bf16 was requested on a device that does not support it: CPU"));
   CHECK(contains(message_of([] { cast(Tensor::zeros(backend(), {2}), DataType::bf16); }),
-                 "does not compute in it"));
+                 "does not support it"));
 }
 
 TEST_CASE("bf16: copies, and conversions there and back") {
@@ -321,9 +321,9 @@ TEST_CASE("bf16: types that do not belong are refused") {
   if (!device_has_bf16()) return;
   const Tensor x(backend(), {2, 3}), y(backend(), {2, 3}, DataType::bf16);
   Tensor total(backend(), {3}, DataType::bf16);
-  CHECK(message_of([&] { add(x, y); }) == "add: bf16 and f32 do not mix");
+  CHECK(message_of([&] { add(x, y); }) == "add: bf16 and f32 cannot be mixed");
   CHECK(message_of([&] { add_column_sums(total, y); }) ==
-        "add_column_sums: a tensor of f32 belongs here, not bf16");
+        "add_column_sums needs a tensor of f32, not bf16");
   CHECK(message_of([&] { copy(total, indices({1, 2, 3})); }) == "copy: i32 into bf16");
   CHECK(message_of([&] { y.clone().assign(std::vector<int32_t>(6)); }) ==
         "a tensor of bf16 was given i32");

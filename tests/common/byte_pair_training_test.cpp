@@ -32,7 +32,7 @@ TEST_CASE("learning byte pairs: pairs that overlap, and one token by two ways") 
 
 TEST_CASE("learning byte pairs: no more than the text has twice") {
   CHECK(contains(message_of<UsageError>([] { learn_byte_pairs("ab ab cd", 300); }),
-                 "--vocabulary 300: the text has byte pairs for 258 tokens only"));
+                 "--vocabulary 300: the text has byte pairs for only 258 tokens"));
   CHECK(learn_byte_pairs("ab ab cd", 258).merges == Merges{{"a", "b"}});
   CHECK(learn_byte_pairs("", 257).merges.empty());
 }

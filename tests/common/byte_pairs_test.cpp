@@ -153,19 +153,19 @@ TEST_CASE("byte pairs: a text that is no UTF-8 and files that are no tokenizer a
   const Vocabulary vocabulary({});
   const std::filesystem::path& folder = vocabulary.folder.path();
   CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("ab\xc3"); }),
-                 "is not UTF-8 at byte 2 of 3"));
+                 "is not valid UTF-8 at byte 2 of 3"));
   const auto refusal = [&](const std::string& content) {
     write_file(folder / "vocab.json", content);
     return message_of<UsageError>([&] { read_byte_pairs(folder); });
   };
-  CHECK(contains(refusal("{\"a\": 0"), "vocab.json is no JSON"));
-  CHECK(contains(refusal("[1, 2]"), "vocab.json is no vocabulary"));
-  CHECK(contains(refusal("{\"a\": \"b\"}"), "the number \"b\" stands twice or leaves a hole"));
-  CHECK(contains(refusal("{\"a\": 0, \"b\": 2}"), "leaves a hole"));
-  CHECK(contains(refusal("{\"a\": 0, \"b\": 0}"), "stands twice"));
-  CHECK(contains(refusal("{\"a\": -1}"), "leaves a hole"));
-  CHECK(contains(refusal("{\"a\": 4294967296}"), "leaves a hole"));
-  CHECK(contains(refusal("{\"a\": 0.5}"), "leaves a hole"));
+  CHECK(contains(refusal("{\"a\": 0"), "vocab.json is not valid JSON"));
+  CHECK(contains(refusal("[1, 2]"), "vocab.json is not a vocabulary"));
+  CHECK(contains(refusal("{\"a\": \"b\"}"), "the number \"b\" occurs twice or leaves a gap"));
+  CHECK(contains(refusal("{\"a\": 0, \"b\": 2}"), "leaves a gap"));
+  CHECK(contains(refusal("{\"a\": 0, \"b\": 0}"), "occurs twice"));
+  CHECK(contains(refusal("{\"a\": -1}"), "leaves a gap"));
+  CHECK(contains(refusal("{\"a\": 4294967296}"), "leaves a gap"));
+  CHECK(contains(refusal("{\"a\": 0.5}"), "leaves a gap"));
   write_file(folder / "vocab.json", "{\"a\": 0}");
   CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("b"); }),
                  "has no token for the byte \"b\""));

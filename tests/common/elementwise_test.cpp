@@ -91,12 +91,12 @@ TEST_CASE("elementwise ops: shapes that differ are refused, and both are named")
   CHECK(message_of([&] { gelu_backward(x, y); }) ==
         "gelu_backward: shapes [2 × 3] and [3 × 2] differ");
   CHECK(message_of([&] { copy(x, bias); }) ==
-        "copy: the source has shape [2] where 6 elements belong");
+        "copy: the source has shape [2], but needs 6 elements");
   CHECK(message_of([&] { copy(x, ids); }) == "copy: i32 into f32");
   CHECK(message_of([&] { add_bias(x, bias); }) ==
-        "add_bias: the bias has shape [2] where 3 elements belong");
+        "add_bias: the bias has shape [2], but needs 3 elements");
   CHECK(message_of([&] { add_column_sums(bias, x); }) ==
-        "add_column_sums: the sum has shape [2] where 3 elements belong");
+        "add_column_sums: the sum has shape [2], but needs 3 elements");
   CHECK(message_of([&] {
           columns_of(x, {2, 5});
         }) == "columns_of: columns 2 to 5 of shape [2 × 3]");
@@ -106,12 +106,12 @@ TEST_CASE("elementwise ops: shapes that differ are refused, and both are named")
   CHECK(message_of([&] { set_columns(x, 2, x); }) ==
         "set_columns: columns 2 to 5 of shape [2 × 3]");
   CHECK(message_of([&] { set_columns(x, 0, y); }) == "set_columns: [3 × 2] into [2 × 3]");
-  CHECK(message_of([&] { gelu(ids); }) == "gelu: a tensor of f32 belongs here, not i32");
+  CHECK(message_of([&] { gelu(ids); }) == "gelu needs a tensor of f32, not i32");
   CHECK(message_of([&] { gelu(Tensor()); }) == "an empty tensor was used");
 }
 
 TEST_CASE("ops: tensors of two devices do not mix") {
   const std::unique_ptr<Backend> other = make_cpu_backend(1);
   const Tensor here = Tensor::zeros(backend(), {2}), there = Tensor::zeros(*other, {2});
-  CHECK(message_of([&] { add(here, there); }) == "add: the tensors live on different devices");
+  CHECK(message_of([&] { add(here, there); }) == "add: the tensors are on different devices");
 }

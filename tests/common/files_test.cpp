@@ -28,14 +28,13 @@ TEST_CASE("files: what is no regular file, or too long, is refused") {
   CHECK(contains(refusal(temporary.path() / "none"), "none: there is no such file"));
   CHECK(contains(refusal(temporary.path() / std::string(300, 'a')),
                  ": File name too long"));  // it may well be there
-  CHECK(contains(refusal(temporary.path()), "this is no file"));
-  CHECK(contains(refusal("/dev/zero"), "this is no file"));
+  CHECK(contains(refusal(temporary.path()), "this is not a regular file"));
+  CHECK(contains(refusal("/dev/zero"), "this is not a regular file"));
   const std::filesystem::path pipe = temporary.path() / "pipe";
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(contains(refusal(pipe), "this is no file"));
+  CHECK(contains(refusal(pipe), "this is not a regular file"));
   write_file(temporary.path() / "long", "eleven byte");
-  CHECK(contains(refusal(temporary.path() / "long"),
-                 "has 11 bytes, more than the 10 that make sense"));
+  CHECK(contains(refusal(temporary.path() / "long"), "has 11 bytes; at most 10 are allowed"));
   std::filesystem::resize_file(temporary.path() / "long",
                                uintmax_t{1} << 39);  // with nothing in it
   CHECK(contains(message_of<UsageError>([&] { read_file(temporary.path() / "long"); }),

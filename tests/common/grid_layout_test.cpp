@@ -177,7 +177,7 @@ TEST_CASE("grid layout: what is no grid is refused") {
   CHECK(message_of([&] { layout.name_of({}); }) == "a group of a grid needs an axis");
   CHECK(message_of([&] {
           layout.rank_of({{"dp", 3}});
-        }) == "the grid has no place 3 on axis dp of 3");
+        }) == "the grid has no coordinate 3 on axis dp of 3");
   CHECK(message_of([] { GridLayout({{"ep", 2}}); }) == "the grid has no axis ep");
   CHECK(message_of([] { GridLayout({{"tp", 0}}); }) == "a grid's axis tp has 0 ranks");
   for (const char* order : {"tp-tp", "tp--dp", ""})

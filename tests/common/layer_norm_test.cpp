@@ -75,9 +75,9 @@ TEST_CASE("layer_norm: backward against finite differences, and gradients add up
 TEST_CASE("layer_norm: mismatches are refused") {
   const Tensor x(backend(), {4, 6}), wrong(backend(), {5}), right = Tensor::zeros(backend(), {6});
   CHECK(message_of([&] { layer_norm(x, wrong, right); }) ==
-        "layer_norm: the gain has shape [5] where 6 elements belong");
+        "layer_norm: the gain has shape [5], but needs 6 elements");
   CHECK(message_of([&] { layer_norm(x, right, wrong); }) ==
-        "layer_norm: the bias has shape [5] where 6 elements belong");
+        "layer_norm: the bias has shape [5], but needs 6 elements");
   const LayerNorm out = layer_norm(x, right, right);
   Tensor dgain = right.clone(), dbias(backend(), {5});
   CHECK(contains(message_of([&] { layer_norm_backward(x, x, out, right, dgain, dbias); }),

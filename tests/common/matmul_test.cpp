@@ -111,7 +111,7 @@ TEST_CASE("matmul: factors that do not fit are refused, and both are named") {
         "add_matmul: a product of shape [3 × 5] was added to [3 × 4]");
   CHECK(message_of([&] {
           matmul(indices({1, 2}).reshape({1, 2}), transposed(indices({1, 2}).reshape({1, 2})));
-        }) == "matmul: a tensor of f32 belongs here, not i32");
+        }) == "matmul needs a tensor of f32, not i32");
 }
 
 TEST_CASE("lower: a triangle as a factor, transposed or not, of one strip of rows and of several") {

@@ -225,7 +225,7 @@ TEST_CASE("safetensors: a file that is cut after it was opened") {
   const SafetensorsReader reader(file.path);
   std::filesystem::resize_file(file.path, bytes.size() - 1);
   CHECK(reader.integers("ids") == ids);
-  check_refused<UsageError>("has become shorter", [&] { reader.floats("scalar"); });
+  check_refused<UsageError>("is now shorter", [&] { reader.floats("scalar"); });
 }
 
 TEST_CASE("safetensors: a header of any length is refused before it is read") {
@@ -279,8 +279,8 @@ TEST_CASE("safetensors: each kind of bad header has its sentence") {
       {R"({"w":{"shape":[1,2],"data_offsets":[0,8]}})", R"(tensor "w": its dtype is missing)"},
       {R"({"w":{"dtype":"F32","data_offsets":[0,8]}})", R"(tensor "w": its shape is missing)"},
       {R"({"w":{"dtype":"F32","shape":[1,2]}})", R"(tensor "w": its data_offsets is missing)"},
-      {tensor("32", "[1,2]", "[0,8]"), "its dtype is missing or no string"},
-      {tensor(R"("F32")", "2", "[0,8]"), "its shape is missing or no array"},
+      {tensor("32", "[1,2]", "[0,8]"), "its dtype is missing or not a string"},
+      {tensor(R"("F32")", "2", "[0,8]"), "its shape is missing or not an array"},
       {tensor(R"("F32")", "[-1,-2]", "[0,8]"), "its shape holds -1, which is not a whole number"},
       {tensor(R"("F32")", "[1.0,2]", "[0,8]"), "its shape holds 1.0, which is not a whole number"},
       {tensor(R"("F32")", "[1,\"2\"]", "[0,8]"), "its shape holds a string"},
@@ -295,7 +295,7 @@ TEST_CASE("safetensors: each kind of bad header has its sentence") {
       {tensor(R"("F32")", "[3]", "[0,8]"), "its 8 bytes of data do not fit its shape [3] of F32"},
       {tensor(R"("F32")", "[0,2]", "[0,8]"),
        "its 8 bytes of data do not fit its shape [0 × 2] of F32"},
-      {tensor(R"("F32")", "[1,2]", "8"), "its data_offsets is missing or no array"},
+      {tensor(R"("F32")", "[1,2]", "8"), "its data_offsets is missing or not an array"},
       {tensor(R"("F32")", "[1,2]", "[0,4,8]"), "its data_offsets are 3 numbers, not two"},
       {tensor(R"("F32")", "[1,2]", "[]"), "its data_offsets are 0 numbers, not two"},
       {tensor(R"("F32")", "[1,2]", "[-8,0]"), "its data_offsets holds -8"},
@@ -305,16 +305,16 @@ TEST_CASE("safetensors: each kind of bad header has its sentence") {
       {tensor(R"("F32")", "[1,2]", "[0,9223372036854775807]"),
        "its data end at byte 9223372036854775807 of the 8"},
       {tensor(R"("F32")", "[1]", "[0,4]"), "its last 4 bytes belong to no tensor"},
-      {tensor(R"("F32")", "[1]", "[4,8]"), R"(a hole before the data of tensor "w")"},
+      {tensor(R"("F32")", "[1]", "[4,8]"), R"(a gap before the data of tensor "w")"},
       {"{}", "its last 8 bytes belong to no tensor"},
       {pair_of("[0,4]", "[0,4]"), R"(the data of tensor "b" overlap)"},
       {pair_of("[3,7]", "[0,4]"), R"(the data of tensor "a" overlap)"},
       {R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"I32","shape":[2],"data_offsets":[0,8]}})",
-       R"("w" stands twice)"},
+       R"("w" occurs twice)"},
       {R"({"w":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}})",
-       R"(the key "shape" of "w" stands twice)"},
-      {R"({"__metadata__":{},"__metadata__":{}})", R"("__metadata__" stands twice)"},
-      {R"({"__metadata__":{"a":"1","a":"2"}})", R"(the key "a" of "__metadata__" stands twice)"},
+       R"(the key "shape" of "w" occurs twice)"},
+      {R"({"__metadata__":{},"__metadata__":{}})", R"("__metadata__" occurs twice)"},
+      {R"({"__metadata__":{"a":"1","a":"2"}})", R"(the key "a" of "__metadata__" occurs twice)"},
       {R"({"__metadata__":{"a":1}})", R"(its __metadata__ "a" is not a string)"},
       {R"({"__metadata__":{"a":["1"]}})", R"(its __metadata__ "a" is not a string)"},
       {R"({"__metadata__":"a"})", R"("__metadata__" is not a JSON object)"},
@@ -369,7 +369,7 @@ TEST_CASE("safetensors: what cannot be written is refused, and the old file stay
     write_safetensors(file.path, tensors, metadata);
   };
   check_refused<Error>("of shape [2] was given 3 values", [&] { write({{"w", {2}, values}}); });
-  check_refused<Error>("\"w\" stands twice", [&] {
+  check_refused<Error>("\"w\" occurs twice", [&] {
     write({{"w", {3}, values}, {"w", {3, 1}, values}});
   });
   check_refused<Error>("or is reserved", [&] { write({{"__metadata__", {3}, values}}); });

@@ -54,5 +54,5 @@ TEST_CASE("shared safetensors: what cannot be written is told with the file's na
   CHECK(contains(message_of([&] {
                    SharedSafetensors("x", {{"w", {1}}, {"w", {2}}});
                  }),
-                 "\"w\" stands twice"));
+                 "\"w\" occurs twice"));
 }

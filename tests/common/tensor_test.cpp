@@ -67,7 +67,7 @@ TEST_CASE("tensor: misuse is refused, and both sides are named") {
   const std::vector<int32_t> integers(12);
   CHECK(message_of([&] {
           x.reshape({5, 2});
-        }) == "a tensor of shape [3 × 4] cannot be seen as [5 × 2]");
+        }) == "a tensor of shape [3 × 4] cannot be reshaped to [5 × 2]");
   CHECK(message_of([&] { x.slice({1, 4}); }) == "rows 1 to 4 of a tensor of shape [3 × 4]");
   CHECK(message_of([&] { x.slice({2, 1}); }) == "rows 2 to 1 of a tensor of shape [3 × 4]");
   CHECK(message_of([&] { x.slice({-1, 1}); }) == "rows -1 to 1 of a tensor of shape [3 × 4]");

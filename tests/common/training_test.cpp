@@ -73,9 +73,9 @@ TEST_CASE("adamw: a gradient of zero only decays the weight") {
 TEST_CASE("training ops: shapes that differ are refused") {
   Tensor x(backend(), {4, 6}), y(backend(), {6, 4}), one(backend(), {1});
   CHECK(message_of([&] { add_sum(x, y); }) ==
-        "add_sum: the total has shape [4 × 6] where 1 elements belong");
+        "add_sum: the total has shape [4 × 6], but needs 1 element");
   CHECK(message_of([&] { clip_factor(x, 1.0f); }) ==
-        "clip_factor: the sum has shape [4 × 6] where 1 elements belong");
+        "clip_factor: the sum has shape [4 × 6], but needs 1 element");
   CHECK(message_of([&] { adamw(x, x, y, x, one, {}); }) ==
         "adamw: shapes [4 × 6] and [6 × 4] differ");
 }

@@ -105,15 +105,15 @@ TEST_CASE("vocabulary ops: shapes and types that do not fit are refused") {
         "gather_rows: ids must be i32, not f32");
   CHECK(message_of([&] {
           add_to_rows(table, indices({1, 2}), x, 0);
-        }) == "add_to_rows: ids has shape [2] where 4 elements belong");
+        }) == "add_to_rows: ids has shape [2], but needs 4 elements");
   CHECK(message_of([&] {
           add_to_rows(table, indices({1, 2, 3, 4}), x, 0);
         }) == "add_to_rows: [4 × 6] into [5 × 7]");
   CHECK(message_of([&] { row_max(x, 7); }) == "row_max: columns 0 to 7 of shape [4 × 6]");
   CHECK(message_of([&] { exp_and_row_sum(x, three, 6); }) ==
-        "exp_and_row_sum: the maximum has shape [3] where 4 elements belong");
+        "exp_and_row_sum: the maximum has shape [3], but needs 4 elements");
   CHECK(message_of([&] { pick(x, indices({1}), 0); }) ==
-        "pick: ids has shape [1] where 4 elements belong");
+        "pick: ids has shape [1], but needs 4 elements");
   CHECK(message_of([&] { cross_entropy(sums, three, sums); }) ==
         "cross_entropy: shapes [4] and [3] differ");
   CHECK(contains(message_of([&] {

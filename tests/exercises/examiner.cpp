@@ -86,11 +86,12 @@ struct Comparison {
                  column = static_cast<int64_t>(i) % expected.columns;
       const std::string place = text("row ", row, ", column ", column);
       if (std::isnan(got[i]))
-        return text("your ", name, " is NaN at ", place, ": not written, or made from such");
-      return text("your ", name, " differs first at ", place, ": got ", got[i], ", expected ",
+        return text("your ", name, " is NaN at ", place,
+                    ": not written, or computed from values that were not written");
+      return text("your ", name, " first differs at ", place, ": got ", got[i], ", expected ",
                   expected.values[i]);
     }
-    return text("your ", name, " differs a little in many elements");
+    return text("your ", name, " differs slightly in many elements");
   }
 };
 
@@ -154,8 +155,7 @@ void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& 
     }
     const std::string shape = got ? "has shape " + to_string(got.shape()) : "is an empty tensor";
     const std::string wanted = text("[", expected.rows, " × ", expected.columns, "]");
-    if (diagnosis.empty())
-      diagnosis = text("your ", name, " ", shape, " where ", wanted, " belongs");
+    if (diagnosis.empty()) diagnosis = text("your ", name, " ", shape, " instead of ", wanted);
     findings_.push_back({name, diagnosis});
     return;
   }
@@ -169,7 +169,7 @@ void Examiner::expect(const std::string& name, double got, double expected,
   Matrix wanted(1, 1);
   wanted(0, 0) = expected;
   std::string diagnosis = diagnose(name, {got}, wanted, suspects, tolerance);
-  if (diagnosis.find("differs first") != std::string::npos) {
+  if (diagnosis.find("first differs") != std::string::npos) {
     diagnosis = text("your ", name, " is ", got, ", expected ", expected);
   }
   findings_.push_back({name, diagnosis});
@@ -186,22 +186,20 @@ void Examiner::expect_ledger(const std::string& name, const Ledger& before,
     const bool asked =
         std::any_of(wanted.begin(), wanted.end(), [&](const Wanted& w) { return w.op == row.op; });
     if (!asked)
-      add(text(calls_text(row.calls, row.op), " on ", row.group, " where none was asked for"));
+      add(text(calls_text(row.calls, row.op), " on ", row.group, " where none is allowed"));
   }
   for (const Wanted& want : wanted) {
     int64_t bytes = 0;
     for (const LedgerRow& row : since.rows()) bytes += row.op == want.op ? row.bytes : 0;
     const int64_t calls = since.calls(want.op);
     if (calls != want.calls) {
-      add(text(calls_text(calls, want.op), " where ", want.calls, " ",
-               want.calls == 1 ? "was" : "were", " asked for"));
+      add(text(calls_text(calls, want.op), " instead of ", want.calls));
     } else if (want.bytes >= 0 && bytes != want.bytes) {
-      add(text(calls_text(calls, want.op), " of ", bytes, " bytes where ", want.bytes,
-               " were asked for"));
+      add(text(calls_text(calls, want.op), " of ", bytes, " bytes instead of ", want.bytes));
     }
   }
   findings_.push_back(
-      {name, diagnosis.empty() ? "" : "you communicate otherwise than asked: " + diagnosis});
+      {name, diagnosis.empty() ? "" : "your communication differs from the task: " + diagnosis});
 }
 
 void Examiner::expect(const std::string& name, bool holds, const std::string& diagnosis) {

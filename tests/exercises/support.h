@@ -82,7 +82,7 @@ inline Matrix column_sums(const Matrix& matrix) {
 /// A gradient that was written over what it held `before` instead of added to it.
 inline Suspect overwritten(const Matrix& before) {
   return Suspect::extra("what it held before", before,
-                        "gradients accumulate, and this one was written over",
+                        "gradients accumulate, but this one was overwritten",
                         [](double c) { return c < 0; });
 }
 

@@ -45,7 +45,7 @@ static void misbehave(Runtime& runtime, const std::string& fault) {
   }
 }
 
-/// Ranks 0 and 1 exchange messages in a way that hides or shows a deadlock; the others take no part.
+/// Ranks 0 and 1 exchange messages in a way that may deadlock; the other ranks take no part.
 static void exchange(Runtime& runtime, const std::string& fault) {
   Communicator& world = runtime.world();
   const int partner = 1 - world.rank();

@@ -56,11 +56,11 @@ passed './learn run 03 | head is no failure of the chapter'
 
 # ---- Few open files ----
 ends 2 silent with_files 24 "$program"
-says 'only 24 files may be open at once here (ulimit -n)'
+says 'only 24 files may be open at once (ulimit -n)'
 for command in 'run 03' 'check 03.1'; do
   # shellcheck disable=SC2086
   ends 1 silent with_files 40 timeout 20 ./learn $command
-  says 'only 40 files may be open at once here (ulimit -n), and 4 ranks need 64'
+  says 'only 40 files may be open at once (ulimit -n), and 4 ranks need 64'
 done
 ends 0 silent bash -c 'ulimit -S -n 24; ./learn run 03'
 passed 'few open files'
@@ -72,11 +72,11 @@ mkdir -p "$copy/build/lib" "$copy/build/exercises"
 stale=("$copy"/build/{bin/05_parallel_mlp,lib/libshard_common.so,exercises/exercise_03_1.so,liblib_05_parallel_mlp.a})
 touch "${stale[@]}" "$copy/build/run/05.txt"
 learn 0 run 03
-says "This build folder was made in $old; everything is built again for $copy"
+says "This build folder was created in $old; everything is rebuilt for $copy"
 for file in "${stale[@]}"; do [[ ! -e $file ]] || failed "$file of the old folder is left"; done
 [[ -e $copy/build/run/05.txt ]] || failed 'what a program wrote is gone'
 learn 0 run 03
-[[ $output != *'was made in'* ]] || failed 'it says twice that it was moved'
+[[ $output != *'was created in'* ]] || failed 'it says twice that it was moved'
 [[ $(readelf -d "$program") == *"[\$ORIGIN/../lib:"* ]] ||
   failed 'programs do not look for libraries beside themselves'
 cd "$copy"

@@ -31,7 +31,7 @@ for level in 1 2 3; do
   [[ $(count '03.1 hint') == "$level" ]] || failed "hint $level is not the last one shown"
 done
 learn 0 hint
-says 'There is no more'
+says 'There are no more hints'
 learn 1 solution 3.1
 says 'not solved yet' '--anyway'
 learn 0 solution 3.1 --anyway
@@ -48,7 +48,7 @@ write 'Tensor y = mat_mul(x, a);' 'y.nothing();' 'return 3;'
 learn 1 check 03.1
 [[ $(count 'error:') == 1 ]] || failed 'not one compile error'
 says "exercises/$exercise.cpp:9:14: error:" 'Tensor y = mat_mul(x, a);' '^~~'
-says 'The first of 3 errors; all: build/setup.log'
+says 'The first of 3 errors; all errors: build/setup.log'
 write "while (group.rank() >= 0) {" '}' "$stub"
 SHARD_EXERCISE_LIMIT=2 learn 1 check 03.1
 says 'Stopped after 2 s'
@@ -75,11 +75,11 @@ back_to_the_stub() {
   local backup
   cp "$answer" "$folder/mine.cpp"
   learn 0 reset 3.1
-  backup=$(sed -n 's/^Your text is kept in \(.*\)\.$/\1/p' <<<"$output")
+  backup=$(sed -n 's/^Your version is kept in \(.*\)\.$/\1/p' <<<"$output")
   cmp "$copy/$backup" "$folder/mine.cpp" || failed 'the backup is another text'
   cmp "$answer" "$folder/stub.cpp" || failed 'the file is not the stub'
   learn 0 reset 3.1
-  says 'is the stub already'
+  says 'is already the stub'
   learn 0 list
   says '· 03.1'
 }

@@ -54,7 +54,7 @@ if [[ $(id -u) == 0 ]] && setpriv --reuid=65534 --clear-groups true 2>/dev/null;
   chown -R 65534 "$copy"
   touch "$copy/build/setup.log"
   one_sentence setpriv --reuid=65534 --clear-groups "$copy/learn" run 03
-  says 'build/setup.log, which belongs to root: the folder' 'must be yours'
+  says 'build/setup.log, which belongs to root: the folder' 'must belong to you'
   passed "root's files in the build folder"
 else
   echo 'skipped  another user: this is not root'

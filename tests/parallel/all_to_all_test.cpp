@@ -108,7 +108,7 @@ TEST_CASE("all_to_all: what does not fit is refused, with the numbers") {
   if (size() > 1) {
     CHECK(message_of([] {
             world().all_to_all(my_data({size() + 1, 3}));
-          }) == text("all_to_all on world: ", size() + 1, " rows cannot be cut into ", size(),
+          }) == text("all_to_all on world: ", size() + 1, " rows cannot be divided into ", size(),
                      " equal parts"));
   }
   const std::vector<int64_t> ones(static_cast<size_t>(size()), 1), too_few(7, 1);
@@ -119,8 +119,8 @@ TEST_CASE("all_to_all: what does not fit is refused, with the numbers") {
   CHECK(contains(message_of([&] {
                    world().all_to_all(my_data({size(), 3}), ones, too_few);
                  }),
-                 text("lists of ", size(), " and 7 numbers of rows for ", size(), " ranks")));
-  CHECK(contains(message_of([&] { world().exchange_rows(too_few); }), "7 numbers of rows"));
+                 text("lists of ", size(), " and 7 row counts for ", size(), " ranks")));
+  CHECK(contains(message_of([&] { world().exchange_rows(too_few); }), "7 row counts"));
 }
 
 TEST_CASE("all_to_all: who expects another number than is sent is told, on every rank") {

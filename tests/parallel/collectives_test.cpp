@@ -158,7 +158,7 @@ TEST_CASE("send_receive: once around, every rank sees every rank's data") {
 TEST_CASE("bf16: every collective moves and adds it, where the device computes in it") {
   if (!backend().computes_in(DataType::bf16)) {
     CHECK(contains(message_of([] { Tensor(backend(), {3}, DataType::bf16); }),
-                   "bf16 was asked for on a device"));
+                   "bf16 was requested on a device"));
     return;
   }
   const int size = world().size(), next = (world().rank() + 1) % size,
@@ -315,7 +315,7 @@ TEST_CASE("ledger: the groups have rows of their own") {
 TEST_CASE("collectives: tensors of another device are refused") {
   const std::unique_ptr<Backend> other = make_cpu_backend(1);
   Tensor x = Tensor::zeros(*other, {3}), mine = my_data({3});
-  const std::string there = " on world: the tensor lives on another device than the group";
+  const std::string there = " on world: the tensor is not on the device of the group";
   CHECK(message_of([&] { world().all_reduce(PartialSum(x)); }) == "all_reduce" + there);
   CHECK(message_of([&] { world().start_all_reduce(PartialSum(x)); }) == "all_reduce" + there);
   CHECK(message_of([&] { world().all_reduce_max(x); }) == "all_reduce_max" + there);

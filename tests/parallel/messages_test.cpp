@@ -183,7 +183,7 @@ TEST_CASE("messages: --check-collectives tells the receiver of another label, ty
     return;  // a GPU's queue would keep the wrong message
   const Tensor three = my_data({3});
   CHECK(told_to_receiver(three, "micro-batch 3", three, "micro-batch 4") ==
-        "two ranks of pp mean different messages: rank 0: send of 3 f32 to rank 1 (#1, "
+        "two ranks of pp disagree about a message: rank 0: send of 3 f32 to rank 1 (#1, "
         "micro-batch 3), rank 1: receive of 3 f32 from rank 0 (#1, micro-batch 4)");
   CHECK(
       contains(told_to_receiver(indices({1, 2, 3}), "", three, ""),

@@ -64,7 +64,7 @@ TEST_CASE("report: a check holds only if it holds on every rank, and NaN never d
     const std::string expected =
         "  ok    small on all: error 1.0e-07, allowed 1.0e-06\n"
         "  ok    yes\n"
-        "\n2 of 2 checks hold; nearest to its limit: 1.0e-07 of 1.0e-06 allowed (small on all)\n";
+        "\n2 of 2 checks hold; closest to its limit: 1.0e-07 of 1.0e-06 allowed (small on all)\n";
     CHECK(run.said.str() == (world().rank() == 0 ? expected : ""));
   }
   for (double bad : {1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
@@ -75,7 +75,7 @@ TEST_CASE("report: a check holds only if it holds on every rank, and NaN never d
     if (world().rank() == 0) {
       CHECK(contains(run.said.str(), "  WRONG large on one rank: error " + scientific(bad)));
       CHECK(
-          contains(run.said.str(), "1 of 2 checks hold; nearest to its limit: " + scientific(bad)));
+          contains(run.said.str(), "1 of 2 checks hold; closest to its limit: " + scientific(bad)));
     }
   }
   Run run;

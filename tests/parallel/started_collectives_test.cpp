@@ -134,12 +134,12 @@ TEST_CASE("into: another shape or type, and what overlaps elsewhere, is refused"
     CHECK(contains(message_of([&] {
                      world().all_gather_into(all, all.slice({begin, begin + 4}));
                    }),
-                   "the piece overlaps the result elsewhere than in its own place"));
+                   "the piece overlaps the result outside its own place"));
     const Tensor term = my_data({4 * size()});
     CHECK(contains(message_of([&] {
                      world().reduce_scatter_into(term.slice({begin, begin + 4}), PartialSum(term));
                    }),
-                   "the result overlaps the term elsewhere than in its own part"));
+                   "the result overlaps the term outside its own part"));
   }
   CHECK(contains(message_of([&] {
                    world().reduce_scatter_into(my_data({5}), PartialSum(my_data({4 * size()})));

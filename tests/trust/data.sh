@@ -34,9 +34,9 @@ echo 'to be' >"$file"
 attempt 0 '' get_checked "$url" "$sum" "$file"                 # a spoilt one is fetched again
 cmp "$work/source text" "$file"
 rm "$file"
-attempt 1 'is not the text that was expected' get_checked "$url" "${sum//[0-4]/5}" "$file"
+attempt 1 'is not the expected text' get_checked "$url" "${sum//[0-4]/5}" "$file"
 attempt 1 'Chapter 10 needs no internet' get_checked file:///no/such/file "$sum" "$file"
 [[ -z $(ls "$build/data") ]] || { echo 'FAILED: something was kept'; exit 1; }
-attempt 2 'data takes the name of a text' data
-attempt 2 'data takes the name of a text' data homer
-attempt 2 'data takes the name of a text' "$root/learn" data homer
+attempt 2 'data needs the name of a text' data
+attempt 2 'data needs the name of a text' data homer
+attempt 2 'data needs the name of a text' "$root/learn" data homer

@@ -47,7 +47,7 @@ passed 'a directory that becomes read-only: the training says so, and the checkp
 start first 2 --tp 2 --steps 100000 --save "$work/saved"
 waits_for 60 has_said first ' 1/100000' || failed 'it does not start'
 train second 2 --tp 2 --steps 4 --save "$work/saved"
-refuses "--save $work/saved: another run saves there" second
+refuses "--save $work/saved: another run is saving there" second
 kill -TERM "$(process_of 1)"
 ended first
 ends_with first 0

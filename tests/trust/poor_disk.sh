@@ -92,7 +92,7 @@ locks_build() {   # LACKS: what scripts/setup.sh says
 }
 [[ $(locks_build nothing) == builds ]] || failed 'one word was expected'
 for reason in 37:'No locks available' 38:'Function not implemented'; do
-  [[ $(locks_build "flock=${reason%%:*}") == "learn: ${work##*/} cannot be locked ("*"${reason#*:}): run no other "*$'\nbuilds' ]] ||
+  [[ $(locks_build "flock=${reason%%:*}") == "learn: ${work##*/} cannot be locked ("*"${reason#*:}): do not run another "*$'\nbuilds' ]] ||
     failed "./learn without locks (${reason#*:}): $(locks_build "flock=${reason%%:*}")"
 done
 passed './learn builds where nothing can be locked, and says so'

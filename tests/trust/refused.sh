@@ -70,12 +70,12 @@ write out 1 --weights "$file" --prompt the --generate 3
 refuses 'config.json is nested too deeply' out
 broken; echo "{\"step\": \"${deep:0:100000}" >"$work/broken/training.json"
 train on 1 --resume "$work/broken" --steps 9
-refuses 'training.json is no JSON' on
+refuses 'training.json is not valid JSON' on
 (($(wc -c <"$work/on.err") < 500)) || failed 'a short sentence was expected'
 broken; rm "$work/broken/training.json"; mkfifo "$work/broken/training.json"
-limit=10 train on 1 --resume "$work/broken" --steps 9;              refuses 'this is no file' on
+limit=10 train on 1 --resume "$work/broken" --steps 9;              refuses 'this is not a regular file' on
 broken; rm "$work/broken/config.json"; mkfifo "$work/broken/config.json"
-limit=10 write out 1 --weights "$file" --prompt the --generate 3; refuses 'this is no file' out
+limit=10 write out 1 --weights "$file" --prompt the --generate 3; refuses 'this is not a regular file' out
 broken; sed -i 's/"n_layer": 2/"n_layer": 1/' "$work/broken/config.json"
 write out 1 --weights "$file" --prompt the --generate 3
 refuses 'n_layer is 1, where this model has 2' out
@@ -100,7 +100,7 @@ refuses "the model's 12 heads cannot be shared out over 5 ranks" out
 printf 'a text that ends in half of a character: \342\202' >"$work/half.txt"
 model=("${small[@]}" --data "$work/half.txt")
 train half 2 --tp 2
-refuses "half.txt: the character at byte 41 of 43 is not UTF-8" half
+refuses "half.txt: the character at byte 41 of 43 is not valid UTF-8" half
 model=("${small[@]}" --data "$data")
 
 train nan 4 --tp 2 --dp 2 --steps 30 --learning-rate 1e30 --warmup 0 --clip 0

@@ -14,9 +14,9 @@ for victim in 0 3; do
   seconds=$((SECONDS - stopped_at))
   ends_with stopped 1
   ((seconds >= 2 && seconds <= 9)) || failed "it ended after $seconds s"
-  says stopped 'gave up after 3 s (--timeout): '
+  says stopped 'timed out after 3 s (--timeout): '
   says stopped "rank $victim is stopped by a signal"
-  says stopped ' waits in all_reduce of '
+  says stopped ' is waiting in all_reduce of '
   none_left || failed 'a rank goes on'
   passed "rank $victim stopped: told after $seconds s, with --timeout 3"
 done

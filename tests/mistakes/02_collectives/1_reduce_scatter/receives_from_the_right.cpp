@@ -1,4 +1,4 @@
-// expect: rank 0 waits in send_receive of 28 f32 (#1) on world
+// expect: rank 0 is waiting in send_receive of 28 f32 (#1) on world
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 

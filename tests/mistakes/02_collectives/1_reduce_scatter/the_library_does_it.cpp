@@ -1,4 +1,4 @@
-// expect: 1 reduce_scatter on world where none was asked for
+// expect: 1 reduce_scatter on world where none is allowed
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {

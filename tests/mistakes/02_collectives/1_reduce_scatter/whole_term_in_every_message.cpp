@@ -1,4 +1,4 @@
-// expect: 2 send_receives of 728 bytes where 224 were asked for
+// expect: 2 send_receives of 728 bytes instead of 224
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 

@@ -1,4 +1,4 @@
-// expect: 0 reduce_scatters where 1 was asked for; 1 all_gather of 364 bytes where 124 were asked for
+// expect: 0 reduce_scatters instead of 1; 1 all_gather of 364 bytes instead of 124
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/2_all_reduce.h"
 

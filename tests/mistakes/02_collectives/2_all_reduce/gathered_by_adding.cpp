@@ -1,4 +1,4 @@
-// expect: 1 all_reduce on world where none was asked for; 0 all_gathers where 1 was asked for
+// expect: 1 all_reduce on world where none is allowed; 0 all_gathers instead of 1
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/2_all_reduce.h"
 

@@ -1,4 +1,4 @@
-// expect: 1 all_reduce on world where none was asked for; 0 reduce_scatters where 1 was asked for
+// expect: 1 all_reduce on world where none is allowed; 0 reduce_scatters instead of 1
 #include "exercises/02_collectives/2_all_reduce.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: 1 reduce_scatter of 372 bytes where 364 were asked for
+// expect: 1 reduce_scatter of 372 bytes instead of 364
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/2_all_reduce.h"
 

@@ -1,4 +1,4 @@
-// expect: 3 broadcasts on world where none was asked for; 0 send_receives where 2 were asked for
+// expect: 3 broadcasts on world where none is allowed; 0 send_receives instead of 2
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 

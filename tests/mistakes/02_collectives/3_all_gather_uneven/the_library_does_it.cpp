@@ -1,4 +1,4 @@
-// expect: 1 all_gather on world where none was asked for; 0 send_receives where 2 were asked for
+// expect: 1 all_gather on world where none is allowed; 0 send_receives instead of 2
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: 0 all_gathers where 1 was asked for
+// expect: 0 all_gathers instead of 1
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 

@@ -1,4 +1,4 @@
-// expect: 1 all_reduce on world where none was asked for
+// expect: 1 all_reduce on world where none is allowed
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 

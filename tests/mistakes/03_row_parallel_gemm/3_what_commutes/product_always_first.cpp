@@ -1,4 +1,4 @@
-// expect: 1 all_reduce of 220 bytes where 160 were asked for
+// expect: 1 all_reduce of 220 bytes instead of 160
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

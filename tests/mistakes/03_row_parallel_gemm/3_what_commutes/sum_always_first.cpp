@@ -1,4 +1,4 @@
-// expect: 1 all_reduce of 160 bytes where 60 were asked for
+// expect: 1 all_reduce of 160 bytes instead of 60
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: 2 all_reduces where 1 was asked for
+// expect: 2 all_reduces instead of 1
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/1_backward_all_reduce.h"
 

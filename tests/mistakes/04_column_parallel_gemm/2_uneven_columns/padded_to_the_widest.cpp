@@ -1,4 +1,4 @@
-// expect: 1 all_gather of 160 bytes where 80 were asked for
+// expect: 1 all_gather of 160 bytes instead of 80
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: 1 all_reduce where 2 were asked for
+// expect: 1 all_reduce instead of 2
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 

@@ -1,4 +1,4 @@
-// expect: you communicate otherwise than asked: 2 all_reduces where 1 was asked for
+// expect: your communication differs from the task: 2 all_reduces instead of 1
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 

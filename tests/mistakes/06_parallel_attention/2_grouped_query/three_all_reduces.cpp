@@ -1,4 +1,4 @@
-// expect: you communicate otherwise than asked: 3 all_reduces where 2 were asked for
+// expect: your communication differs from the task: 3 all_reduces instead of 2
 #include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 

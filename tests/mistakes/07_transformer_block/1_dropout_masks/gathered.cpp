@@ -1,4 +1,4 @@
-// expect: 1 all_gather on world where none was asked for
+// expect: 1 all_gather on world where none is allowed
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 

@@ -1,4 +1,4 @@
-// expect: 1 reduce_scatter on world where none was asked for; 1 all_gather on world where none was asked for; 0 all_reduces
+// expect: 1 reduce_scatter on world where none is allowed; 1 all_gather on world where none is allowed; 0 all_reduces
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 

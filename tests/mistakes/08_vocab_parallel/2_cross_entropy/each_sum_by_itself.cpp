@@ -1,4 +1,4 @@
-// expect: 3 all_reduces where 2 were asked for
+// expect: 3 all_reduces instead of 2
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

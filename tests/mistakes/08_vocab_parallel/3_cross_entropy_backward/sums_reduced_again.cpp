@@ -1,4 +1,4 @@
-// expect: 1 all_reduce on world where none was asked for
+// expect: 1 all_reduce on world where none is allowed
 #include "exercises/08_vocab_parallel/3_cross_entropy_backward.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: 1 all_reduce of 96 bytes where 100 were asked for
+// expect: 1 all_reduce of 96 bytes instead of 100
 #include "common/tensor/ops.h"
 #include "exercises/09_data_parallel/1_mean_over_ranks.h"
 

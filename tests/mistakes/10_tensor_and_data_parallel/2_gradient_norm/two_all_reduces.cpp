@@ -1,4 +1,4 @@
-// expect: 2 all_reduces where 1 was asked for
+// expect: 2 all_reduces instead of 1
 #include <cmath>
 
 #include "common/tensor/ops.h"
