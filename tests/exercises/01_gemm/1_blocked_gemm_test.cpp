@@ -77,21 +77,19 @@ void add_tile_suspects(const Problem& p, std::vector<Suspect>& all) {
   const auto add = [&](const std::string& diagnosis, const Matrix& wrong) {
     all.push_back(Suspect::result(diagnosis, wrong));
   };
-  const std::string rest = " is no multiple of the tile's and the remainder was left out";
+  const std::string rest = " is not a multiple of the tile's, and the remainder was left out";
   add("not written in the last rows: their number" + rest,
       written_where(p, [&](int64_t i, int64_t) { return i < rows; }));
   add("not written in the last columns: their number" + rest,
       written_where(p, [&](int64_t, int64_t j) { return j < columns; }));
-  add("not written in the last rows and columns: their numbers are no multiples of the tile's and "
-      "the remainder was "
-      "left "
-      "out",
+  add("not written in the last rows and columns: their numbers are not multiples of the tile's, "
+      "and the remainder was left out",
       written_where(p, [&](int64_t i, int64_t j) { return i < rows && j < columns; }));
   add("the sum without its last terms: in" + rest, summed(p, down_to(in, tile_depth), product));
-  add("the sum of too many terms: the last block goes on past in, into memory that is not the "
+  add("the sum of too many terms: the last block runs past in, into memory that is not the "
       "matrices'",
       summed(p, up_to(in, tile_depth), product));
-  add("written in every second tile of rows only: the loop over rows takes steps of tile_columns",
+  add("written only in every second tile of rows: the loop over rows advances by tile_columns",
       written_where(p, [&](int64_t i, int64_t) { return i % tile_columns < tile_rows; }));
 }
 
@@ -102,25 +100,23 @@ void add_block_suspects(const Problem& p, std::vector<Suspect>& all) {
   const auto add = [&](const std::string& diagnosis, const auto& term) {
     all.push_back(Suspect::result(diagnosis, summed(p, in, term)));
   };
-  add("the sum over the last block alone: each block was written over the one before, not added to "
-      "it",
+  add("the sum over the last block only: each block overwrote the previous one instead of being "
+      "added to it",
       [&](int64_t i, int64_t j, int64_t k) { return k < last ? 0 : p.x(i, k) * p.a(k, j); });
-  add("the sum over the first block alone",
+  add("the sum over the first block only",
       [&](int64_t i, int64_t j, int64_t k) { return k < tile_depth ? p.x(i, k) * p.a(k, j) : 0; });
   add("a sum in which earlier blocks count more than once: the tile of sums was not set to 0 for "
-      "each block, and added "
-      "to "
-      "Y after each",
+      "each block, and added to Y after each",
       [&](int64_t i, int64_t j, int64_t k) {
         return static_cast<double>(blocks - k / tile_depth) * p.x(i, k) * p.a(k, j);
       });
-  add("made with the first block of X every time: k lacks the block's beginning there",
+  add("computed with the first block of X every time: the block's start is missing from k there",
       [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k % tile_depth) * p.a(k, j); });
-  add("made with the first block of A every time: k lacks the block's beginning there",
+  add("computed with the first block of A every time: the block's start is missing from k there",
       [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a(k % tile_depth, j); });
-  add("made as if X's rows lay one directly behind the other: x_stride was left out",
+  add("computed as if X's rows were contiguous: x_stride was left out",
       [&](int64_t i, int64_t j, int64_t k) { return p.x.dense(i, k) * p.a(k, j); });
-  add("made as if A's rows lay one directly behind the other: a_stride was left out",
+  add("computed as if A's rows were contiguous: a_stride was left out",
       [&](int64_t i, int64_t j, int64_t k) { return p.x(i, k) * p.a.dense(k, j); });
 }
 
@@ -130,11 +126,10 @@ std::vector<Suspect> suspects(const Problem& p) {
     for (int64_t j = 0; j < before.columns; ++j) before(i, j) = p.y(i, j);
   }
   std::vector<Suspect> all{
-      Suspect::extra("what it held before", before, "Y has to start from 0",
+      Suspect::extra("what it held before", before, "Y must start from 0",
                      [](double c) { return c > 0; }),
-      Suspect::result(
-          "written as if its rows lay one directly behind the other: y_stride was left out",
-          misplaced(p, p.y.columns))};
+      Suspect::result("written as if its rows were contiguous: y_stride was left out",
+                      misplaced(p, p.y.columns))};
   add_tile_suspects(p, all);
   add_block_suspects(p, all);
   return all;
@@ -147,9 +142,9 @@ std::string change_around(const Problem& p, const std::vector<float>& after) {
                   column = static_cast<int64_t>(place) % p.y.stride;
     if ((row < p.y.rows && column < p.y.columns) || after[place] == p.y.memory[place]) continue;
     if (row >= p.y.rows)
-      return "you wrote behind the last row of Y: a tile there may have fewer rows than tile_rows";
+      return "you wrote past the last row of Y: a tile there may have fewer rows than tile_rows";
     return text("you wrote between the rows of Y, at row ", row, ", column ", column,
-                " where Y has ", p.y.columns,
+                ", but Y has ", p.y.columns,
                 " columns: a tile at the edge may have fewer columns than tile_columns");
   }
   return "";
@@ -199,11 +194,10 @@ bool examine_rounding(Examiner& examiner) {
   const Tensor got = Tensor::from(examiner.backend(), {tokens, out}, std::span<const float>(y));
   examiner.expect(
       "Y (large and small terms)", got, expected,
-      {Suspect::result(
-          "0 where the sum in blocks is ±72, ±144 or ±216: every term was added to one sum that "
-          "goes on from the first to the last, and the small terms were lost on the large one. "
-          "Let each block's sum start from 0 and add it to Y when it is done",
-          Matrix(tokens, out))},
+      {Suspect::result("0 where the sum in blocks is ±72, ±144 or ±216: all terms were added to "
+                       "one running sum, and the small terms were lost in the large one. Start "
+                       "each block's sum from 0, and add it to Y at the end of the block",
+                       Matrix(tokens, out))},
       0);
   return examiner.verdict();
 }

@@ -37,7 +37,7 @@ std::string refused(const LibraryCall& call) {
   if (call.ldc < call.m) return too_small("ldc", call.ldc, "result", call.m);
   for (int64_t size : {call.m, call.n, call.k}) {
     if (size < 0 || size > 20)
-      return text("there is no size ", size, " here: m = ", m, ", n = ", n, ", k = ", k);
+      return text("there is no size ", size, ": m = ", m, ", n = ", n, ", k = ", k);
   }
   for (int64_t ld : {call.lda, call.ldb, call.ldc}) {
     if (ld > 200) return text("a leading dimension of ", ld, " reaches beyond the matrix");
@@ -60,16 +60,14 @@ struct Product {
 std::string wrong_ops(const Product& p, const LibraryCall& call) {
   if (call.op_a == p.op_b && call.op_b == p.op_a) return "";
   if (call.op_a == p.op_a && call.op_b == p.op_b) {
-    return "B is your first factor, as it must be, but it comes with A's op, and A with B's: each "
-           "matrix keeps its own";
+    return "B is your first factor, as it must be, but it has A's op, and A has B's: each matrix "
+           "keeps its own op";
   }
   if (call.op_a == other(p.op_b) && call.op_b == other(p.op_a)) {
-    return "both ops are turned round. What the library sees is transposed, and so is what it "
-           "shall compute: the two "
-           "cancel "
-           "out, and each matrix keeps the op that it has";
+    return "both ops are inverted. What the library sees is transposed, and so is what it "
+           "computes: the two cancel out, and each matrix keeps its op";
   }
-  return text("the ops do not come through: the call has ",
+  return text("the ops are not passed on: the call has ",
               call.op_a == Op::none ? "none" : "transpose", " for B and ",
               call.op_b == Op::none ? "none" : "transpose", " for A");
 }
@@ -80,28 +78,25 @@ std::string diagnosis(const Product& p, const LibraryCall& call) {
     const bool turned = call.op_a == other(p.op_a) && call.op_b == other(p.op_b);
     if (turned && call.m == m && call.n == n && call.lda == p.row_of_a() &&
         call.ldb == p.row_of_b()) {
-      return "the library gets A and B as they are meant, by a transposition of each, but it "
-             "writes C column by "
-             "column. "
-             "Exchange the factors instead: then it writes Cᵀ by columns, which is C by rows";
+      return "the library reads A and B correctly, by transposing each, but it writes C column by "
+             "column. Exchange the factors instead: then it writes Cᵀ by columns, which is C by "
+             "rows";
     }
     return "A is your first factor. What the library writes is Cᵀ, and (op(A)·op(B))ᵀ = "
-           "op(B)ᵀ·op(A)ᵀ: B belongs first";
+           "op(B)ᵀ·op(A)ᵀ: B must come first";
   }
   if (std::string found = wrong_ops(p, call); !found.empty()) return found;
   if (call.m == m && call.n == n && call.k == k) {
     return text("your call has the sizes m, n, k of C, but the library's result is Cᵀ [", n, " × ",
-                m,
-                "]: its m is your n, "
-                "and its n your m");
+                m, "]: its m is your n, and its n your m");
   }
   if (call.m != n || call.n != m || call.k != k) {
-    return text("your call has the sizes ", call.m, ", ", call.n, ", ", call.k, " where ", n, ", ",
-                m, ", ", k, " belong: Cᵀ is [n × m], a sum over k");
+    return text("your call has the sizes ", call.m, ", ", call.n, ", ", call.k, " instead of ", n,
+                ", ", m, ", ", k, ": Cᵀ is [n × m], a sum over k");
   }
   const auto leading = [](const std::string& matrix, int64_t got, int64_t wanted) {
     return text("the leading dimension of ", matrix, " is ", got, ", but a stored row of it has ",
-                wanted, " elements, and that is a column to the library");
+                wanted, " elements, which the library sees as a column");
   };
   if (call.lda != p.row_of_b()) return leading("B", call.lda, p.row_of_b());
   if (call.ldb != p.row_of_a()) return leading("A", call.ldb, p.row_of_a());
@@ -124,14 +119,15 @@ void examine_product(Examiner& examiner, Op op_a, Op op_b) {
   if (calls.size() != 1) {
     return examiner.expect(p.name(), false,
                            text(p.name(), ": ", calls.size(),
-                                " calls of column_major_gemm where one is all it takes"));
+                                " calls of column_major_gemm where one is enough"));
   }
   const LibraryCall& call = calls.front();
   const bool no_copies =
       (call.a == p.a || call.a == p.b) && (call.b == p.a || call.b == p.b) && call.c == p.c;
   examiner.expect(
       p.name() + " without a copy", no_copies,
-      p.name() + ": the library works on other memory than that of A, B and C: it takes no copies");
+      p.name() +
+          ": the library works on memory other than that of A, B and C: no copies are needed");
   const Matrix expected = matmul(plain_a ? a : transpose(a), plain_b ? b : transpose(b));
   c_memory.resize(m * n);
   const Tensor c = Tensor::from(examiner.backend(), {m, n}, std::span<const float>(c_memory));

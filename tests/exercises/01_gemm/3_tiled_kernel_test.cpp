@@ -90,9 +90,8 @@ std::vector<Suspect> suspects(const Problem& p) {
                 columns = p.in() / tile * tile;
   const std::string rounded = ": the number of blocks must be rounded up";
   return {
-      Suspect::result(
-          "not written at all when `stream` has run: the kernel belongs into that stream",
-          written_where(p, [](int64_t, int64_t) { return false; })),
+      Suspect::result("not written when `stream` has finished: launch the kernel in that stream",
+                      written_where(p, [](int64_t, int64_t) { return false; })),
       Suspect::result("not written in the last rows" + rounded,
                       written_where(p, [&](int64_t i, int64_t) { return i < rows; })),
       Suspect::result("not written in the last columns" + rounded,
@@ -100,24 +99,26 @@ std::vector<Suspect> suspects(const Problem& p) {
       Suspect::result("not written in the last rows and columns" + rounded,
                       written_where(p,
                                     [&](int64_t i, int64_t j) { return i < rows && j < columns; })),
-      Suspect::result("not written where no block is: a grid has in / tile blocks along x and "
-                      "tokens / tile along y",
+      Suspect::result("not written where there is no block: the grid needs in / tile blocks along "
+                      "x and tokens / tile along y",
                       written_where(p,
                                     [&](int64_t i, int64_t j) {
                                       return i < up_to(p.in(), tile) && j < up_to(p.tokens(), tile);
                                     })),
-      Suspect::result("the sum of too many terms: the last tile goes on past the end of the rows",
+      Suspect::result("the sum of too many terms: the last tile runs past the end of the rows",
                       multiplied(
                           p, 0, [&](int64_t i, int64_t k) { return in_memory(p.dy, i, k); },
                           [&](int64_t j, int64_t k) { return in_memory(p.a, j, k); })),
-      Suspect::result("the sum over the last tile alone: the sum must go on from tile to tile",
+      Suspect::result("the sum over the last tile only: the sum must continue from tile to tile",
                       multiplied(p, last, dy_at, a_at)),
       Suspect::result(
-          "made with the first tile of dY every time: its columns lack the tile's beginning",
+          "computed with the first tile of dY every time: the tile's start is missing from its "
+          "columns",
           multiplied(
               p, 0, [&](int64_t i, int64_t k) { return element_or_0(p.dy, i, k % tile); }, a_at)),
       Suspect::result(
-          "made with the first tile of A every time: its columns lack the tile's beginning",
+          "computed with the first tile of A every time: the tile's start is missing from its "
+          "columns",
           multiplied(p, 0, dy_at,
                      [&](int64_t j, int64_t k) { return element_or_0(p.a, j, k % tile); })),
       Suspect::result("dY·A, tile by tile: A's tile is read along its rows, not down its columns",
@@ -160,16 +161,15 @@ bool threads_disagree(const std::vector<float>& values) {
 std::string missing_barrier(const Stream& stream) {
   // One tile of ones: each sum is that of 32 ones, unless some are not there yet.
   if (threads_disagree(answer(stream, {ones_in({0, tile}, tile), ones_in({0, tile}, tile)}))) {
-    return "tiles are read before they are complete: a __syncthreads() must stand between the "
+    return "tiles are read before they are complete: a __syncthreads() is needed between the "
            "copies and the products";
   }
   // Where dY has ones A has zeros and vice versa, unless a tile of dY meets the one of A from
   // another turn.
   if (threads_disagree(
           answer(stream, {ones_in({tile, 2 * tile}, 2 * tile), ones_in({0, tile}, 2 * tile)}))) {
-    return "tiles are overwritten before all have read them: a __syncthreads() must stand between "
-           "the products and the "
-           "next copies";
+    return "tiles are overwritten before all have read them: a __syncthreads() is needed between "
+           "the products and the next copies";
   }
   return "";
 }

@@ -26,7 +26,7 @@ std::vector<Suspect> suspects(Communicator& world, const std::vector<Matrix>& te
   const int64_t equal = sum.rows / t;
 
   std::vector<Suspect> all{
-      Suspect::result("your own term's rows: nothing of the others was added to them",
+      Suspect::result("your own term's rows: the other ranks' terms were never added",
                       part(mine, rank)),
       Suspect::result(
           "part r + 1 of the sum on each rank r: to end on rank r, part r must start on rank r + 1",
@@ -39,9 +39,8 @@ std::vector<Suspect> suspects(Communicator& world, const std::vector<Matrix>& te
           add(part(sum, right), scaled(part(rights, right), -1))),
       Suspect::result("cut by elements, not by rows: a part is rows part_of(rows, t, rank)",
                       elements_of(sum, part_of(std::ssize(sum.values), t, rank))),
-      Suspect::result("one of t equal parts of rows / t rows: the rows that are left over belong "
-                      "to the first ranks, "
-                      "one each, as part_of says",
+      Suspect::result("one of t equal parts of rows / t rows: the remaining rows go to the first "
+                      "ranks, one each, as in part_of",
                       rows_of(sum, {rank * equal, (rank + 1) * equal}))};
   for (int other = 0; other < t; ++other) {
     const Matrix theirs = part(terms[static_cast<size_t>(other)], rank);
@@ -49,7 +48,8 @@ std::vector<Suspect> suspects(Communicator& world, const std::vector<Matrix>& te
     const std::string who =
         distance == 0 ? "this rank's own term" : text("the term of rank r + ", distance);
     all.push_back(Suspect::result(
-        who + " alone, on each rank r: what arrived was passed on without adding to it", theirs));
+        who + " alone, on each rank r: what arrived was passed on without adding this rank's term",
+        theirs));
     all.push_back(
         Suspect::extra(who, theirs, "it was never added", [](double c) { return c < 0; }));
     all.push_back(
@@ -72,17 +72,17 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
   const Range mine = part_of(rows, t, rank);
 
   const Ledger before = examiner.ledger();
-  const Tensor part = with_explanation(
-      [&] { return ring_reduce_scatter(world, PartialSum(term)); },
-      "what receives must have the shape of the part that arrives, which need not be "
-      "the shape of the part that leaves");
+  const Tensor part =
+      with_explanation([&] { return ring_reduce_scatter(world, PartialSum(term)); },
+                       "the receive buffer must have the shape of the part that arrives, which may "
+                       "differ from that of the part that leaves");
   const std::string of_rows = text(" of the ", rows, " rows");
   examiner.expect("part" + of_rows, part, rows_of(sum, mine), suspects(world, terms, sum));
   examiner.expect(text("the term", of_rows, " as it was"), term.to_host() == term_before,
                   "the term that you were given has changed: a slice is a view, and accumulate on "
-                  "it writes into the "
-                  "term; add to a clone");
-  examiner.expect_ledger(text("the messages", of_rows, ": t-1, every part but the own one"), before,
+                  "it writes into the term; add to a clone");
+  examiner.expect_ledger(text("the messages", of_rows, ": t-1, every part but this rank's own"),
+                         before,
                          {{Collective::send_receive, t - 1, (rows - mine.size()) * columns * 4}});
 }
 

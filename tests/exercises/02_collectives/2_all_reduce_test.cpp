@@ -19,17 +19,15 @@ std::vector<Suspect> suspects(const std::vector<Matrix>& terms, const Matrix& su
               by_rows.values.begin() + rows.begin * sum.columns);
   }
   const std::string unsummed =
-      "each rank's own part of its own term, all gathered: nothing was added up, so it takes a "
-      "reduce_scatter first";
+      "each rank's own part of its own term, gathered: nothing was summed; a reduce_scatter must "
+      "come first";
   std::vector<Suspect> all{
       Suspect::result(unsummed, by_elements), Suspect::result(unsummed, by_rows),
       Suspect::result(text("the mean over the ", t,
-                           " ranks: an all-reduce adds up, and divides by nothing"),
+                           " ranks: an all-reduce sums, and does not divide"),
                       scaled(sum, 1.0 / t)),
       Suspect::result(
-          text(
-              t,
-              " times the right one: what was a sum already was added up over the ranks once more"),
+          text(t, " times the right one: what was already a sum was summed over the ranks again"),
           scaled(sum, t))};
   for (int rank = 0; rank < t; ++rank) {
     all.push_back(
@@ -58,7 +56,7 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
   if (got && got.elements() == elements) {
     examiner.expect("shape of the sum of " + size, got.shape() == term.shape(),
                     text("the sum has all its elements, but not the term's shape ", size,
-                         ": it has ", to_string(got.shape()), "; reshape gives it back"));
+                         ": it has ", to_string(got.shape()), "; reshape restores it"));
   }
 
   int64_t gathered = -1;
@@ -66,11 +64,11 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
   for (const LedgerRow& row : since.rows()) {
     if (row.op == Collective::all_gather && row.calls == 1) gathered = row.bytes / 4;
   }
-  examiner.expect(text("the work on ", size, " is shared out by elements"),
+  examiner.expect(text("the work on ", size, " is divided by elements"),
                   gathered != mine_by_rows || mine == mine_by_rows,
                   text("you cut ", size, " by rows, so this rank adds up ", gathered, " of the ",
-                       elements, " elements where ", mine,
-                       " belong: reduce_scatter cuts a matrix by rows and a vector by elements"));
+                       elements, " elements instead of ", mine,
+                       ": reduce_scatter cuts a matrix by rows and a vector by elements"));
   if (gathered == mine_by_rows && mine != mine_by_rows) return;
   examiner.expect_ledger("the two halves for " + size, before,
                          {{Collective::reduce_scatter, 1, elements * 4},

@@ -37,17 +37,16 @@ std::vector<Suspect> suspects(const std::vector<Matrix>& pieces, int rank) {
   lefts[static_cast<size_t>(rank)] = pieces[static_cast<size_t>(rank)];
   std::vector<Suspect> all{
       Suspect::result("the pieces in the order in which they arrived, this rank's own first: rank "
-                      "0's belongs first on "
-                      "every rank",
+                      "0's must come first on every rank",
                       stacked(downwards)),
-      Suspect::result("the pieces with this rank's own first: rank 0's belongs first on every rank",
-                      stacked(upwards)),
-      Suspect::result("all right but for the own piece, which was never written: the ring brings "
-                      "only the others'",
+      Suspect::result(
+          "the pieces with this rank's own first: rank 0's must come first on every rank",
+          stacked(upwards)),
+      Suspect::result("right except for this rank's own piece, which was never written: the ring "
+                      "brings only the others'",
                       stacked_without(pieces, rank)),
-      Suspect::result("the left neighbour's piece in every place but the own: each rank sent its "
-                      "own piece in every "
-                      "step, where it should pass on what came last",
+      Suspect::result("the left neighbour's piece in every place except this rank's own: each rank "
+                      "sent its own piece in every step instead of passing on what arrived last",
                       stacked(lefts))};
   for (int distance = 1; distance < t; ++distance) {
     all.push_back(Suspect::result(text("without the piece of rank r + ", distance,
@@ -69,10 +68,10 @@ std::string waste(const std::vector<int64_t>& rows, int rank, int64_t sent, int6
   if (sent_by_all == t * steps * total)
     return "every message carries the whole result, not one piece";
   if (sent_by_all == t * steps * std::ranges::max(rows)) {
-    return "every piece was filled up to the longest: the padding travels, too";
+    return "every piece was padded to the longest: the padding is sent, too";
   }
   if (sent_by_all == steps * total && sent == steps * own) {
-    return "this rank's own piece went out in every step, where a ring passes on what came last";
+    return "this rank sent its own piece in every step, but a ring passes on what arrived last";
   }
   return "";
 }
@@ -92,10 +91,9 @@ void examine_rows(Examiner& examiner, std::vector<int64_t> rows, int64_t columns
 
   const Ledger before = examiner.ledger();
   const Tensor piece = examiner.tensor(pieces[static_cast<size_t>(rank)]);
-  const Tensor got = with_explanation(
-      [&] { return ring_all_gather(world, piece, rows); },
-      "piece i has rows[i] rows on its whole way around, and every rank takes part in "
-      "every step, with an empty piece, too");
+  const Tensor got = with_explanation([&] { return ring_all_gather(world, piece, rows); },
+                                      "piece i has rows[i] rows all the way around, and every rank "
+                                      "takes part in every step, even with an empty piece");
   examiner.expect("result of " + lengths + " rows", got, whole, suspects(pieces, rank));
 
   const Ledger since = examiner.ledger().since(before);

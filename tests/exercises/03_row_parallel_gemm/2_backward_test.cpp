@@ -31,18 +31,19 @@ void examine(Examiner& examiner) {
     examiner.expect(
         "dX", false,
         text("your dX has the ", own.size(), " tokens of this rank's rows of dY: all ", tokens,
-             " tokens are needed of this rank's columns, so dY has to be gathered first"));
+             " tokens are needed, with this rank's columns, so dY must be gathered first"));
   } else {
     examiner.expect(
         "dX", dx, matmul(dy, transpose(a)),
-        {Suspect::result("made from this rank's rows of dY alone: the other tokens are zero",
+        {Suspect::result("computed from this rank's rows of dY only: the other tokens are zero",
                          matmul(padded, transpose(a)))});
   }
   examiner.expect(
       "dA", da, add(da_before, da_term),
       {overwritten(da_before),
-       Suspect::result("made from this rank's tokens alone: each rank's part of A sees all tokens",
-                       add(da_before, matmul(transpose(x), padded))),
+       Suspect::result(
+           "computed from this rank's tokens only: each rank's part of A sees all tokens",
+           add(da_before, matmul(transpose(x), padded))),
        Suspect::extra("X_iᵀ·dY", da_term, "it was never added",
                       [](double c) { return std::abs(c + 1) < 0.01; }),
        Suspect::extra("X_iᵀ·dY", da_term, "it was added more than once")});
@@ -50,10 +51,10 @@ void examine(Examiner& examiner) {
       "db", db, add(db_before, db_term),
       {overwritten(db_before),
        Suspect::result(
-           "made from this rank's tokens alone: the bias was added to the tokens of all ranks",
+           "computed from this rank's tokens only: the bias was added to the tokens of all ranks",
            add(db_before, column_sums(own_dy))),
        Suspect::extra("Σ dY", db_term,
-                      "every rank's sum is of all tokens already, and they were added up",
+                      "every rank's sum already covers all tokens, and these sums were added up",
                       [&](double c) { return std::abs(c - (ranks - 1)) < 0.01; }),
        Suspect::extra("Σ dY", db_term, "it was never added",
                       [](double c) { return std::abs(c + 1) < 0.01; }),

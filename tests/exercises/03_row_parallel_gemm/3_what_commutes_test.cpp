@@ -104,35 +104,37 @@ std::string diagnosis(const Laboratory& laboratory, const Case& tried, Place pla
     case Place::before_on_every_rank:
       if (every < small) return "";
       if (one < small) {
-        return text("you let every rank do ", tried.name, " before the sum: ", on_three,
-                    " off, for what is added counts three times; done by one rank it is right");
+        return text(
+            "you let every rank apply ", tried.name, " before the sum: ", on_three,
+            " off, because what is added counts three times; done by one rank, it is right");
       }
-      return text("you let every rank do ", tried.name, " before the sum: ", on_three,
-                  " off, for Σ ", tried.name, "(xᵢ) is not ", tried.name, "(Σ xᵢ)");
+      return text("you let every rank apply ", tried.name, " before the sum: ", on_three,
+                  " off, because Σ ", tried.name, "(xᵢ) is not ", tried.name, "(Σ xᵢ)");
     case Place::before_on_one_rank:
       if (std::isinf(one)) {
-        return text("you let one rank do ", tried.name,
-                    " before the sum: its term would have another shape than the "
-                    "others, and could not be added to them");
+        return text("you let one rank apply ", tried.name,
+                    " before the sum: its term would have a different shape from the others' and "
+                    "could not be added to them");
       }
       if (one > small) {
-        return text("you let one rank do ", tried.name, " before the sum: ", on_three,
-                    " off, for the terms of the other ranks are left as they were");
+        return text("you let one rank apply ", tried.name, " before the sum: ", on_three,
+                    " off, because the terms of the other ranks stay unchanged");
       }
-      return every < small ? text("you let one rank do ", tried.name, ", but every rank may") : "";
+      return every < small ? text("you let one rank apply ", tried.name, ", but every rank may")
+                           : "";
     case Place::after:
       if (every < small) {
-        return text("you let ", tried.name, " wait for the sum, but Σ ", tried.name, "(xᵢ) is ",
-                    tried.name, "(Σ xᵢ) to rounding: every rank may do it before");
+        return text("you let ", tried.name, " wait for the sum, but Σ ", tried.name, "(xᵢ) equals ",
+                    tried.name, "(Σ xᵢ) up to rounding: every rank may do it before");
       }
       if (one < small) {
         return text("you let ", tried.name,
-                    " wait for the sum, but if one rank does it before, the result is the same "
+                    " wait for the sum, but if one rank does it before, the result is the same up "
                     "to rounding");
       }
       return "";
   }
-  return "your place is none of the three";
+  return "your answer is none of the three places";
 }
 
 void examine_scaled_residual(Examiner& examiner) {
@@ -157,15 +159,15 @@ void examine_scaled_residual(Examiner& examiner) {
   examiner.expect(
       "y of scaled_residual", world.all_reduce(PartialSum(y.unreduced().clone())), expected,
       {Suspect::extra("residual", residual, "every rank added it to its term", is(ranks - 1)),
-       Suspect::extra("residual", residual, "it was scaled too, and stands outside the bracket",
+       Suspect::extra("residual", residual, "it was scaled, but is outside the brackets",
                       is(factor - 1)),
        Suspect::extra("residual", residual, "it is missing", is(-1)),
-       Suspect::extra("bias", bias_rows, "it was not scaled, and stands inside the bracket",
+       Suspect::extra("bias", bias_rows, "it was not scaled, but is inside the brackets",
                       is(1 - factor)),
        Suspect::extra("bias", bias_rows, "it is missing", is(-factor)),
        Suspect::extra("bias", bias_rows, "every rank added it to its term",
                       is(factor * (ranks - 1))),
-       Suspect::extra("bias", bias_rows, "every rank added it to its term, not scaled",
+       Suspect::extra("bias", bias_rows, "every rank added it to its term, unscaled",
                       is(ranks - factor)),
        Suspect::extra("(factor·bias + residual)", add(scaled(bias_rows, factor), residual),
                       "every rank added both to its term", is(ranks - 1)),

@@ -67,8 +67,8 @@ void examine(Examiner& examiner) {
   const auto again = [=](double c) { return ranks > 1 && std::abs(c - (ranks - 1)) < 0.01; };
   examiner.expect(
       "dX", dx, add(query.dx, key.dx),
-      {Suspect::result("what comes through Q alone: the term of K is missing", query.dx),
-       Suspect::result("what comes through K alone: the term of Q is missing", key.dx),
+      {Suspect::result("what comes through Q only: the term of K is missing", query.dx),
+       Suspect::result("what comes through K only: the term of Q is missing", key.dx),
        Suspect::result("this rank's own term: the terms of the other ranks were never added",
                        add(query.own_dx, key.own_dx)),
        Suspect::result("the sum over the ranks for Q, but this rank's own term for K: it was added "
@@ -83,7 +83,7 @@ void examine(Examiner& examiner) {
                       again),
        Suspect::extra("dX", add(query.dx, key.dx), "it was summed over the ranks twice", again),
        Suspect::extra("dX", add(query.dx, key.dx),
-                      "it is the mean over the ranks, where the sum belongs",
+                      "it is the mean over the ranks instead of the sum",
                       [=](double c) { return std::abs(c - (1 / ranks - 1)) < 0.01; })});
   query.expect_gradients(examiner, x);
   key.expect_gradients(examiner, x);

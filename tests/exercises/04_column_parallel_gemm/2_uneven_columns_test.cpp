@@ -70,10 +70,10 @@ std::string ranges_diagnosis(const Cut& cut, int ranks) {
   for (Range& range : in_blocks) range = {range.begin / cut.block, range.end / cut.block};
 
   const std::string start =
-      text("you deal ", cut.text(), " to ", ranks, " ranks as ", drawn(got), ": ");
+      text("you divide ", cut.text(), " among ", ranks, " ranks as ", drawn(got), ": ");
   for (const Range& range : got) {
     if (range.begin < 0 || range.end < range.begin || range.end > cut.out) {
-      return text(start, "[", range.begin, ", ", range.end, ") is no part of the columns");
+      return text(start, "[", range.begin, ", ", range.end, ") is not a part of the columns");
     }
   }
   if (same(got, in_blocks)) return start + "these are blocks, not columns";
@@ -85,13 +85,13 @@ std::string ranges_diagnosis(const Cut& cut, int ranks) {
     }
   }
   if (same(got, dealt(cut, ranks, rest_to_last))) {
-    return start + "all that is left over goes to the last rank, and the others wait for it";
+    return start + "the whole remainder goes to the last rank, and the others wait for it";
   }
   if (same(got, dealt(cut, ranks, rounded_up))) {
     return start + "rounded up for every rank, so the last ranks get less than they could";
   }
   if (same(got, dealt(cut, ranks, more_at_the_end)))
-    return start + "the first ranks get one more, not the last ones";
+    return start + "the extra blocks go to the first ranks, not to the last ones";
   return text(start, "expected ", drawn(right));
 }
 
@@ -120,13 +120,12 @@ void examine_product(Examiner& examiner, const Cut& cut) {
   const std::string name = text("Y of ", cut.text());
   examiner.expect(
       name, y, expected,
-      {Suspect::result(
-           "the ranks' pieces one behind the other, as all_gather delivers them: each piece has "
-           "to go to its columns",
-           one_behind_another),
-       Suspect::result(
-           "made with the wrong bias: every rank added the first entries, not those of its columns",
-           first_bias),
+      {Suspect::result("the ranks' pieces one after the other, as all_gather delivers them: each "
+                       "piece must go to its columns",
+                       one_behind_another),
+       Suspect::result("computed with the wrong bias: every rank added the first entries, not "
+                       "those of its columns",
+                       first_bias),
        Suspect::extra("bias", bias_rows, "it is missing", [](double c) { return c < 0; }),
        Suspect::extra("bias", bias_rows, "it was added more than once",
                       [](double c) { return c > 0; }),

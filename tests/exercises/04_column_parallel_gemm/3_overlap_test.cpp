@@ -100,8 +100,7 @@ void examine_sums(Examiner& examiner, const Batch& batch,
   }
   examiner.expect(batch.name + ": nothing under way is touched", !touched,
                   "you change the tensor of a sum between start and wait: while it is under way it "
-                  "belongs to the "
-                  "collective, and what comes out is a matter of luck");
+                  "belongs to the collective, and the result is undefined");
 }
 
 /// One call of the learner's function: dX, the sums, the order of steps, and the ledger.
@@ -130,7 +129,7 @@ void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range
        Suspect::result(
            "summed in the second half of the tokens, and this rank's own term in the first",
            stacked(rows_of(own, batch.first), bottom)),
-       Suspect::result("right but for the order of its halves", stacked(bottom, top)),
+       Suspect::result("right except for the order of its halves", stacked(bottom, top)),
        Suspect::extra("dX", right, "it was summed over the ranks twice",
                       [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; })});
   examine_sums(examiner, batch, gradients.moments);
@@ -148,11 +147,11 @@ std::vector<Suspect> suspects(const Matrix& before, const Matrix& one, const Mat
     return [=](double c) { return std::abs(c - wanted) < 0.01; };
   };
   return {overwritten(add(before, one)),
-          Suspect::result("made from the first half of the tokens alone", add(before, first)),
-          Suspect::result("made from the second half of the tokens alone", add(before, second)),
+          Suspect::result("computed from the first half of the tokens only", add(before, first)),
+          Suspect::result("computed from the second half of the tokens only", add(before, second)),
           Suspect::extra("what both calls should add", add(one, two), "it was never added", is(-1)),
           Suspect::extra("what both calls should add", add(one, two),
-                         "each half added what all tokens add", is(1))};
+                         "each half added the gradient of all tokens", is(1))};
 }
 
 }  // namespace

@@ -60,8 +60,8 @@ void check_forward(Examiner& examiner, const Tensor& z, const Tensor& before_gel
   std::vector<Suspect> suspects =
       bias_suspects("b", columns_of(mlp.a_bias, mine), batch.x.rows,
                     "the first bias was added too often", "the first bias is missing");
-  suspects.push_back(Suspect::result("GeLU's output: its input is to be kept",
-                                     columns_of(batch.after_gelu, mine)));
+  suspects.push_back(
+      Suspect::result("GeLU's output: its input must be kept", columns_of(batch.after_gelu, mine)));
   examiner.expect("before_gelu" + batch.number, before_gelu, columns_of(batch.before_gelu, mine),
                   suspects);
 
@@ -94,7 +94,7 @@ void check_dx(Examiner& examiner, const Tensor& dx, const Batch& batch, const Wh
                        matmul(columns_of(batch.d_before, mine), rows_of(a_transposed, mine))),
        Suspect::result("dZ·Bᵀ·Aᵀ: GeLU's derivative is missing",
                        matmul(batch.d_after, a_transposed)),
-       Suspect::result("made with GeLU's derivative at GeLU's output, not at its input",
+       Suspect::result("computed with GeLU's derivative at GeLU's output, not at its input",
                        matmul(batch.d_before_wrong, a_transposed)),
        counted_by_all(name, batch.dx, examiner.world().size(),
                       "something that is the same on every rank was summed over the ranks")});
@@ -115,7 +115,7 @@ void check_gradient(Examiner& examiner, const std::string& name, const Tensor& g
   }
   suspects.push_back(
       counted_by_all("what the two batches add", added, examiner.world().size(),
-                     "it was summed over the ranks, but each rank has the whole sum already"));
+                     "it was summed over the ranks, but each rank already has the whole sum"));
   examiner.expect(name, got, add(before, added), suspects);
 }
 
@@ -133,8 +133,9 @@ void check_gradients(Examiner& examiner, const MlpPart& got, const Whole& before
       return matmul(transpose(columns_of(batch.*layer, mine)), batch.dz);
     };
   };
-  const std::string without = "made without GeLU's derivative",
-                    at_output = "made with GeLU's derivative at GeLU's output, not at its input";
+  const std::string without = "computed without GeLU's derivative",
+                    at_output =
+                        "computed with GeLU's derivative at GeLU's output, not at its input";
   check_gradient(examiner, "gradients.a", got.a, columns_of(before.a, mine), batches,
                  of_a(&Batch::d_before),
                  {{without, of_a(&Batch::d_after)}, {at_output, of_a(&Batch::d_before_wrong)}});
@@ -144,7 +145,7 @@ void check_gradients(Examiner& examiner, const MlpPart& got, const Whole& before
                   {at_output, of_a_bias(&Batch::d_before_wrong)}});
   check_gradient(examiner, "gradients.b", got.b, rows_of(before.b, mine), batches,
                  of_b(&Batch::after_gelu),
-                 {{"made from GeLU's input, where its output belongs", of_b(&Batch::before_gelu)}});
+                 {{"computed from GeLU's input instead of its output", of_b(&Batch::before_gelu)}});
   check_gradient(examiner, "gradients.b_bias", got.b_bias, before.b_bias, batches,
                  [](const Batch& batch) { return column_sums(batch.dz); }, {});
 }

@@ -46,27 +46,27 @@ void check_columns(Examiner& examiner) {
       }
     }
   }
-  expect_answer(examiner, "cut", got, expected,
-                {known("one range of 2·hidden/t columns of [G U] for each rank: the first ranks "
-                       "get columns of the gate and the "
-                       "last of up, but ∘ needs the same columns of both",
-                       [](int t, int i) { return std::vector{part_of(2 * hidden, t, i)}; }),
-                 known("the gate's columns alone: those of up are missing",
-                       [&](int t, int i) { return std::vector{mine(t, i)}; }),
-                 known("the gate's columns twice: those of up begin at column hidden",
-                       [&](int t, int i) {
-                         return std::vector{mine(t, i), mine(t, i)};
-                       }),
-                 known("up's columns before the gate's; the gate's come first",
-                       [&](int t, int i) {
-                         return std::vector{of_up(mine(t, i)), mine(t, i)};
-                       }),
-                 known("hidden/t columns of each, rounded down: where t does not divide hidden, "
-                       "the last columns belong to nobody",
-                       [&](int t, int i) {
-                         return std::vector{rounded_down(t, i), of_up(rounded_down(t, i))};
-                       })},
-                difference);
+  expect_answer(
+      examiner, "cut", got, expected,
+      {known("one range of 2·hidden/t columns of [G U] for each rank: the first ranks get columns "
+             "of the gate and the last of up, but ∘ needs the same columns of both",
+             [](int t, int i) { return std::vector{part_of(2 * hidden, t, i)}; }),
+       known("the gate's columns only: those of up are missing",
+             [&](int t, int i) { return std::vector{mine(t, i)}; }),
+       known("the gate's columns twice: those of up begin at column hidden",
+             [&](int t, int i) {
+               return std::vector{mine(t, i), mine(t, i)};
+             }),
+       known("up's columns before the gate's; the gate's come first",
+             [&](int t, int i) {
+               return std::vector{of_up(mine(t, i)), mine(t, i)};
+             }),
+       known("hidden/t columns of each, rounded down: where t does not divide hidden, the last "
+             "columns belong to no rank",
+             [&](int t, int i) {
+               return std::vector{rounded_down(t, i), of_up(rounded_down(t, i))};
+             })},
+      difference);
 }
 
 /// The layer and one batch in double precision, all hidden columns.
@@ -101,10 +101,10 @@ void check_z(Examiner& examiner, const Tensor& z, const Whole& mlp, Range mine) 
       "Z", z, mlp.z,
       {Suspect::result("this rank's own term: the terms of the other ranks were never added",
                        matmul(columns_of(mlp.layer, mine), rows_of(mlp.down, mine))),
-       known("(X·G ∘ GeLU(X·U))·D: GeLU was put on up, not on the gate",
+       known("(X·G ∘ GeLU(X·U))·D: GeLU was applied to up, not to the gate",
              product_of_elements(mlp.gate, gelu(mlp.up))),
        known("(X·G ∘ X·U)·D: GeLU is missing", product_of_elements(mlp.gate, mlp.up)),
-       known("GeLU(X·G ∘ X·U)·D: GeLU belongs on the gate, before the product with up",
+       known("GeLU(X·G ∘ X·U)·D: GeLU must be applied to the gate, before the product with up",
              gelu(product_of_elements(mlp.gate, mlp.up))),
        known("(GeLU(X·G) + X·U)·D: the two were added, not multiplied", add(mlp.activated, mlp.up)),
        known("GeLU(X·G)·D: up is missing", mlp.activated)});
@@ -145,15 +145,16 @@ void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gr
   };
   const Matrix without_derivative = product_of_elements(mlp.d_layer, mlp.up);
   const Matrix without_up = product_of_elements(mlp.d_layer, gelu_derivative(mlp.gate));
-  known("made without GeLU's derivative in the gradient of the gate", without_derivative, mlp.d_up);
-  known("made without the factor X·U in the gradient of the gate", without_up, mlp.d_up);
-  known("made with X·G as the factor of up's gradient, where GeLU(X·G) belongs", mlp.d_gate,
+  known("computed without GeLU's derivative in the gradient of the gate", without_derivative,
+        mlp.d_up);
+  known("computed without the factor X·U in the gradient of the gate", without_up, mlp.d_up);
+  known("computed with X·G as the factor of up's gradient instead of GeLU(X·G)", mlp.d_gate,
         product_of_elements(mlp.d_layer, mlp.gate));
-  known("made without any factor in up's gradient, where GeLU(X·G) belongs", mlp.d_gate,
+  known("computed without a factor in up's gradient, which needs GeLU(X·G)", mlp.d_gate,
         mlp.d_layer);
-  known("made with the gradients of gate and up exchanged", mlp.d_up, mlp.d_gate);
-  known("made from the gate's gradient alone: up's is missing", mlp.d_gate, zero);
-  known("made from up's gradient alone: the gate's is missing", zero, mlp.d_up);
+  known("computed with the gradients of gate and up exchanged", mlp.d_up, mlp.d_gate);
+  known("computed from the gate's gradient only: up's is missing", mlp.d_gate, zero);
+  known("computed from up's gradient only: the gate's is missing", zero, mlp.d_up);
   examiner.expect("dX", dx, right_dx, of_dx);
   examiner.expect("gradients.gate_up", gradient, add(before, right_gradient), of_gradient);
 }
@@ -163,12 +164,12 @@ void check_down(Examiner& examiner, const Tensor& gradient, const Matrix& before
   const auto with_layer = [&](const Matrix& layer) {
     return add(before, matmul(transpose(columns_of(layer, mine)), mlp.dz));
   };
-  examiner.expect(
-      "gradients.down", gradient, with_layer(mlp.layer),
-      {overwritten(before),
-       Suspect::result("made from GeLU(X·G): the factor X·U is missing", with_layer(mlp.activated)),
-       Suspect::result("made from X·G ∘ X·U: GeLU is missing",
-                       with_layer(product_of_elements(mlp.gate, mlp.up)))});
+  examiner.expect("gradients.down", gradient, with_layer(mlp.layer),
+                  {overwritten(before),
+                   Suspect::result("computed from GeLU(X·G): the factor X·U is missing",
+                                   with_layer(mlp.activated)),
+                   Suspect::result("computed from X·G ∘ X·U: GeLU is missing",
+                                   with_layer(product_of_elements(mlp.gate, mlp.up)))});
 }
 
 }  // namespace
@@ -196,7 +197,7 @@ void examine(Examiner& examiner) {
   examiner.expect(
       "gate", gate, my_gate,
       {Suspect::result("X·U_i, which is up", my_up),
-       Suspect::result("GeLU's output: its input is to be kept", columns_of(mlp.activated, mine))});
+       Suspect::result("GeLU's output: its input must be kept", columns_of(mlp.activated, mine))});
   examiner.expect("up", up, my_up, {Suspect::result("X·G_i, which is the gate", my_gate)});
 
   start = examiner.ledger();

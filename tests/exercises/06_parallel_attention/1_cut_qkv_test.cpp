@@ -40,27 +40,26 @@ std::vector<KnownCut> known_cuts(int ranks, int rank) {
       return column_of(matrix == first ? second : matrix == second ? first : matrix, head, element);
     };
   };
-  return {{"in the checkpoint's order, q k v of each head: Q_i K_i V_i was asked for",
-           numbers_in({part_of(3 * width, ranks, rank)})},
-          {"what chapter 06 takes from [Q K V]; in this checkpoint those columns are q, k and v of "
-           "other heads",
-           by_matrix(mine, [](int64_t m, int64_t head,
-                              int64_t e) { return m * width + head * head_width + e; })},
-          {"that of heads dealt out to the ranks in turn; a rank's heads follow one another",
-           by_matrix(in_turn, column_of)},
-          {"that of rank 0's heads", by_matrix(of_rank_0, column_of)},
-          {"with K_i and V_i exchanged", by_matrix(mine, exchanged(1, 2))},
-          {"with Q_i and K_i exchanged", by_matrix(mine, exchanged(0, 1))},
-          {"with Q_i and V_i exchanged", by_matrix(mine, exchanged(0, 2))},
-          {"cut as if q, k and v took turns column by column, as in Megatron-LM's checkpoints of "
-           "version 1.0",
-           by_matrix(mine, [](int64_t m, int64_t head,
-                              int64_t e) { return 3 * head * head_width + 3 * e + m; })},
-          {"cut as if a head took width/heads columns: with its q, k and v it takes three times as "
-           "many",
-           by_matrix(mine, [](int64_t m, int64_t head, int64_t e) {
-             return (head + m) * head_width + e;
-           })}};
+  return {
+      {"in the checkpoint's order, q k v of each head: Q_i K_i V_i is required",
+       numbers_in({part_of(3 * width, ranks, rank)})},
+      {"what chapter 06 takes from [Q K V]; in this checkpoint those columns are q, k and v of "
+       "other heads",
+       by_matrix(mine, [](int64_t m, int64_t head,
+                          int64_t e) { return m * width + head * head_width + e; })},
+      {"that of heads assigned to the ranks in turn; a rank's heads are consecutive",
+       by_matrix(in_turn, column_of)},
+      {"that of rank 0's heads", by_matrix(of_rank_0, column_of)},
+      {"with K_i and V_i exchanged", by_matrix(mine, exchanged(1, 2))},
+      {"with Q_i and K_i exchanged", by_matrix(mine, exchanged(0, 1))},
+      {"with Q_i and V_i exchanged", by_matrix(mine, exchanged(0, 2))},
+      {"cut as if q, k and v alternated column by column, as in Megatron-LM's checkpoints of "
+       "version 1.0",
+       by_matrix(mine, [](int64_t m, int64_t head,
+                          int64_t e) { return 3 * head * head_width + 3 * e + m; })},
+      {"cut as if a head had width/heads columns: with its q, k and v it has three times as many",
+       by_matrix(mine,
+                 [](int64_t m, int64_t head, int64_t e) { return (head + m) * head_width + e; })}};
 }
 
 void check_part(Examiner& examiner, const std::string& name, const std::vector<float>& got,
@@ -88,7 +87,7 @@ void check_refusal(Examiner& examiner) {
     message = refusal.what();
   }
   examiner.expect("refusal", !message.empty(),
-                  "5 heads were cut for 2 ranks: throw a UsageError (require_usage)");
+                  "5 heads were divided among 2 ranks: throw a UsageError (require_usage)");
   if (message.empty()) return;
   const bool both_numbers =
       message.find('5') != std::string::npos && message.find('2') != std::string::npos;

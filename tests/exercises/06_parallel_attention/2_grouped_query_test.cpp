@@ -74,12 +74,10 @@ void check_kv_heads(Examiner& examiner) {
                       ", expected ", shown(ints(expected[i])));
   }
   expect_answer(examiner, "kv_head_of", got, expected,
-                {{"that of query heads dealt out in turn; query heads that follow one another "
-                  "share a KV head",
+                {{"that of query heads assigned in turn; consecutive query heads share a KV head",
                   all([](const GroupedQuery& s, int64_t head) { return head % s.kv_heads; })},
                  {"the query head divided by the number of KV heads, where the number of query "
-                  "heads to one KV head "
-                  "divides",
+                  "heads to one KV head divides",
                   all([](const GroupedQuery& s, int64_t head) { return head / s.kv_heads; })}},
                 difference);
 }
@@ -120,9 +118,8 @@ void check_columns(Examiner& examiner) {
   const auto q = [](int ranks, int rank) { return part_of(heads, ranks, rank); };
   expect_answer(
       examiner, "cut", got, expected,
-      {known("one with the KV heads handed out like the query heads: where there are fewer of them "
-             "than ranks, some "
-             "ranks get none, though their query heads need one",
+      {known("one with the KV heads divided like the query heads: where there are fewer of them "
+             "than ranks, some ranks get none, although their query heads need one",
              [&](const GroupedQuery& s, int t, int i) {
                return columns_of_heads(q(t, i), part_of(s.kv_heads, t, i), width,
                                        width + s.kv_width());
@@ -163,14 +160,14 @@ void check_sharing(Examiner& examiner, const GroupedQuery& sizes) {
     if (rank % sizes.kv_heads == world.rank() % sizes.kv_heads) in_turn.push_back(rank);
   }
   const std::vector<int> expected = right_sharers(sizes, world.size(), world.rank());
-  const std::string why = got == in_turn ? ": ranks were put together in turn, but neighbours share"
-                          : got == all   ? ": ranks with other KV heads would come into the sum"
+  const std::string why = got == in_turn ? ": ranks were grouped in turn, but neighbours share"
+                          : got == all ? ": ranks with other KV heads would be included in the sum"
                           : std::ssize(got) == 1
                               ? ": the gradients of the copies would never be added"
                               : "";
   examiner.expect(name, got == expected,
                   text("your sharing_group holds, with ", kv_text(sizes.kv_heads), ", ranks ",
-                       shown(got), " where ", shown(expected), " hold the same KV heads", why));
+                       shown(got), ", but ", shown(expected), " hold the same KV heads", why));
 }
 
 // ---- The backward pass --------------------------------------------------------------------------
@@ -245,8 +242,7 @@ void check_dx(Examiner& examiner, const std::string& name, const Tensor& dx, con
                        pass.dx_of(sharers)),
        Suspect::extra("K and V's part of it", pass.dx_of_kv(all),
                       "dK and dV were summed over the ranks that share a KV head, and then each of "
-                      "these ranks put the "
-                      "whole sum into dX",
+                      "these ranks put the whole sum into dX",
                       [](double c) { return c > 0; }),
        Suspect::extra("K and V's part of it", pass.dx_of_kv(all),
                       "only the columns of Q went into it",
@@ -267,9 +263,8 @@ void check_gradients(Examiner& examiner, const std::string& suffix, const Groupe
   Matrix q_sum(tokens, pass.q);
   for (int rank : sharers) q_sum = add(q_sum, pass.q_of(rank));
   known(
-      "that of this rank's query heads alone: in the columns of K and V those of the other ranks "
-      "that share them are "
-      "missing",
+      "that of this rank's query heads only: in the columns of K and V those of the other ranks "
+      "that share them are missing",
       side_by_side(own_q, pass.kv_of(me)));
   known(
       "summed over the ranks that share KV heads in the columns of Q too, but these ranks have "
@@ -287,7 +282,7 @@ void check_gradients(Examiner& examiner, const std::string& suffix, const Groupe
   const auto counted_again = [&](const Matrix& before) {
     return Suspect::extra(
         "what K and V's columns held before", kv_alone(before),
-        "the gradient was summed over the ranks together with what was in it already",
+        "the gradient was summed over the ranks together with what it already held",
         [](double c) { return c > 0; });
   };
   of_weight.push_back(counted_again(weight_before));

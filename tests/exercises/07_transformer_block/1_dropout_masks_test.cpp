@@ -58,15 +58,15 @@ std::vector<Suspect> wrong_masks(const Matrix& values, Block right,
       "dropped in the right places, but what is kept is not divided by 1 - probability",
       scaled(masked, 1 - double{probability})));
   suspects.push_back(
-      Suspect::result("divided by 1 - probability twice: dropout does it once already",
+      Suspect::result("divided by 1 - probability twice: dropout already does it once",
                       scaled(masked, 1 / (1 - double{probability}))));
   return suspects;
 }
 
 std::vector<Mistake> mistakes_in_columns(Range mine, int rank) {
   return {
-      {"masked as if this rank's part were a whole matrix: the block must say where it lies in "
-       "[all tokens × hidden]",
+      {"masked as if this rank's part were a whole matrix: the block must give its place in [all "
+       "tokens × hidden]",
        {0, 0, mine.size()}},
       {"masked as if its rows were hidden/t long: an index counts whole rows, so whole_columns is "
        "hidden",
@@ -74,25 +74,24 @@ std::vector<Mistake> mistakes_in_columns(Range mine, int rank) {
       {"masked as columns 0, 1, … on every rank: first_column is where this rank's columns begin",
        {first_token, 0, hidden}},
       {"masked as if its columns began at rank × its number of columns: parts differ in size, "
-       "part_of knows the begin",
+       "part_of gives the begin",
        {first_token, rank * mine.size(), hidden}},
       {"masked as the first tokens of the global batch: first_row is plan.first_token",
        {0, mine.begin, hidden}},
       {"masked as the first tokens and the first columns of the global batch: the block has "
-       "neither place",
+       "neither first_row nor first_column",
        {0, 0, hidden}}};
 }
 
 std::vector<Mistake> mistakes_in_rows(Range mine, int rank) {
   return {{"masked as the first rows of the global batch: first_row counts all tokens before this "
-           "rank's, plan.first_token "
-           "and more",
+           "rank's, plan.first_token and more",
            {0, 0, width}},
           {"masked as this group's first tokens on every rank: first_row must also count the "
            "tokens of the ranks before",
            {first_token, 0, width}},
           {"masked as if its rows began at rank × its number of rows: parts differ in size, "
-           "part_of knows the begin",
+           "part_of gives the begin",
            {first_token + rank * mine.size(), 0, width}},
           {"masked as if the global batch began with this group's tokens: first_row must also "
            "count plan.first_token",
@@ -123,7 +122,7 @@ void check_columns(Examiner& examiner, const DropoutPlan& plan) {
   suspects.push_back(Suspect::result("dY under the mask: the derivative of GeLU is missing",
                                      product_of_elements(dy, mask)));
   suspects.push_back(
-      Suspect::result("made with GeLU's derivative at dropout(H): it is taken at H",
+      Suspect::result("computed with GeLU's derivative at dropout(H): it is taken at H",
                       product_of_elements(product_of_elements(dy, mask),
                                           gelu_derivative(product_of_elements(h, mask)))));
   examiner.expect("dH", dh, product_of_elements(dgelu, mask), suspects);

@@ -46,10 +46,9 @@ std::vector<Suspect> wrong_sums(const Matrix& old, const Matrix& sum, const Matr
                           "ranks' were never added",
                           add(old, own)),
           Suspect::result(
-              "the sum over all ranks of this pass alone: what it held before was written over",
-              sum),
+              "the sum over all ranks of this pass only: what it held before was overwritten", sum),
           Suspect::result("what it held before plus the mean over the ranks: gradients over tokens "
-                          "add up, undivided",
+                          "are summed, not averaged",
                           add(old, scaled(sum, 1.0 / ranks))),
           Suspect::result(
               "what it held before plus the other parameter's sum: the two halves are exchanged",
@@ -84,7 +83,7 @@ void examine(Examiner& examiner) {
   const Tensor dx = sequence_parallel_norm_backward(world, my_dy, my_x, forward,
                                                     examiner.vector(gain), dgain, dbias);
   examiner.expect("dX", dx, rows_of(input_gradient(dy, x, gain), mine),
-                  {Suspect::result("made without the gain: dY is multiplied by it first",
+                  {Suspect::result("computed without the gain: dY is multiplied by it first",
                                    rows_of(input_gradient(dy, x, ones(width)), mine))});
   examiner.expect("gradient of the gain", dgain, add(old_gain, sum_gain),
                   wrong_sums(old_gain, sum_gain, own_gain, sum_bias, world.size()));

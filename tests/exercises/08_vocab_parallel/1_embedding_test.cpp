@@ -80,7 +80,7 @@ std::vector<Suspect> wrong_lookups(const Lookup& lookup) {
             return id - part_of(lookup.vocabulary, lookup.ranks, r).begin;
           })),
       Suspect::result(
-          "the right rows plus the first row of every rank that has not got the word: mask those "
+          "the right rows plus the first row of every rank that does not have the word: mask those "
           "to zero",
           lookup.summed([&](int r, int32_t id) { return lookup.owner(id) == r ? id - r * n : 0; })),
       Suspect::result("a sum of one row from every rank, words taken modulo the part's size: only "

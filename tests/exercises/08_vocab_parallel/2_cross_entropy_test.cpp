@@ -61,15 +61,15 @@ std::vector<Suspect> wrong_targets(const ShardedLogits& all) {
           wrong("without the term ε/V · Σ logits: the target's logit is scaled by 1-ε, and the "
                 "rest of q is missing",
                 [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.target(i); }),
-          wrong("made with the target's logit whole, and ε/V · Σ logits besides: q adds up to 1+ε, "
+          wrong("computed with the target's whole logit plus ε/V · Σ logits: q adds up to 1+ε, "
                 "scale it by 1-ε",
                 [&](int64_t i) { return p.log_sum(i) - p.target(i) - p.uniform(i); }),
-          wrong("made with ε and 1-ε exchanged: 1-ε belongs to the target",
+          wrong("computed with ε and 1-ε exchanged: 1-ε belongs to the target",
                 [&](int64_t i) {
                   return p.log_sum(i) - e * p.target(i) - (1 - e) / v * all.sum_of_logits(i);
                 }),
-          wrong("smoothed over the V-1 other words: here q gives ε/V to each of all V words, the "
-                "target too",
+          wrong("smoothed over the V-1 other words: here q gives ε/V to all V words, including the "
+                "target",
                 [&](int64_t i) {
                   return p.log_sum(i) - (1 - e) * p.target(i) -
                          e / (v - 1) * (all.sum_of_logits(i) - p.target(i));
@@ -100,32 +100,32 @@ std::vector<Suspect> wrong_sums(const ShardedLogits& all) {
   const auto own_uniform = [&](int64_t i) { return e / v * all.sum_of_logits(i, all.mine()); };
   const auto exp_of_target = [&](int64_t i) { return std::exp(p.target(i) - all.max(i)); };
   return {
-      wrong("made with each rank's own maximum: the exponentials that are summed have different "
-            "factors in front",
+      wrong("computed with each rank's own maximum: the exponentials that are summed have "
+            "different factors",
             [&](int64_t i) { return log_of_shifted(i) - p.mixed(i); }),
-      wrong("made with this rank's own sum of exponentials: the other ranks' were never added",
+      wrong("computed with this rank's own sum of exponentials: the other ranks' were never added",
             [&](int64_t i) {
               return std::log(all.sum_of_exps(i, all.mine(), all.max(i))) + all.max(i) - p.mixed(i);
             }),
-      wrong("made with this rank's own logits in the smoothed target: the other ranks' were never "
-            "added",
+      wrong("computed with this rank's own logits in the smoothed target: the other ranks' were "
+            "never added",
             [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.own_target(i) - own_uniform(i); }),
-      wrong("made with the sum of this rank's logits alone in ε/V · Σ logits",
+      wrong("computed with the sum of only this rank's logits in ε/V · Σ logits",
             [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.target(i) - own_uniform(i); }),
-      wrong(
-          "made with the target's logit only on the rank that has it: the other ranks need it too",
-          [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.own_target(i) - p.uniform(i); }),
-      wrong("made with ε/V · Σ logits t times: it was added after the sum over ranks, or is in "
+      wrong("computed with the target's logit only on the rank that has it: the other ranks need "
+            "it too",
+            [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.own_target(i) - p.uniform(i); }),
+      wrong("computed with ε/V · Σ logits t times: it was added after the sum over ranks, or is in "
             "every rank's term",
             [&](int64_t i) {
               return p.log_sum(i) - (1 - e) * p.target(i) - all.ranks * p.uniform(i);
             }),
-      wrong("made without adding the maximum again, after the logarithm",
+      wrong("computed without adding the maximum back after the logarithm",
             [&](int64_t i) { return std::log(all.sum_of_exps(i)) - p.mixed(i); }),
-      wrong("made with the target's exponential for its logit: pick before exp_and_row_sum "
-            "overwrites the logits",
+      wrong("computed with the target's exponential instead of its logit: pick before "
+            "exp_and_row_sum overwrites the logits",
             [&](int64_t i) { return p.log_sum(i) - (1 - e) * exp_of_target(i) - p.uniform(i); }),
-      wrong("made with exponentials for logits in the smoothed target: take them before "
+      wrong("computed with exponentials instead of logits in the smoothed target: take them before "
             "exp_and_row_sum overwrites them",
             [&](int64_t i) {
               return p.log_sum(i) - (1 - e) * exp_of_target(i) - e / v * all.sum_of_exps(i);
@@ -149,12 +149,13 @@ std::vector<Suspect> with_padding(const ShardedLogits& all) {
     return p.uniform(i) + p.all.smoothing / v * count * ShardedLogits::padding(i);
   };
   const auto target = [=](int64_t i) { return (1 - p.all.smoothing) * p.target(i); };
-  return {wrong("made with the padding's exponentials: only the first part.words columns are words",
-                [&](int64_t i) { return log_sum(i) - p.mixed(i); }),
-          wrong("made with the padding in Σ logits: only the first part.words columns are words",
-                [&](int64_t i) { return p.log_sum(i) - target(i) - uniform(i); }),
-          wrong("made with the padding as if it were words: only the first part.words columns are",
-                [&](int64_t i) { return log_sum(i) - target(i) - uniform(i); })};
+  return {
+      wrong("computed with the padding's exponentials: only the first part.words columns are words",
+            [&](int64_t i) { return log_sum(i) - p.mixed(i); }),
+      wrong("computed with the padding in Σ logits: only the first part.words columns are words",
+            [&](int64_t i) { return p.log_sum(i) - target(i) - uniform(i); }),
+      wrong("computed with the padding as if it were words: only the first part.words columns are",
+            [&](int64_t i) { return log_sum(i) - target(i) - uniform(i); })};
 }
 
 /// Says if the losses are infinite or NaN, but finite where exp needs no care.
@@ -189,11 +190,10 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   suspects.push_back(Suspect::extra("(log Σ exp - ε/V · Σ logits) of the tokens with target -1",
                                     of_ignored, "they have no target, so their loss is 0"));
   if (overflows(got, tokens)) {
-    examiner.expect(
-        "loss per token" + of, false,
-        "your loss per token" + of +
-            " is infinite or NaN where the logits are about 100 or -120: exp overflows or "
-            "vanishes in f32; take the maximum over all ranks off first");
+    examiner.expect("loss per token" + of, false,
+                    "your loss per token" + of +
+                        " is infinite or NaN where the logits are about 100 or -120: exp overflows "
+                        "or vanishes in f32; subtract the maximum over all ranks first");
   } else {
     examiner.expect("loss per token" + of, got, losses(all, [&](int64_t i) { return p.right(i); }),
                     suspects);

@@ -61,16 +61,17 @@ std::vector<Suspect> wrong_formulas(const Gradient& g) {
             [=](int64_t i, int64_t w) {
               return (1 - e) * (g.softmax(i, w) - g.is_target(i, w)) / n;
             }),
-      wrong("made with the target's 1 whole, and -ε/V besides: the target's share is 1-ε",
+      wrong("computed with the target's whole 1, and -ε/V as well: the target's share is 1-ε",
             smoothed(1, e / v)),
-      wrong("made with ε and 1-ε exchanged: 1-ε belongs to the target", smoothed(e, (1 - e) / v)),
-      wrong("smoothed over the V-1 other words: here every word gets ε/V, the target too",
+      wrong("computed with ε and 1-ε exchanged: 1-ε belongs to the target",
+            smoothed(e, (1 - e) / v)),
+      wrong("smoothed over the V-1 other words: here every word gets ε/V, including the target",
             smoothed(1 - e - e / (v - 1), e / (v - 1))),
-      wrong("made with ε over this rank's columns: V is the number of all ranks' words",
+      wrong("computed with ε over this rank's columns: V is the number of all ranks' words",
             smoothed(1 - e, e / static_cast<double>(g.all.columns))),
-      wrong("made with ε over this rank's words: V is the number of all ranks' words",
+      wrong("computed with ε over this rank's words: V is the number of all ranks' words",
             smoothed(1 - e, e / static_cast<double>(g.all.mine().size()))),
-      wrong("made with the softmax left out: only the target distribution is taken off",
+      wrong("computed with the softmax left out: only the target distribution is subtracted",
             [=](int64_t i, int64_t w) { return -((1 - e) * g.is_target(i, w) + e / v) / n; })};
 }
 
@@ -110,13 +111,13 @@ std::vector<Suspect> wrong_parts(const Gradient& g) {
       Suspect::result("that of the sum of the losses: the mean divides by the number of tokens "
                       "that have a target",
                       scaled(g.right(), n)),
-      Suspect::result("made with targets as if they were this rank's columns: they are words of "
-                      "the whole vocabulary",
+      Suspect::result("computed with targets as if they were this rank's columns: they are words "
+                      "of the whole vocabulary",
                       g.made(local_target)),
       Suspect::result(
-          "made with a softmax over this rank's words alone: `sums` are those over all ranks",
+          "computed with a softmax over only this rank's words: `sums` are those over all ranks",
           g.made(softmax_of(all.mine()))),
-      Suspect::result("made with the exponentials themselves: they are divided by `sums` first",
+      Suspect::result("computed with the exponentials themselves: they are divided by `sums` first",
                       g.made(exponentials)),
       Suspect::result("the sum of all ranks' gradients: each rank has logits of its own, nothing "
                       "is left to sum",

@@ -34,11 +34,10 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
   double all = 0;
   for (size_t rank = 0; rank < means.size(); ++rank) all += n(rank);
   if (n(me) == 0 && is_infinite(got)) {
-    return examiner.expect(
-        name, false,
-        text("your ", name,
-             " is infinite on the rank without samples: it was divided by this rank's "
-             "own number of samples, where that of all ranks belongs"));
+    return examiner.expect(name, false,
+                           text("your ", name,
+                                " is infinite on the rank without samples: it was divided by this "
+                                "rank's own number of samples instead of that of all ranks"));
   }
   std::vector<Suspect> suspects;
   const auto suspect = [&](const std::string& diagnosis,
@@ -47,11 +46,12 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
   };
   suspect(
       "the plain mean of the ranks' means: a rank with few samples (or none) counted as much as "
-      "one with many. Weight "
-      "each mean by its samples",
+      "one with many. Weight each mean by its number of samples",
       [=](size_t) { return 1 / t; });
-  suspect("the sum of the ranks' means: they were neither weighted by their samples nor divided",
-          [](size_t) { return 1.0; });
+  suspect(
+      "the sum of the ranks' means: they were neither weighted by their numbers of samples nor "
+      "divided",
+      [](size_t) { return 1.0; });
   suspect(text("Σ samples × mean, ", all, " times the right ", name,
                ": it was not divided by the number of all samples"),
           [=](size_t rank) { return n(rank); });
@@ -66,8 +66,8 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
       [=](size_t rank) { return rank == me ? n(rank) / all : 0.0; });
   if (n(me) > 0) {
     suspect(
-        "the sum over all samples divided by this rank's own number of samples, where that of all "
-        "ranks belongs",
+        "the sum over all samples divided by this rank's own number of samples instead of that of "
+        "all ranks",
         [=](size_t rank) { return n(rank) / n(me); });
   }
   examiner.expect(name, got, combined(means, [=](size_t rank) { return n(rank) / all; }), suspects);

@@ -80,40 +80,35 @@ static std::vector<std::pair<std::string, Factor>> mistakes(const std::string& n
   const auto t = static_cast<double>(ranks), m = static_cast<double>(passes);
   const Counts c = count(ranks, me);
   return {{"the plain mean of the micro-batches' means: a small micro-batch counted as much as a "
-           "large one. Add up sums, "
-           "and divide once by the number of all samples",
+           "large one. Add up sums, and divide once by the number of all samples",
            [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / m / t; }},
           {"the sum of the micro-batches' means, each divided by its own number of samples: divide "
-           "their sum by the number "
-           "of all samples instead",
+           "their sum by the number of all samples instead",
            [=](size_t rank, size_t micro) { return 1 / n(rank, micro); }},
-          {"that of the last micro-batches alone: every pass wrote over the sums of the one before",
+          {"that of the last micro-batches only: every pass overwrote the sums of the previous one",
            [=](size_t, size_t micro) { return micro + 1 == passes ? 1 / c.all : 0; }},
           {"too much of the first micro-batches: the sums were reduced after every pass, so what "
-           "was summed over the ranks "
-           "already was summed again",
+           "had already been summed over the ranks was summed again",
            [=](size_t, size_t micro) {
              return std::pow(t, m - 1 - static_cast<double>(micro)) / c.each_time;
            }},
           {"too much of the first micro-batches: the sums were reduced after every pass, so what "
-           "was summed over the ranks "
-           "already was summed again",
+           "had already been summed over the ranks was summed again",
            [=](size_t, size_t micro) {
              return std::pow(t, m - 1 - static_cast<double>(micro)) / c.all;
            }},
-          {"the mean over this rank's samples alone: the ranks' sums were never added",
+          {"the mean over this rank's samples only: the ranks' sums were never added",
            [=](size_t rank, size_t) { return rank == me ? 1 / c.own : 0; }},
           {"the sum over this rank's samples divided by the number of all samples: the ranks' sums "
            "were never added",
            [=](size_t rank, size_t) { return rank == me ? 1 / c.all : 0; }},
           {"the mean of the ranks' means: a rank with few samples counted as much as one with many",
            [=](size_t rank, size_t) { return 1 / count(ranks, rank).own / t; }},
-          {"the sum over all samples divided by this rank's own number of samples, where that of "
-           "all ranks belongs",
+          {"the sum over all samples divided by this rank's own number of samples instead of that "
+           "of all ranks",
            [=](size_t, size_t) { return 1 / c.own; }},
           {"the sum over all samples divided by the number of ranks times this rank's own samples: "
-           "the other ranks have "
-           "more, or fewer",
+           "the other ranks have more, or fewer",
            [=](size_t, size_t) { return 1 / c.own / t; }},
           {text("the sum over all samples, ", c.all, " times the right ", name,
                 ": it was not divided by their number"),

@@ -20,8 +20,8 @@ std::string wrong_members(const Buckets& buckets, const std::vector<int64_t>& by
   for (size_t b = 0; b < buckets.size(); ++b) {
     if (buckets[b].empty()) {
       return text("your bucket ", b,
-                  " is empty: a bucket was closed for a parameter that did not fit into it, though "
-                  "nothing was in it yet");
+                  " is empty: a bucket was closed because a parameter did not fit, although it was "
+                  "still empty");
     }
     for (int parameter : buckets[b]) {
       if (parameter < 0 || parameter >= std::ssize(bytes)) {
@@ -66,9 +66,9 @@ std::string wrong_order(const Buckets& buckets, size_t parameters) {
         std::find_if(buckets.begin() + static_cast<ptrdiff_t>(b) + 1, buckets.end(), later);
     if (found != buckets.end()) {
       return text("your bucket ", b, " is ", shown(buckets[b]), ", but parameter ", found->front(),
-                  " is in a bucket behind it: parameter ", buckets[b].back(),
-                  " went into a bucket before the current one, which must now wait for a gradient "
-                  "that comes late");
+                  " is in a later bucket: parameter ", buckets[b].back(),
+                  " went into an earlier bucket than the current one, which must now wait for a "
+                  "gradient that comes late");
     }
   }
   return "your buckets are not in the order in which they were opened";
@@ -80,9 +80,9 @@ std::string wrong_sizes(const Buckets& buckets, const std::vector<int64_t>& byte
     const int64_t filled = bytes_in(buckets[b], bytes);
     if (filled > limit && buckets[b].size() > 1) {
       return text("your bucket ", b, " is ", shown(buckets[b]), ", ", filled,
-                  " bytes where the limit is ", limit, ": before parameter ", buckets[b].back(),
+                  " bytes, but the limit is ", limit, ": before parameter ", buckets[b].back(),
                   " was added it held ", filled - bytes[static_cast<size_t>(buckets[b].back())],
-                  ". Ask whether the next one fits, before it is in");
+                  ". Check whether the next one fits before adding it");
     }
   }
   for (size_t b = 0; b + 1 < buckets.size(); ++b) {
@@ -91,7 +91,7 @@ std::string wrong_sizes(const Buckets& buckets, const std::vector<int64_t>& byte
     if (with_next <= limit) {
       return text("your bucket ", b, " is ", shown(buckets[b]), ", but parameter ", next,
                   " fits, too: with it there are ", with_next,
-                  with_next == limit ? " bytes, just the limit"
+                  with_next == limit ? " bytes, exactly the limit"
                                      : text(" bytes of at most ", limit));
     }
   }
@@ -188,17 +188,16 @@ void expect_moments(Examiner& examiner, const Buckets& buckets,
   for (const std::vector<int>& ready : orders) got.push_back(buckets_started(buckets, ready));
   expect_answer<std::vector<Moments>>(
       examiner, "buckets_started", got, by(Rule::right),
-      {{"right for a rank alone: a bucket starts when it is complete, though one before it has not "
-        "started. Where "
-        "gradients become ready in another order, another bucket starts, and the ranks' "
-        "all-reduces do not match",
+      {{"right for one rank on its own: a bucket starts when it is complete, although an earlier "
+        "one has not started. Where gradients become ready in another order, another bucket "
+        "starts, and the ranks' all-reduces do not match",
         by(Rule::any_order)},
        {"without the buckets that were complete before their turn: when one has started, look at "
         "the next one, too",
         by(Rule::only_its_own)},
        {"too slow: one gradient may release several buckets, all of which start at that moment",
         by(Rule::one_at_a_time)},
-       {"too fast: a bucket starts with its first gradient, though the others are not in it yet",
+       {"too fast: a bucket starts with its first gradient, although the others are not ready",
         by(Rule::first_gradient)},
        {"all buckets with the last gradient: nothing is left of the overlap with the backward pass",
         by(Rule::at_the_end)}},

@@ -49,26 +49,25 @@ void expect_coordinates(Examiner& examiner) {
   const auto [tp, cp, dp] = grid;
   expect_answer<std::vector<Coordinates>>(
       examiner, "coordinates_of", got, expected,
-      {{"right for the order dp, cp, tp: dp counts fastest, and the ranks of a tp group are no "
+      {{"right for the order dp, cp, tp: dp varies fastest, and the ranks of a tp group are no "
         "neighbours",
         all([=](int rank) {
           return Coordinates{rank / (dp * cp), rank / dp % cp, rank % dp};
         })},
-       {"right for the order tp, dp, cp: the second dimension to count is cp", all([=](int rank) {
+       {"right for the order tp, dp, cp: the second dimension to vary is cp", all([=](int rank) {
           return Coordinates{rank % tp, rank / (tp * dp), rank / tp % dp};
         })},
-       {"right but for cp, which goes on counting where dp goes up: rank / tp still needs its "
+       {"right except for cp, which keeps counting where dp increases: rank / tp still needs its "
         "remainder by cp",
         all([=](int rank) {
           return Coordinates{rank % tp, rank / tp, rank / (tp * cp)};
         })},
-       {"right but for cp, which is the remainder of the rank itself: the ranks of a tp group "
-        "share one cp, so divide "
-        "by tp first",
+       {"right except for cp, which is the remainder of the rank itself: the ranks of a tp group "
+        "share one cp, so divide by tp first",
         all([=](int rank) {
           return Coordinates{rank % tp, rank % cp, rank / (tp * cp)};
         })},
-       {"right but for dp, which goes up with every cp: divide by tp · cp", all([=](int rank) {
+       {"right except for dp, which increases with every cp: divide by tp · cp", all([=](int rank) {
           return Coordinates{rank % tp, rank / tp % cp, rank / tp};
         })}},
       difference);
@@ -93,14 +92,13 @@ void expect_ranks(Examiner& examiner) {
   const auto [tp, cp, dp] = grid;
   expect_answer<std::vector<int>>(
       examiner, "rank_of", got, expected,
-      {{"dp + (cp + tp · sizes.cp) · sizes.dp: dp counts fastest, and a tp group is spread over "
+      {{"dp + (cp + tp · sizes.cp) · sizes.dp: dp varies fastest, and a tp group is spread over "
         "the machine",
         all([=](Coordinates c) { return c.dp + (c.cp + c.tp * cp) * dp; })},
-       {"tp + (dp + cp · sizes.dp) · sizes.tp: the second dimension to count is cp",
+       {"tp + (dp + cp · sizes.dp) · sizes.tp: the second dimension to vary is cp",
         all([=](Coordinates c) { return c.tp + (c.dp + c.cp * dp) * tp; })},
        {"tp + cp · sizes.tp + dp · sizes.cp: from one dp to the next it is sizes.tp · sizes.cp "
-        "ranks; else "
-        "several coordinates share a rank",
+        "ranks; otherwise several coordinates share a rank",
         all([=](Coordinates c) { return c.tp + c.cp * tp + c.dp * cp; })},
        {"tp + cp · sizes.cp + dp · sizes.cp · sizes.tp: from one cp to the next it is sizes.tp "
         "ranks",
@@ -177,17 +175,14 @@ void expect_groups_of_24(Examiner& examiner) {
   const std::vector<Group> expected = right_groups(cases);
   expect_answer<std::vector<Group>>(
       examiner, "ranks_along", got, expected,
-      {{"turned round: you list the ranks that agree in the dimensions of `along` and differ in "
-        "the others. The "
-        "members of a tp group, for one, differ in tp",
+      {{"inverted: you list the ranks that agree in the dimensions of `along` and differ in the "
+        "others. The members of a tp group, for example, differ in tp",
         all([](const Case& c) { return right_group(c.rank, others(c.along), c.sizes); })},
        {"right for one dimension; of two, only the first counts. Ranks along cp and dp may differ "
-        "in both at once: "
-        "else the gradients from some tokens are left out of the sum",
+        "in both at once: otherwise the gradients from some tokens are left out of the sum",
         all([](const Case& c) { return right_group(c.rank, first_of(c.along), c.sizes); })},
        {"right for one dimension; of two, only the last counts. Ranks along cp and dp may differ "
-        "in both at once: else "
-        "the gradients from some tokens are left out of the sum",
+        "in both at once: otherwise the gradients from some tokens are left out of the sum",
         all([](const Case& c) { return right_group(c.rank, last_of(c.along), c.sizes); })},
        {"always a block of neighbouring ranks: that is right along tp, but along cp and dp ranks "
         "go in steps",
@@ -197,7 +192,7 @@ void expect_groups_of_24(Examiner& examiner) {
           for (int i = 0; i < size; ++i) block.push_back(c.rank / size * size + i);
           return block;
         })},
-       {"right but for the rank itself, which belongs to its group, too", all([](const Case& c) {
+       {"right except for the rank itself, which belongs to its group, too", all([](const Case& c) {
           Group group = right_group(c.rank, c.along, c.sizes);
           std::erase(group, c.rank);
           return group;
@@ -230,14 +225,13 @@ void expect_groups_of_this_run(Examiner& examiner) {
   for (int rank = 0; rank < world.size(); ++rank) everyone.push_back(rank);
   expect_answer<std::vector<Group>>(
       examiner, "group_along", got, expected,
-      {{"turned round: ranks meet that agree in the dimensions of `along`. The color must say in "
-        "what the members of a "
-        "group agree, which is the other dimensions",
+      {{"inverted: ranks that agree in the dimensions of `along` are grouped. The color must "
+        "encode what the members of a group have in common: the other dimensions",
         answers(cases,
                 [](const Case& c) { return right_group(c.rank, others(c.along), c.sizes); })},
-       {"always the whole world: groups that should part name the same color",
+       {"always the whole world: groups that should be separate have the same color",
         answers(cases, [&](const Case&) { return everyone; })},
-       {"always this rank alone: the members of a group must name the same color",
+       {"always this rank alone: the members of a group must use the same color",
         answers(cases, [](const Case& c) { return Group{c.rank}; })},
        {"right along one dimension; of two, only the first counts",
         answers(cases,

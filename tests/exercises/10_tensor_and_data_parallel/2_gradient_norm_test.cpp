@@ -100,14 +100,13 @@ std::vector<Suspect> summed_wrongly(const GridOfTest& grid) {
                    " times, what all dp ranks hold ", grid.dp, " times"),
               norm(all_of_it)),
       suspect("the sum of the ranks' norms: take the root once, of the sum of all squares", norms),
-      suspect("too small: dp rank 0 alone counts, and where dp splits a gradient the other dp "
+      suspect("too small: only dp rank 0 counts, and where dp splits a gradient the other dp "
               "ranks' parts are left out",
               norm([](const WholeGradient& g, Place at) {
                 return at.dp_rank == 0 && once_over_tp(g, at);
               })),
-      suspect("too small: what is not split over both counts on rank 0 of the world alone, but "
-              "where tp or dp splits it, "
-              "other ranks hold parts of it, too",
+      suspect("too small: what is not split over both counts only on rank 0 of the world, but "
+              "where tp or dp splits it, other ranks hold parts of it, too",
               norm([](const WholeGradient& g, Place at) {
                 return (g.split_over_tp && g.split_over_dp) || at == Place{};
               })),

@@ -157,25 +157,23 @@ std::vector<KnownWrong<Parts>> known_wrong(const SavedTensor& t, int ranks, cons
   };
   switch (t.cut) {
     case Cut::rows:
-      return {{"the old parts dealt out in turn: the rows of a new rank must be neighbours",
+      return {{"the old parts assigned in turn: the rows of a new rank must be neighbours",
                dealt_out(t, ranks)},
               {text("without the last rows: ", rows, " / ", ranks,
-                    " leaves a rest, and the first ranks get a row more"),
+                    " leaves a remainder, and the first ranks get one more row"),
                rounded_down(t, ranks)}};
     case Cut::columns:
       return {{"the old parts one after the other: that joins rows. Where columns are cut, each "
-               "row of the whole is put "
-               "together from a piece of every part",
+               "row of the whole is put together from a piece of every part",
                appended(t, expected)},
-              {"the old parts dealt out in turn: the columns of a new rank must be neighbours",
+              {"the old parts assigned in turn: the columns of a new rank must be neighbours",
                dealt_out(t, ranks)},
               {text("without the last columns: ", columns, " / ", ranks,
-                    " leaves a rest, and the first ranks get a column more"),
+                    " leaves a remainder, and the first ranks get one more column"),
                rounded_down(t, ranks)}};
     case Cut::qkv:
       return {{"the old parts' columns side by side, [Q₀ K₀ V₀ Q₁ K₁ V₁ …]: a new part must have "
-               "all its heads of Q, then "
-               "of K, then of V",
+               "all its heads of Q, then of K, then of V",
                side_by_side(t, ranks)},
               {"cut like any other matrix: consecutive columns of [Q K V] give the first rank "
                "heads of Q and none of V",
@@ -183,8 +181,7 @@ std::vector<KnownWrong<Parts>> known_wrong(const SavedTensor& t, int ranks, cons
                  return Held{all_rows, range(part_of(columns, of, rank))};
                })},
               {"the old parts one after the other: that joins rows. Where columns are cut, each "
-               "row of the whole is put "
-               "together from a piece of every part",
+               "row of the whole is put together from a piece of every part",
                appended(t, expected)}};
     case Cut::vocabulary: {
       const auto old_ranks = static_cast<int64_t>(t.parts.size());
@@ -200,10 +197,10 @@ std::vector<KnownWrong<Parts>> known_wrong(const SavedTensor& t, int ranks, cons
                     " with a padding as for t = ", old_ranks, ": the new layout has ", ranks,
                     " · ⌈", rows, "/", ranks, "⌉ rows"),
                with(padded_cut, 0)},
-              {text("right but for the padding: rows of the old padding stand in the new one, "
+              {text("right except for the padding: rows of the old padding are in the new one, "
                     "which must be zero"),
                with(right_layout(t), junk)},
-              {text("cut as evenly as it goes, without padding: every rank must have ⌈", rows, "/",
+              {text("cut as evenly as possible, without padding: every rank must have ⌈", rows, "/",
                     ranks, "⌉ = ", (rows + ranks - 1) / ranks, " rows"),
                with([=](int of, int rank) {
                  return Held{range(part_of(rows, of, rank)), all_columns};
@@ -224,11 +221,11 @@ std::vector<KnownWrong<Parts>> known_wrong(const SavedTensor& t, int ranks, cons
 std::string first_difference(const SavedTensor& t, const Parts& got, const Parts& expected) {
   const std::string whose = text("your ", t.name, " for t = ", expected.size(), ": ");
   if (got.size() != expected.size())
-    return text(whose, got.size(), " parts where ", expected.size(), " belong");
+    return text(whose, got.size(), " parts instead of ", expected.size());
   for (size_t p = 0; p < got.size(); ++p) {
     if (got[p].size() != expected[p].size()) {
-      return text(whose, "part ", p, " has ", got[p].size(), " elements where ", expected[p].size(),
-                  " belong");
+      return text(whose, "part ", p, " has ", got[p].size(), " elements instead of ",
+                  expected[p].size());
     }
     const Held held = right_layout(t)(static_cast<int>(expected.size()), static_cast<int>(p));
     const size_t columns = held.columns.size();
@@ -242,8 +239,8 @@ std::string first_difference(const SavedTensor& t, const Parts& got, const Parts
         return text("row ", number / t.whole.columns(), ", column ", number % t.whole.columns(),
                     " of the whole");
       };
-      return text(whose, "in part ", p, " at row ", i / columns, ", column ", i % columns,
-                  " stands ", element(got[p][i]), ", where ", element(expected[p][i]), " belongs");
+      return text(whose, "in part ", p, " at row ", i / columns, ", column ", i % columns, " is ",
+                  element(got[p][i]), " instead of ", element(expected[p][i]));
     }
   }
   return "";
@@ -269,8 +266,8 @@ std::string answer_for_uneven_heads(const SavedTensor& tensor, int ranks) {
   } catch (const UsageError&) {
     return "";
   }
-  return text("your reshard shares ", tensor.heads, " heads out over ", ranks,
-              " ranks: heads would be torn apart. Throw UsageError, as qkv_columns does");
+  return text("your reshard divides ", tensor.heads, " heads among ", ranks,
+              " ranks: heads would be split. Throw UsageError, as qkv_columns does");
 }
 
 }  // namespace
@@ -288,7 +285,7 @@ void examine(Examiner& examiner) {
     expect_reshard(examiner, tensor);
   }
   const std::string uneven = answer_for_uneven_heads(checkpoint[4], 5);
-  examiner.expect("12 heads are not shared out over 5 ranks", uneven.empty(), uneven);
+  examiner.expect("12 heads are not divided among 5 ranks", uneven.empty(), uneven);
 }
 
 }  // namespace shard

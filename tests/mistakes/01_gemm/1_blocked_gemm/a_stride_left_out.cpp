@@ -1,4 +1,4 @@
-// expect: made as if A's rows lay one directly behind the other: a_stride was left out
+// expect: computed as if A's rows were contiguous: a_stride was left out
 // ranks: 1
 #include <algorithm>
 

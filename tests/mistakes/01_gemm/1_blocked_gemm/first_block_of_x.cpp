@@ -1,4 +1,4 @@
-// expect: made with the first block of X every time
+// expect: computed with the first block of X every time
 // ranks: 1
 #include <algorithm>
 

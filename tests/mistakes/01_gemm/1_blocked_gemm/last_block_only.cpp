@@ -1,4 +1,4 @@
-// expect: the sum over the last block alone: each block was written over the one before
+// expect: the sum over the last block only: each block overwrote the previous one
 // ranks: 1
 #include <algorithm>
 

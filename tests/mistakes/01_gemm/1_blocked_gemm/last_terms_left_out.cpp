@@ -1,4 +1,4 @@
-// expect: the sum without its last terms: in is no multiple
+// expect: the sum without its last terms: in is not a multiple
 // ranks: 1
 #include <algorithm>
 

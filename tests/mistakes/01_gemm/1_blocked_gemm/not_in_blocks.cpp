@@ -1,4 +1,4 @@
-// expect: the small terms were lost on the large one
+// expect: the small terms were lost in the large one
 // ranks: 1
 #include "exercises/01_gemm/1_blocked_gemm.h"
 

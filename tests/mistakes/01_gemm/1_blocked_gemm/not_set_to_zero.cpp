@@ -1,4 +1,4 @@
-// expect: plus 1 × what it held before: Y has to start from 0
+// expect: plus 1 × what it held before: Y must start from 0
 // ranks: 1
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// expect: the sum of too many terms: the last block goes on past in
+// expect: the sum of too many terms: the last block runs past in
 // ranks: 1
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// expect: the loop over rows takes steps of tile_columns
+// expect: the loop over rows advances by tile_columns
 // ranks: 1
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// expect: the small terms were lost on the large one
+// expect: the small terms were lost in the large one
 // ranks: 1
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// expect: made as if X's rows lay one directly behind the other: x_stride was left out
+// expect: computed as if X's rows were contiguous: x_stride was left out
 // ranks: 1
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// expect: written as if its rows lay one directly behind the other: y_stride was left out
+// expect: written as if its rows were contiguous: y_stride was left out
 // ranks: 1
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// expect: by a transposition of each, but it writes C column by column
+// expect: by transposing each, but it writes C column by column
 // ranks: 1
 #include "exercises/01_gemm/2_column_major.h"
 

@@ -1,4 +1,4 @@
-// expect: C = Aᵀ·B: the library works on other memory than that of A, B and C
+// expect: C = Aᵀ·B: the library works on memory other than that of A, B and C
 // ranks: 1
 #include <vector>
 

@@ -1,4 +1,4 @@
-// expect: C = A·Bᵀ: the ops do not come through: the call has none for B and none for A
+// expect: C = A·Bᵀ: the ops are not passed on: the call has none for B and none for A
 // ranks: 1
 #include "exercises/01_gemm/2_column_major.h"
 

@@ -1,4 +1,4 @@
-// expect: C = A·Bᵀ: B is your first factor, as it must be, but it comes with A's op
+// expect: C = A·Bᵀ: B is your first factor, as it must be, but it has A's op
 // ranks: 1
 #include "exercises/01_gemm/2_column_major.h"
 

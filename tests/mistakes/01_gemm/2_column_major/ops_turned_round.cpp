@@ -1,4 +1,4 @@
-// expect: C = A·B: both ops are turned round
+// expect: C = A·B: both ops are inverted
 // ranks: 1
 #include "exercises/01_gemm/2_column_major.h"
 

@@ -1,4 +1,4 @@
-// expect: not written at all when `stream` has run
+// expect: not written when `stream` has finished
 // ranks: 1
 #include "common/cuda/launch.h"
 #include "exercises/01_gemm/3_tiled_kernel.h"

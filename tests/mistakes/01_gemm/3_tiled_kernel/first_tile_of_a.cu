@@ -1,4 +1,4 @@
-// expect: made with the first tile of A every time
+// expect: computed with the first tile of A every time
 // ranks: 1
 #include "common/cuda/launch.h"
 #include "exercises/01_gemm/3_tiled_kernel.h"

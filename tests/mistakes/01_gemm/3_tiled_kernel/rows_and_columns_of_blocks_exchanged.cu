@@ -1,4 +1,4 @@
-// expect: not written where no block is: a grid has in / tile blocks along x
+// expect: not written where there is no block: the grid needs in / tile blocks along x
 // ranks: 1
 #include "common/cuda/launch.h"
 #include "exercises/01_gemm/3_tiled_kernel.h"

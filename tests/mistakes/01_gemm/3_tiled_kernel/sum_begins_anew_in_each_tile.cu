@@ -1,4 +1,4 @@
-// expect: the sum over the last tile alone
+// expect: the sum over the last tile only
 // ranks: 1
 #include "common/cuda/launch.h"
 #include "exercises/01_gemm/3_tiled_kernel.h"

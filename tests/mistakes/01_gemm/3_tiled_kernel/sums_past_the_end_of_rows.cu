@@ -1,4 +1,4 @@
-// expect: the sum of too many terms: the last tile goes on past the end of the rows
+// expect: the sum of too many terms: the last tile runs past the end of the rows
 // ranks: 1
 #include "common/cuda/launch.h"
 #include "exercises/01_gemm/3_tiled_kernel.h"

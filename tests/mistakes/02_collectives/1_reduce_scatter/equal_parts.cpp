@@ -1,4 +1,4 @@
-// expect: one of t equal parts of rows / t rows: the rows that are left over belong to the first ranks
+// expect: one of t equal parts of rows / t rows: the remaining rows go to the first ranks
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 

@@ -1,4 +1,4 @@
-// expect: your own term's rows: nothing of the others was added to them
+// expect: your own term's rows: the other ranks' terms were never added
 #include "chapters/02_collectives/ring_all_reduce.h"
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"

@@ -1,4 +1,4 @@
-// expect: the term of rank r + 1 alone, on each rank r: what arrived was passed on without adding to it
+// expect: the term of rank r + 1 alone, on each rank r: what arrived was passed on without adding this rank's term
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: what receives must have the shape of the part that arrives
+// expect: the receive buffer must have the shape of the part that arrives
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 

@@ -1,4 +1,4 @@
-// expect: you cut [13 × 7] by rows, so this rank adds up 35 of the 91 elements where 31 belong
+// expect: you cut [13 × 7] by rows, so this rank adds up 35 of the 91 elements instead of 31
 #include "exercises/02_collectives/2_all_reduce.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: piece i has rows[i] rows on its whole way around, and every rank takes part in every step
+// expect: piece i has rows[i] rows all the way around, and every rank takes part in every step
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 

@@ -1,4 +1,4 @@
-// expect: the left neighbour's piece in every place but the own
+// expect: the left neighbour's piece in every place except this rank's own
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 

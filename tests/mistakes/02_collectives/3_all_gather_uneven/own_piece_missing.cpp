@@ -1,4 +1,4 @@
-// expect: all right but for the own piece, which was never written
+// expect: right except for this rank's own piece, which was never written
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 
 namespace shard {

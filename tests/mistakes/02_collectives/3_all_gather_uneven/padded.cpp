@@ -1,4 +1,4 @@
-// expect: every piece was filled up to the longest: the padding travels, too
+// expect: every piece was padded to the longest: the padding is sent, too
 #include <algorithm>
 
 #include "common/tensor/ops.h"

@@ -1,4 +1,4 @@
-// expect: this rank's own piece went out in every step, where a ring passes on what came last
+// expect: this rank sent its own piece in every step, but a ring passes on what arrived last
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/3_all_gather_uneven.h"
 

@@ -1,4 +1,4 @@
-// expect: your db is made from this rank's tokens alone
+// expect: your db is computed from this rank's tokens only
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 

@@ -1,4 +1,4 @@
-// expect: the result is 86 % off, for what is added counts three times; done by one rank it is right
+// expect: the result is 86 % off, because what is added counts three times; done by one rank, it is right
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

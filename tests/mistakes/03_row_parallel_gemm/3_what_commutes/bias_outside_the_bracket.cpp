@@ -1,4 +1,4 @@
-// expect: plus 0.594 × bias: it was not scaled, and stands inside the bracket
+// expect: plus 0.594 × bias: it was not scaled, but is inside the brackets
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

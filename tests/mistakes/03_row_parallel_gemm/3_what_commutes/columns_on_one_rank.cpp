@@ -1,4 +1,4 @@
-// expect: you let one rank do columns before the sum: its term would have another shape than the others
+// expect: you let one rank apply columns before the sum: its term would have a different shape from the others'
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: you let dropout wait for the sum, but Σ dropout(xᵢ) is dropout(Σ xᵢ) to rounding
+// expect: you let dropout wait for the sum, but Σ dropout(xᵢ) equals dropout(Σ xᵢ) up to rounding
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

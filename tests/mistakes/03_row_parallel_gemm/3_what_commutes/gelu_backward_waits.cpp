@@ -1,4 +1,4 @@
-// expect: you let gelu_backward wait for the sum, but Σ gelu_backward(xᵢ) is gelu_backward(Σ xᵢ) to rounding
+// expect: you let gelu_backward wait for the sum, but Σ gelu_backward(xᵢ) equals gelu_backward(Σ xᵢ) up to rounding
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: the result is 37 % off, for Σ gelu(xᵢ) is not gelu(Σ xᵢ)
+// expect: the result is 37 % off, because Σ gelu(xᵢ) is not gelu(Σ xᵢ)
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

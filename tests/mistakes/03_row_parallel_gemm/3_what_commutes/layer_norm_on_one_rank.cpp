@@ -1,4 +1,4 @@
-// expect: the result is 96 % off, for the terms of the other ranks are left as they were
+// expect: the result is 96 % off, because the terms of the other ranks stay unchanged
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

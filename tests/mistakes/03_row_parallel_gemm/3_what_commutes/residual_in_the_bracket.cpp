@@ -1,4 +1,4 @@
-// expect: minus 0.594 × residual: it was scaled too, and stands outside the bracket
+// expect: minus 0.594 × residual: it was scaled, but is outside the brackets
 #include "tests/mistakes/03_row_parallel_gemm/3_what_commutes/right.h"
 
 namespace shard {

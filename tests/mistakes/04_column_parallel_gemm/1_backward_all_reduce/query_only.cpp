@@ -1,4 +1,4 @@
-// expect: your dX is what comes through Q alone: the term of K is missing
+// expect: your dX is what comes through Q only: the term of K is missing
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/1_backward_all_reduce.h"
 

@@ -1,4 +1,4 @@
-// expect: to 3 ranks as [0, 7), [7, 14), [14, 20): [0, 7) cuts a block in two
+// expect: among 3 ranks as [0, 7), [7, 14), [14, 20): [0, 7) cuts a block in two
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: made with the wrong bias: every rank added the first entries, not those of its columns
+// expect: computed with the wrong bias: every rank added the first entries, not those of its columns
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: all_gather on world: the list of rows has 3 entries for 3 ranks, or not this rank's
+// expect: all_gather on world: the list of rows has 3 entries for 3 ranks, or its entry for this rank is not
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
 

@@ -1,4 +1,4 @@
-// expect: the first ranks get one more, not the last ones
+// expect: the extra blocks go to the first ranks, not to the last ones
 #include <algorithm>
 
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"

@@ -1,4 +1,4 @@
-// expect: the ranks' pieces one behind the other, as all_gather delivers them
+// expect: the ranks' pieces one after the other, as all_gather delivers them
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
 
 namespace shard {

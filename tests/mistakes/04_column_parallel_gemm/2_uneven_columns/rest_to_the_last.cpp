@@ -1,4 +1,4 @@
-// expect: as [0, 4), [4, 8), [8, 20): all that is left over goes to the last rank
+// expect: as [0, 4), [4, 8), [8, 20): the whole remainder goes to the last rank
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
 
 namespace shard {

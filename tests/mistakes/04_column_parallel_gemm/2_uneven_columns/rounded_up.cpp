@@ -1,4 +1,4 @@
-// expect: to 4 ranks as [0, 8), [8, 16), [16, 20), none: rounded up for every rank
+// expect: among 4 ranks as [0, 8), [8, 16), [16, 20), none: rounded up for every rank
 #include <algorithm>
 
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"

@@ -1,4 +1,4 @@
-// expect: right but for the order of its halves
+// expect: right except for the order of its halves
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 

@@ -1,4 +1,4 @@
-// expect: made from the second half of the tokens alone
+// expect: computed from the second half of the tokens only
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 

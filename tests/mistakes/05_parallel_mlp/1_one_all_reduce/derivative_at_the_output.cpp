@@ -1,4 +1,4 @@
-// expect: your dX2 is made with GeLU's derivative at GeLU's output, not at its input
+// expect: your dX2 is computed with GeLU's derivative at GeLU's output, not at its input
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 

@@ -1,4 +1,4 @@
-// expect: your gradients.b is the right gradients.b plus 2 × what the two batches add: it was summed over the ranks, but each rank has the whole sum already
+// expect: your gradients.b is the right gradients.b plus 2 × what the two batches add: it was summed over the ranks, but each rank already has the whole sum
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 

@@ -1,4 +1,4 @@
-// expect: your gradients.b is made from GeLU's input, where its output belongs
+// expect: your gradients.b is computed from GeLU's input instead of its output
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 

@@ -1,4 +1,4 @@
-// expect: your dX is made without GeLU's derivative in the gradient of the gate
+// expect: your dX is computed without GeLU's derivative in the gradient of the gate
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/2_gated_mlp.h"
 

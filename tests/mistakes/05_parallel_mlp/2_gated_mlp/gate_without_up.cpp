@@ -1,4 +1,4 @@
-// expect: your gradients.gate_up is made without the factor X·U in the gradient of the gate
+// expect: your gradients.gate_up is computed without the factor X·U in the gradient of the gate
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/2_gated_mlp.h"
 

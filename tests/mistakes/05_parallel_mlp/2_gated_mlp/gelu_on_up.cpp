@@ -1,4 +1,4 @@
-// expect: your Z is (X·G ∘ GeLU(X·U))·D: GeLU was put on up, not on the gate
+// expect: your Z is (X·G ∘ GeLU(X·U))·D: GeLU was applied to up, not to the gate
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/2_gated_mlp.h"
 

@@ -1,4 +1,4 @@
-// expect: your gradients.down is made from GeLU(X·G): the factor X·U is missing
+// expect: your gradients.down is computed from GeLU(X·G): the factor X·U is missing
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/2_gated_mlp.h"
 

@@ -1,4 +1,4 @@
-// expect: your dX is made with X·G as the factor of up's gradient, where GeLU(X·G) belongs
+// expect: your dX is computed with X·G as the factor of up's gradient instead of GeLU(X·G)
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/2_gated_mlp.h"
 

@@ -1,4 +1,4 @@
-// expect: your weight is in the checkpoint's order, q k v of each head: Q_i K_i V_i was asked for
+// expect: your weight is in the checkpoint's order, q k v of each head: Q_i K_i V_i is required
 #include "exercises/06_parallel_attention/1_cut_qkv.h"
 namespace shard {
 

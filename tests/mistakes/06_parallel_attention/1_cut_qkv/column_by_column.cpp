@@ -1,4 +1,4 @@
-// expect: your weight is cut as if q, k and v took turns column by column
+// expect: your weight is cut as if q, k and v alternated column by column
 #include "exercises/06_parallel_attention/1_cut_qkv.h"
 namespace shard {
 

@@ -1,4 +1,4 @@
-// expect: your weight is cut as if a head took width/heads columns
+// expect: your weight is cut as if a head had width/heads columns
 #include "exercises/06_parallel_attention/1_cut_qkv.h"
 namespace shard {
 

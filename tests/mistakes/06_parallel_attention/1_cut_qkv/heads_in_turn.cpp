@@ -1,4 +1,4 @@
-// expect: your weight is that of heads dealt out to the ranks in turn
+// expect: your weight is that of heads assigned to the ranks in turn
 #include "exercises/06_parallel_attention/1_cut_qkv.h"
 namespace shard {
 

@@ -1,4 +1,4 @@
-// expect: 5 heads were cut for 2 ranks: throw a UsageError
+// expect: 5 heads were divided among 2 ranks: throw a UsageError
 #include "exercises/06_parallel_attention/1_cut_qkv.h"
 namespace shard {
 

@@ -1,4 +1,4 @@
-// expect: your cut is one with the KV heads handed out like the query heads: where there are fewer of them than ranks, some ranks get none
+// expect: your cut is one with the KV heads divided like the query heads: where there are fewer of them than ranks, some ranks get none
 #include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 

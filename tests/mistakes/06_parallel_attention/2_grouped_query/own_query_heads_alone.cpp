@@ -1,4 +1,4 @@
-// expect: your gradients.weight (1 KV head) is that of this rank's query heads alone
+// expect: your gradients.weight (1 KV head) is that of this rank's query heads only
 #include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 

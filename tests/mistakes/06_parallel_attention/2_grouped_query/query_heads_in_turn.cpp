@@ -1,4 +1,4 @@
-// expect: your kv_head_of is that of query heads dealt out in turn
+// expect: your kv_head_of is that of query heads assigned in turn
 #include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 

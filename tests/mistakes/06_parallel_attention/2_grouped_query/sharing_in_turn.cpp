@@ -1,4 +1,4 @@
-// expect: your sharing_group holds, with 2 KV heads, ranks {0, 2} where {0, 1} hold the same KV heads: ranks were put together in turn, but neighbours share
+// expect: your sharing_group holds, with 2 KV heads, ranks {0, 2}, but {0, 1} hold the same KV heads: ranks were grouped in turn, but neighbours share
 // ranks: 4
 #include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"

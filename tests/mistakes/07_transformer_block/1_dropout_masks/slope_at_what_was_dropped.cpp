@@ -1,4 +1,4 @@
-// expect: your dH is made with GeLU's derivative at dropout(H): it is taken at H
+// expect: your dH is computed with GeLU's derivative at dropout(H): it is taken at H
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 

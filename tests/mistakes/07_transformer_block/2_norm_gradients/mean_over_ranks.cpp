@@ -1,4 +1,4 @@
-// expect: plus the mean over the ranks: gradients over tokens add up, undivided
+// expect: plus the mean over the ranks: gradients over tokens are summed, not averaged
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 

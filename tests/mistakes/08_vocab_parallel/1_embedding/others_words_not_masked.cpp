@@ -1,4 +1,4 @@
-// expect: your Y is the right rows plus the first row of every rank that has not got the word
+// expect: your Y is the right rows plus the first row of every rank that does not have the word
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/1_embedding.h"

@@ -1,4 +1,4 @@
-// expect: made with exponentials for logits in the smoothed target
+// expect: computed with exponentials instead of logits in the smoothed target
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

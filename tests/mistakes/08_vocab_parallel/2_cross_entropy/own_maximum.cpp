@@ -1,4 +1,4 @@
-// expect: made with each rank's own maximum
+// expect: computed with each rank's own maximum
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

@@ -1,4 +1,4 @@
-// expect: made with the padding's exponentials
+// expect: computed with the padding's exponentials
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

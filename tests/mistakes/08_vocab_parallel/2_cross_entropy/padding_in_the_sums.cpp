@@ -1,4 +1,4 @@
-// expect: made with the padding as if it were words
+// expect: computed with the padding as if it were words
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

@@ -1,4 +1,4 @@
-// expect: made with this rank's own sum of exponentials
+// expect: computed with this rank's own sum of exponentials
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

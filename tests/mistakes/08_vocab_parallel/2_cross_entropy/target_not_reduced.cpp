@@ -1,4 +1,4 @@
-// expect: made with this rank's own logits in the smoothed target
+// expect: computed with this rank's own logits in the smoothed target
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

@@ -1,4 +1,4 @@
-// expect: made with the target's logit whole, and ε/V · Σ logits besides
+// expect: computed with the target's whole logit plus ε/V · Σ logits
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

@@ -1,4 +1,4 @@
-// expect: made with the sum of this rank's logits alone
+// expect: computed with the sum of only this rank's logits
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/2_cross_entropy.h"
 

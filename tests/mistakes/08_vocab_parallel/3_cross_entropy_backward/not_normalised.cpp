@@ -1,4 +1,4 @@
-// expect: your gradient of the logits is made with the exponentials themselves
+// expect: your gradient of the logits is computed with the exponentials themselves
 #include "exercises/08_vocab_parallel/3_cross_entropy_backward.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: your gradient of the logits is made with a softmax over this rank's words alone
+// expect: your gradient of the logits is computed with a softmax over only this rank's words
 #include "exercises/08_vocab_parallel/3_cross_entropy_backward.h"
 
 namespace shard {

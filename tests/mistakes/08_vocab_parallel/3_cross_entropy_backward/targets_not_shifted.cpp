@@ -1,4 +1,4 @@
-// expect: your gradient of the logits is made with targets as if they were this rank's columns
+// expect: your gradient of the logits is computed with targets as if they were this rank's columns
 #include "exercises/08_vocab_parallel/3_cross_entropy_backward.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: your gradient of the logits is made with the target's 1 whole, and -ε/V besides
+// expect: your gradient of the logits is computed with the target's whole 1, and -ε/V as well
 #include "exercises/08_vocab_parallel/3_cross_entropy_backward.h"
 
 namespace shard {

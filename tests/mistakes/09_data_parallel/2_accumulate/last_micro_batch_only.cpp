@@ -1,4 +1,4 @@
-// expect: your dA is that of the last micro-batches alone
+// expect: your dA is that of the last micro-batches only
 #include "exercises/09_data_parallel/2_accumulate.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: your dA is the mean over this rank's samples alone
+// expect: your dA is the mean over this rank's samples only
 #include "exercises/09_data_parallel/2_accumulate.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: divided by this rank's own number of samples, where that of all ranks belongs
+// expect: divided by this rank's own number of samples instead of that of all ranks
 #include "exercises/09_data_parallel/2_accumulate.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: your buckets_started is right for a rank alone: a bucket starts when it is complete, though one before it has not started
+// expect: your buckets_started is right for one rank on its own: a bucket starts when it is complete, although an earlier one has not started
 // ranks: 1
 #include "exercises/09_data_parallel/3_bucket_order.h"
 

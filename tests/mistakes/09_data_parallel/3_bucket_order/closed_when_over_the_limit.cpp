@@ -1,4 +1,4 @@
-// expect: your bucket 1 is {7, 6, 5}, 290 bytes where the limit is 100: before parameter 5 was added it held 90
+// expect: your bucket 1 is {7, 6, 5}, 290 bytes, but the limit is 100: before parameter 5 was added it held 90
 // ranks: 1
 #include "exercises/09_data_parallel/3_bucket_order.h"
 

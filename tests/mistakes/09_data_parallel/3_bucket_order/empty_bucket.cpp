@@ -1,4 +1,4 @@
-// expect: your bucket 0 is empty: a bucket was closed for a parameter that did not fit into it
+// expect: your bucket 0 is empty: a bucket was closed because a parameter did not fit
 // ranks: 1
 #include "exercises/09_data_parallel/3_bucket_order.h"
 

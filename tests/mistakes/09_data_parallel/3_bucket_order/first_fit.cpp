@@ -1,4 +1,4 @@
-// expect: parameter 4 went into a bucket before the current one
+// expect: parameter 4 went into an earlier bucket than the current one
 // ranks: 1
 #include "exercises/09_data_parallel/3_bucket_order.h"
 

@@ -1,4 +1,4 @@
-// expect: but parameter 8 fits, too: with it there are 100 bytes, just the limit
+// expect: but parameter 8 fits, too: with it there are 100 bytes, exactly the limit
 // ranks: 1
 #include "exercises/09_data_parallel/3_bucket_order.h"
 

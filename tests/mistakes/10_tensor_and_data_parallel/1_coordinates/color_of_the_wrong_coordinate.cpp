@@ -1,4 +1,4 @@
-// expect: your group_along is turned round
+// expect: your group_along is inverted
 // ranks: 4
 #include "exercises/10_tensor_and_data_parallel/1_coordinates.h"
 

@@ -1,4 +1,4 @@
-// expect: your coordinates_of is right but for cp, which is the remainder of the rank itself
+// expect: your coordinates_of is right except for cp, which is the remainder of the rank itself
 #include "exercises/10_tensor_and_data_parallel/1_coordinates.h"
 
 namespace shard {

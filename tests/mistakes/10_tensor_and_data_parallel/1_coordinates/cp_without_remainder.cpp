@@ -1,4 +1,4 @@
-// expect: your coordinates_of is right but for cp, which goes on counting where dp goes up
+// expect: your coordinates_of is right except for cp, which keeps counting where dp increases
 #include "exercises/10_tensor_and_data_parallel/1_coordinates.h"
 
 namespace shard {

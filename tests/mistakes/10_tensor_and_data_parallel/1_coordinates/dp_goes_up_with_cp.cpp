@@ -1,4 +1,4 @@
-// expect: your coordinates_of is right but for dp, which goes up with every cp
+// expect: your coordinates_of is right except for dp, which increases with every cp
 #include "exercises/10_tensor_and_data_parallel/1_coordinates.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: your ranks_along is turned round
+// expect: your ranks_along is inverted
 #include "exercises/10_tensor_and_data_parallel/1_coordinates.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: your norm on tp 2 × dp 2 is too small: dp rank 0 alone counts, and where dp splits a gradient
+// expect: your norm on tp 2 × dp 2 is too small: only dp rank 0 counts, and where dp splits a gradient
 // ranks: 4
 #include <cmath>
 

@@ -1,4 +1,4 @@
-// expect: your norm on tp 2 × dp 2 is too small: what is not split over both counts on rank 0 of the world alone
+// expect: your norm on tp 2 × dp 2 is too small: what is not split over both counts only on rank 0 of the world
 // ranks: 4
 #include <cmath>
 

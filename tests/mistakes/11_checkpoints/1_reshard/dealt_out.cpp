@@ -1,4 +1,4 @@
-// expect: your h.0.mlp.c_proj.weight for t = 2 is the old parts dealt out in turn
+// expect: your h.0.mlp.c_proj.weight for t = 2 is the old parts assigned in turn
 // ranks: 1
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"

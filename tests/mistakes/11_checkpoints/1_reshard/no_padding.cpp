@@ -1,4 +1,4 @@
-// expect: your wte.weight for t = 2 is cut as evenly as it goes, without padding
+// expect: your wte.weight for t = 2 is cut as evenly as possible, without padding
 // ranks: 1
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"

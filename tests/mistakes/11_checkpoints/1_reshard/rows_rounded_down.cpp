@@ -1,4 +1,4 @@
-// expect: your h.0.mlp.c_proj.weight for t = 2 is without the last rows: 11 / 2 leaves a rest
+// expect: your h.0.mlp.c_proj.weight for t = 2 is without the last rows: 11 / 2 leaves a remainder
 // ranks: 1
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"

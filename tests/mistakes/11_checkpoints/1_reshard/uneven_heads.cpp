@@ -1,4 +1,4 @@
-// expect: your reshard shares 12 heads out over 5 ranks: heads would be torn apart
+// expect: your reshard divides 12 heads among 5 ranks: heads would be split
 // ranks: 1
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
