@@ -307,7 +307,7 @@ solution() {
   id=$(exercise_named "${arguments[0]}")
   yours=$(answer_of "$id") theirs=$root/solutions/$(file_name_of "$id")
   [[ $(state_of "$id") != open ]] || $anyway ||
-    fail "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the solution anyway."
+    fail "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the solution even so."
   [[ -z $green ]] || colour=always
   # All lines in one hunk, without the task in the opening comment.
   diff -U 999 --color=$colour --label "yours: $(shown "$yours")" \

@@ -44,8 +44,8 @@ class MpiGroup {
   /// Puts the call on the board; with check_collectives, compares it across the group and throws
   /// Error on a mismatch.
   void announce(const Call& call);
-  /// Calls done() until it returns true, with `call` on the board. Throws Error after the time limit
-  /// or when a rank of the group has exited.
+  /// Calls done() until it is true, with `call` on the board. Throws Error after the time limit, or
+  /// when a rank of the group has exited.
   void wait(const Call& call, const std::function<bool()>& done) const;
   std::vector<std::string> gather_text(const Call& call, const std::string& text) const;
   std::unique_ptr<Work> start_barrier(const Call& call);
