@@ -20,7 +20,7 @@ struct TestWorld {
   Ledger ledger;
   std::unique_ptr<Communicator> world, alone;
   bool passed = false;
-  bool each = false;  // tells how each file of tests ended
+  bool each = false;  // reports how each file of tests ended
 
   TestWorld(MpiSession& the_session, const std::string& device)
       : session(the_session),
@@ -146,7 +146,7 @@ class RankReporter : public doctest::IReporter {
                 counted(assertions, "assertion"), ", ", failed, " of them failed");
   }
 
-  /// Tells how the tests of the last file have ended, of all ranks.
+  /// Reports how the tests of the last file ended, over all ranks.
   void end_file() {
     if (test_ == nullptr) return;
     alarm(0);

@@ -1,5 +1,5 @@
-// What a test stands on: the ranks it runs with, the device, and what has been communicated.
-// main.cpp provides it. A test is called by every rank, and so are the collectives in it.
+// The environment of a test: its ranks, the device, and what has been communicated. main.cpp
+// provides it. A test is called by every rank, and so are the collectives in it.
 #pragma once
 #include "common/comm/communicator.h"
 #include "common/tensor/backend.h"

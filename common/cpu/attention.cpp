@@ -1,5 +1,5 @@
-// Attention on the CPU, row by row: the scores of one query are in the cache, and those of all are
-// nowhere. Compiled so that sums may be taken in any order and exp is a vector instruction
+// Attention on the CPU, row by row: the scores of one query stay in the cache; those of all queries
+// are never stored. Compiled so that sums may be taken in any order and exp is a vector instruction
 // (CMakeLists.txt). Infinities and NaN keep their meaning, which the log-sum-exp of no key needs.
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // CpuBackend: matrix products by oneDNN, everything else by plain loops that OpenMP and the
-// compiler spread.
+// compiler parallelize.
 #pragma once
 #include "common/tensor/backend.h"
 

@@ -11,9 +11,9 @@
 
 namespace shard {
 
-/// A moment before which, and after which, things happen on several threads. OpenMP sees to that at
-/// both ends of a parallel region. The thread sanitizer has to be told: gcc's OpenMP is not
-/// compiled for it.
+/// A point that orders what several threads do before and after it. OpenMP does so at both ends of
+/// a parallel region. The thread sanitizer must be told, since gcc's OpenMP is not instrumented for
+/// it.
 struct Moment {
 #ifdef __SANITIZE_THREAD__
   void comes_after_this() { __tsan_release(this); }
@@ -24,7 +24,7 @@ struct Moment {
 #endif
 };
 
-/// Calls body(begin, end) for consecutive parts of 0 … count-1, one part a thread. `cost`:
+/// Calls body(begin, end) for consecutive parts of 0 … count-1, one part per thread. `cost`:
 /// operations per item, so that work too small to be worth the threads' start (a few µs) stays on
 /// the calling thread.
 template <class Body>

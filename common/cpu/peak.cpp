@@ -39,13 +39,12 @@ constexpr int lanes = vector_bytes / static_cast<int>(sizeof(float));
 
 Peak CpuBackend::measure_peak() {
   constexpr int64_t rounds =
-      100'000;  // about a millisecond: short enough to find a moment when nobody disturbs
+      100'000;  // about a millisecond: short enough to fit between interruptions
   constexpr int tries = 200;
   double best = std::numeric_limits<double>::infinity();
   const volatile float factor = 0.5f,
-                       term =
-                           1.0f;  // volatile, so that the compiler cannot work anything out itself
-  std::atomic<float> used;        // or leave it out
+                       term = 1.0f;  // volatile, so that the compiler cannot evaluate the loop
+  std::atomic<float> used;           // or leave it out
   for (int attempt = 0; attempt < tries; ++attempt) {
     const double start = now();
     parallel_for(threads_, rounds, [&](int64_t begin, int64_t end) {

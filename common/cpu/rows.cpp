@@ -1,7 +1,7 @@
 // Loops that reduce along rows: layer norm and attention's softmax, and the moves between tokens
 // and heads. Compiled so that sums may be taken in any order and exp is a vector function
-// (CMakeLists.txt). That is safe: the sums have no order that the result depends on but for
-// roundings, exp(-∞) is 0, and NaN stays (tests/common/non_finite_test.cpp).
+// (CMakeLists.txt). That is safe: the order of the sums changes results by roundings only, exp(-∞)
+// is 0, and NaN stays (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cmath>
 
@@ -74,7 +74,7 @@ void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, c
 }
 
 /// Calls move(token's entry, head's entry) for each sequence, head and position: head_width numbers
-/// stand at each.
+/// each.
 template <class Move>
 static void for_each_head_vector(const Tensor& heads, const Tensor& tokens, int64_t first_column,
                                  const Move& move) {

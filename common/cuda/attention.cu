@@ -1,4 +1,4 @@
-// Attention as one operation on the GPU: a block a query, or a key.
+// Attention as one operation on the GPU: one block per query, or per key.
 #include "common/cuda/cuda_backend.h"
 #include "common/cuda/dispatch.h"
 #include "common/cuda/kernels/attention.cuh"
@@ -22,7 +22,7 @@ dim3 blocks_of(const Tensor& x, int multiprocessors) {
 
 /// Bytes of dynamic shared memory for `count` times a float a thread and a float a column.
 size_t shared_bytes(int count, int64_t width) {
-  constexpr int64_t most = 48 * 1024;  // that every GPU gives without being asked
+  constexpr int64_t most = 48 * 1024;  // that every GPU grants by default
   const int64_t bytes = count * (attention_threads + width) * size_of(DataType::f32);
   require(bytes <= most, "attention: heads of ", width, " columns are too wide for the GPU");
   return static_cast<size_t>(bytes);

@@ -1,4 +1,4 @@
-// Every CUDA and cuBLAS call's result is checked where the call stands.
+// The result of every CUDA and cuBLAS call is checked at the call.
 #pragma once
 #include <cublas_v2.h>
 #include <cuda_runtime.h>

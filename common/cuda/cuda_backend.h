@@ -1,6 +1,6 @@
 // CudaBackend: matrix products by cuBLAS, everything else by the kernels of kernels.cuh, in the
-// order of one stream. A second stream is for collectives, so that they can run beside. Only what
-// reads numbers waits for the GPU.
+// order of one stream. A second stream is for collectives, so that they can run concurrently. Only
+// functions that read numbers wait for the GPU.
 #pragma once
 #include <functional>
 #include <map>

@@ -1,11 +1,10 @@
-// What kernels need and the GPU and its emulation spell differently.
+// What kernels need that differs between the GPU and its emulation.
 #pragma once
 #include <cuda_runtime.h>
 
 namespace shard {
 
-/// The block's dynamic shared memory, of as many bytes as the launch asked for; aligned to 16
-/// bytes.
+/// The block's dynamic shared memory, with the bytes given at the launch; aligned to 16 bytes.
 template <class T>
 __device__ T* dynamic_shared() {
 #ifdef SHARD_EMULATED_GPU

@@ -12,7 +12,7 @@ namespace shard {
 
 constexpr int64_t block_threads = 256;
 constexpr int64_t blocks_per_multiprocessor =
-    32;  // some four times what runs at once, so that all end together
+    32;  // about four times what runs at once, so that all end at about the same time
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -88,8 +88,8 @@ inline Tiles tiles_of(int64_t rows, int64_t units, int multiprocessors) {
   return {dim3(dimension(across), dimension(down)), dim3(dimension(x), dimension(y))};
 }
 
-/// Memory for what one launch leaves to the next. Released when the launches are in the stream: who
-/// gets it next comes after them.
+/// Memory that passes results from one launch to the next. Released when the launches are in the
+/// stream: its next user is ordered after them.
 class Scratch {
  public:
   Scratch(Backend& backend, int64_t bytes)

@@ -1,7 +1,7 @@
-// All kernels but those of the chapters. Each header of kernels/ is one idea, and stands on
-// pack.cuh (which thread, and how it moves elements) and reduce.cuh (sums over threads). The .cu
-// files of this folder start them: each operation of CudaBackend is a few lines that choose a
-// kernel's instance and its grid (dispatch.h).
+// All kernels except those of the chapters. Each header of kernels/ is one idea, and uses pack.cuh
+// (which thread, and how it moves elements) and reduce.cuh (sums over threads). The .cu files of
+// this folder start them: each operation of CudaBackend is a few lines that choose a kernel's
+// instance and its grid (dispatch.h).
 #pragma once
 #include "common/cuda/kernels/attention.cuh"
 #include "common/cuda/kernels/causal_softmax.cuh"

@@ -20,7 +20,7 @@ class SmallUploads {
   ~SmallUploads() { cudaFreeHost(memory_); }
   SmallUploads(const SmallUploads&) = delete;
 
-  /// In the order of `stream`. Where all slots are under way, the oldest is waited for: by wait(its
+  /// In the order of `stream`. If all slots are in use, the oldest is waited for, by wait(its
   /// event).
   template <class Wait>
   void copy(void* device, const void* host, size_t bytes, cudaStream_t stream, const Wait& wait) {

@@ -7,7 +7,7 @@
 namespace shard {
 namespace {
 
-/// total[0] += Σ term(x[i]): a sum a block, then the sum of those.
+/// total[0] += Σ term(x[i]): one sum per block, then the sum of those.
 template <class Term>
 void add_sum_of(CudaBackend& gpu, Tensor& total, const Tensor& x, Term term) {
   if (x.elements() == 0) return;

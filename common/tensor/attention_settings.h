@@ -1,5 +1,5 @@
-// Where the queries and keys of one call of attention lie in their sequence, and the dropout of the
-// probabilities. Small numbers only: they go to kernels as they are.
+// The positions of the queries and keys of one call of attention in their sequence, and the dropout
+// of the probabilities. Small numbers only: they are passed to kernels by value.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -32,7 +32,7 @@ struct ProbabilityDropout {
   }
 };
 
-/// What attention is told besides its tensors.
+/// The arguments of attention besides its tensors.
 struct AttentionSettings {
   float scale = 1;                         // of the scores: 1/√head_width
   int64_t first_query = 0, first_key = 0;  // positions in the sequence

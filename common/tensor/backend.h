@@ -1,6 +1,6 @@
 // Backend: what a device must be able to do. cpu/ implements it with oneDNN and OpenMP, cuda/ with
 // cuBLAS and kernels. Layers do not call it: they call ops.h, which checks shapes once and then
-// comes here.
+// calls it.
 #pragma once
 #include <cstddef>
 #include <map>
@@ -16,7 +16,6 @@
 
 namespace shard {
 
-/// Where tensors live and products are computed.
 enum class Device { cpu, cuda };
 
 /// A matrix as a factor of a product: as it is stored, or transposed.
@@ -58,22 +57,21 @@ struct Block {
   int64_t whole_columns = 0;  // columns of the whole matrix: how far apart its rows are
 };
 
-/// The most that a device was seen to do: f32 operations a second, by as many cores (a CPU's
-/// threads in use, a GPU's multiprocessors). A multiplication and an addition in one instruction
-/// count as two operations.
+/// The measured peak of a device: f32 operations per second, on `cores` cores (a CPU's threads in
+/// use, a GPU's multiprocessors). A multiplication and an addition in one instruction count as two
+/// operations.
 struct Peak {
-  double flops = 0;  // operations a second
-  int cores = 1;     // that did them together
+  double flops = 0;  // operations per second
+  int cores = 1;     // that were used together
 };
 
-/// A block of memory that a device does not have.
+/// The device's memory is exhausted.
 class OutOfMemory : public Error {
  public:
   using Error::Error;
 };
 
-/// A device at work. cpu/ and cuda/ implement it; one serves all tensors of a rank and must outlive
-/// them.
+/// A device. cpu/ and cuda/ implement it; one serves all tensors of a rank and must outlive them.
 class Backend {
  public:
   virtual ~Backend();
@@ -82,39 +80,38 @@ class Backend {
   /// Whether ops take tensors of this type: f32 and i32 everywhere, bf16 on GPUs only.
   virtual bool computes_in(DataType type) const { return type != DataType::bf16; }
   virtual void synchronize() = 0;  // waits until all work given so far is done
-  /// How often the host has waited for a device that works beside it: to read results, or because
-  /// it was far ahead.
+  /// How often the host has waited for an asynchronous device: to read results, or because it was
+  /// far ahead.
   virtual int64_t waits() const { return 0; }
   virtual Peak measure_peak() = 0;  // takes a fraction of a second
 
-  // Memory. Blocks that are released are kept and given out again, so that a training step in its
-  // steady state allocates nothing: allocations() counts the times when a new block had to be taken
-  // from the system.
-  /// A block of so many bytes of device memory. Throws OutOfMemory when there is none.
+  // Memory. Released blocks are kept and reused, so that a training step allocates nothing in its
+  // steady state: allocations() counts the blocks that were taken from the system.
+  /// A block of device memory. Throws OutOfMemory when memory is exhausted.
   void* allocate(size_t bytes);
-  /// Takes back a block that allocate gave out for as many bytes.
+  /// Takes back a block from allocate, with its number of bytes.
   void release(void* block, size_t bytes) noexcept;
   /// How many blocks were taken from the system so far.
   int64_t allocations() const { return allocations_; }
-  /// Fills every block with NaN when it is given out, so that a result that was never written
-  /// shows.
+  /// Fills every block with NaN when it is allocated, so that a result that was never written is
+  /// noticed.
   void poison(bool on) { poison_ = on; }
-  /// Copies so many bytes from the device, after all work given to it so far; returns when they
-  /// have arrived.
+  /// Copies bytes from the device, after all work given to it so far; returns when they have
+  /// arrived.
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
-  /// Copies so many bytes to the device; returns when the host's memory may be used again.
+  /// Copies bytes to the device; returns when the host's memory may be reused.
   virtual void copy_from_host(void* device, const void* host, size_t bytes) = 0;
-  /// The copies that do not wait; nullptr where tensors are in host memory already.
+  /// The asynchronous copies; nullptr where tensors are already in host memory.
   virtual HostTransfer* host_transfer() { return nullptr; }
 
-  // All below do what the operation of the same name in ops.h says, and write to tensors that
-  // exist, of shapes and types that ops.h has checked: no backend checks again.
+  // The functions below implement the operations of the same names in ops.h, and write to existing
+  // tensors, whose shapes and types ops.h has checked: no backend checks again.
   virtual void copy(Tensor& to, const Tensor& from) = 0;
   virtual void fill(Tensor& x, float value) = 0;
   virtual void accumulate(Tensor& y, const Tensor& x, float factor) = 0;
   virtual void add(Tensor& out, const Tensor& a, const Tensor& b) = 0;
   virtual void scale(Tensor& x, float factor) = 0;
-  /// So many columns of `from` over those of `to`: of which columns_of and set_columns are made.
+  /// Copies columns of `from` to columns of `to`: for columns_of and set_columns.
   virtual void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
                             int64_t columns) = 0;
 
@@ -128,7 +125,7 @@ class Backend {
   /// y, mean and inverse_deviation ← those of LayerNorm.
   virtual void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                           const Tensor& gain, const Tensor& bias, float epsilon) = 0;
-  /// dx ← the gradient of x; dgain and dbias ← themselves plus theirs.
+  /// dx ← the gradient of x; adds the gradients of gain and bias to dgain and dbias.
   virtual void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
                                    const Tensor& x, const Tensor& mean,
                                    const Tensor& inverse_deviation, const Tensor& gain) = 0;
@@ -156,7 +153,7 @@ class Backend {
   /// out ← the rows of table that ids name, zeros for ids of other parts.
   virtual void gather_rows(Tensor& out, const Tensor& table, const Tensor& ids,
                            int64_t first_row) = 0;
-  /// The rows of dtable that ids name ← themselves plus those of dy.
+  /// Adds the rows of dy to the rows of dtable that ids name.
   virtual void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy,
                            int64_t first_row) = 0;
   /// max ← the largest of the first valid_columns of each row.
@@ -194,8 +191,8 @@ class Backend {
   bool poison_ = false;
 };
 
-/// While it lives, and `on`, a device that can rounds the factors of f32 products to TF32 (10 bits
-/// of precision); then as before.
+/// During its lifetime, if `on`, a device that supports it rounds the factors of f32 products to
+/// TF32 (10 bits of precision).
 class Tf32Products {
  public:
   explicit Tf32Products(Backend& backend, bool on = true)

@@ -1,33 +1,32 @@
 // HostTransfer: how tensors get to host memory and back, on a device whose memory the host cannot
-// reach. What collectives by MPI stand on when ranks share a GPU.
+// reach. Collectives by MPI use it when ranks share a GPU.
 #pragma once
 #include <cstddef>
 #include <functional>
 
 namespace shard {
 
-/// The copies between a device and the host that nobody waits for, in one line of their own.
+/// Asynchronous copies between a device and the host, in a queue of their own.
 class HostTransfer {
  public:
-  /// Says whether the copies that were started before it have happened. To be asked again and
-  /// again.
+  /// Tells whether the copies that were started before it are complete. May be polled.
   using Mark = std::function<bool()>;
 
   virtual ~HostTransfer() = default;
 
-  /// Host memory that the device reaches by itself (pinned). What is released is kept and given out
-  /// again, so nothing may be under way to or from it. Throws Error when there is none.
+  /// Host memory that the device reaches by itself (pinned). Released blocks are kept and reused,
+  /// so no copy to or from them may be under way. Throws Error when memory is exhausted.
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* block,
-                       size_t bytes) noexcept = 0;  // what allocate gave out for as many bytes
+                       size_t bytes) noexcept = 0;  // a block from allocate, with its bytes
 
-  // Copies run one after the other, beside what the device computes. None of these calls waits.
+  // Copies run in order, concurrently with the device's computations. None of these calls waits.
   virtual void to_host(void* host, const void* device,
                        size_t bytes) = 0;  // starts a copy from the device
   virtual void from_host(void* device, const void* host,
                          size_t bytes) = 0;  // starts a copy to the device
-  virtual Mark mark() = 0;                   // behind the copies so far
-  /// Copies from now on come after all that the device was given to compute until now.
+  virtual Mark mark() = 0;                   // after the copies so far
+  /// Later copies wait for all computations that were given to the device before this call.
   virtual void follow_compute() = 0;
 };
 

@@ -1,6 +1,6 @@
-// What operations check before they ask the backend, and how they make their results. For ops.cpp
-// and attention.cpp only. Each check throws Error, a sentence that begins with the operation's
-// name.
+// The checks of operations before they call the backend, and how they create their results. For
+// ops.cpp and attention.cpp only. Each check throws Error, a sentence that begins with the
+// operation's name.
 #pragma once
 #include <string>
 
@@ -35,7 +35,7 @@ void one_type(const char* op, const Tensor& first, const Tensors&... others) {
   (same(others), ...);
 }
 
-/// All tensors live on one device. Returns its backend.
+/// All tensors are on one device. Returns its backend.
 template <class... Tensors>
 Backend& backend_of(const char* op, const Tensor& first, const Tensors&... others) {
   Backend& backend = first.backend();

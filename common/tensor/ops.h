@@ -1,7 +1,7 @@
-// Ops: what layers compute with, on whatever device their tensors live. Each checks shapes, types
-// and devices, throws Error with both sides of a mismatch, and then asks the tensor's backend.
-// [rows × columns] of a tensor of more than two sizes: all but the last size make the rows. Unless
-// an op says "in place" or "adds", its result is a new tensor. Tensors are f32 or, where the device
+// Ops: the operations that layers compute with, on any device. Each checks shapes, types and
+// devices, throws Error with both sides of a mismatch, and then calls the tensor's backend. [rows ×
+// columns] of a tensor of more than two sizes: all but the last size make the rows. Unless an op
+// says "in place" or "adds", its result is a new tensor. Tensors are f32 or, where the device
 // computes in it, bf16: then values and gradients of activations, weights and logits are, while
 // statistics of rows, losses and what gradients of weights are added to stay f32, as do all sums on
 // the way (Micikevicius et al., "Mixed precision training", arXiv:1710.03740).
@@ -13,7 +13,8 @@ namespace shard {
 
 // ---- Copying and adding -------------------------------------------------------------------------
 
-/// to ← from, of as many elements; from f32 to bf16 (rounded to the nearest) and back, too.
+/// to ← from, with the same number of elements; from f32 to bf16 (rounded to the nearest) and back,
+/// too.
 void copy(Tensor& to, const Tensor& from);
 /// x ← value.
 void fill(Tensor& x, float value);
@@ -34,7 +35,7 @@ void set_columns(Tensor& y, int64_t first, const Tensor& part);
 
 /// The matrix (or every matrix of a batch) transposed, as a factor of a product. Nothing is moved.
 inline Operand transposed(const Tensor& matrix) { return {matrix, true}; }
-/// The same, of one factor more.
+/// The same for a factor that is already one.
 inline Operand transposed(const Operand& factor) {
   return {factor.matrix, !factor.transposed, factor.lower};
 }
@@ -84,7 +85,7 @@ Tensor dropout(const Tensor& x, float probability, RandomStream random, Block bl
 /// × context × head_width]: one matrix for each sequence and head.
 Tensor split_heads(const Tensor& x, int64_t first_column, int64_t batch, int64_t heads,
                    int64_t head_width);
-/// The way back: writes heads [batch·heads × context × head_width] to those columns of x.
+/// The inverse: writes heads [batch·heads × context × head_width] to those columns of x.
 void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads);
 /// Q·Kᵀ on and below the diagonal, which is what a position may see; nothing in particular above
 /// it. [batch × context × head_width] twice → [batch × context × context].

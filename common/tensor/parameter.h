@@ -1,5 +1,5 @@
-// Parameter: what training changes. Its value, its gradient, which part of the whole tensor this
-// rank holds, and what the gradient still lacks after the backward pass.
+// Parameter: a trainable tensor. Its value, its gradient, which part of the whole tensor this rank
+// holds, and what the gradient still lacks after the backward pass.
 #pragma once
 #include <functional>
 #include <memory>
@@ -16,7 +16,7 @@ struct Init {
   uint64_t seed = 0;     // the same for all parameters
   float weight = 0.02f;  // deviation of matrices
   float vector =
-      0.0f;  // deviation of biases and gains: not zero in tests, so that a forgotten bias shows
+      0.0f;  // deviation of biases and gains: not zero in tests, so that a missing bias is noticed
 
   /// The same with another deviation of matrices.
   Init with_weight(float deviation) const { return {seed, deviation, vector}; }
@@ -25,7 +25,7 @@ struct Init {
 /// A call that is made as long as this handle (or a copy of it) exists.
 using Listener = std::shared_ptr<const std::function<void()>>;
 
-/// One weight matrix or vector, or this rank's part of it. It stays where it is: others keep its
+/// One weight matrix or vector, or this rank's part of it. It is not moved: others keep its
 /// address.
 struct Parameter {
   std::string name;  // GPT-2's name: "h.0.mlp.c_fc.weight"
@@ -77,10 +77,10 @@ struct Parameter {
   /// Sets the value from the whole tensor, row-major. Throws Error for another number of values.
   void assign_whole(std::span<const float> whole);
 
-  /// A layer's backward says so when it adds nothing more to this gradient in this pass.
+  /// Called by a layer's backward when it adds nothing more to this gradient in this pass.
   void gradient_is_ready() const;
-  /// Whoever wants to hear that, as data parallelism does: `call` is called, after those of earlier
-  /// listeners, until the handle is gone.
+  /// Registers a listener, as data parallelism does: `call` is called after those of earlier
+  /// listeners, as long as the handle exists.
   [[nodiscard]] Listener on_gradient_ready(std::function<void()> call);
 
  private:
@@ -92,7 +92,7 @@ using Parameters = std::vector<Parameter*>;
 
 /// Appends `more` to `list`.
 void append(Parameters& list, const Parameters& more);
-/// Sets all gradients to 0, as at the begin of a step.
+/// Sets all gradients to 0, as at the beginning of a step.
 void zero_gradients(const Parameters& parameters);
 /// total[0] += Σ g² over the gradients that count on this rank, on the device. Summed over the
 /// ranks of one replica, that is the square of the whole gradient's norm. total [1].

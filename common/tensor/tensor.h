@@ -22,7 +22,7 @@ int64_t size_of(DataType type);        // bytes of an element
 /// A handle of elements in a device's memory. Views share the elements, and keep them alive.
 class Tensor {
  public:
-  /// No elements, no device: a place to keep a tensor later.
+  /// An empty handle: no elements and no device.
   Tensor() = default;
   /// Elements not yet written (NaN while poisoning is on, see Backend). Throws Error when memory is
   /// short, and for a type that the device does not compute with: bf16 on the CPU.
@@ -30,12 +30,12 @@ class Tensor {
 
   static Tensor zeros(Backend& backend, Shape shape);              // f32, all 0
   static Tensor full(Backend& backend, Shape shape, float value);  // f32, all `value`
-  /// f32 with these values, row-major. Throws Error when they are not as many as the shape has.
+  /// f32 with these values, row-major. Throws Error when their number differs from the shape's.
   static Tensor from(Backend& backend, Shape shape, std::span<const float> values);
   /// i32, likewise.
   static Tensor from(Backend& backend, Shape shape, std::span<const int32_t> values);
 
-  /// Whether it has elements on a device, if only none.
+  /// Whether it is on a device; it may still have no elements.
   explicit operator bool() const { return storage_ != nullptr; }
   const Shape& shape() const { return shape_; }
   int64_t rows() const { return shape_.rows(); }        // the product of all sizes but the last
@@ -45,11 +45,11 @@ class Tensor {
   int64_t bytes() const { return elements() * size_of(type_); }
   Backend& backend() const;  // its device; throws Error for a tensor without one
 
-  /// A view of the same elements under another shape of as many elements. Throws Error for more or
-  /// fewer.
+  /// A view of the same elements with another shape. Throws Error when the number of elements
+  /// differs.
   Tensor reshape(Shape shape) const;
-  /// A view of rows `range` of a matrix, or of entries `range` of a vector. Throws Error when it
-  /// has not got them.
+  /// A view of rows `range` of a matrix, or of entries `range` of a vector. Throws Error when they
+  /// are out of range.
   Tensor slice(Range range) const;
   /// New elements with the same values.
   Tensor clone() const;
@@ -57,12 +57,12 @@ class Tensor {
   /// Copies all elements to the host, waiting for the device first; bf16 as floats. Throws Error
   /// for i32.
   std::vector<float> to_host() const;
-  /// The same for i32 and nothing else.
+  /// The same for i32 only.
   std::vector<int32_t> to_host_int() const;
   /// Copies `values` (as many as the tensor has) from the host, rounded where the tensor is bf16.
   /// Throws Error for more or fewer, and for i32.
   void assign(std::span<const float> values);
-  /// The same for i32 and nothing else.
+  /// The same for i32 only.
   void assign(std::span<const int32_t> values);
 
   /// The device's address of the first element. For backends and communicators only.
@@ -87,15 +87,15 @@ class Tensor {
 };
 
 /// A sum over ranks that has not been taken yet: each rank holds its own term. A bias or a GeLU on
-/// it would be wrong (gelu(a) + gelu(b) ≠ gelu(a + b)), so it is no Tensor: only Communicator's
+/// it would be wrong (gelu(a) + gelu(b) ≠ gelu(a + b)), so it is not a Tensor: only Communicator's
 /// all_reduce and reduce_scatter, which take the sum, turn it into one.
 class PartialSum {
  public:
-  /// Says of a tensor that it is only this rank's term.
+  /// Declares a tensor to be only this rank's term.
   explicit PartialSum(Tensor term) : term_(std::move(term)) {}
   const Shape& shape() const { return term_.shape(); }  // of the term, and of the sum
 
-  /// This rank's term as it is. Whoever computes with it breaks the rule above, or takes the sum.
+  /// This rank's term. For code that takes the sum; nothing else may compute with it.
   const Tensor& unreduced() const { return term_; }
 
  private:

@@ -35,7 +35,7 @@ TEST_CASE("gemm ladder: every rung, and the row-major product by a column-major 
   check_ladder(64, 64, 64);
 }
 
-/// `values`, at an address that is no multiple of 16 bytes.
+/// `values`, at an address that is not a multiple of 16 bytes.
 static Tensor off_by_one(const Matrix& matrix) {
   std::vector<float> values{NAN};
   values.insert(values.end(), matrix.values.begin(), matrix.values.end());

@@ -27,7 +27,7 @@ Range my_words(int64_t vocabulary) {
   return vocabulary_part(vocabulary, world().size(), world().rank());
 }
 
-/// This rank's columns of the whole logits; NaN in the padding, which nobody may look at.
+/// This rank's columns of the whole logits; NaN in the padding, which must not be read.
 Tensor my_logits(const Matrix& whole) {
   const Range part = my_words(whole.columns);
   std::vector<float> mine;

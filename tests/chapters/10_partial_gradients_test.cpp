@@ -1,5 +1,5 @@
-// What parameters say of their gradients is enough to reduce them and to take their norm, on any
-// grid: a norm under sequence parallelism, experts with a group of their own.
+// What parameters state about their gradients is enough to reduce them and to take their norm, on
+// any grid: a norm under sequence parallelism, experts with a group of their own.
 #include <map>
 
 #include "chapters/07_transformer_block/transformer_block.h"
@@ -10,8 +10,8 @@ using reference::relative_error;
 
 namespace {
 
-/// What a reduction does that knows nothing of layers: sums each gradient over the axes that it is
-/// partial over. Axes that this grid has not got have one rank.
+/// A reduction that is independent of the layers: sums each gradient over the axes that it is
+/// partial over. Axes that this grid does not have count as one rank.
 void reduce(const Parameters& parameters, const std::map<std::string, Communicator*>& axes) {
   for (Parameter* parameter : parameters) {
     for (const std::string& axis : parameter->partial_over) {

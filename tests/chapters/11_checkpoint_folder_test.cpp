@@ -55,8 +55,7 @@ TEST_CASE("latest is read as editors leave it: with CRLF, blanks, no line feed, 
 
 TEST_CASE("a directory that cannot be read is not one without checkpoints") {
   const TemporaryFolder temporary;
-  const std::string name(
-      300, 'a');  // longer than a file system takes: refused to everybody, also to root
+  const std::string name(300, 'a');  // longer than file systems allow, for root too
   CHECK(contains(message_of<UsageError>([&] { latest_checkpoint(temporary.path() / name); }),
                  "File name too long"));
   CHECK(latest_checkpoint(temporary.path() / "not there").empty());

@@ -33,7 +33,7 @@ struct Program {
   }
 };
 
-/// A variable of the environment, for as long as this lives; nullptr: it is not set.
+/// A variable of the environment, as long as this exists; nullptr: it is not set.
 class OfEnvironment {
  public:
   OfEnvironment(const char* name, const char* value) : name_(name) {

@@ -1,4 +1,4 @@
-// What pictures are made of: pages, matrices that are cut, timelines, plots.
+// The parts of pictures: pages, divided matrices, timelines, plots.
 #include <cmath>
 
 #include "common/draw/matrix_picture.h"

@@ -208,7 +208,7 @@ TEST_CASE("threads and blocks run in the order that the environment names") {
   for (unsigned b = 0; b < blocks; ++b) {
     const auto thread = [&](unsigned t) { expected.push_back(100 * b + t); };
     for (unsigned t = 0; t < threads; ++t) thread(t);
-    thread(threads - 1);  // who comes to the barrier last goes on at once
+    thread(threads - 1);  // the last to arrive at the barrier continues at once
     for (unsigned t = 0; t < threads - 1; ++t) thread(t);
   }
   const char* order = std::getenv("SHARD_EMULATED_GPU_ORDER");

@@ -1,4 +1,5 @@
-// NCCL's collectives on one emulated GPU a rank, with integer-valued data, so that sums are exact.
+// NCCL's collectives on one emulated GPU per rank, with integer-valued data, so that sums are
+// exact.
 #include <nccl.h>
 #include <sched.h>
 

@@ -89,7 +89,7 @@ TEST_CASE(
   check_cuda(cudaMemcpyAsync(pinned.data() + 1, x.data(), sizeof(float), cudaMemcpyDeviceToHost,
                              stream),
              "copy");
-  CHECK(std::isnan(pinned[1]));  // nobody has waited yet
+  CHECK(std::isnan(pinned[1]));  // not waited for yet
   check_cuda(cudaMemcpyAsync(&pageable, y.data(), sizeof(float), cudaMemcpyDeviceToHost, stream),
              "copy");
   CHECK(pageable == 2.0f);   // from pinned[0], too late; and this copy has waited
@@ -105,7 +105,7 @@ TEST_CASE("elapsed time needs timed events that have happened") {
   for (int i = 0; i < 100; ++i) launch(set_kernel, 100, 100, 0, stream, x.data(), 1.0f);
   end.record(stream);
   untimed.record(stream);
-  CHECK_THROWS_AS(end.seconds_since(begin), Error);  // nobody has waited yet
+  CHECK_THROWS_AS(end.seconds_since(begin), Error);  // not waited for yet
   check_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
   const double seconds = end.seconds_since(begin);
   CHECK((seconds > 1e-5 && seconds < 10.0));

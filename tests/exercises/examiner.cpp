@@ -81,7 +81,7 @@ struct Comparison {
     for (double value : expected.values) largest = std::max(largest, std::abs(value));
     for (size_t i = 0; i < got.size(); ++i) {
       const double gap = std::abs(got[i] - expected.values[i]);
-      if (gap <= tolerance * std::max(largest, 1e-30)) continue;  // NaN goes on
+      if (gap <= tolerance * std::max(largest, 1e-30)) continue;  // false for NaN
       const auto row = static_cast<int64_t>(i) / expected.columns,
                  column = static_cast<int64_t>(i) % expected.columns;
       const std::string place = text("row ", row, ", column ", column);

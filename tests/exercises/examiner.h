@@ -71,7 +71,7 @@ class Examiner {
   /// `holds` on this rank; otherwise `diagnosis` is said.
   void expect(const std::string& name, bool holds, const std::string& diagnosis);
 
-  /// Collective: tells the verdicts since the last call (rank 0 prints), each diagnosis once.
+  /// Collective: reports the verdicts since the last call (rank 0 prints), each diagnosis once.
   /// Returns true if all so far hold on every rank. examine() may call it where what follows makes
   /// sense only for those who came so far.
   bool verdict();
@@ -86,8 +86,8 @@ class Examiner {
   bool all_hold_ = true;
 };
 
-/// The test of an exercise: calls the learner's functions on every rank and says what it expects of
-/// them.
+/// The test of an exercise: calls the learner's functions on every rank and states what it expects
+/// of them.
 extern "C" void examine(Examiner& examiner);
 
 }  // namespace shard

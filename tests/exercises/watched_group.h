@@ -1,4 +1,4 @@
-// WatchedGroup: a communicator that tells when a sum is started and when it is waited for, and so
+// WatchedGroup: a communicator that reports when a sum is started and when it is waited for, and so
 // proves an order of steps without measuring time. What is communicated is entered in the ledger of
 // the group that it passes calls on to.
 #pragma once

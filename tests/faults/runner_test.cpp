@@ -1,4 +1,4 @@
-// Tests that fail on purpose: runner_test.sh proves that the runner tells and ends each of them.
+// Tests that fail on purpose: runner_test.sh proves that the runner reports and ends each of them.
 #include <csignal>
 
 #include "tests/test_support.h"

@@ -1,4 +1,4 @@
-// The command line made of any bytes, an argument a line: the options keep their limits, or one
+// A command line of arbitrary bytes, one argument per line: the options keep their limits, or one
 // sentence says why not.
 #include <cmath>
 #include <vector>

@@ -28,7 +28,7 @@ TEST_CASE("all_reduce: random numbers against a sum in double") {
 
 TEST_CASE("all_reduce: integers, and a view changes only its own rows") {
   const int32_t ranks = world().size();
-  const std::vector<int32_t> integers = {50'000'007, -world().rank()};  // 50'000'007 is no float
+  const std::vector<int32_t> integers = {50'000'007, -world().rank()};  // not exact in f32
   CHECK(world().all_reduce(PartialSum(indices(integers))).to_host_int() ==
         std::vector<int32_t>{ranks * 50'000'007, -ranks * (ranks - 1) / 2});
 

@@ -12,7 +12,7 @@ int rank() { return world().rank(); }
 int next() { return rank() + 1 < size() ? rank() + 1 : Communicator::nobody; }
 int previous() { return rank() > 0 ? rank() - 1 : Communicator::nobody; }
 
-/// Sends that wait for their receivers, as long messages do, while it lives.
+/// During its lifetime, sends wait for their receivers, as those of long messages do.
 struct SynchronousSends {
   SynchronousSends() {
     session().configure({.timeout = 20, .check_collectives = true, .synchronous_sends = true});
@@ -36,7 +36,7 @@ TEST_CASE("messages: down a line of ranks, nobody before the first and behind th
     for (int64_t count : {int64_t{0}, int64_t{5}, megabytes}) {
       Tensor x = my_data({count});
       world().receive(x, previous(), "activation");
-      CHECK(x.to_host() == data_of(0, count));  // nobody leaves it as it was
+      CHECK(x.to_host() == data_of(0, count));  // the partner nobody: it is unchanged
       world().send(x, next(), "activation");
     }
   });
@@ -163,7 +163,8 @@ TEST_CASE("messages: ranks that do not exist, and halves of messages to oneself,
         }) == "receive: rank 0 sent 3 of the 4 elements that rank 0 expects");
 }
 
-/// What rank 1 is told when it means `mine` while rank 0 sends `theirs`. Nobody else takes part.
+/// The message on rank 1 when it calls `mine` while rank 0 sends `theirs`. No other rank takes
+/// part.
 static std::string told_to_receiver(const Tensor& theirs, std::string_view their_label,
                                     const Tensor& mine, std::string_view my_label) {
   std::string told;

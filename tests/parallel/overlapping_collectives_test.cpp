@@ -62,7 +62,7 @@ TEST_CASE(
     Tensor term = my_data({count}), other = my_data({count});
     scale(term, 0.5f);
     PendingSum pending = world().start_all_reduce(PartialSum(term));
-    scale(other, 3.0f);  // on other memory, beside the sum
+    scale(other, 3.0f);  // on other memory, during the sum
     const Tensor product = matmul(tensor(a), tensor(a));
     Tensor sum = pending.wait();
     scale(sum, 2.0f);

@@ -178,7 +178,7 @@ TEST_CASE("trace: the bars of all ranks, with their names") {
       barriers += event["name"] == "barrier world";
     }
     CHECK(forward == 1);
-    CHECK(barriers == (world().size() > 1 ? 1 : 0));  // a rank alone waits for nobody
+    CHECK(barriers == (world().size() > 1 ? 1 : 0));  // one rank alone does not wait
   }
 }
 

@@ -9,7 +9,7 @@
 namespace shard {
 
 struct XmlElement {
-  std::string name, text;  // the text that stands directly in it
+  std::string name, text;  // the text directly in it
   std::map<std::string, std::string> attributes;
   std::vector<XmlElement> children;
 

@@ -90,7 +90,7 @@ __global__ void attention(T* output, float* log_sum_exp, AttentionInputs<T> in) 
   }
 }
 
-/// A block a row: into ← both, by the shares that their log-sum-exps give them.
+/// One block per row: into ← both, by the shares that their log-sum-exps give them.
 template <class Into, class Part>
 __global__ void merge_attention(Into* into, float* log_sum_exp, const Part* part,
                                 const float* part_log_sum_exp, int64_t rows, int64_t width) {

@@ -12,7 +12,7 @@ struct alignas(n * sizeof(T) < 16 ? n * sizeof(T) : 16) Pack {
   T at[n];
 };
 
-/// What is computed with.
+/// The type in which is computed.
 template <int n>
 using Floats = Pack<n, float>;
 

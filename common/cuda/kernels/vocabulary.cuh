@@ -93,8 +93,8 @@ struct CrossEntropy {
 
 // ---- The gradient of an embedding ---------------------------------------------------------------
 
-/// The places where an id stands, in order: `count` entries of the list `order` from `begin` on.
-/// Only its first token has them; for the others, count is 0.
+/// The positions of an id, in order: `count` entries of the list `order` from `begin` on. Only its
+/// first token has them; for the others, count is 0.
 struct Occurrences {
   int32_t begin, count;
 };
@@ -113,7 +113,7 @@ __global__ void sort_ids(int32_t* order, Occurrences* occurrences, const int32_t
     for (int64_t begin = 0; begin < tokens; begin += threads) {
       const int64_t other = begin + threadIdx.x;
       __syncthreads();
-      tile[threadIdx.x] = other < tokens ? ids[other] : INT32_MAX;  // which is no id
+      tile[threadIdx.x] = other < tokens ? ids[other] : INT32_MAX;  // not an id
       __syncthreads();
       if (begin == first) {
         equal_before = equal;

@@ -1,6 +1,6 @@
 // The part of CUDA's runtime API that the project uses, declared as NVIDIA's headers do, for a GPU
-// that is played by the CPU. ../runtime implements it. Sources that compile with this file compile
-// with CUDA's own.
+// that is emulated on the CPU. ../runtime implements it. Sources that compile with this file
+// compile with CUDA's own.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -6,14 +6,14 @@
 
 namespace emulated_gpu {
 
-/// Where a fiber goes on: in the call of jump() by which it was left, or, if it has not run yet, at
-/// its beginning.
+/// Where a fiber continues: in the call of jump() that left it, or, if it has not run yet, at its
+/// beginning.
 struct Context {
   void** left = nullptr;
   ucontext_t* beginning = nullptr;
 };
 
-/// Jumps to `to`. Where the caller goes on when somebody jumps back is stored in `from`.
+/// Jumps to `to`. Stores in `from` where the caller continues when `from` is jumped to.
 void jump(Context to, Context& from);
 
 class Fibers {

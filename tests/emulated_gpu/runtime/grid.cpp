@@ -112,7 +112,7 @@ class Block {
   const Launch* launch_ = nullptr;
   unsigned size_ = 0, started_ = 0, ended_ = 0;  // threads of the block
   uint3 next_thread_{}, block_{};                // counted forward
-  std::array<Context, all_threads> waiting_{};   // where each thread that waits goes on
+  std::array<Context, all_threads> waiting_{};   // where each waiting thread continues
   std::array<const Reason*, all_threads>
       reasons_{};  // nullptr while a thread runs, and when it has ended
   std::vector<Released> released_;
@@ -177,7 +177,7 @@ void Block::run_next_thread() {
   ++ended_;
 }
 
-/// Where the host's thread goes on now: with a thread of the block that may go on, or with one that
+/// Where the host's thread continues now: with a thread of the block that can run, or with one that
 /// has not started.
 Context Block::next_fiber() {
   if (!released_.empty()) {
@@ -209,8 +209,8 @@ void Block::wait(const Reason& reason) {
   here.thread = thread;
 }
 
-/// Who is released last goes on first: so a warp goes as far as it can, from shuffle to shuffle,
-/// before the next one.
+/// The last thread to be released runs first: so a warp gets as far as it can, from shuffle to
+/// shuffle, before the next one.
 void Block::release(unsigned first_thread, unsigned lanes) {
   if (lanes != 0) released_.push_back({first_thread, lanes});
 }

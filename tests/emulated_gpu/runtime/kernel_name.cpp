@@ -1,4 +1,4 @@
-// Names of kernels. Most are local to their file, so they stand only in the ELF symbol table of the
+// Names of kernels. Most are local to their file, so they are only in the ELF symbol table of the
 // library on disk.
 #include <cxxabi.h>
 #include <dlfcn.h>

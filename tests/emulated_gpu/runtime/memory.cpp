@@ -33,7 +33,7 @@ void* map_pages(void* at, size_t bytes) {
 
 DeviceMemory& device_memory() {
   static DeviceMemory& memory =
-      *new DeviceMemory;  // outlives whatever is freed at the process's end
+      *new DeviceMemory;  // destroyed after everything that is freed at the process's end
   return memory;
 }
 

@@ -1,6 +1,6 @@
 // The emulated GPUs' memory: one range of addresses, in which each allocation ends (up to CUDA's
-// alignment) where pages follow that nobody may touch. Addresses are never given out twice, so that
-// stale pointers are recognised.
+// alignment) where inaccessible pages follow. Addresses are never reused, so that stale pointers
+// are recognised.
 #pragma once
 #include <cstddef>
 #include <map>
@@ -39,9 +39,9 @@ class DeviceMemory {
   size_t live_allocations() const { return live_.size(); }
   size_t live_bytes() const;
 
-  // Accessible only while the device works: from open() on, until everybody who holds it open has
-  // let go. An allocation becomes accessible when it is touched: few of many are, and each costs
-  // two calls of the system, some microseconds.
+  // Accessible only while the device works: from open() on, until every holder has let go. An
+  // allocation becomes accessible when it is touched: few of many are, and each costs two calls of
+  // the system, some microseconds.
   void hold() { ++holders_; }
   void let_go();
   void open();

@@ -16,7 +16,7 @@ static cudaError_t allocate(void** address, size_t bytes) {
   return bytes > 0 && *address == nullptr ? returned(cudaErrorMemoryAllocation) : cudaSuccess;
 }
 
-/// The live allocation that begins at `address` and that nobody has freed yet.
+/// The live allocation that begins at `address`.
 static Allocation* freeable(void* address) {
   Allocation* found = device_memory().find(address);
   return found != nullptr && found->begin == address && !found->promised ? found : nullptr;

@@ -15,7 +15,7 @@ using shard::BFloat16;
 
 namespace {
 
-/// An element as it lies on the device, and as MPI reduces it on the host.
+/// An element as stored on the device, and as MPI reduces it on the host.
 struct Type {
   size_t bytes;
   MPI_Datatype reduced_as;
@@ -55,7 +55,7 @@ struct Call {
 
 class Transfer {
  public:
-  /// The memory may be freed before the transfer has begun, if only behind it in the order of a
+  /// The memory may be freed before the transfer has begun, if only after it in the order of a
   /// stream.
   explicit Transfer(Call call) : call_(std::move(call)) {
     const Doing doing(call_.name);
@@ -202,7 +202,7 @@ struct Collected {
 };
 std::vector<Collected> collected;  // since ncclGroupStart, one for each stream
 
-/// Starts as soon as what stands before it in its stream has run, and that is tried now.
+/// Starts as soon as what precedes it in its stream has run, and tries that now.
 void enqueue_group(Collected& one) {
   const auto group = std::make_shared<Group>(std::move(one.transfers));
   enqueue(one.stream, [group] { return group->advance(); });

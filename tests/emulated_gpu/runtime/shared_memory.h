@@ -1,4 +1,4 @@
-// A block's dynamic shared memory, between pages that nobody may touch.
+// A block's dynamic shared memory, between inaccessible pages.
 #pragma once
 #include <cstddef>
 #include <string>

@@ -8,7 +8,7 @@ namespace shard {
 namespace {
 
 /// A row-major matrix inside a larger one: with `stride` floats from row to row, and more memory
-/// behind it than the tiles of a wrong answer reach.
+/// after it than the tiles of a wrong answer reach.
 struct Part {
   int64_t rows, columns, stride;
   std::vector<float> memory;

@@ -8,7 +8,7 @@ namespace shard {
 namespace {
 
 constexpr int64_t m = 6, n = 11, k = 9;
-constexpr size_t room = 4096;  // floats behind each pointer: a call with wrong sizes stays inside
+constexpr size_t room = 4096;  // floats after each pointer: a call with wrong sizes stays inside
 
 struct LibraryCall {
   Op op_a, op_b;

@@ -66,8 +66,8 @@ Matrix multiplied(const Problem& p, int64_t begin, Dy dy_at, A a_at) {
   return dx;
 }
 
-/// What lies in memory at that place, in the next row where `column` is past the end of one; NaN
-/// behind the matrix.
+/// The value in memory at that place: in the next row where `column` is past the end of one; NaN
+/// after the matrix.
 double in_memory(const Matrix& matrix, int64_t row, int64_t column) {
   const auto place = static_cast<size_t>(row * matrix.columns + column);
   return place < matrix.values.size() ? matrix.values[place] : NAN;

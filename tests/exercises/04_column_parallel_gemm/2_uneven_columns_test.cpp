@@ -34,7 +34,7 @@ Ranges right_ranges(const Cut& cut, int ranks) {
   });
 }
 
-/// Equal, but for where an empty range lies.
+/// Equal, except for the positions of empty ranges.
 bool same(const Ranges& a, const Ranges& b) {
   for (size_t i = 0; i < a.size(); ++i) {
     if (a[i].size() != b[i].size() || (a[i].size() > 0 && a[i].begin != b[i].begin)) return false;

@@ -102,8 +102,8 @@ void check_dx(Examiner& examiner, const Tensor& dx, const Batch& batch, const Wh
 
 using OfBatch = std::function<Matrix(const Batch&)>;
 
-/// A gradient to which both batches add what `right` says; `before` stood there. `known`: likewise,
-/// wrong ones.
+/// A gradient to which both batches add `right`, and which held `before`. `known`: likewise, wrong
+/// ones.
 void check_gradient(Examiner& examiner, const std::string& name, const Tensor& got,
                     const Matrix& before, const std::vector<Batch>& batches, const OfBatch& right,
                     const std::vector<std::pair<std::string, OfBatch>>& known) {

@@ -333,8 +333,7 @@ void check_layer(Examiner& examiner, const GroupedQuery& sizes) {
   ParallelAttention multi_head(examiner.alone(), "multi_head", width, heads, init, 0.3f);
   const Parameters from = unsplit.parameters(), to = multi_head.parameters();
 
-  std::vector<int64_t>
-      repeated;  // the column of [Q K V] that stands in each column of multi_head's matrix
+  std::vector<int64_t> repeated;  // the column of [Q K V] for each column of multi_head's matrix
   for (int64_t column = 0; column < 3 * width; ++column) {
     const int64_t matrix = column / width, head = column % width / head_width;
     const int64_t kv_column = head * sizes.kv_heads / heads * head_width + column % head_width;

@@ -27,7 +27,7 @@ struct Lookup {
     const Matrix random = examiner.random(words, width, "table");
     std::copy(random.values.begin(), random.values.end(), table.values.begin());
     for (int64_t i = 0; i < token_count;
-         ++i) {  // some twice; each rank's words stand in its own tokens and in others'
+         ++i) {  // some twice; each rank's words occur in its own tokens and in others'
       ids.push_back(static_cast<int32_t>((8 + 23 * (i % 9)) % words));
     }
   }

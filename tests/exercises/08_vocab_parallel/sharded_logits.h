@@ -33,7 +33,7 @@ struct ShardedLogits {
   /// About this are the logits of token i: in a third of the rows exp overflows in f32, in a third
   /// it vanishes.
   static double level(int64_t i) { return i % 3 == 0 ? 0 : i % 3 == 1 ? 100 : -120; }
-  /// What stands in the padding of row i: larger than what stands beside it.
+  /// The values in the padding of row i: larger than those of the words.
   static double padding(int64_t i) { return level(i) + 7; }
 
   Range words_of(int of) const {

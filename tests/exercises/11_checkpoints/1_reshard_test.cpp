@@ -13,7 +13,7 @@ using Part = std::vector<float>;
 using Parts = std::vector<Part>;
 using Indices = std::vector<int64_t>;  // rows or columns of the whole
 
-constexpr float junk = -7777;  // stands in the padding of the checkpoint
+constexpr float junk = -7777;  // the values in the padding of the checkpoint
 
 Indices range(int64_t begin, int64_t end) {
   Indices indices(static_cast<size_t>(end - begin));
@@ -86,7 +86,7 @@ Layout right_layout(const SavedTensor& t) {
 
 // ---- Wrong answers ------------------------------------------------------------------------------
 
-/// The old parts' elements, all in a row, cut into parts of these sizes (or as many as there are).
+/// The old parts' elements, all in a row, cut into parts of these sizes, as far as they last.
 Parts appended(const SavedTensor& t, const Parts& like) {
   Part all;
   for (const Part& part : t.parts) all.insert(all.end(), part.begin(), part.end());

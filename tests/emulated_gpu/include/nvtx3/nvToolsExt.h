@@ -1,4 +1,4 @@
-// Ranges for NVIDIA's profiler: nobody looks at them here, but all must end.
+// Ranges for NVIDIA's profiler: they are not recorded here, but all must be ended.
 #pragma once
 
 int nvtxRangePushA(const char* name);
