@@ -7,6 +7,7 @@
 cores() {
   local here granted=''
   here=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
-  granted=$(awk '$1 + 0 > 0 { print int(($1 + $2 - 1) / $2) }' /sys/fs/cgroup/cpu.max 2>/dev/null || true)
+  granted=$(awk '$1 + 0 > 0 { print int(($1 + $2 - 1) / $2) }' /sys/fs/cgroup/cpu.max 2>/dev/null ||
+    true)
   echo $((${granted:-$here} < here ? granted : here))
 }

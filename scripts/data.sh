@@ -2,12 +2,14 @@
 # and defines $build and how to speak.
 # shellcheck shell=bash disable=SC2154
 
-shakespeare_url=https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt
+shakespeare_url=https://raw.githubusercontent.com/karpathy/char-rnn/master
+shakespeare_url+=/data/tinyshakespeare/input.txt
 shakespeare_sha256=86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed
 
 data() {
   [[ $* == shakespeare ]] ||
-    bad_usage "data needs the name of a text; there is one: ./learn data shakespeare (his plays, 1.1 MB)"
+    bad_usage "data needs the name of a text; there is one: ./learn data shakespeare" \
+      "(his plays, 1.1 MB)"
   local file=$build/data/shakespeare.txt
   get_checked "$shakespeare_url" "$shakespeare_sha256" "$file"
   echo "$(shown "$file") has been downloaded and verified. Train on it with"
@@ -25,7 +27,8 @@ get_checked() {
     clear_progress
     rm -f "$partial"
     fail "$1 could not be downloaded: $reason
-Chapter 10 needs no internet: without --data it trains on data/text.txt of this repository, with --data FILE on your own text."
+Chapter 10 needs no internet: without --data it trains on data/text.txt of this repository, with
+--data FILE on your own text."
   fi
   clear_progress
   if ! has_sum "$partial" "$2"; then
@@ -41,7 +44,8 @@ has_sum() { [[ -f $1 ]] && sha256sum --check --status <<<"$2  $1"; }
 download() {
   reason=''
   if command -v curl >/dev/null; then
-    reason=$(curl --fail --silent --show-error --location --connect-timeout 20 --max-time 300 --output "$2" "$1" 2>&1)
+    reason=$(curl --fail --silent --show-error --location --connect-timeout 20 --max-time 300 \
+      --output "$2" "$1" 2>&1)
   elif command -v wget >/dev/null; then
     reason=$(wget --quiet --timeout=20 --tries=2 --output-document="$2" "$1" 2>&1 ||
       { echo 'wget failed'; false; })

@@ -39,14 +39,16 @@ if [[ -z ${SHARD_SYSTEM:-} ]]; then
   [[ $(id -u) == 0 ]] || fail 'root is required'
   for tool in debootstrap git; do command -v $tool >/dev/null || fail "$tool is required"; done
   # shellcheck disable=SC2016  # apt-get fills in
-  mirror=${SHARD_MIRROR:-$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' | awk -v origin=$origin '
-    $1 == origin && !found { found = 1; print $2 }')}
-  [[ -n $mirror ]] || fail "apt on this machine has no archive of $origin: name one with SHARD_MIRROR=URL"
+  mirror=${SHARD_MIRROR:-$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' |
+    awk -v origin=$origin '$1 == origin && !found { found = 1; print $2 }')}
+  [[ -n $mirror ]] || fail \
+    "apt on this machine has no archive of $origin: name one with SHARD_MIRROR=URL"
   system=$(mktemp -d)
   trap cleanup EXIT
   trap 'exit 130' INT TERM HUP
   started=$SECONDS
-  in_namespaces debootstrap --variant=minbase --include=git,ca-certificates --components=$components \
+  in_namespaces debootstrap --variant=minbase --components=$components \
+    --include=git,ca-certificates \
     "$name" "$system" "$mirror" $model >"$system/debootstrap.log" 2>&1 ||
       fail "debootstrap could not make $name: $(tail -n 3 "$system/debootstrap.log")"
   echo "$name created in $((SECONDS - started)) s"

@@ -150,7 +150,10 @@ check_one() {
   file=$(answer_of "$1") started=$(microseconds)
   printf '\n%s%s  %s%s\n      %s\n\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" \
     "$(shown "$file")" || exit 1
-  [[ -f $file ]] || { echo "The file is missing: ./learn reset $1 restores the stub."; return 1; }
+  [[ -f $file ]] || {
+    echo "The file is missing: ./learn reset $1 restores the stub back."
+    return 1
+  }
   sum=$(checksum "$file")
   build_exercise "$1" "$sum" || { explain_build "$1"; what_now "$1"; return 1; }
   if first_message warning "$file"; then echo; fi
@@ -185,7 +188,8 @@ try() {
     printf '\n%s✓ Right on %s.%s (%s)\n' "$green" "$(on_ranks "${passed[@]}")" "$plain" \
       "$(since "$started")"
   else
-    echo "${bold}On $(ranks_text "$ranks")$plain${passed[*]:+ (it is right on $(on_ranks "${passed[@]}"))}:"
+    local right_on=${passed[*]:+ (it is right on $(on_ranks "${passed[@]}"))}
+    echo "${bold}On $(ranks_text "$ranks")$plain$right_on:"
     show_output "$output"
     ending $rc
     return 1
@@ -213,11 +217,14 @@ wrapped() { if $on_terminal; then fold -s -w "${COLUMNS:-80}"; else cat; fi; }  
 # What the test cannot say itself: how a program ended that did not end well.
 ending() {
   case $1 in
-    1) [[ -s $output ]] || echo '  The program ended early without output: does the file call exit?' ;;
+    1) [[ -s $output ]] ||
+      echo '  The program ended early without output: does the file call exit?' ;;
     3) ;;   # not written yet, and it has said so
     124 | 137) echo "  Stopped after $exercise_limit s: is there an infinite loop?" ;;
     132 | 133 | 134 | 135 | 136 | 139)
-      echo "  It crashed ($(kill -l $(($1 - 128)))): a missing return, or an index out of bounds?" ;;
+      echo \
+        "  It crashed ($(kill -l $(($1 - 128)))): a missing return, or an index" \
+        "out of bounds?" ;;
     *) echo "  It ended with exit status $1." ;;
   esac
 }
@@ -244,8 +251,8 @@ explain_build() {
   missing=$(sed -nE "s/.*undefined reference to \`(.*)'.*/\1/p" "$log" | sort | head -n 1)
   if first_message error "$file"; then :
   elif [[ -n $missing ]]; then
-    printf 'The file compiles, but a function is missing: %s\nDoes it have the name and parameters that %s declares?\n' \
-      "$missing" "$(shown "${file%.*}.h")"
+    echo "The file compiles, but a function is missing: $missing"
+    echo "Does it have the name and parameters that $(shown "${file%.*}.h") declares?"
   elif grep -qF "$file:" "$log"; then   # in a template that it uses
     grep -m 1 -A 2 -E ' error: ' "$log"
     { grep -F "$file:" "$log" | grep -m 1 'required from' || true; } |
@@ -254,7 +261,8 @@ explain_build() {
     show_errors 'the exercise could not be built, but the error is not in its file'
   fi
   errors=$(grep -c ' error: ' "$log" || true)
-  if ((errors > 1)); then printf '\nThe first of %d errors; all errors: %s\n' "$errors" "$(shown "$log")"
+  if ((errors > 1)); then
+    printf '\nThe first of %d errors; all errors: %s\n' "$errors" "$(shown "$log")"
   else printf '\nFull log: %s\n' "$(shown "$log")"; fi
 }
 
@@ -307,7 +315,9 @@ solution() {
   id=$(exercise_named "${arguments[0]}")
   yours=$(answer_of "$id") theirs=$root/solutions/$(file_name_of "$id")
   [[ $(state_of "$id") != open ]] || $anyway ||
-    fail "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the solution even so."
+    fail \
+      "$id is not solved yet. ./learn hint $id helps; ./learn solution $id --anyway shows the" \
+      "solution even so."
   [[ -z $green ]] || colour=always
   # All lines in one hunk, without the task in the opening comment.
   diff -U 999 --color=$colour --label "yours: $(shown "$yours")" \

@@ -27,7 +27,9 @@ check_temporary_folder() {
   [[ -d $temporary && -w $temporary && -x $temporary ]] ||
     fail "Open MPI cannot write in the temporary folder $temporary: name another with TMPDIR=FOLDER"
   (($(free_in "$temporary") >= 256)) ||
-    fail "Open MPI needs 256 KB in the temporary folder $temporary, which is full: name another with TMPDIR=FOLDER"
+    fail \
+      "Open MPI needs 256 KB in the temporary folder $temporary, which is full: name another with" \
+      "TMPDIR=FOLDER"
 }
 
 # Through it the ranks of a machine talk. Where a container has too little of it, a file does.

@@ -2,7 +2,8 @@
 # ../learn sources this file and defines $root, $build, $results, $log and how to speak.
 # shellcheck shell=bash disable=SC2154
 
-packages=(g++ cmake ninja-build libdnnl-dev openmpi-bin libopenmpi-dev librandom123-dev libcli11-dev nlohmann-json3-dev
+packages=(g++ cmake ninja-build libdnnl-dev openmpi-bin libopenmpi-dev librandom123-dev
+  libcli11-dev nlohmann-json3-dev
   doctest-dev)
 
 # set_up TARGET…: after it, the targets are built.
@@ -32,7 +33,9 @@ allow_files() {
   [[ $most != unlimited && $most -lt $((needed + 1024)) ]] || most=$((needed + 1024))
   (($(ulimit -S -n) >= most)) || ulimit -S -n "$most"
   ((most >= needed)) ||
-    fail "only $most files may be open at once (ulimit -n), and $(ranks_text "$1") need $needed: raise that limit"
+    fail \
+      "only $most files may be open at once (ulimit -n), and $(ranks_text "$1") need" \
+      "$needed: raise that limit"
 }
 
 # Says at once where nothing can be built: a path that CMake or make takes for something else, a
@@ -44,7 +47,9 @@ check_place() {
   mkdir -p "$results" 2>/dev/null || true
   file=$(find "$build" ! -type l ! -writable -print -quit 2>/dev/null || echo "$build")
   if [[ -e $file ]]; then
-    fail "cannot write $(shown "$file"), which belongs to $(stat -c %U "$file"): the folder $(shown "$build") must belong to you"
+    fail \
+      "cannot write $(shown "$file"), which belongs to $(stat -c %U "$file"): the folder" \
+      "$(shown "$build") must belong to you"
   fi
   [[ -z $file ]] || fail "cannot create $(shown "$file"): $root is read-only, or belongs to another user"
 }
@@ -62,7 +67,9 @@ lock_build() {
     ((rc != taken)) || fail 'another ./learn has been in its set-up for half an hour'
     clear_progress
   fi
-  ((rc == 0)) || printf 'learn: %s cannot be locked (%s): do not run another ./learn until it is built\n' "$(shown "$build")" "$reason" >&2
+  ((rc == 0)) ||
+    printf 'learn: %s cannot be locked (%s): do not run another ./learn until it is built\n' \
+      "$(shown "$build")" "$reason" >&2
 }
 
 # ---- Packages ------------------------------------------------------------------------------------
@@ -75,7 +82,8 @@ installs_packages() {
 missing_packages() {
   local installed package
   # shellcheck disable=SC2016  # ${Package} is for dpkg-query to fill in
-  installed=$(dpkg-query --show --showformat '${Package} ${Status}\n' "${packages[@]}" 2>/dev/null || true)
+  local format='${Package} ${Status}\n'   # dpkg-query fills in
+  installed=$(dpkg-query --show --showformat "$format" "${packages[@]}" 2>/dev/null || true)
   for package in "${packages[@]}"; do
     grep -qxF "$package install ok installed" <<<"$installed" || echo "$package"
   done
@@ -126,7 +134,9 @@ forget_moved_build() {
   local home
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
   [[ -n $home && ! $home -ef $root ]] || return 0
-  echo "This build folder was created in $home; everything is rebuilt for $root, which takes a few minutes."
+  echo \
+    "This build folder was created in $home; everything is rebuilt for $root, which takes a few" \
+    "minutes."
   rm -rf "${build:?}"/{.configured,.ninja_deps,.ninja_log,bin,lib,exercises}
   find "$build" \( -name CMakeFiles -type d -prune -o -name 'lib*.a' \) -exec rm -rf {} +
   rm -f "$build/CMakeCache.txt"
@@ -152,7 +162,12 @@ configure_failed() {
   rm -f "$build/CMakeCache.txt"   # the next try may name another compiler
   # the first error's first paragraph, in one line
   reason=$(awk '
-    /^CMake Error/ && !found { found = 1; sub(/^CMake Error( at .*:[0-9]+ \([a-z_]+\))?: */, ""); said = $0; next }
+    /^CMake Error/ && !found {
+      found = 1
+      sub(/^CMake Error( at .*:[0-9]+ \([a-z_]+\))?: */, "")
+      said = $0
+      next
+    }
     found && /^ / && NF { sub(/^ +/, ""); said = said (said == "" ? "" : " ") $0; next }
     found && said != "" { exit }
     END { sub(/\.$/, "", said); print said }' "$log")
@@ -216,6 +231,7 @@ show_errors() {
 }
 
 what_is_needed() {
-  echo "Required: g++ 11 or clang 15 or later, CMake 3.25, Ninja or make, oneDNN, Open MPI, Random123, CLI11, nlohmann-json and doctest," \
-    "with their headers; on Debian and Ubuntu these are ${packages[*]}."
+  echo "Required: g++ 11, clang 15 or later, CMake 3.25, Ninja or make, oneDNN, Open MPI," \
+    "Random123, CLI11, nlohmann-json and doctest, with their headers;" \
+    "on Debian and Ubuntu these are ${packages[*]}."
 }

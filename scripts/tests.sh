@@ -11,7 +11,8 @@ run_tests() {
   build_the_rest exercises || true
   # A test of a file does not need the tests of all the others, which run together where all are
   # asked for.
-  [[ -z ${1:-} ]] || selected=(-R "$1" --fixture-exclude-setup '^(.*\.run(\..*)?|answers_.*|stubs)$')
+  local setups='^(.*\.run(\..*)?|answers_.*|stubs)$'
+  [[ -z ${1:-} ]] || selected=(-R "$1" --fixture-exclude-setup "$setups")
   run_ctest || rc=1
   sed -n 's/^passed: it links, with \([0-9]* kernels\)$/The GPU library that nvcc built has \1./p' \
     "$build/Testing/Temporary/LastTest.log" || rc=1
@@ -33,7 +34,10 @@ run_ctest() {
 # that of tests/costs.txt.
 seconds_of_tests() {
   ctest --test-dir "$build" -N "${selected[@]}" | awk '
-    FILENAME == "-" { if ($1 == "Test" && $2 ~ /^#/) print $NF, ($NF in cost ? cost[$NF] : 0.05); next }
+    FILENAME == "-" {
+      if ($1 == "Test" && $2 ~ /^#/) print $NF, ($NF in cost ? cost[$NF] : 0.05)
+      next
+    }
     /^---/ { nextfile }
     { cost[$1] = $NF }' "$root/tests/costs.txt" "$(costs_of_last_run)" -
 }
@@ -48,6 +52,7 @@ costs_of_last_run() {
 show_tests() {
   local line name seconds all=0 expected=0 done=0 failed=0 tenth=0 started=$SECONDS kept=''
   local failures=$results/failures.txt
+  local of_result='^ *[0-9]+/[0-9]+ Test +#[0-9]+: ([^ ]+) [.]*( *|\*\*\*)([A-Z][^0-9]*)'
   local -A cost=()
   : >"$failures"
   while read -r name seconds; do
@@ -57,12 +62,17 @@ show_tests() {
   done < <(seconds_of_tests)
   local left=$expected
   while IFS= read -r line; do
-    if [[ $line =~ ^\ *[0-9]+/[0-9]+\ Test\ +#[0-9]+:\ ([^ ]+)\ [.]*(\ *|\*\*\*)([A-Z][^0-9]*) ]]; then
+    if [[ $line =~ $of_result ]]; then
       name=${BASH_REMATCH[1]} kept=''
       ((done += 1, left -= ${cost[$name]:-0})) || true
       case ${BASH_REMATCH[3]} in
         Passed* | Skipped*) ;;
-        *) kept=$failures; ((failed += 1)); clear_progress; printf '%s%s%s\n' "$red" "$line" "$plain" || exit 1 ;;
+        *)
+          kept=$failures
+          ((failed += 1))
+          clear_progress
+          printf '%s%s%s\n' "$red" "$line" "$plain" || exit 1
+          ;;
       esac
       show_progress
     elif [[ $line =~ ^[0-9]+%\ tests\ passed || $line == 'No tests were found'* ]]; then

@@ -39,7 +39,8 @@ value() { sed -n "s/^ *\"$2\": *\([-0-9.e+]*\),\{0,1\}\$/\1/p" "$out/$1.json" | 
 
 calc() { awk "BEGIN { printf \"$1\", $2 }"; }
 
-gpt=(--layers 4 --heads 4 --width 128 --context 64 --batch 12 --steps 120 --check-steps 0 --sample 0)
+gpt=(--layers 4 --heads 4 --width 128 --context 64 --batch 12 --steps 120 --check-steps 0
+  --sample 0)
 measure 01_gemm 1 1 01_gemm --size 2048
 measure 05_parallel_mlp 2 1 05_parallel_mlp --tokens 512 --width 1024 --repeat 15
 measure 10_1x1 1 2 10_tensor_and_data_parallel "${gpt[@]}" --curve "$out/10_1x1.svg"
@@ -52,11 +53,14 @@ peak=$(value 01_gemm peak_gflops)
 vocabulary=$(sed -n 's/.*vocabulary \([0-9]*\),.*/\1/p' "$out/10_1x1.txt" | head -n 1)
 step_gflop=$(calc '%.4f' "768 * (6 * (4*12*128*128 + $vocabulary*128) + 4*12*64*128) / 1e9")
 
-printf '\n  one core, fused multiply-add loop: %s GFLOP/s; percentages are of that, times the cores in use\n\n' "$(calc '%.0f' "$peak")"
+printf '\n  one core, fused multiply-add loop: %s GFLOP/s; %s\n\n' "$(calc '%.0f' "$peak")" \
+  'percentages are of that, times the cores in use'
 row() { printf '  %-34s %14s %12s   %-14s %s\n' "$@"; }
 # met VALUE at_least|at_most GOAL
 met() {
-  awk "BEGIN { print ($1 $([ "$2" = at_least ] && echo '>=' || echo '<=') $3) ? \"met\" : \"missed\" }"
+  local sign='<='
+  [[ $2 != at_least ]] || sign='>='
+  awk "BEGIN { print ($1 $sign $3) ? \"met\" : \"missed\" }"
 }
 row 'measurement' 'achieved' 'of the peak' 'goal' ''
 gemm=$(calc '%.1f' "100*$(value 01_gemm library_gflops)/$peak")
@@ -80,7 +84,8 @@ for layout in 1x1 2x1 1x2; do
 done
 
 if [ -n "$learning" ]; then
-  run=(--data "$learning" --steps 2000 --learning-rate 1e-3 --min-learning-rate 1e-4 --warmup 100 --beta2 0.99
+  run=(--data "$learning" --steps 2000 --learning-rate 1e-3 --min-learning-rate 1e-4 --warmup 100
+    --beta2 0.99
     --weight-decay 0.1 --clip 1.0 --dropout 0 --layers 4 --heads 4 --width 128 --context 64 \
       --batch 12
     --check-steps 0 --sample 0)

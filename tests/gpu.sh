@@ -89,7 +89,9 @@ alone() { beside "$@"; collect; }
 skip() { skipped+=("$1"); printf '  skipped %-26s %s\n' "$1" "$2"; }
 reason() { case $1 in 124 | 137) echo 'stopped: out of time' ;; *) echo "exit status $1" ;; esac; }
 own_words() {
-  grep -hoE '^(passed: .*|[0-9]+ of [0-9]+ checks hold|no checks were made|=+ (ERROR|RACECHECK) SUMMARY: .*)' "$out/$1.log" | tail -n 1
+  local sanitized='=+ (ERROR|RACECHECK) SUMMARY: .*'
+  local summary="passed: .*|[0-9]+ of [0-9]+ checks hold|no checks were made|$sanitized"
+  grep -hoE "^($summary)" "$out/$1.log" | tail -n 1
 }
 
 # ---- Build ---------------------------------------------------------------------------------------
@@ -235,18 +237,22 @@ calc() { awk "BEGIN { printf \"$1\", $2 }"; }
 
 about() {
   printf '| | |\n|---|---|\n| date | %s |\n' "$(date -u +%F)"
-  sed -nE 's/^02_[a-z]+: 1 rank on (.*); collectives by (.*)$/| device | \1 |\n| collectives | \2 |/p' "$out/02_1.log"
+  local rows='| device | \1 |\n| collectives | \2 |'
+  sed -nE "s/^02_[a-z]+: 1 rank on (.*); collectives by (.*)\$/$rows/p" "$out/02_1.log"
   $smoke || nvidia-smi --query-gpu=driver_version,power.limit,clocks.max.sm --format=csv,noheader |
     sed -nE '1s/(.*), (.*), (.*)/| driver | \1 |\n| power limit, highest clock | \2, \3 |/p'
   [[ ! -e $out/torch_eager.log ]] ||
     echo "| PyTorch | $(python3 -c 'import torch; print(torch.__version__)') |"
-  echo "| steps | ${#passed[@]} passed, ${#failed[@]} failed${failed[*]:+ (${failed[*]})}, ${#skipped[@]}" \
+  echo "| steps | ${#passed[@]} passed," \
+    "${#failed[@]} failed${failed[*]:+ (${failed[*]})}, ${#skipped[@]}" \
     "skipped${skipped[*]:+ (${skipped[*]})} |"
 }
 
 ladder() {
-  sed -nE -e 's/^  \[([0-9]+) × .*/| chapter 01, \1³ | time | GFLOP\/s | % of peak | × the library |\n|---|---|---|---|---|/p' \
-    -e 's/^  (.*[^ ]) +[0-9]+ +([0-9.]+ (µs|ms|s)) +([0-9.]+) +([0-9.]+|-) +([0-9.]+)$/| \1 | \2 | \4 | \5 | \6 |/p' \
+  local columns='time | GFLOP\/s | % of peak | × the library |\n|---|---|---|---|---|'
+  local measured='([0-9.]+ (µs|ms|s)) +([0-9.]+) +([0-9.]+|-) +([0-9.]+)'
+  sed -nE -e "s/^  \[([0-9]+) × .*/| chapter 01, \1³ | $columns/p" \
+    -e "s/^  (.*[^ ]) +[0-9]+ +$measured\$/| \1 | \2 | \4 | \5 | \6 |/p" \
     "$out/ladder.log"
 }
 
@@ -261,14 +267,16 @@ share_of_matmul() {
 # context · width a layer.
 gpt2_row() {
   local operations
-  operations="(6 * ($layers * 12 * $width * $width + $vocabulary * $width) + $layers * 12 * $context * $width)"
+  operations="(6 * ($layers * 12 * $width * $width + $vocabulary * $width) \
+    + $layers * 12 * $context * $width)"
   [[ -n $2 ]] || { echo "| $1 | failed | | |"; return; }
   echo "| $1 | $(calc '%.0f' "$2") | $(calc '%.2f' "$2 * $operations / 1e12") |" \
     "$(share_of_matmul "$2 * $operations") |"
 }
 
 gpt2() {
-  echo "| training step, $layers layers of width $width, $batch × $context tokens, $precision | tokens/s |" \
+  echo "| training step, $layers layers of width $width, $batch × $context tokens," \
+    "$precision | tokens/s |" \
     'model TFLOP/s | % of matmul() in bf16 |'
   echo '|---|---|---|---|'
   gpt2_row 'chapter 10' "$(value gpt2 tokens_per_second)"

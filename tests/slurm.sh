@@ -39,7 +39,9 @@ unbroken=$!
 
 # Here with four ranks on one node, a small model, more steps than there is time for, and the losses
 # of each start.
-awk '/^```/ { if (block ~ /--requeue/) exit; block = ""; next } { block = block $0 "\n" } END { printf "%s", block }' \
+awk '/^```/ { if (block ~ /--requeue/) exit; block = ""; next }
+  { block = block $0 "\n" }
+  END { printf "%s", block }' \
   "$(dirname "$0")/../docs/pages/cluster.md" >"$work/page.sh"
 # shellcheck disable=SC2016  # the job expands its variables
 sed -e 's/^#SBATCH --nodes=.*/#SBATCH --ntasks=4 --cpus-per-task=1 --time=1/' \
@@ -52,7 +54,8 @@ ln -s "${program%/bin/*}" "$work/build"
 submit() {
   last=$1
   : >"$work/$1.out" && : >"$work/$1.err"
-  job=$(sbatch --parsable --chdir="$work" --output="$work/$1.out" "$work/job.sh" "${model[@]}" "${quick[@]}" "${@:2}")
+  job=$(sbatch --parsable --chdir="$work" --output="$work/$1.out" "$work/job.sh" "${model[@]}" \
+    "${quick[@]}" "${@:2}")
 }
 # of_job FIELD: what Slurm says of the job.
 of_job() { scontrol --oneliner show job "$job" | grep -oP "(?<= $1=)\S+"; }

@@ -87,7 +87,10 @@ row() {
   done
   printf '%s\n' "${times[@]}" | sort -g |
     awk -v where="$1" -v link="$3" -v bytes="$(($(sent) - before))" \
-    'NR == 1 { printf "%-22s %-18s %7.1f ms a step %7.2f MB a step through the cable\n", where, link, $1, bytes / 48 / 1e6 }'
+    'NR == 1 {
+      printf "%-22s %-18s %7.1f ms a step %7.2f MB a step through the cable\n", where, link,
+        $1, bytes / 48 / 1e6
+    }'
 }
 both_ends() { tc "$@" && on_second tc "$@"; }
 model=(--data "$data" --heads 4)   # read by train

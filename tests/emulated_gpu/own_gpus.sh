@@ -9,7 +9,9 @@ export SHARD_EMULATED_GPUS=1
 # must say.
 collectives() {
   # shellcheck disable=SC2016  # for each rank to fill in
-  local of_rank='seen=("$0" "$1"); export SHARD_EMULATED_FIRST_GPU=${seen[OMPI_COMM_WORLD_RANK]}; exec "${@:2}"'
+  local of_rank='seen=("$0" "$1")
+    export SHARD_EMULATED_FIRST_GPU=${seen[OMPI_COMM_WORLD_RANK]}
+    exec "${@:2}"'
   status=0 seconds=0 runs=$((runs + 1))
   timeout 60 "$here/../mpirun.sh" 2 bash -c "$of_rank" "$1" "$2" "$bin/02_collectives" \
     --device cuda >"$work/out" 2>"$work/err" || status=$?

@@ -36,16 +36,19 @@ fault throws 1 -- 'rank 1: the disk is full'
 fault throws 1 --check-collectives -- 'rank 1: the disk is full'
 fault refuses 2 -- 'fault_program: --fault refuses is the same on every rank'
 fault refuses-alone '!0' -- 'fault_program: --fault refuses-alone: rank 1 cannot read its file'
-fault leaves 1 -- 'rank 1 has exited while other ranks of world wait for it: rank 0 is waiting in all_reduce of 128 f32 (#2) on world' \
+left='rank 1 has exited while other ranks of world wait for it:'
+fault leaves 1 -- \
+  "$left rank 0 is waiting in all_reduce of 128 f32 (#2) on world" \
   'rank 1 has exited' 'rank 2 is waiting in all_reduce of 128 f32 (#2) on world'
-fault leaves 1 --check-collectives -- \
-  'rank 1 has exited while other ranks of world wait for it: rank 0 is waiting in all_reduce of'
+fault leaves 1 --check-collectives -- "$left rank 0 is waiting in all_reduce of"
 fault dies '!0' --
-fault sleeps 1 --timeout 2 -- 'timed out after 2 s (--timeout): rank 0 is waiting in all_reduce of 128 f32 (#2) on world for 2' \
+fault sleeps 1 --timeout 2 -- \
+  'timed out after 2 s (--timeout): rank 0 is waiting in all_reduce of 128 f32 (#2) on world for 2' \
   'rank 1 is not in a collective for 2' 'its last was all_reduce of 128 f32 (#1) on world' \
   'rank 2 is waiting in'
 fault sleeps 1 --timeout 2 --check-collectives -- 'timed out after 2 s' 'rank 1 is not in a collective'
-fault stops 1 --timeout 2 -- 'timed out after 2 s (--timeout): rank 0 is waiting in all_reduce of 128 f32 (#2) on world for 2' \
+fault stops 1 --timeout 2 -- \
+  'timed out after 2 s (--timeout): rank 0 is waiting in all_reduce of 128 f32 (#2) on world for 2' \
   'rank 1 is stopped by a signal'
 
 told='the ranks of world call different collectives: '
@@ -68,8 +71,10 @@ fault sends-first 1 --timeout 2 --synchronous-sends -- \
 fault nobody-sends 1 --timeout 2 -- \
   'rank 1 is waiting to receive 128 f32 from rank 0 (#1, micro-batch 3, gradient) on world for' \
   'rank 0 is waiting in all_reduce of 128 f32 (#2) on world for'
+told='two ranks of world disagree about a message: '
+sent='send of 128 f32 to rank 1 (#1, micro-batch 3, activation)'
 [[ $mode == nccl ]] || fault other-label 1 --timeout 2 --check-collectives -- \
-  'two ranks of world disagree about a message: rank 0: send of 128 f32 to rank 1 (#1, micro-batch 3, activation), rank 1:' \
+  "${told}rank 0: $sent, rank 1:" \
   'rank 1: receive of 128 f32 from rank 0 (#1, micro-batch 3, gradient)'
 
 if [[ $mode == nccl ]]; then

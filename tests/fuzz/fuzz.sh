@@ -37,6 +37,7 @@ clang++ "${flags[@]}" -fsanitize=fuzzer,address,undefined "tests/fuzz/${target}_
 # At most 4 KB an input: a header is small. The limits on time and memory catch what hangs or grows.
 ASAN_OPTIONS=detect_leaks=1 "$program" "$folder/$target" "tests/fuzz/corpus/$target" \
   -max_len=4096 -timeout=10 \
-  -rss_limit_mb=2048 -dict="tests/fuzz/$target.dict" -artifact_prefix="$folder/$target-crash-" -print_final_stats=1 \
+  -rss_limit_mb=2048 -dict="tests/fuzz/$target.dict" \
+  -artifact_prefix="$folder/$target-crash-" -print_final_stats=1 \
   "$@" >"$folder/$target.log" 2>&1 || { tail -n 40 "$folder/$target.log"; exit 1; }
 grep -E 'stat::number_of_executed_units|stat::peak_rss_mb|^Done' "$folder/$target.log"

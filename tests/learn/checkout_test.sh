@@ -69,7 +69,8 @@ passed 'few open files'
 old=$copy copy="$folder/moved"
 cp -r "$old" "$copy"
 mkdir -p "$copy/build/lib" "$copy/build/exercises"
-stale=("$copy"/build/{bin/05_parallel_mlp,lib/libshard_common.so,exercises/exercise_03_1.so,liblib_05_parallel_mlp.a})
+stale=("$copy"/build/{bin/05_parallel_mlp,lib/libshard_common.so,liblib_05_parallel_mlp.a}
+  "$copy/build/exercises/exercise_03_1.so")
 touch "${stale[@]}" "$copy/build/run/05.txt"
 learn 0 run 03
 says "This build folder was created in $old; everything is rebuilt for $copy"

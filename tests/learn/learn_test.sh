@@ -8,7 +8,8 @@ count() { grep -cF -- "$1" <<<"$output" || true; }
 
 make_copy
 stub='todo("row_parallel_scattered");'
-right=('Tensor y = group.reduce_scatter(PartialSum(matmul(x, a)));' 'add_bias(y, bias);' 'return y;')
+right=('Tensor y = group.reduce_scatter(PartialSum(matmul(x, a)));' 'add_bias(y, bias);'
+  'return y;')
 write "$stub"
 cp "$answer" "$folder/stub.cpp"
 
@@ -110,7 +111,8 @@ if script -qec true /dev/null >/dev/null 2>&1; then
     printf q
     sleep 5   # script ends its session early when its input ends
   ) 2>/dev/null |
-    (cd "$copy" && TERM=xterm timeout 80 script -qefc './learn watch 03.1' "$folder/watched" >/dev/null) ||
+    (cd "$copy" &&
+      TERM=xterm timeout 80 script -qefc './learn watch 03.1' "$folder/watched" >/dev/null) ||
     { output=$(cat "$folder/watched") && failed 'watch did not end well'; }
   grep -q 'Right on' "$folder/watched" ||
     { output=$(cat "$folder/watched") && failed 'watch did not check after a save'; }

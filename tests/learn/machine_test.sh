@@ -66,7 +66,8 @@ mkdir "$folder/whole"
 cp -r CMakeLists.txt CMakePresets.json chapters common docs exercises solutions tests \
   "$folder/whole"
 cd "$folder/whole"
-echo "import make_pages as m; m.check_topics(); assert set(m.EXERCISES.values()) == {'.cpp', '.cu'}, m.EXERCISES" >docs/topics.py
+printf '%s\n' 'import make_pages as m' 'm.check_topics()' \
+  "assert set(m.EXERCISES.values()) == {'.cpp', '.cu'}, m.EXERCISES" >docs/topics.py
 while IFS= read -r file; do
   ln -s 'user@host.1:1' "${file%/*}/.#${file##*/}"
   printf '\0\5\26\7\377\376' | tee "${file%/*}/._${file##*/}" >"${file%/*}/#${file##*/}#"

@@ -32,7 +32,8 @@ write() {
   {
     printf '// Exercise 03.1: the test of learn.\n#include "exercises/%s.h"\n' $exercise
     printf '#include "common/tensor/ops.h"\n#include "exercises/todo.h"\n\nnamespace shard {\n\n'
-    echo 'Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& bias) {'
+    echo 'Tensor row_parallel_scattered(Communicator& group, const Tensor& x, const Tensor& a,'
+    echo '                              const Tensor& bias) {'
     printf '  %s\n' "$@"
     printf '}\n\n}  // namespace shard\n'
   } >"$answer"

@@ -17,7 +17,8 @@ draws() {
   fi
 }
 
-gpt=(10_tensor_and_data_parallel --layers 1 --heads 12 --width 48 --context 16 --steps 3 --check-steps 0 --sample 0
+gpt=(10_tensor_and_data_parallel --layers 1 --heads 12 --width 48 --context 16 --steps 3
+  --check-steps 0 --sample 0
   --curve "$work/loss.svg")
 for ranks in 1 2 3 4; do
   draws 01 --picture $ranks 01_gemm --size 16

@@ -20,7 +20,9 @@ ends_with pairs-write 0
 says pairs-write 'naïve 日 '
 grep -q '"eos_token_id": 279' "$work/pairs/step-00000016/config.json" ||
   failed 'config.json names another end of text'
-passed 'byte pairs: learnt, saved, resumed as 2 × 2 bit by bit and as 3 × 1 within 1e-5, and written with'
+passed \
+  'byte pairs: learnt, saved, resumed as 2 × 2 bit by bit and as 3 × 1 within 1e-5, and written' \
+  'with'
 train other 1 --resume "$work/pairs/step-00000004" --vocabulary 281
 refuses '--vocabulary 281: the tokenizer in ' other
 train small 1 --vocabulary 200

@@ -42,7 +42,8 @@ umount "$disk"
 latest=$(<"$disk/saved/latest")
 train on-after 2 --tp 2 --resume "$disk/saved" --steps $((10#${latest#step-} + 2))
 ends_with on-after 0
-passed 'a directory that becomes read-only: the training says so, and the checkpoint before is whole'
+passed \
+  'a directory that becomes read-only: the training says so, and the checkpoint before is whole'
 
 start first 2 --tp 2 --steps 100000 --save "$work/saved"
 waits_for 60 has_said first ' 1/100000' || failed 'it does not start'

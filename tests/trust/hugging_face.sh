@@ -15,10 +15,13 @@ byte_pairs() {
     2>&1 || { tail -n 3 "$work/byte_pairs" | cut -c -2000 >&2; return 1; }
 }
 byte_pairs "$work/tokenizers" || failed 'the tokens are not those of transformers'
-passed 'tokenizers of transformers in all forms: the same tokens and the same text, for every character and 100,000 texts'
+passed \
+  'tokenizers of transformers in all forms: the same tokens and the same text, for every' \
+  'character and 100,000 texts'
 train learnt 2 --tp 2 --vocabulary 300 --steps 2 --save "$work/learnt"
 ends_with learnt 0
 byte_pairs "$work/learnt/step-00000002" "$data" 300 ||
   failed 'transformers reads another tokenizer from the checkpoint'
-passed 'byte pairs that were learnt here are those that tokenizers learns, and transformers reads them'
+passed \
+  'byte pairs that were learnt here are those that tokenizers learns, and transformers reads them'
 finish

@@ -29,9 +29,11 @@ writes_the_same() {
   local folder=$1 prompt=$2 length=$3 name=${1##*/} expected='' ranks
   shift 3
   for ranks; do
-    tokens=$(written "$name-$ranks" "$ranks" --weights "$folder" --prompt "$prompt" --generate 20 --temperature 0)
+    tokens=$(written "$name-$ranks" "$ranks" --weights "$folder" --prompt "$prompt" --generate 20 \
+      --temperature 0)
     # shellcheck disable=SC2046
-    [[ $expected ]] || expected=$(transformers generate "$folder" 20 $(cut -d ' ' -f "-$length" <<<"$tokens"))
+    [[ $expected ]] ||
+      expected=$(transformers generate "$folder" 20 $(cut -d ' ' -f "-$length" <<<"$tokens"))
     [[ $tokens == "$expected" ]] ||
       failed "$name on $ranks ranks: transformers writes $expected, not $tokens"
   done
@@ -59,7 +61,9 @@ for variant in several bf16 f16 padded equal; do
   writes_the_same "$work/variants/$variant" "$prompt" "$length" 2
 done
 says padded-2 'are padding and never written'
-passed 'in several files, as BF16 and F16, padded, and with an output projection equal to the embedding: the same tokens'
+passed \
+  'in several files, as BF16 and F16, padded, and with an output projection equal to the' \
+  'embedding: the same tokens'
 write untied 2 --weights "$work/variants/untied" --prompt the --generate 3
 refuses 'untied/model.safetensors: lm_head.weight differs from transformer.wte.weight' untied
 
@@ -100,7 +104,9 @@ for start in '1 1 padded' '2 1 several' '1 2 bf16' '2 2 padded'; do
   has_loss "start-$tp-$dp" "$work/variants/$variant" "$work/short.txt" 0.75 training
   has_loss "start-$tp-$dp" "$work/variants/$variant" "$work/short.txt" 0.75 validation
 done
-passed 'the losses at the start of a fine-tuning are those of transformers, on 1 × 1, 2 × 1, 1 × 2 and 2 × 2'
+passed \
+  'the losses at the start of a fine-tuning are those of transformers, on 1 × 1, 2 × 1, 1 × 2 and' \
+  '2 × 2'
 
 transformers set-end "$work/variants/padded" generation_config.json 99999 5
 model=(--data "$data" --validation-fraction 0.25)
@@ -115,5 +121,7 @@ tr -d ' \n' <"$tuned/config.json" | grep -q '"eos_token_id":\[99999,5\]' ||
 train tuned-on 2 --tp 2 --resume "$work/tuned/step-00000008" "${steady[@]}" --steps 12
 ends_with tuned-on 0
 near_losses tuned-on 8 tuned
-passed 'transformers reads what was fine-tuned at 2 × 2 with the same loss and tokens; it is resumed at 2 × 1'
+passed \
+  'transformers reads what was fine-tuned at 2 × 2 with the same loss and tokens; it is resumed' \
+  'at 2 × 1'
 finish

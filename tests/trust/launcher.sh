@@ -82,7 +82,11 @@ cat >"$work/mpich/mpirun" <<'END_OF_SHIM'
 while [[ $1 != -n ]]; do shift; done
 status=0 processes=()
 for ((rank = 0; rank < $2; ++rank)); do
-  if [[ -n ${BARE:-} ]]; then "${@:$(($# > 4 ? 5 : 3))}" & else PMI_SIZE=$2 PMI_RANK=$rank "${@:3}" & fi
+  if [[ -n ${BARE:-} ]]; then
+    "${@:$(($# > 4 ? 5 : 3))}" &
+  else
+    PMI_SIZE=$2 PMI_RANK=$rank "${@:3}" &
+  fi
   processes+=($!)
 done
 for process in "${processes[@]}"; do wait "$process" || status=$?; done
@@ -138,18 +142,24 @@ the job to be terminated. The first process to do so was:
 
   Process name: [[9514,1],1]
   Exit code:    2' 'MPI_ABORT was invoked on rank 1 in communicator MPI_COMM_WORLD
-with errorcode 1.' "$failure" 'prterun has exited due to process rank 1 with PID 0 on node vm calling
+with errorcode 1.' "$failure" \
+    'prterun has exited due to process rank 1 with PID 0 on node vm calling
 "abort". This may have caused other processes in the application to be
 terminated by signals sent by prterun (as reported here).' "$failure"
   echo '[vm:1] 1 more process has sent help message help-mpi-api.txt / mpi-abort'
   echo '[vm:1] Set MCA parameter "orte_base_help_aggregate" to 0 to see all help / error messages'
   echo '[warn] Epoll MOD(4) on fd 21 failed.'
-  echo '[vm:04278] PMIX ERROR: PMIX_ERR_UNREACH in file ../../../src/server/pmix_server.c at line 3184'
+  echo '[vm:04278] PMIX ERROR: PMIX_ERR_UNREACH in file' \
+    '../../../src/server/pmix_server.c at line 3184'
   printf '\0last, without an end'
 } >"$work/said"
 attempt env SAID="$work/said" MPIEXEC="$work/mpirun" "${mpirun[@]}" 2 "$layer"
 ends_with run 7
-{ echo 'rank 1: the disk is full'; notices "$failure" "$failure"; printf 'last, without an end'; } | cmp - "$work/run.err" ||
+{
+  echo 'rank 1: the disk is full'
+  notices "$failure" "$failure"
+  printf 'last, without an end'
+} | cmp - "$work/run.err" ||
   failed 'the launcher says something else'
 passed 'notices that the program has failed are left out, and nothing else; the exit status stays'
 

@@ -4,7 +4,7 @@
   - A file of common/ includes its own folder and those before it in common/folders.txt, and no chapter.
   - A chapter, an exercise and a solution include no later chapter.
   - Code, scripts and CMake files have at most 100 columns (characters, not bytes). Lines "// expect:" and raw strings may
-    be longer, and so may the files of long_lines.txt until they are wrapped.
+    be longer.
 """
 import re
 import sys
@@ -58,7 +58,7 @@ def long_lines(text):
             yield number, len(line)
 
 
-def faults_of(files, order, unwrapped):
+def faults_of(files, order):
     """One sentence for each fault in files, {name: text}."""
     for name, text in files.items():
         if is_code(name):
@@ -67,9 +67,8 @@ def faults_of(files, order, unwrapped):
                 fault = included and include_fault(name, included[1], order)
                 if fault:
                     yield f"{name}:{number}: {fault}: {included[1]}"
-        if name not in unwrapped:
-            for number, length in long_lines(text):
-                yield f"{name}:{number}: {length} columns; {COLUMNS} are the limit"
+        for number, length in long_lines(text):
+            yield f"{name}:{number}: {length} columns; {COLUMNS} are the limit"
 
 
 def check_itself():
@@ -89,8 +88,8 @@ def check_itself():
         "tests/g.sh": "x" * 101 + "\n",
         "tests/h.cpp": 'R"(\n)"\n' + "x" * 101 + "\n",
     }
-    assert not list(faults_of(good, order, [])), list(faults_of(good, order, []))
-    found = [fault.split(":")[0] for fault in faults_of(bad, order, [])]
+    assert not list(faults_of(good, order)), list(faults_of(good, order))
+    found = [fault.split(":")[0] for fault in faults_of(bad, order)]
     assert found == list(bad), found
 
 
@@ -104,11 +103,7 @@ def main():
     paths += [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("[a-zA-Z0-9]*")) if path.is_file()]
     names = [path.relative_to(ROOT).as_posix() for path in paths]
     files = {name: (ROOT / name).read_text(encoding="utf-8") for name in names if is_measured(name)}
-    order, unwrapped = lines_of("common/folders.txt"), lines_of("tests/trust/long_lines.txt")
-    for name in unwrapped:
-        if not list(long_lines(files.get(name, ""))):
-            print(f"note: tests/trust/long_lines.txt need not list {name} any more")
-    faults = list(faults_of(files, order, unwrapped))
+    faults = list(faults_of(files, lines_of("common/folders.txt")))
     print("\n".join(faults + [f"{len(files)} files, {len(faults)} faults"]))
     sys.exit(1 if faults or len(files) < 100 else 0)
 

@@ -17,7 +17,7 @@ train_on() {
 }
 # says_once NAME PHRASE
 says_once() {
-  says "$1" "$2"
+  says "$@"
   [[ $(cat "$work/$1.out" "$work/$1.err" | grep -c '^  warning: ') == 1 ]] ||
     failed "$1: one warning was expected"
 }
@@ -33,7 +33,8 @@ for reason in 37:'No locks available' 38:'Function not implemented' 95:'Operatio
   name=no-locks-${reason%%:*}
   train_on "flock=${reason%%:*}" "$name" --steps 4
   ends_with "$name" 0
-  says_once "$name" "--save $work/$name: its file system has no locks (${reason#*:}), so nothing keeps another run from saving there"
+  says_once "$name" "--save $work/$name: its file system has no locks (${reason#*:})," \
+    'so nothing keeps another run from saving there'
   goes_on_from "$name" 4
   passed "no locks: ${reason#*:}"
 done
@@ -62,13 +63,15 @@ passed 'old checkpoints that cannot be renamed are removed all the same'
 train_on 'rename=1 remove=1' no-remove --steps 8 --keep 1
 ends_with no-remove 0
 for step in 2 4 6; do
-  says no-remove "  warning: $work/no-remove/step-0000000$step cannot be removed: Operation not permitted; it stays"
+  says no-remove "  warning: $work/no-remove/step-0000000$step cannot be removed:" \
+    'Operation not permitted; it stays'
 done
 [[ $(grep -c '^  warning: ' "$work/no-remove.out") == 3 ]] ||
   failed 'one warning for each of three checkpoints was expected'
 train_on 'rename=1 remove=1' no-remove --steps 10 --resume "$work/no-remove/step-00000006"
 ends_with no-remove 0
-says no-remove "step-00000008 cannot be renamed: Operation not permitted; the new checkpoint of this step is $work/no-remove/step-00000008-2"
+says no-remove 'step-00000008 cannot be renamed: Operation not permitted;' \
+  "the new checkpoint of this step is $work/no-remove/step-00000008-2"
 goes_on_from no-remove 10
 [[ -d $work/no-remove/step-00000008-2 ]] || failed 'both checkpoints of the step were expected'
 passed 'old checkpoints that can be neither renamed nor removed stay'
@@ -92,7 +95,9 @@ locks_build() {   # LACKS: what scripts/setup.sh says
 }
 [[ $(locks_build nothing) == builds ]] || failed 'one word was expected'
 for reason in 37:'No locks available' 38:'Function not implemented'; do
-  [[ $(locks_build "flock=${reason%%:*}") == "learn: ${work##*/} cannot be locked ("*"${reason#*:}): do not run another "*$'\nbuilds' ]] ||
+  expected="learn: ${work##*/} cannot be locked ("*"${reason#*:}): do not run another "*$'\nbuilds'
+  # shellcheck disable=SC2053  # a pattern
+  [[ $(locks_build "flock=${reason%%:*}") == $expected ]] ||
     failed "./learn without locks (${reason#*:}): $(locks_build "flock=${reason%%:*}")"
 done
 passed './learn builds where nothing can be locked, and says so'

@@ -35,16 +35,16 @@ refuses_both() {
 }
 broken; truncate -s -1 "$file";                        refuses_both 'model.safetensors: '
 broken; truncate -s 100 "$file";                       refuses_both '(truncated?)'
-broken; truncate -s 5 "$file";                         refuses_both \
-  'too few for the length of a header'
+broken; truncate -s 5 "$file"
+refuses_both 'too few for the length of a header'
 broken; printf '\377\377\377\377\377' | dd of="$file" conv=notrunc status=none
-                                                       refuses_both 'are not the length of a header, at most 100000000'
+refuses_both 'are not the length of a header, at most 100000000'
 broken; sed -i 's/"F32"/"F31"/' "$file";               refuses_both 'its dtype "F31" is unknown'
 broken; sed -i 's/"ln_f.bias"/"ln_f.bios"/' "$file";   refuses_both 'there is no tensor "ln_f.bias"'
 broken; sed -i 's/"wpe.weight"/"wpe.height"/' "$file"; refuses_both 'model.safetensors'
 broken; printf '\0\0\300\177' |
   dd of="$file" bs=1 seek=$(($(stat -c %s "$file") - 4)) conv=notrunc status=none
-                                                       refuses_both 'is nan (--allow-nan takes it all the same)'
+refuses_both 'is nan (--allow-nan takes it all the same)'
 train allowed 2 --tp 2 --resume "$work/broken" --steps 9 --allow-nan
 ends_with allowed 1
 says allowed 'step 5 has loss nan'
@@ -105,7 +105,8 @@ model=("${small[@]}" --data "$data")
 
 train nan 4 --tp 2 --dp 2 --steps 30 --learning-rate 1e30 --warmup 0 --clip 0
 ends_with nan 1
-grep -qE 'step [0-9]+ has loss .* the first that is not finite is (the weight|the output of|the gradient of) .* \(tp rank [0-9], dp rank [0-9]\)' \
+where='(the weight|the output of|the gradient of) .* \(tp rank [0-9], dp rank [0-9]\)'
+grep -qE "step [0-9]+ has loss .* the first that is not finite is $where" \
   "$work/nan.err" || failed 'step, tensor and rank were expected'
 passed 'a loss that is no number: step, layer and tensor are named'
 finish

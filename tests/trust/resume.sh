@@ -125,12 +125,15 @@ text_of 400 7 >"$data"
 last=own
 ! timeout 60 "$program" --resume "$from" >"$work/own.out" 2>"$work/own.err" </dev/null ||
   failed 'another text was taken'
-says own "the default text is not, or no longer, the text of the checkpoint $from: --data must name the one that it was trained on"
+says own "the default text is not, or no longer, the text of the checkpoint $from: --data must" \
+  'name the one that it was trained on'
 ! grep -q 'changed: ' "$work/same.out" || failed 'nothing was changed'
 
 # the same command again would replace what it has saved
 train twice 4 "${grid[@]}" --save "$work/first" --save-every 4
-refuses 'there are checkpoints of another run, of up to 16 steps; --resume latest goes on from there' twice
+refuses \
+  'there are checkpoints of another run, of up to 16 steps; --resume latest goes on from there' \
+  twice
 train inside 4 "${grid[@]}" --save "$from";                  refuses 'this is a checkpoint' inside
 train other 4 --tp 2 --dp 2 --resume "$from" --save "$work/first" --save-every 4 --keep 9 \
   --learning-rate 0.002

@@ -4,7 +4,10 @@
 # commands that there are.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-mapfile -t scripts < <(find learn scripts tests .ci docs -type f ! -name '.*' ! -name '#*' ! -name '*~' -exec awk 'FNR == 1 && /^#!.*(bash|sh)$/ { print FILENAME } { nextfile }' {} +)
+mapfile -t scripts < <(
+  find learn scripts tests .ci docs -type f ! -name '.*' ! -name '#*' ! -name '*~' \
+    -exec awk 'FNR == 1 && /^#!.*(bash|sh)$/ { print FILENAME } { nextfile }' {} +
+)
 ((${#scripts[@]} > 5)) || { echo 'FAILED: the scripts were not found'; exit 1; }
 if grep -nE '(curl|wget)[^|#]*\|[^|]*\b(ba|da)?sh\b' "${scripts[@]}"; then
   echo 'FAILED: a download goes into a shell'

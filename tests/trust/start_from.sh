@@ -13,7 +13,8 @@ validation_loss() {
 same_validation() {
   awk -v here="$(validation_loss "$1")" -v there="$(validation_loss "$2")" 'BEGIN {
     error = here / there - 1; exit !(here > 0 && error < 1e-5 && error > -1e-5) }' ||
-    failed "$1: the validation loss $(validation_loss "$1") is not the $(validation_loss "$2") of $2"
+    failed \
+      "$1: the validation loss $(validation_loss "$1") is not the $(validation_loss "$2") of $2"
 }
 
 train made 2 --tp 2 --steps 8 --save "$work/made"

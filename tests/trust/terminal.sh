@@ -7,7 +7,8 @@ source "$here/trust.sh"
 command -v python3 >/dev/null || skip 'there is no python3'
 unset TERM
 trains=$bin/10_tensor_and_data_parallel
-tiny=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --steps 300 --eval-every 50 "${quick[@]}" --data "$data")
+tiny=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --steps 300 --eval-every 50
+  "${quick[@]}" --data "$data")
 
 # one_line NAME COLUMNS COMMAND…: what is on the screen has one line of progress.
 one_line() {

@@ -18,15 +18,15 @@ cases=0 last=none   # last: the run that a failure is about
 failed() {
   local file
   {
-    printf 'FAILED: %s\n' "$1"
+    printf 'FAILED: %s\n' "$*"
     for file in "$work/$last.out" "$work/$last.err"; do
       [[ ! -s $file ]] || { echo "-- ${file##*/}"; tail -n 25 "$file"; }
     done
   } >&2
   exit 1
 }
-passed() { cases=$((cases + 1)); echo "ok  $1"; }
-skip() { echo "SKIPPED: $1"; exit 77; }
+passed() { cases=$((cases + 1)); echo "ok  $*"; }
+skip() { echo "SKIPPED: $*"; exit 77; }
 # finish: the script's last line.
 finish() { ((cases > 0)) || failed 'nothing was tested'; echo "$cases cases as expected"; }
 
@@ -85,7 +85,9 @@ start() {
 start_endless() { start "$@" "${endless[@]}"; }
 ended() { last=$1; wait "$started" || true; status=$(<"$work/$1.status"); }
 
-says() { cat "$work/$1.out" "$work/$1.err" | grep -qF -- "$2" || failed "$1: nothing says \"$2\""; }
+says() {
+  cat "$work/$1.out" "$work/$1.err" | grep -qF -- "${*:2}" || failed "$1: nothing says \"${*:2}\""
+}
 ends_with() { [[ $status == "$2" ]] || failed "$1: exit status $2 was expected, not $status"; }
 # refuses PHRASE NAME: what was just trained ended with status 2 and one sentence.
 refuses() {
@@ -127,8 +129,16 @@ goes_on() {
 near_losses() {
   paste <(losses "$1") <(losses "$3" | tail -n +"$(($2 + 1))") | awk '
     NF != 2 { bad = 1 }
-    { error = $1 / $2 - 1; if (error < 0) error = -error; if (!(error <= 1e-5)) bad = 1; if (error > worst) worst = error }
-    END { printf "    largest relative difference %.1e in %d steps\n", worst, NR; exit bad || NR == 0 }' ||
+    {
+      error = $1 / $2 - 1
+      if (error < 0) error = -error
+      if (!(error <= 1e-5)) bad = 1
+      if (error > worst) worst = error
+    }
+    END {
+      printf "    largest relative difference %.1e in %d steps\n", worst, NR
+      exit bad || NR == 0
+    }' ||
     failed "the losses of $1 are far from those of $3 after step $2"
 }
 
