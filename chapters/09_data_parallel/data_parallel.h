@@ -17,8 +17,9 @@ namespace shard {
 class DataParallel {
  public:
   /// `parameters` in the order of the forward pass. Their gradients become views of this object's
-  /// buckets, each of about `bucket_bytes`, filled from the last parameter to the first. Gradients are sums in f32; reduced in bf16, where the
-  /// device has it, they are rounded before they travel: half the bytes.
+  /// buckets, each of about `bucket_bytes`, filled from the last parameter to the first. Gradients
+  /// are sums in f32; reduced in bf16, where the device has it, they are rounded before they
+  /// travel: half the bytes.
   DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
                DataType reduce_in = DataType::f32);
   DataParallel(const DataParallel&) = delete;

@@ -1,5 +1,5 @@
-// The definition of Gpt for any block. gpt.cpp makes it for TransformerBlock; a chapter with a block
-// of its own includes this file.
+// The definition of Gpt for any block. gpt.cpp makes it for TransformerBlock; a chapter with a
+// block of its own includes this file.
 #pragma once
 #include <cmath>
 

@@ -25,8 +25,8 @@ using NextLogits = std::function<std::vector<float>(std::span<const int32_t> tex
 /// without padding: [vocabulary]. One all-gather.
 std::vector<float> last_row(Communicator& tp, const Tensor& logits, int64_t vocabulary);
 
-/// Continues `prompt` (at least one token) by `count` tokens, or up to an end of text. The i-th draw
-/// uses number i of `random`.
+/// Continues `prompt` (at least one token) by `count` tokens, or up to an end of text. The i-th
+/// draw uses number i of `random`.
 std::vector<int32_t> sample(const NextLogits& next_logits, std::vector<int32_t> prompt,
                             int64_t count, RandomStream random,
                             const SamplingSettings& settings = {});

@@ -27,9 +27,9 @@ class Checkpoints {
   /// when). Collective.
   Checkpoints(Communicator& world, const std::string& directory, int64_t keep,
               const std::filesystem::path& resumed = {});
-  /// Writes a checkpoint of `state`, whose tensors are wherever the layout has put them, and returns
-  /// its folder; `metrics` are those of rank 0 (metrics.h). Throws Error when the disk fails.
-  /// Collective.
+  /// Writes a checkpoint of `state`, whose tensors are wherever the layout has put them, and
+  /// returns its folder; `metrics` are those of rank 0 (metrics.h). Throws Error when the disk
+  /// fails. Collective.
   std::string save(const TrainingState& state, const CheckpointInfo& info,
                    const chapter_10::Metrics& metrics = {});
   /// What rank 0 should print (CheckpointFolder says what); nothing on the other ranks.
@@ -43,9 +43,9 @@ class Checkpoints {
 /// What rank 0 finds at `path`, on every rank: another run may save there meanwhile. Collective.
 std::filesystem::path latest_checkpoint(Communicator& world, const std::filesystem::path& path);
 
-/// Sets weights and moments from the checkpoint's files: of each tensor the part that this rank has.
-/// Throws UsageError for a tensor that is missing, of another shape, or, unless `allow_nan`, holds a
-/// NaN or an infinity.
+/// Sets weights and moments from the checkpoint's files: of each tensor the part that this rank
+/// has. Throws UsageError for a tensor that is missing, of another shape, or, unless `allow_nan`,
+/// holds a NaN or an infinity.
 void load_checkpoint(const std::filesystem::path& checkpoint, Optimizer& optimizer, bool allow_nan);
 
 }  // namespace shard

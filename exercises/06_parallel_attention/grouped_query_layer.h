@@ -91,8 +91,8 @@ class GroupedQueryAttention {
     }
     return all;
   }
-  /// Writes the gradient of K (or V) to dqkv, from column `first` on: for each KV head, the sum over
-  /// this rank's query heads that use it.
+  /// Writes the gradient of K (or V) to dqkv, from column `first` on: for each KV head, the sum
+  /// over this rank's query heads that use it.
   void set_summed(Tensor& dqkv, int64_t first, const Tensor& of_query_heads) const {
     Tensor each(dqkv.backend(), {dqkv.rows(), k_begin()});
     merge_heads(each, 0, of_query_heads);
