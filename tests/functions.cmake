@@ -17,9 +17,8 @@ function(add_mpi_test name)
     list(APPEND environment SHARD_EMULATED_GPUS=${test_GPUS})
   endif()
   add_test(NAME ${name} COMMAND ${test_SCRIPT} ${test_COMMAND})
-  set_tests_properties(${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_SECONDS} PROCESSORS
-    ${test_RANKS}
-                       ENVIRONMENT "${environment}")
+  set_tests_properties(${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_SECONDS}
+                       PROCESSORS ${test_RANKS} ENVIRONMENT "${environment}")
 endfunction()
 
 # add_files_tests(prefix suffix program FILES files… and what add_mpi_test takes, but COMMAND): one
@@ -33,15 +32,15 @@ function(add_files_tests prefix suffix program)
   set(settings RANKS ${test_RANKS} LABEL ${test_LABEL} GPUS ${test_GPUS} SECONDS 900)
   set(device $<IF:$<BOOL:${test_GPUS}>,cuda,cpu>)
   set(script ${PROJECT_SOURCE_DIR}/tests/files.sh
-    ${PROJECT_BINARY_DIR}/tests/results/${prefix}${suffix})
+      ${PROJECT_BINARY_DIR}/tests/results/${prefix}${suffix})
   set(arguments ${test_RANKS} $<TARGET_FILE:${program}> ${device})
   set(run ${prefix}.run${suffix})
   add_mpi_test(${run} ${settings} SCRIPT ${script} all ${arguments} COMMAND ${test_FILES})
   set_tests_properties(${run} PROPERTIES FIXTURES_SETUP ${run})
   foreach(file ${test_FILES})
     string(REGEX REPLACE "(_test)?\\.cpp$" "" name ${file})
-    add_mpi_test(${prefix}.${name}${suffix} ${settings} SCRIPT ${script} one ${arguments} COMMAND
-      ${file})
+    add_mpi_test(${prefix}.${name}${suffix} ${settings} SCRIPT ${script} one ${arguments}
+                 COMMAND ${file})
     set_tests_properties(${prefix}.${name}${suffix} PROPERTIES FIXTURES_REQUIRED ${run})
   endforeach()
 endfunction()
@@ -63,10 +62,10 @@ function(chapter_test)
   endif()
   set(name chapter.${test_NAME})
   set(on_gpu LABEL emulated_gpu SECONDS 240 COMMAND $<TARGET_FILE:${chapter}> --device cuda
-    ${test_ARGUMENTS})
+      ${test_ARGUMENTS})
   foreach(ranks ${test_CPU})
-    add_mpi_test(${name}.${ranks}_ranks RANKS ${ranks} LABEL chapters COMMAND
-      $<TARGET_FILE:${chapter}> ${test_ARGUMENTS})
+    add_mpi_test(${name}.${ranks}_ranks RANKS ${ranks} LABEL chapters
+                 COMMAND $<TARGET_FILE:${chapter}> ${test_ARGUMENTS})
   endforeach()
   foreach(ranks ${test_GPU})
     add_mpi_test(emulated_gpu.${name}.${ranks}_ranks RANKS ${ranks} GPUS ${ranks} ${on_gpu})

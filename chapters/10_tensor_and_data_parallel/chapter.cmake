@@ -12,8 +12,7 @@ set(grid_3 --tp 1 --dp 3)
 set(grid_4 --tp 2 --dp 2)
 foreach(ranks 1 2 3 4)
   chapter_test(CPU ${ranks} ARGUMENTS ${grid_${ranks}} ${small} --steps 24 --accumulate 2 --dropout
-    0.1 --eval-every 10
-               --sample 30)
+               0.1 --eval-every 10 --sample 30)
 endforeach()
 chapter_test(NAME 10_layouts CPU 4 6 ARGUMENTS --layouts ${small} --steps 3 --dropout 0.1)
 
@@ -22,10 +21,9 @@ foreach(way "GPU 1" "GPU 4" "SHARED_GPU 3")
   separate_arguments(way)
   list(GET way 1 ranks)
   chapter_test(${way} ARGUMENTS ${grid_${ranks}} ${small} --steps 12 --accumulate 2 --dropout 0.1
-    --validation-fraction 0
-               --sample 8)
+               --validation-fraction 0 --sample 8)
   chapter_test(NAME 10_bf16 ${way} ARGUMENTS ${grid_${ranks}} ${short} --precision bf16 --reduce-in
-    bf16)
+               bf16)
   chapter_test(NAME 10_bf16_reduced_in_f32 ${way} ARGUMENTS --dp ${ranks} ${short} --precision bf16)
 endforeach()
 chapter_test(NAME 10_tf32 GPU 2 SHARED_GPU 2 ARGUMENTS --tp 2 ${short} --precision tf32)
@@ -33,6 +31,5 @@ chapter_test(NAME 10_tf32 GPU 2 SHARED_GPU 2 ARGUMENTS --tp 2 ${short} --precisi
 # Nothing grows: no block is taken after the tenth of a thousand steps, and all is given back at the
 # end.
 chapter_test(NAME 10_leaks GPU 2 SHARED_GPU 2 ARGUMENTS --tp 2 --steps 1000 --layers 1 --heads 2
-  --width 8 --context 8
-             --batch 2 --precision bf16 --check-steps 0 --sample 0 --validation-fraction 0
-             --curve ${PROJECT_BINARY_DIR}/test_loss.svg)
+             --width 8 --context 8 --batch 2 --precision bf16 --check-steps 0 --sample 0
+             --validation-fraction 0 --curve ${PROJECT_BINARY_DIR}/test_loss.svg)

@@ -3,7 +3,7 @@
 function(add_learn_test name script)
   add_test(NAME learn.${name} COMMAND ${CMAKE_CURRENT_LIST_DIR}/${script} ${PROJECT_BINARY_DIR})
   set_tests_properties(learn.${name} PROPERTIES LABELS scripts TIMEOUT 300 PROCESSORS 4
-    SKIP_RETURN_CODE 77
+                       SKIP_RETURN_CODE 77
                        ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER};CXXFLAGS=${CMAKE_CXX_FLAGS}")
 endfunction()
 

@@ -12,8 +12,8 @@ find_package(MPI REQUIRED COMPONENTS CXX)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 
 add_library(shard_common SHARED IMPORTED GLOBAL)
-set_target_properties(shard_common PROPERTIES IMPORTED_LOCATION
-  $ENV{SHARD_BUILD}/lib/libshard_common.so)
+set_target_properties(shard_common
+                      PROPERTIES IMPORTED_LOCATION $ENV{SHARD_BUILD}/lib/libshard_common.so)
 target_compile_definitions(shard_common INTERFACE OMPI_SKIP_MPICXX)
 target_link_libraries(shard_common INTERFACE MPI::MPI_CXX OpenMP::OpenMP_CXX ${DNNL_LIBRARY})
 
@@ -25,5 +25,5 @@ add_subdirectory(exercises)
 add_custom_target(03_row_parallel_gemm
                   COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/bin
                   COMMAND ${CMAKE_COMMAND} -E create_symlink
-                    $ENV{SHARD_BUILD}/bin/03_row_parallel_gemm
+                          $ENV{SHARD_BUILD}/bin/03_row_parallel_gemm
                           ${PROJECT_BINARY_DIR}/bin/03_row_parallel_gemm VERBATIM)

@@ -7,15 +7,14 @@ function(add_trust_test name)
   cmake_parse_arguments(test "" "LABEL;SECONDS" "COMMAND" ${ARGN})
   add_test(NAME ${name} COMMAND ${test_COMMAND})
   set_tests_properties(${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_SECONDS} PROCESSORS 4
-    SKIP_RETURN_CODE 77
-                       ENVIRONMENT "MPIEXEC=${MPIEXEC_EXECUTABLE}")
+                       SKIP_RETURN_CODE 77 ENVIRONMENT "MPIEXEC=${MPIEXEC_EXECUTABLE}")
 endfunction()
 
 set(here ${CMAKE_CURRENT_LIST_DIR})
 foreach(case resume start_from byte_pairs interrupted killed stopped disk refused odd_texts terminal
-  hugging_face hugging_face_models tidy)
+        hugging_face hugging_face_models tidy)
   add_trust_test(trust.${case} LABEL faults SECONDS 600 COMMAND ${here}/${case}.sh
-    ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+                 ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
 set_property(TEST faults.runner faults.ranks faults.bad_input APPEND PROPERTY LABELS faults)
 add_trust_test(trust.launcher LABEL faults SECONDS 120
@@ -26,14 +25,13 @@ add_trust_test(trust.launcher_machine LABEL faults SECONDS 120
 add_library(poor_file_system MODULE ${here}/poor_file_system.cpp)
 target_compile_options(poor_file_system PRIVATE -fno-sanitize=all)
 target_link_options(poor_file_system PRIVATE -fno-sanitize=all)
-add_trust_test(trust.poor_disk LABEL faults SECONDS 600
-               COMMAND ${here}/poor_disk.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
-                 $<TARGET_FILE:poor_file_system>)
+add_trust_test(trust.poor_disk LABEL faults SECONDS 600 COMMAND ${here}/poor_disk.sh
+               ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} $<TARGET_FILE:poor_file_system>)
 
 add_trust_test(trust.two_hosts LABEL hosts SECONDS 300
                COMMAND ${here}/../two_hosts.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 add_trust_test(trust.slurm LABEL hosts SECONDS 300 COMMAND ${here}/../slurm.sh
-  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+               ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 add_trust_test(trust.scripts LABEL scripts SECONDS 120 COMMAND ${here}/scripts.sh)
 add_trust_test(trust.data LABEL scripts SECONDS 60 COMMAND ${here}/data.sh)
 add_trust_test(trust.layers LABEL scripts SECONDS 60 COMMAND python3 ${here}/layers.py)
@@ -55,7 +53,7 @@ endforeach()
 file(GLOB corpus ${fuzz}/corpus/safetensors/[a-z0-9]*)
 add_executable(safetensors_valgrind ${fuzz}/replay.cpp ${fuzz}/safetensors_fuzz.cpp
                ${PROJECT_SOURCE_DIR}/common/storage/safetensors.cpp
-                 ${PROJECT_SOURCE_DIR}/common/storage/file_format.cpp
+               ${PROJECT_SOURCE_DIR}/common/storage/file_format.cpp
                ${PROJECT_SOURCE_DIR}/common/base/shape.cpp)
 target_compile_options(safetensors_valgrind PRIVATE -march=x86-64 -g -fno-sanitize=all)
 target_link_options(safetensors_valgrind PRIVATE -fno-sanitize=all)
