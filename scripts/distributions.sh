@@ -21,7 +21,7 @@ shift
 
 # shellcheck disable=SC2317  # a trap calls it
 cleanup() {
-  # and with it all that runs there
+  # With it ends all that runs there.
   [[ -z ${inside:-} ]] || { kill -KILL "$inside" && sleep 1; } 2>/dev/null
   rm -rf --one-file-system "$system"
 }

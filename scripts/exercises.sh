@@ -118,7 +118,7 @@ mark_of() {
   esac
 }
 
-# of those it reads
+# Of those it reads.
 count_solved() { local id; while read -r id; do state_of "$id"; done | grep -c solved || true; }
 
 # ---- ./learn check -------------------------------------------------------------------------------
@@ -303,7 +303,8 @@ hint() {
     printf '%s%s hint %d of %d%s\n' "$bold" "$id" $n "$all" "$plain"
     awk -v n=$n '/^## / { ++section; next } section == n && NF' "$(hints_of "$id")" | wrapped
   done
-  if ((level > all)); then echo "There are no more hints. ./learn solution $id --anyway shows a solution."
+  if ((level > all)); then
+    echo "There are no more hints. ./learn solution $id --anyway shows a solution."
   else remember "hints/$id" $level; fi
 }
 

@@ -47,9 +47,9 @@ find_shared_memory() {
 setting() { export "$1=${!1-$2}"; }
 make_settings() {
   export SHARD_RANKS=$ranks   # the program compares
-  # in a container the user is root
+  # In a container the user is root.
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-  # who waits gives its core to the others
+  # Who waits gives its core to the others.
   setting OMPI_MCA_mpi_yield_when_idle $((ranks > $(cores)))
   setting OMPI_MCA_regx naive   # else Open MPI 4 refuses host names with an underscore
   setting PMIX_MCA_gds hash     # what ranks say to each other at the start: not in a file of 8 MB
@@ -81,8 +81,8 @@ without_notices() {
 
 ranks=${1:?how many ranks}
 shift
-options=(--oversubscribe -n "$ranks")   # more ranks than cores are welcome,
-# and the threads of each may use every core
+# More ranks than cores are welcome, and the threads of each may use every core.
+options=(--oversubscribe -n "$ranks")
 [[ " $* " == *' --bind-to '* ]] || options+=(--bind-to none)
 temporary=${TMPDIR:-${TEMP:-${TMP:-/tmp}}}
 find_mpirun

@@ -51,7 +51,8 @@ check_place() {
       "cannot write $(shown "$file"), which belongs to $(stat -c %U "$file"): the folder" \
       "$(shown "$build") must belong to you"
   fi
-  [[ -z $file ]] || fail "cannot create $(shown "$file"): $root is read-only, or belongs to another user"
+  [[ -z $file ]] ||
+    fail "cannot create $(shown "$file"): $root is read-only, or belongs to another user"
 }
 
 # Two builds in one folder would spoil each other. Only $taken says that there is another: where a
@@ -82,7 +83,7 @@ installs_packages() {
 missing_packages() {
   local installed package
   # shellcheck disable=SC2016  # ${Package} is for dpkg-query to fill in
-  local format='${Package} ${Status}\n'   # dpkg-query fills in
+  local format='${Package} ${Status}\n'
   installed=$(dpkg-query --show --showformat "$format" "${packages[@]}" 2>/dev/null || true)
   for package in "${packages[@]}"; do
     grep -qxF "$package install ok installed" <<<"$installed" || echo "$package"
@@ -201,7 +202,7 @@ jobs_that_fit() {
   jobs=$({
     cores
     awk '/^MemAvailable:/ { print int($2 / 2e6) }' /proc/meminfo
-    # of a container; "max" is none
+    # Of a container; "max" is none.
     if [[ -r $limit ]]; then awk '/^[0-9]+$/ { print int($1 / 2e9) }' "$limit"; fi
   } | sort -n | head -n 1)
   echo $((jobs > 1 ? jobs : 1))

@@ -7,7 +7,7 @@ run_tests() {
   packages+=(procps "${docs_packages[@]}" "${browser_packages[@]}")
   [[ -z ${SHARD_SLURM:-} ]] || packages+=(slurm-wlm munge)   # tests/slurm.sh starts its own
   set_up all
-  # half-written ones stop nobody here; ./learn check says what is wrong
+  # Half-written ones stop nobody here; ./learn check says what is wrong.
   build_the_rest exercises || true
   # A test of a file does not need the tests of all the others, which run together where all are
   # asked for.

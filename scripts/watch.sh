@@ -58,7 +58,7 @@ wait_for_event() {
     [[ $rc -le 128 && ($rc -gt 0 || $event == $'\4') ]] && event=q
     ((rc <= 128)) || event=''
     now=$(stamp_of "$1")
-    # an editor may take the file away for a moment
+    # An editor may take the file away for a moment.
     [[ $event || -z $now || $now == "$2" ]] || event=saved
     case $event in
       n | q | r | saved) return 0 ;;

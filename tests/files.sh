@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# files.sh RESULTS all RANKS PROGRAM DEVICE FILE…   runs all tests of these files in one start of
-# PROGRAM, on RANKS ranks, and
-#                                                   keeps what came out in the folder RESULTS
-# files.sh RESULTS one RANKS PROGRAM DEVICE FILE    how FILE came out; if it did not run with the
-# others in this run of
-#                                                   ctest, it is run on its own
+# files.sh RESULTS all RANKS PROGRAM DEVICE FILE…
+#     runs all tests of these files in one start of PROGRAM, on RANKS ranks, and keeps what came out
+#     in the folder RESULTS
+# files.sh RESULTS one RANKS PROGRAM DEVICE FILE
+#     how FILE came out; if it did not run with the others in this run of ctest, it is run alone
 set -uo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source-path=SCRIPTDIR source=together.sh

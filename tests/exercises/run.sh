@@ -95,7 +95,7 @@ case $kind in
   stubs)
     results=$folder/results/stubs
     begin_together
-    # each is built on its own, then
+    # Each is built on its own, then.
     cmake --build "$folder/.." --target exercises >"$results/log" 2>&1 || exit 0
     together 1 "$folder"/exercise_*.so
     ;;

@@ -42,13 +42,15 @@ fault leaves 1 -- \
   'rank 1 has exited' 'rank 2 is waiting in all_reduce of 128 f32 (#2) on world'
 fault leaves 1 --check-collectives -- "$left rank 0 is waiting in all_reduce of"
 fault dies '!0' --
+late='timed out after 2 s (--timeout):'
 fault sleeps 1 --timeout 2 -- \
-  'timed out after 2 s (--timeout): rank 0 is waiting in all_reduce of 128 f32 (#2) on world for 2' \
+  "$late rank 0 is waiting in all_reduce of 128 f32 (#2) on world for 2" \
   'rank 1 is not in a collective for 2' 'its last was all_reduce of 128 f32 (#1) on world' \
   'rank 2 is waiting in'
-fault sleeps 1 --timeout 2 --check-collectives -- 'timed out after 2 s' 'rank 1 is not in a collective'
+fault sleeps 1 --timeout 2 --check-collectives -- 'timed out after 2 s' \
+  'rank 1 is not in a collective'
 fault stops 1 --timeout 2 -- \
-  'timed out after 2 s (--timeout): rank 0 is waiting in all_reduce of 128 f32 (#2) on world for 2' \
+  "$late rank 0 is waiting in all_reduce of 128 f32 (#2) on world for 2" \
   'rank 1 is stopped by a signal'
 
 told='the ranks of world call different collectives: '

@@ -17,8 +17,9 @@ skip() { echo "SKIPPED: $1"; exit 77; }
 command -v clang++ >/dev/null || skip 'clang++ is not here, which has libFuzzer'
 
 case $target in
-  safetensors) sources=(common/storage/safetensors.cpp common/storage/file_format.cpp \
-    common/base/shape.cpp) ;;
+  safetensors)
+    sources=(common/storage/safetensors.cpp common/storage/file_format.cpp common/base/shape.cpp)
+    ;;
   options) sources=(common/program/options.cpp) ;;
   *) echo "fuzz.sh: there is no target '$target': safetensors or options" >&2; exit 2 ;;
 esac

@@ -12,7 +12,7 @@ source "$(dirname "$0")/trust.sh"
 disk="$work/small disk"
 mkdir "$disk"
 trap 'umount -l "$disk" 2>/dev/null || true; cleanup' EXIT
-# room for one checkpoint of 0.8 MB, not for two
+# Room for one checkpoint of 0.8 MB, not for two.
 mount -t tmpfs -o size=1200k none "$disk" || skip 'there is no tmpfs here'
 
 train full 4 --tp 2 --dp 2 --steps 9 --save "$disk/saved" --save-every 4 --keep 1
@@ -27,7 +27,7 @@ same_losses on 4 whole
 passed 'disk full: the training says so, and the checkpoint before is whole'
 
 rm -r "$disk/saved"
-# of this one there is room for several
+# Of this one there is room for several.
 model=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --data "$data")
 start read-only 2 --tp 2 --steps 100000 --save "$disk/saved" --save-every 40
 waits_for 60 has_said read-only ': saved in' || failed 'it does not start'

@@ -42,7 +42,7 @@ says_not no-validation validation
 says no-validation '  ok    the loss fell'
 passed 'no validation text'
 
-# its validation's last batch is not full
+# Its validation's last batch is not full.
 train uneven 2 --tp 2 --context 16 --batch 2 --steps 60 --eval-every 25
 holds uneven
 says uneven '  ok    no memory was allocated after step 10'

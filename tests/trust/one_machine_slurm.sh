@@ -15,7 +15,7 @@ start_slurm() {
   (umask 277; head -c 128 /dev/urandom >"$slurm/key")
   configure_slurm
   export SLURM_CONF=$slurm/slurm.conf TMPDIR=$slurm/tmp
-  # of ranks that are killed nothing stays in /dev/shm
+  # Of ranks that are killed nothing stays in /dev/shm.
   export OMPI_MCA_{btl_vader,btl_sm,osc_sm}_backing_directory="$TMPDIR"
   { sleep $test_limit && kill -TERM $$; } 2>/dev/null &
   daemon munged --foreground --socket="$slurm/munge" --key-file="$slurm/key" --seed-file="$slurm/seed" \
@@ -35,7 +35,7 @@ node_is_idle() { [[ $(timeout 5 sinfo --noheader --format %T 2>/dev/null) == idl
 # queue starts again after seconds instead of minutes (cred_expire); no cgroups, which a container
 # may lack.
 configure_slurm() {
-  # the first version that knows it; v1 of earlier ones looks for none until it is used
+  # The first version that knows it; v1 of earlier ones looks for none until it is used.
   local cgroups=disabled first=23.02
   [[ ! ${slurm_version##* } < $first ]] || cgroups=cgroup/v1
   echo "CgroupPlugin=$cgroups" >"$slurm/cgroup.conf"

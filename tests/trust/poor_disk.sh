@@ -95,7 +95,7 @@ locks_build() {   # LACKS: what scripts/setup.sh says
 }
 [[ $(locks_build nothing) == builds ]] || failed 'one word was expected'
 for reason in 37:'No locks available' 38:'Function not implemented'; do
-  expected="learn: ${work##*/} cannot be locked ("*"${reason#*:}): do not run another "*$'\nbuilds'
+  expected="learn: ${work##*/} cannot be locked (*${reason#*:}): do not run another *"$'\nbuilds'
   # shellcheck disable=SC2053  # a pattern
   [[ $(locks_build "flock=${reason%%:*}") == $expected ]] ||
     failed "./learn without locks (${reason#*:}): $(locks_build "flock=${reason%%:*}")"

@@ -73,9 +73,11 @@ train on 1 --resume "$work/broken" --steps 9
 refuses 'training.json is not valid JSON' on
 (($(wc -c <"$work/on.err") < 500)) || failed 'a short sentence was expected'
 broken; rm "$work/broken/training.json"; mkfifo "$work/broken/training.json"
-limit=10 train on 1 --resume "$work/broken" --steps 9;              refuses 'this is not a regular file' on
+limit=10 train on 1 --resume "$work/broken" --steps 9
+refuses 'this is not a regular file' on
 broken; rm "$work/broken/config.json"; mkfifo "$work/broken/config.json"
-limit=10 write out 1 --weights "$file" --prompt the --generate 3; refuses 'this is not a regular file' out
+limit=10 write out 1 --weights "$file" --prompt the --generate 3
+refuses 'this is not a regular file' out
 broken; sed -i 's/"n_layer": 2/"n_layer": 1/' "$work/broken/config.json"
 write out 1 --weights "$file" --prompt the --generate 3
 refuses 'n_layer is 1, where this model has 2' out

@@ -71,7 +71,7 @@ for metrics in damaged:'line 1 is not one of a metrics file' \
   : >"$work/copy/metrics.csv"
 done
 passed 'metrics that are damaged or missing: a warning, and the curve of the rest'
-# as a run leaves it that is killed while it saves this step again
+# As a run leaves it that is killed while it saves this step again.
 mv "$work/third/step-00000016"{,-replaced}
 train replaced 1 --resume latest --save "$work/third" --steps 18
 ends_with replaced 0
@@ -129,7 +129,7 @@ says own "the default text is not, or no longer, the text of the checkpoint $fro
   'name the one that it was trained on'
 ! grep -q 'changed: ' "$work/same.out" || failed 'nothing was changed'
 
-# the same command again would replace what it has saved
+# The same command again would replace what it has saved.
 train twice 4 "${grid[@]}" --save "$work/first" --save-every 4
 refuses \
   'there are checkpoints of another run, of up to 16 steps; --resume latest goes on from there' \

@@ -10,7 +10,7 @@ program=$bin/11_checkpoints   # trains as chapter 10 does, and saves
 base=$(mktemp -d)
 work="$base/a folder"
 mkdir "$work"
-# a test that fails leaves nothing running
+# A test that fails leaves nothing running.
 cleanup() { pkill -KILL -f -- "$base" || true; rm -rf "$base"; }
 trap cleanup EXIT
 cases=0 last=none   # last: the run that a failure is about
@@ -158,7 +158,7 @@ waits_for() {
   local end=$((SECONDS + $1))
   shift
   until "$@"; do
-    # a run that has ended says no more
+    # A run that has ended says no more.
     if ((SECONDS >= end)) || [[ -z $(jobs -r) ]]; then "$@"; return; fi
     sleep 0.02
   done
