@@ -133,7 +133,7 @@ void show_speed(Report& report, const Outcome& winner, const MlpSizes& s) {
   const double gflops = flop / winner.timing.seconds / 1e9;
   Ledger both = winner.forward;
   for (const LedgerRow& row : winner.backward.rows())
-    both.add(row.op, row.group, row.calls, row.bytes, row.seconds);
+    both.add(row.op, row.group, row.calls, row.bytes, row.seconds, row.travels, row.sent);
   report.heading(text("Column → row, forward and backward, ", to_string(s),
                       ": the ledger of its first pass, its speed"));
   report.ledger(both);

@@ -107,6 +107,28 @@ TEST_CASE("report: the ledger leaves out groups of one rank, which send nothing"
   CHECK(contains(run.said.str(), "no communication") == (world().size() == 1));
 }
 
+TEST_CASE("report: the ledger shows what was given to a collective, and what was sent of it") {
+  Run run;
+  const Ledger before = run.runtime.ledger();
+  run.runtime.world().all_reduce(PartialSum(Tensor::zeros(run.runtime.backend(), {60})));
+  run.runtime.world().all_gather(Tensor::zeros(run.runtime.backend(), {30}));
+  run.report.ledger(run.runtime.ledger().since(before));
+  const int ranks = world().size();
+  if (world().rank() != 0 || ranks == 1) return;
+  std::istringstream lines(run.said.str());
+  const auto next = [&] {  // the words of the next line
+    std::string line, words;
+    std::getline(lines, line);
+    std::istringstream columns(line);
+    for (std::string word; columns >> word;) words += (words.empty() ? "" : " ") + word;
+    return words;
+  };
+  CHECK(next() == "collective group calls given sent time");
+  CHECK(next().starts_with(
+      text("all_reduce world 1 240 B ", 2 * 60 * (ranks - 1) / ranks * 4, " B ")));
+  CHECK(next().starts_with(text("all_gather world 1 120 B ", 30 * (ranks - 1) * 4, " B ")));
+}
+
 TEST_CASE("report: the next line takes the place of one that moves") {
   Run run;
   run.report.update("half done");
