@@ -7,14 +7,16 @@ namespace shard {
 
 //! [09-buckets]
 DataParallel::DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
-                           DataType reduce_in)
+                           DataType reduce_in, std::string_view axis)
     : group_(group), reduce_in_(reduce_in) {
+  Parameters reduced;
+  for (Parameter* parameter : parameters)
+    (parameter->is_partial_over(axis) ? reduced : others_).push_back(parameter);
   Parameters bucket;
   int64_t bytes = 0;
-  for (size_t i = parameters.size();
-       i-- > 0;) {  // the backward pass finishes the last parameter first
-    bucket.push_back(parameters[i]);
-    bytes += parameters[i]->gradient.bytes();
+  for (size_t i = reduced.size(); i-- > 0;) {  // the backward pass finishes the last one first
+    bucket.push_back(reduced[i]);
+    bytes += reduced[i]->gradient.bytes();
     if (bytes >= bucket_bytes || i == 0) {
       add_bucket(bucket);
       bucket.clear();
@@ -44,6 +46,7 @@ void DataParallel::add_bucket(const Parameters& parameters) {
 
 void DataParallel::zero_gradients() {
   for (Bucket& bucket : buckets_) fill(bucket.gradients, 0.0f);
+  shard::zero_gradients(others_);
 }
 
 //! [09-overlap]

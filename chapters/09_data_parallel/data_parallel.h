@@ -16,15 +16,15 @@ namespace shard {
 
 class DataParallel {
  public:
-  /// `parameters` in the order of the forward pass. Their gradients become views of this object's
-  /// buckets, each of about `bucket_bytes`, filled from the last parameter to the first. Gradients
-  /// are sums in f32; reduced in bf16, where the device has it, they are rounded before they
-  /// travel: half the bytes.
+  /// `parameters` in the order of the forward pass. Of those that are partial over `axis`, which is
+  /// the group's, the gradients become views of this object's buckets, each of about
+  /// `bucket_bytes`, filled from the last parameter to the first. Gradients are sums in f32; reduced
+  /// in bf16, where the device has it, they are rounded before they travel: half the bytes.
   DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
-               DataType reduce_in = DataType::f32);
+               DataType reduce_in = DataType::f32, std::string_view axis = "dp");
   DataParallel(const DataParallel&) = delete;
 
-  void zero_gradients();
+  void zero_gradients();  // of all parameters
   /// The next backward pass is the last of this step: its gradients are reduced as they become
   /// ready. Passes before it only accumulate, so that a step of many micro-batches reduces once.
   void reduce_in_next_backward();
@@ -45,6 +45,7 @@ class DataParallel {
 
   Communicator& group_;
   DataType reduce_in_;
+  Parameters others_;  // that are not reduced here
   std::vector<Bucket> buckets_;
   std::vector<PendingSum> pending_;  // in the order in which the buckets were started
   std::vector<size_t> started_;      // the buckets of pending_

@@ -1,7 +1,9 @@
-// BucketedReduction: part 2 of a step, with the buckets of chapter 09.
+// BucketedReduction: part 2 of a step, with the buckets of chapter 09 for the axis "dp". What is
+// partial over other axes, too, is summed at the end.
 #pragma once
 #include "chapters/09_data_parallel/data_parallel.h"
 #include "chapters/10_tensor_and_data_parallel/training_step.h"
+#include "common/comm/partial_gradients.h"
 
 namespace shard {
 
@@ -11,14 +13,20 @@ class BucketedReduction : public GradientReduction {
   // in the backward pass.
   static constexpr int64_t bucket_bytes = 1 << 20;
 
-  BucketedReduction(Communicator& dp, const Parameters& parameters, DataType reduce_in)
-      : data_parallel_(dp, parameters, bucket_bytes, reduce_in) {}
+  /// Collective over the grid's ranks.
+  BucketedReduction(Grid& grid, const Parameters& parameters, DataType reduce_in)
+      : data_parallel_(grid.dp(), parameters, bucket_bytes, reduce_in),
+        others_(grid, parameters, {"dp"}) {}
   void zero_gradients() override { data_parallel_.zero_gradients(); }
   void reduce_in_next_backward() override { data_parallel_.reduce_in_next_backward(); }
-  void wait() override { data_parallel_.wait(); }
+  void wait() override {
+    data_parallel_.wait();
+    others_.sum();
+  }
 
  private:
   DataParallel data_parallel_;
+  PartialGradients others_;
 };
 
 }  // namespace shard

@@ -15,7 +15,7 @@ StepParts parts_of_step(Grid& grid, Gpt& model, const TrainingSettings& settings
   StepParts parts;
   parts.passes = std::make_unique<MicroBatches>(grid.dp(), model, settings);
   parts.reduction =
-      std::make_unique<BucketedReduction>(grid.dp(), parameters, type_of(settings.reduce_in));
+      std::make_unique<BucketedReduction>(grid, parameters, type_of(settings.reduce_in));
   parts.norm = std::make_unique<ShardedGradientNorm>(grid.tp(), parameters);
   parts.optimizer = std::make_unique<AdamWOptimizer>(grid, parameters, settings);
   return parts;

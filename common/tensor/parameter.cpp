@@ -1,5 +1,7 @@
 #include "common/tensor/parameter.h"
 
+#include <algorithm>
+
 #include "common/base/random.h"
 #include "common/tensor/ops.h"
 
@@ -25,6 +27,10 @@ Parameter::Parameter(Backend& backend, std::string the_name, Shard the_shard, ui
 
 void Parameter::assign_whole(std::span<const float> whole) {
   value.assign(std::span<const float>(shard.cut(whole)));
+}
+
+bool Parameter::is_partial_over(std::string_view axis) const {
+  return std::ranges::find(partial_over, axis) != partial_over.end();
 }
 
 void Parameter::gradient_is_ready() const {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/tensor/tensor.h"
@@ -71,6 +72,7 @@ struct Parameter {
 
   // whether every rank holds all of it
   bool is_replicated() const { return shard.is_everything(); }
+  bool is_partial_over(std::string_view axis) const;
   // a weight that decays, not a bias or a gain
   bool is_matrix() const { return shard.whole.rank() == 2; }
 

@@ -142,3 +142,32 @@ TEST_CASE("small model: two passes at once, and weights that come and go") {
           },
   });
 }
+
+TEST_CASE("data parallel: it reduces what is partial over its axis, and resets all gradients") {
+  SmallModel model(alone(), layers, width, 7);
+  const Parameters parameters = model.parameters();
+  Parameter& other = *parameters[1];
+  other.partial_over = {"tp"};
+  for (const char* axis : {"dp", "edp"}) {
+    CAPTURE(axis);
+    for (Parameter* parameter : parameters)
+      if (parameter != &other) parameter->partial_over = {"tp", axis};
+    DataParallel data_parallel(world(), parameters, 600, DataType::f32, axis);
+    data_parallel.zero_gradients();
+    const auto mine = [&](int rank) {
+      return tensor(random_matrix(1, other.gradient.elements(), text("on rank ", rank)));
+    };
+    copy(other.gradient, mine(world().rank()).reshape(other.gradient.shape()));
+    Parameter& first = *parameters[0];
+    fill(first.gradient, static_cast<float>(world().rank() + 1));
+    data_parallel.reduce_in_next_backward();
+    for (const Parameter* parameter : parameters) parameter->gradient_is_ready();
+    data_parallel.wait();
+    CHECK(other.gradient.to_host() == mine(world().rank()).to_host());
+    const auto sum = static_cast<float>(world().size() * (world().size() + 1) / 2);
+    for (float value : first.gradient.to_host()) CHECK(value == sum);
+    data_parallel.zero_gradients();
+    for (const Parameter* parameter : parameters)
+      for (float value : parameter->gradient.to_host()) CHECK(value == 0);
+  }
+}

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "chapters/07_transformer_block/transformer_block.h"
+#include "common/comm/partial_gradients.h"
 #include "tests/chapters/block_support.h"
 
 using namespace shard;
@@ -48,7 +49,8 @@ TEST_CASE("partial over tp: a norm that sees this rank's rows only, as sequence 
   mine.forward(x.slice(my_part(tokens)), kept);
   mine.backward(dy.slice(my_part(tokens)), kept);
 
-  reduce(mine.parameters(), {{"tp", &world()}});
+  Grid grid(world(), {{"tp", world().size()}});
+  PartialGradients(grid, mine.parameters(), {"dp"}).sum();
   check_gradients(mine.parameters(), whole.parameters());
   CHECK(relative_error(counted_squares(world(), mine.parameters()),
                        squares_of(whole.parameters())) < tolerance);
