@@ -1,10 +1,19 @@
-# The GPU library: libshard_cuda.so, from common/cuda, common/nccl and the chapters' own kernels. It
-# is built where the CUDA Toolkit is found; the programs load it where a GPU is found.
+# The GPU library: libshard_cuda.so, from common/cuda, common/nccl and what others add to it, as
+# chapters with kernels of their own do. It is built where the CUDA Toolkit is found; the programs
+# load it where a GPU is found.
 set(SHARD_CUDA AUTO CACHE STRING
     "Build for CUDA: ON, OFF, or AUTO where nvcc, cuBLAS and NCCL are found")
 file(GLOB gpu_sources CONFIGURE_DEPENDS common/cuda/[a-z0-9]*.cpp common/cuda/[a-z0-9]*.cu
-     common/nccl/[a-z0-9]*.cpp chapters/[0-9]*/[a-z0-9]*.cu
-     tests/gpu_bare.cpp)  # cuBLAS alone, which tests/gpu_bench.cpp compares with
+     common/nccl/[a-z0-9]*.cpp)  # add_gpu_sources() adds to them
+
+# add_gpu_sources(file …): further sources of the GPU library, in CUDA or C++, by absolute path. The
+# emulated GPU takes them too: gpu_sources has them all.
+macro(add_gpu_sources)
+  list(APPEND gpu_sources ${ARGN})
+  if(TARGET shard_cuda)
+    target_sources(shard_cuda PRIVATE ${ARGN})
+  endif()
+endmacro()
 
 function(find_cuda)  # sets SHARD_NVCC, SHARD_NCCL and SHARD_NCCL_HEADERS, or leaves them false
   find_program(SHARD_NVCC nvcc HINTS ${CMAKE_CUDA_COMPILER} $ENV{CUDA_HOME}/bin /usr/local/cuda/bin)
