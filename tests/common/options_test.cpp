@@ -141,6 +141,33 @@ TEST_CASE("options: --help lists them in groups") {
   CHECK(place("\nGrid:") < place("--tp"));
 }
 
+TEST_CASE("options: one of several names goes to the function that takes it") {
+  std::vector<std::string> taken;
+  const auto parse = [&](const std::vector<std::string>& arguments) {
+    Program program;
+    program.options.named("--colour", "red", "a colour", [&](const std::string& name) {
+      require_usage(name == "red" || name == "blue", "--colour must be red or blue, not ", name);
+      taken.push_back(name);
+    });
+    const bool runs = program.parse(arguments);
+    CHECK(program.options.given("--colour") == !taken.empty());
+    if (!runs) CHECK(contains(program.options.help(), "[red]"));
+    return runs;
+  };
+  CHECK(parse({}));
+  CHECK(taken.empty());  // the usual name is shown, and not taken
+  CHECK_FALSE(parse({"--help"}));
+  CHECK(parse({"--colour", "blue", "--tokens", "7"}));
+  CHECK(taken == std::vector<std::string>{"blue"});
+  for (const char* bad : {"green", "Blue", ""}) {
+    CHECK(message_of<UsageError>([&] {
+            parse({"--colour", bad});
+          }) == text("--colour must be red or blue, not ", bad));
+  }
+  CHECK(contains(message_of<UsageError>([&] { parse({"--colour"}); }), "--colour"));
+  CHECK(taken.size() == 1);
+}
+
 TEST_CASE("options: what was probably meant is named") {
   const auto meant = [](const std::string& given) {
     const std::string sentence = refusal({given}), before = "did you mean ";
