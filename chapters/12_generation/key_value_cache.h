@@ -3,7 +3,7 @@
 //     head h: softmax(Q_h·keys_hᵀ/√d, causal)·values_h
 // A token attends only to earlier ones, so their keys and values do not change when it is added:
 // it costs one row of every product. The cache is cut by heads, as attention is (chapter 06), so it
-// needs no communication of its own. Shazeer, arXiv:1911.02150, section 2.4.1; Pope et al.,
+// needs no communication of its own. Shazeer, arXiv:1911.02150, section 2.4; Pope et al.,
 // arXiv:2211.05102, section 3.3.
 #pragma once
 #include <vector>
