@@ -18,8 +18,8 @@ class DataParallel {
  public:
   /// `parameters` in the order of the forward pass. Of those that are partial over `axis`, which is
   /// the group's, the gradients become views of this object's buckets, each of about
-  /// `bucket_bytes`, filled from the last parameter to the first. Gradients are sums in f32; reduced
-  /// in bf16, where the device has it, they are rounded before they travel: half the bytes.
+  /// `bucket_bytes`, filled from the last parameter to the first. Gradients are sums in f32;
+  /// reduced in bf16, where the device has it, they are rounded before they travel: half the bytes.
   DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
                DataType reduce_in = DataType::f32, std::string_view axis = "dp");
   DataParallel(const DataParallel&) = delete;

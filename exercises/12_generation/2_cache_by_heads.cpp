@@ -1,7 +1,8 @@
 // Exercise 12.2: a key-value cache that is cut by heads.
 //
-// Write it from the sizes alone, before you look at key_value_cache.cpp. A prompt brings several new
-// tokens at once, then each token comes alone. Both are one case: `new` queries, seen + new keys.
+// Write it from the sizes alone, before you look at key_value_cache.cpp. A prompt brings several
+// new tokens at once, then each token comes alone. Both are one case: `new` queries, seen + new
+// keys.
 //
 //     4 tokens seen, 3 new         keys  0 1 2 3 4 5 6
 //                        query 4         x x x x x . .
