@@ -23,9 +23,9 @@ HeadCache empty_cache(Communicator& group, const CachedAttention& sizes);
 
 /// qkv [new × 3·width]: Q, K and V (each head after head, all heads) of the next tokens of the
 /// sequence whose first cache.seen tokens are in the cache; the same on every rank. Adds this
-/// rank's keys and values to the cache, and returns the attention of the new tokens to all tokens up to
-/// themselves, for this rank's heads: softmax(q·keysᵀ/√head_width, causal)·values, head after head:
-/// [new × width/t]. Throws Error naming both numbers if there are more tokens than the context
+/// rank's keys and values to the cache, and returns the attention of the new tokens to all tokens
+/// up to themselves, for this rank's heads: softmax(q·keysᵀ/√head_width, causal)·values, head after
+/// head: [new × width/t]. Throws Error naming both numbers if there are more tokens than the context
 /// holds, and leaves the cache as it was.
 Tensor attend_cached(Communicator& group, const CachedAttention& sizes, const Tensor& qkv,
                      HeadCache& cache);
