@@ -13,7 +13,7 @@ namespace shard {
 
 using reference::Matrix;
 
-/// Standard normal numbers: the same on every rank, others for every name.
+/// Standard normal numbers: the same on every rank, different for every name.
 inline Matrix random_matrix(int64_t rows, int64_t columns, std::string_view name,
                             double deviation = 1.0) {
   return reference::random_matrix(rows, columns, {2024, stream_of(name)}, deviation);

@@ -11,8 +11,8 @@ constexpr double tolerance = 1e-5;  // f32 against double or against another ord
 constexpr double difference_tolerance =
     1e-4;  // f32 gradients against central differences in double
 
-/// Random weights, and biases and gains that are not zero, so that a forgotten or repeated one
-/// shows.
+/// Random weights, and biases and gains that are not zero, so that a missing or repeated one is
+/// noticed.
 constexpr Init block_init{77, 0.3f, 0.5f};
 
 /// The block's forward pass in double precision. Parameters in the order of the block's
@@ -83,11 +83,11 @@ inline void check_accumulation(const Parameters& parameters, const std::function
     INFO("gradient of ", parameters[i]->name);
     CHECK(reference::relative_error(both[i], add(one[i], other[i])) < tolerance);
     CHECK(reference::relative_error(one[i], other[i]) >
-          0.1);  // the passes differ, so overwriting would show
+          0.1);  // the passes differ, so overwriting would be noticed
   }
 }
 
-/// Bit by bit the same on all ranks.
+/// Bitwise equal on all ranks.
 inline void check_replicated(const Tensor& x) {
   Tensor highest = x.clone(), lowest = x.clone();
   world().all_reduce_max(highest);

@@ -1,5 +1,5 @@
-// What the tests of all layers check of passes: that a layer holds nothing of them. Two passes may
-// be under way at once, and weights need to be there only while they are used.
+// Checks of passes for the tests of all layers: a layer holds no state of a pass, two passes may be
+// under way at once, and weights need to exist only while they are used.
 #pragma once
 #include <limits>
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace shard {
 
-/// A layer and what to do with it. Pass 0 and pass 1 have different data of the same shapes.
+/// A layer and its passes. Pass 0 and pass 1 have different data of the same shapes.
 template <class Layer>
 struct Passes {
   using Kept = typename Layer::Kept;
@@ -25,7 +25,7 @@ Parameters parameters_of(Layer& layer) {
   return {};
 }
 
-/// What a pass gives, alone on a layer of its own.
+/// The results of a pass that runs alone on a layer of its own.
 struct PassResult {
   Tensor y, dx;
   std::vector<Tensor> gradients;
@@ -64,7 +64,7 @@ void check_two_passes(const Passes<Layer>& passes, const std::vector<PassResult>
 
 inline void destroy(Tensor& value) { fill(value, std::numeric_limits<float>::quiet_NaN()); }
 
-/// Values that are NaN but for the time of a use give the same numbers.
+/// Values that are NaN except during their use give the same results.
 template <class Layer>
 void check_coming_and_going(const Passes<Layer>& passes, const PassResult& alone) {
   INFO("weights that come and go");
@@ -98,7 +98,8 @@ void check_coming_and_going(const Passes<Layer>& passes, const PassResult& alone
 template <class Layer>
 void check_passes(const Passes<Layer>& passes) {
   const std::vector<PassResult> alone = {pass_alone(passes, 0), pass_alone(passes, 1)};
-  CHECK(reference::relative_error(alone[0].y, alone[1].y) > 0.1);  // or a mix-up would not show
+  CHECK(reference::relative_error(alone[0].y, alone[1].y) >
+        0.1);  // otherwise a mix-up would not be noticed
   check_two_passes(passes, alone, {1, 0});
   check_two_passes(passes, alone, {0, 1});
   check_coming_and_going(passes, alone[0]);

@@ -10,7 +10,7 @@ namespace shard {
 
 using Merges = std::vector<std::pair<std::string, std::string>>;
 
-/// Every single byte as GPT-2 writes it, then what the merges make.
+/// All single bytes as GPT-2 writes them, then the results of the merges.
 struct Vocabulary {
   TemporaryFolder folder;
   std::vector<std::string> tokens;

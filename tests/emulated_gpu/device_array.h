@@ -25,7 +25,7 @@ class DeviceArray {
 
   T* data() const { return data_; }
   size_t bytes() const { return size_ * sizeof(T); }
-  /// After all work of the device.
+  /// Waits for all work of the device.
   std::vector<T> to_host() const {
     check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
     std::vector<T> values(size_);

@@ -1,4 +1,4 @@
-// Answers that are no tensors (ranks, lists, host values): how they are compared and named.
+// Answers that are not tensors (ranks, lists, host values): how they are compared and named.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,14 +7,14 @@
 
 namespace shard {
 
-/// A wrong answer that the test knows by name. Said as: "your " + name + " is " + diagnosis.
+/// A wrong answer that the test recognises. Reported as: "your " + name + " is " + diagnosis.
 template <class T>
 struct KnownWrong {
   std::string diagnosis;
   T answer;
 };
 
-/// "" if `got` is just `expected`; otherwise what it is, if it is a known wrong answer (tried in
+/// "" if `got` equals `expected`; otherwise what it is, if it is a known wrong answer (tried in
 /// order), or `difference`: what differs, in the test's words.
 template <class T>
 std::string diagnose_answer(const std::string& name, const T& got, const T& expected,

@@ -1,6 +1,6 @@
 // Examiner: compares what a learner's function returned with what is right, and where it differs,
 // looks for the mistake: a known wrong result, the right one plus a multiple of some term, a
-// constant factor. All from the numbers alone.
+// constant factor. It uses only the numbers.
 #pragma once
 #include <functional>
 #include <string>
@@ -14,15 +14,15 @@ namespace shard {
 
 using reference::Matrix;
 
-/// A mistake that the test knows by name.
+/// A mistake that the test recognises.
 struct Suspect {
-  /// The result is `wrong`, to rounding; this may have another shape than the right one, and NaN
-  /// for elements that were not written. Said as: "your Y is " + diagnosis.
+  /// The result is `wrong`, to rounding; this may have a different shape from the right one, and
+  /// NaN for elements that were not written. Reported as: "your Y is " + diagnosis.
   static Suspect result(std::string diagnosis, Matrix wrong) {
     return {std::move(diagnosis), "", std::move(wrong)};
   }
-  /// The result is the right one plus c × `term`, for some number c. Said as: "your Y is the right
-  /// Y plus 3 × bias: " + diagnosis. `when` narrows c down, if given.
+  /// The result is the right one plus c × `term`, for some number c. Reported as: "your Y is the
+  /// right Y plus 3 × bias: " + diagnosis. `when` narrows c down, if given.
   static Suspect extra(std::string term_name, Matrix term, std::string diagnosis,
                        std::function<bool(double)> when = nullptr) {
     return {std::move(diagnosis), std::move(term_name), std::move(term), std::move(when)};
@@ -50,7 +50,7 @@ class Examiner {
   Backend& backend() { return world_.backend(); }
   Ledger& ledger() { return world_.ledger(); }
 
-  /// Random numbers, the same on every rank, others for every name.
+  /// Random numbers: the same on every rank, different for every name.
   Matrix random(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) const;
   /// Small random whole numbers: sums of them are exact in any order.
   Matrix random_integers(int64_t rows, int64_t columns, std::string_view name,
@@ -65,15 +65,15 @@ class Examiner {
   /// The same for a number.
   void expect(const std::string& name, double got, double expected,
               const std::vector<Suspect>& suspects = {}, double tolerance = 1e-6);
-  /// The communication since `before` (a copy of ledger()) is just this.
+  /// The communication since `before` (a copy of ledger()) is exactly this.
   void expect_ledger(const std::string& name, const Ledger& before,
                      const std::vector<Wanted>& wanted);
-  /// `holds` on this rank; otherwise `diagnosis` is said.
+  /// `holds` on this rank; otherwise `diagnosis` is reported.
   void expect(const std::string& name, bool holds, const std::string& diagnosis);
 
   /// Collective: reports the verdicts since the last call (rank 0 prints), each diagnosis once.
-  /// Returns true if all so far hold on every rank. examine() may call it where what follows makes
-  /// sense only for those who came so far.
+  /// Returns true if all so far hold on every rank. examine() may call it where later checks make
+  /// sense only if the earlier ones hold.
   bool verdict();
 
  private:

@@ -79,7 +79,7 @@ inline Matrix column_sums(const Matrix& matrix) {
   return matmul(ones, matrix);
 }
 
-/// A gradient that was written over what it held `before` instead of added to it.
+/// A gradient that overwrote what it held `before` instead of being added to it.
 inline Suspect overwritten(const Matrix& before) {
   return Suspect::extra("what it held before", before,
                         "gradients accumulate, but this one was overwritten",

@@ -26,8 +26,7 @@ class WatchedGroup : public Communicator {
         listener_(std::move(listener)) {}
 
  protected:
-  /// The sum is taken at once, in a copy: until the wait, the tensor holds this rank's term,
-  /// always.
+  /// The sum is taken at once, in a copy: until the wait, the tensor always holds this rank's term.
   Started start_sum(const Call&, const Tensor& x) override {
     const int64_t number = ++sums_;
     auto work = std::make_unique<SumWork>();
@@ -42,7 +41,7 @@ class WatchedGroup : public Communicator {
     return work;
   }
 
-  // All others are done when they return.
+  // All other collectives are complete when they return.
   Started start_max(const Call&, const Tensor& x) override {
     Tensor maximum = x;
     group_.all_reduce_max(maximum);

@@ -1,5 +1,5 @@
-// The data of the tests of collectives: whole numbers, so that sums are exact, which every rank
-// knows of every other.
+// The data of the tests of collectives: whole numbers, so that sums are exact, which every rank can
+// compute for every other.
 #pragma once
 #include "tests/test_support.h"
 
@@ -29,6 +29,6 @@ inline std::vector<float> rows_of(const std::vector<float>& values, Range rows, 
 }
 
 inline constexpr int64_t megabytes =
-    800'003;  // elements: 3.2 MB, no multiple of the pieces of 1 MB
+    800'003;  // elements: 3.2 MB, not a multiple of the pieces of 1 MB
 
 }  // namespace shard

@@ -1,4 +1,4 @@
-// As much of XML as a picture is written in: tags that are closed, attributes in quotes, five
+// The subset of XML in which pictures are written: closed tags, attributes in quotes, five
 // entities.
 #pragma once
 #include <map>
@@ -13,7 +13,7 @@ struct XmlElement {
   std::map<std::string, std::string> attributes;
   std::vector<XmlElement> children;
 
-  /// Those of its descendants, in the order of the file, for which `wanted` holds.
+  /// Its descendants for which `wanted` holds, in the order of the file.
   template <class Wanted>
   std::vector<const XmlElement*> all(const Wanted& wanted) const {
     std::vector<const XmlElement*> found;
@@ -29,7 +29,7 @@ struct XmlElement {
   }
 };
 
-/// Throws Error, with the place, where the text is not well-formed.
+/// Throws Error, with the position, if the text is not well-formed.
 XmlElement parse_xml(const std::string& text);
 
 }  // namespace shard

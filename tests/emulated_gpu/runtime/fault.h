@@ -1,4 +1,4 @@
-// What is wrong ends the process: one sentence on stderr, exit status 1.
+// An error ends the process: one sentence on stderr, exit status 1.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -9,13 +9,12 @@ namespace emulated_gpu {
 
 using shard::text;
 
-/// Says what was running (a kernel with its block and thread, or a call of the API) and `what` is
-/// wrong. Ends the process.
+/// Reports what was running (a kernel with its block and thread, or a call of the API) and the
+/// error `what`. Ends the process.
 [[noreturn]] void fail(const std::string& what);
 
-/// From now on an access to memory that is not accessible is explained. Called again and again,
-/// because the program may have handlers of its own for the signal: what is not the emulated GPU's
-/// matter is left to them.
+/// From now on an access to memory that is not accessible is explained. Called repeatedly, because
+/// the program may have handlers of its own for the signal: other accesses are left to them.
 void explain_faults();
 
 /// The API call whose work is being done now, for messages.

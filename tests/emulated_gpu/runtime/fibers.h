@@ -21,7 +21,7 @@ class Fibers {
   Fibers(size_t most, void (*function)());
   /// A fiber that will run `function` from its beginning, which must not return.
   Context make();
-  /// Whether `address` is just below a stack: the stack has run over.
+  /// Whether `address` is just below a stack: a stack overflow.
   bool is_guard(const void* address) const;
 
   static constexpr size_t stack_bytes = size_t{64} << 10;

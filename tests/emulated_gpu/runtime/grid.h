@@ -15,8 +15,8 @@ void run_grid(const Launch& launch);
 /// The launch that is running, or nullptr.
 const Launch* running_launch();
 
-/// What is wrong with an access to `address`, if it is a page beside a block's dynamic shared
-/// memory or a thread's stack.
+/// Why an access to `address` is wrong, if it is a page next to a block's dynamic shared memory or
+/// a thread's stack.
 std::string explain_block_memory(const char* address);
 
 }  // namespace emulated_gpu

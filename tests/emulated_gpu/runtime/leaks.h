@@ -1,12 +1,11 @@
-// What the process has taken from the emulated GPU and not given back when it ends well: said, and
-// exit status 1.
+// Leaks: what a successful process has not released on the emulated GPU is reported, with exit
+// status 1.
 #pragma once
 #include <cstddef>
 
 namespace emulated_gpu {
 
-/// From the first call on. A process that ends with a status other than 0 has other worries and is
-/// left alone.
+/// Checked from the first call on. A process that ends with a status other than 0 is not checked.
 void report_leaks_at_exit();
 
 size_t live_cublas_handles();

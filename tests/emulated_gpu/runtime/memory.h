@@ -21,7 +21,7 @@ struct Allocation {
 class DeviceMemory {
  public:
   DeviceMemory();
-  /// Filled with 0xFF: NaN, as a float. nullptr if the device has no more so much.
+  /// Filled with 0xFF: NaN, as a float. nullptr if the device does not have enough.
   void* allocate(int device, size_t bytes);
   /// `address` is where a live allocation begins. The process ends if the space around it was
   /// written.
@@ -39,9 +39,9 @@ class DeviceMemory {
   size_t live_allocations() const { return live_.size(); }
   size_t live_bytes() const;
 
-  // Accessible only while the device works: from open() on, until every holder has let go. An
-  // allocation becomes accessible when it is touched: few of many are, and each costs two calls of
-  // the system, some microseconds.
+  // Accessible only while the device works: from open() on, until every holder has released it. An
+  // allocation becomes accessible when it is touched: few of many are, and each costs two system
+  // calls, some microseconds.
   void hold() { ++holders_; }
   void let_go();
   void open();
@@ -49,7 +49,7 @@ class DeviceMemory {
   /// there is none.
   bool admit(const void* address);
 
-  /// What is wrong with an access to `address`; empty if it is not in this memory.
+  /// Why an access to `address` is wrong; empty if it is not in this memory.
   std::string explain(const char* address, bool by_device) const;
 
  private:

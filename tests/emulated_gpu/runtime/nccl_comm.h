@@ -14,11 +14,11 @@ struct ncclComm {
   bool blocking = true;
   MPI_Comm mpi = MPI_COMM_NULL;
   ncclResult_t state = ncclInProgress;
-  /// What goes on in the background: returns true when it is done. Empty if nothing does.
+  /// Background work: returns true when it is done. Empty if nothing does.
   std::function<bool()> background = {};
   bool aborted = false;
   int unfinished = 0;     // operations that were enqueued
-  uint64_t enqueued = 0;  // all that ever were
+  uint64_t enqueued = 0;  // since the beginning
 
   /// Operations that have not started, by their places in streams: they start in the order in which
   /// they were enqueued.
@@ -29,7 +29,7 @@ struct ncclComm {
   };
   std::deque<Place> unstarted = {};
 
-  /// Gives the background its turn.
+  /// Runs the background work.
   void poll();
 };
 
@@ -41,7 +41,7 @@ using Comm = std::shared_ptr<ncclComm>;
 Comm find_comm(ncclComm_t handle);
 /// Remembers the sentence for ncclGetLastError.
 ncclResult_t nccl_error(ncclResult_t result, const std::string& sentence);
-/// The process ends where an MPI call has failed.
+/// Ends the process if an MPI call has failed.
 void check_mpi(int result, const char* call);
 
 }  // namespace emulated_gpu

@@ -8,11 +8,11 @@ namespace emulated_gpu {
 class SharedMemory {
  public:
   SharedMemory();
-  /// For a launch with so many bytes for each block.
+  /// For a launch with these bytes for each block.
   void resize(size_t bytes);
   /// Filled with NaN, for a block that starts.
   void poison();
-  /// The process ends if the bytes between the memory's end and the next page were written.
+  /// Ends the process if the bytes between the memory's end and the next page were written.
   void check() const;
   void* begin() const { return begin_; }
   std::string explain(const char* address) const;

@@ -1,5 +1,5 @@
-// Streams are queues of work that run only when somebody waits for it: what is ordered by luck on a
-// GPU goes wrong here.
+// Streams are queues of work that run only when something waits for it: what is ordered by chance
+// on a GPU fails here.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 
-/// Work in a queue: false while it cannot be finished yet, and is to be called again.
+/// Work in a queue: false while it cannot be finished yet, and must be called again.
 using Operation = std::function<bool()>;
 
 struct CUstream_st {
@@ -19,8 +19,8 @@ struct CUstream_st {
   std::deque<Operation> queue = {};
   bool running = false;
 
-  /// Runs operations until as many as `ticket` are completed, or one cannot be finished. True if
-  /// they are.
+  /// Runs operations until `ticket` of them are completed, or one cannot be finished. True if they
+  /// are completed.
   bool advance(uint64_t ticket);
 };
 
@@ -41,7 +41,7 @@ void wait_for(const Stream& stream);
 
 int current_device();
 int device_count();
-/// The number that the machine gives a device, whatever number this process gives it.
+/// The machine's number of a device, whatever its number is in this process.
 int place_of(int device);
 size_t live_streams();
 size_t live_events();

@@ -30,8 +30,8 @@ struct ShardedLogits {
     }
   }
 
-  /// About this are the logits of token i: in a third of the rows exp overflows in f32, in a third
-  /// it vanishes.
+  /// The logits of token i are around this value: in a third of the rows exp overflows in f32, in a
+  /// third it vanishes.
   static double level(int64_t i) { return i % 3 == 0 ? 0 : i % 3 == 1 ? 100 : -120; }
   /// The values in the padding of row i: larger than those of the words.
   static double padding(int64_t i) { return level(i) + 7; }

@@ -1,5 +1,5 @@
-// What a kernel can name on the device: its indices, barriers, shuffles, votes, atomics and a
-// little mathematics.
+// What a kernel can name on the device: its indices, barriers, shuffles, votes, atomics and a few
+// mathematical functions.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -23,9 +23,9 @@ using Location = std::source_location;
 /// Stops the thread until all threads of the block have come to the same place.
 void barrier(Location where);
 /// Stops the thread until all threads of its warp that `mask` names have come to the same place.
-/// Returns what each of the 32 lanes has brought; good until the thread's next exchange.
+/// Returns the values of the 32 lanes; valid until the thread's next exchange.
 const uint64_t* exchange(const char* operation, unsigned mask, uint64_t value, Location where);
-/// The process ends: the thread reads from a lane that takes no part.
+/// Ends the process: the thread reads from a lane that does not take part.
 [[noreturn]] void fail_at_lane(const char* operation, unsigned lane, unsigned mask, Location where);
 /// The block's dynamic shared memory. A page that is not accessible follows it.
 void* dynamic_shared_memory();

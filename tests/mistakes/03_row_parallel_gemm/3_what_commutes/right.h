@@ -1,4 +1,4 @@
-// The right answers, for the functions that a mistake leaves alone.
+// The right answers, for the functions that a mistake does not affect.
 #pragma once
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/3_what_commutes.h"

@@ -1,4 +1,4 @@
-// The right answers, for what a mistake leaves alone.
+// The right answers, for what a mistake does not affect.
 #pragma once
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/2_uneven_columns.h"
