@@ -1,6 +1,7 @@
-// The test runner: doctest on every rank. Each rank runs the same tests. A failed CHECK is told by
-// its rank at once, and all verdicts are compared after each test; a failed REQUIRE or an exception
-// ends all ranks at once, because the others may be inside a collective and would wait there.
+// The test runner: doctest on every rank. Each rank runs the same tests. A failed CHECK is reported
+// by its rank at once, and all verdicts are compared after each test; a failed REQUIRE or an
+// exception ends all ranks at once, because the others may be inside a collective and would wait
+// there.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -183,7 +184,7 @@ class RankReporter : public doctest::IReporter {
 
 REGISTER_REPORTER("ranks", 1, RankReporter);
 
-/// What follows "--device=" on the command line: cpu unless said otherwise.
+/// What follows "--device=" on the command line: cpu by default.
 std::string device_of(int argc, char** argv) {
   constexpr std::string_view option = "--device=";
   for (int i = 1; i < argc; ++i) {

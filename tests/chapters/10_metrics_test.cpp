@@ -24,7 +24,7 @@ bool same(const Metrics& a, const Metrics& b) {
   return metrics_text(a) == metrics_text(b) && a.size() == b.size();
 }
 
-/// What is said of a file with this content, whose last step is to be 30.
+/// The warning about a file with this content, whose last step should be 30.
 std::string refusal(const std::string& content) {
   const TemporaryFolder temporary;
   const auto file = temporary.path() / "metrics.csv";

@@ -1,5 +1,5 @@
-// Generation: keys and values that are kept give what computing everything again gives, for every
-// number of ranks, and so the same text.
+// Generation: with cached keys and values, results equal those of computing everything again, for
+// every number of ranks, and so the same text.
 #include <algorithm>
 
 #include "chapters/12_generation/cached_sampling.h"

@@ -1,4 +1,4 @@
-// The command that started this run, as it is shown.
+// The displayed command that started this run.
 #include "common/base/command_line.h"
 
 #include <cstdlib>

@@ -46,7 +46,7 @@ double error_of(const Tensor& got, const Tensor& expected) {
                               : relative;
 }
 
-/// run(On) gives some results: here as on the CPU, and here twice the same.
+/// The results of run(On): here as on the CPU, and the same twice.
 template <class Run>
 void check_agreement(double tolerance, const Run& run) {
   const std::unique_ptr<Backend> cpu = make_cpu_backend(1);
@@ -68,7 +68,7 @@ void check_layouts(double tolerance, const Run& run) {
   }
 }
 
-/// Ids of which some come once, some often, and some are no rows of the table.
+/// Ids of which some occur once, some often, and some are not rows of the table.
 std::vector<int32_t> uneven_ids(int64_t count, int32_t rows) {
   std::vector<int32_t> ids;
   const RandomStream random{5, stream_of("ids")};

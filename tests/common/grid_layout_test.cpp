@@ -65,7 +65,7 @@ uint64_t defined_group(const Planes& planes, const std::array<int, 4>& place, un
   return group;
 }
 
-/// Whether any two groups of disjoint sets of axes meet in one rank at most, and in just one if
+/// Whether any two groups of disjoint sets of axes meet in one rank at most, and in exactly one if
 /// both sets together are all axes.
 bool meet_as_they_should(const Groups& groups) {
   for (unsigned a = 1; a < subsets; ++a) {
@@ -89,7 +89,7 @@ bool meet_as_they_should(const Groups& groups) {
   return true;
 }
 
-/// All ranks' coordinates, by counting: the first axis of the order goes fastest.
+/// All ranks' coordinates, by counting: the first axis of the order varies fastest.
 std::vector<std::array<int, 4>> places_in(const std::array<int, 4>& sizes,
                                           const std::vector<size_t>& order) {
   std::vector<std::array<int, 4>> places;

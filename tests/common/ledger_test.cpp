@@ -1,4 +1,4 @@
-// The ledger's seconds that a device knows only later.
+// The ledger's seconds that a device measures only later.
 #include "tests/test_support.h"
 
 using namespace shard;

@@ -1,4 +1,4 @@
-// Infinities and NaN: they come through where they must be seen, whatever the compiler may do with
+// Infinities and NaN: they are kept where they must be noticed, whatever the compiler may do with
 // the loops, and stay where they belong.
 #include <cmath>
 #include <cstring>

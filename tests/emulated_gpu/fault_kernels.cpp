@@ -1,5 +1,5 @@
-// fault_kernels NAME: makes one mistake on the emulated GPU, which must find it. faults.sh knows
-// what is said.
+// fault_kernels NAME: makes one mistake on the emulated GPU, which must find it. faults.sh has the
+// expected messages.
 #include <cublas_v2.h>
 #include <mpi.h>
 #include <nccl.h>

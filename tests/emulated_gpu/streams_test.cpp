@@ -1,4 +1,4 @@
-// Streams are lazy: what is not ordered by events goes wrong, always.
+// Streams are lazy: what is not ordered by events always fails.
 #include <cmath>
 
 #include "tests/emulated_gpu/device_array.h"

@@ -1,8 +1,8 @@
 // examine ANSWER.so: checks an answer to an exercise. The library holds the answer and the test of
 // its exercise, examine(). Exit status: 0 right, 1 wrong, 3 not written yet.
-// examine --each ANSWER.so…: checks several, one after the other. Rank 0 prints "== begin ANSWER" and
-// "== end STATUS" around what is said of each. An answer that crashes, or takes longer than `limit`,
-// ends the program before its "== end".
+// examine --each ANSWER.so…: checks several, one after the other. Rank 0 prints "== begin ANSWER"
+// and "== end STATUS" around the output for each. An answer that crashes, or takes longer than
+// `limit`, ends the program before its "== end".
 #include <dlfcn.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 // all_to_all: part j of every rank's tensor goes to rank j. The data say where they come from:
-// whole numbers that every rank knows of every other.
+// whole numbers that every rank can compute for every other.
 #include "tests/parallel/collectives_support.h"
 
 using namespace shard;

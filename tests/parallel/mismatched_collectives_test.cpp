@@ -1,11 +1,11 @@
-// Ranks that call different collectives: every rank is told, with both calls, before anything is
-// sent.
+// Ranks that call different collectives: every rank gets a message with both calls, before anything
+// is sent.
 // Ranks: 2, 3, 4.
 #include "tests/test_support.h"
 
 using namespace shard;
 
-/// What this rank is told when rank 1 runs `odd` while the others run `even`.
+/// This rank's message when rank 1 runs `odd` while the others run `even`.
 template <class Odd, class Even>
 static std::string told(Odd odd, Even even) {
   require_ranks(2);

@@ -33,7 +33,7 @@ struct Reason {
   Location where{};
 };
 
-/// What the threads of a warp bring to one another. Two buffers, because the first thread that goes
+/// The values that the threads of a warp exchange. Two buffers, because the first thread that goes
 /// on may come to the next exchange before the last one has read what was brought to this one; it
 /// cannot get any further.
 struct Exchange {
@@ -215,8 +215,7 @@ void Block::release(unsigned first_thread, unsigned lanes) {
   if (lanes != 0) released_.push_back({first_thread, lanes});
 }
 
-/// Who comes to another barrier than the others is not counted: then all wait for ever, and that is
-/// told.
+/// A thread at a different barrier is not counted: then all wait forever, which is reported.
 void Block::barrier(Location where) {
   if (at_barrier_ == 0) barrier_.where = where;
   if (!same(where, barrier_.where)) wait(*new Reason{barrier_.operation, 0, where});

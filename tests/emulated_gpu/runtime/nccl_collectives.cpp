@@ -328,7 +328,7 @@ ncclResult_t ncclBroadcast(const void* from, void* to, size_t count, ncclDataTyp
                  comm, stream);
 }
 
-// A send ends when it is received: NCCL promises no more, whatever fits into its buffers.
+// A send ends when it is received: NCCL does not promise more, whatever fits into its buffers.
 ncclResult_t ncclSend(const void* from, size_t count, ncclDataType_t type, int peer,
                       ncclComm_t comm, cudaStream_t stream) {
   if (!is_rank(comm, peer))

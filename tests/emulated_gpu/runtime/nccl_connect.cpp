@@ -1,5 +1,5 @@
 // How the ranks of an NCCL communicator find each other. Nothing here waits for another rank unless
-// the communicator is a blocking one: whoever asks for its state drives it on.
+// the communicator is a blocking one: a query of its state advances it.
 #include <unistd.h>
 
 #include <algorithm>

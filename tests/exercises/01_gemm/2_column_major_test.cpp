@@ -72,7 +72,7 @@ std::string wrong_ops(const Product& p, const LibraryCall& call) {
               call.op_b == Op::none ? "none" : "transpose", " for A");
 }
 
-/// What is wrong with a call that has not given the right C.
+/// The mistake in a call that did not give the right C.
 std::string diagnosis(const Product& p, const LibraryCall& call) {
   if (call.a == p.a && call.b == p.b) {
     const bool turned = call.op_a == other(p.op_a) && call.op_b == other(p.op_b);
@@ -142,7 +142,7 @@ void examine_product(Examiner& examiner, Op op_a, Op op_b) {
 
 }  // namespace
 
-// The library: writes down each call, then does as it is told.
+// The library: records each call, then executes it.
 void column_major_gemm(Op op_a, Op op_b, int64_t rows, int64_t columns, int64_t depth,
                        const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
                        int64_t ldc) {

@@ -13,7 +13,7 @@ Matrix elements_of(const Matrix& matrix, Range range) {
   return elements;
 }
 
-/// What goes wrong with this rank's part of the sum of `terms`.
+/// Common mistakes with this rank's part of the sum of `terms`.
 std::vector<Suspect> suspects(Communicator& world, const std::vector<Matrix>& terms,
                               const Matrix& sum) {
   const int t = world.size(), rank = world.rank(), right = (rank + 1) % t,

@@ -5,7 +5,7 @@
 namespace shard {
 namespace {
 
-/// What goes wrong with the sum of `terms`.
+/// Common mistakes with the sum of `terms`.
 std::vector<Suspect> suspects(const std::vector<Matrix>& terms, const Matrix& sum) {
   const int t = static_cast<int>(terms.size());
   Matrix by_elements(sum.rows, sum.columns),

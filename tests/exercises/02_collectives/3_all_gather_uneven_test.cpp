@@ -25,7 +25,7 @@ Matrix stacked_without(std::vector<Matrix> pieces, int index) {
   return stacked(pieces);
 }
 
-/// What goes wrong with the pieces stacked up.
+/// Common mistakes with the stacked pieces.
 std::vector<Suspect> suspects(const std::vector<Matrix>& pieces, int rank) {
   const int t = static_cast<int>(pieces.size());
   std::vector<Matrix> upwards, downwards,

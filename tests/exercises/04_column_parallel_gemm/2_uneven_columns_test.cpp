@@ -51,8 +51,7 @@ std::string drawn(const Ranges& ranges) {
   return all;
 }
 
-/// What is wrong with the ranges that the learner's function gives to all ranks; empty if nothing
-/// is.
+/// The mistake in the ranges that the learner's function gives to all ranks; empty if none.
 std::string ranges_diagnosis(const Cut& cut, int ranks) {
   const int64_t blocks = cut.out / cut.block, per_rank = blocks / ranks, more = blocks % ranks;
   Ranges got, inclusive;

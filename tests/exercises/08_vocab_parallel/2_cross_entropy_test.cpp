@@ -158,7 +158,7 @@ std::vector<Suspect> with_padding(const ShardedLogits& all) {
             [&](int64_t i) { return log_sum(i) - target(i) - uniform(i); })};
 }
 
-/// Says if the losses are infinite or NaN, but finite where exp needs no care.
+/// Reports losses that are infinite or NaN, but finite where exp does not overflow.
 bool overflows(const Tensor& got, int64_t tokens) {
   if (!got || got.elements() != tokens) return false;
   const std::vector<float> values = got.to_host();

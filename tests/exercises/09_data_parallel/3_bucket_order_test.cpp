@@ -43,7 +43,7 @@ std::string wrong_members(const Buckets& buckets, const std::vector<int64_t>& by
                   : "");
 }
 
-/// What is wrong with the order of the parameters; "" if it goes from the last to the first.
+/// The mistake in the order of the parameters; "" if it goes from the last to the first.
 std::string wrong_order(const Buckets& buckets, size_t parameters) {
   std::vector<int> order;
   for (const auto& bucket : buckets) order.insert(order.end(), bucket.begin(), bucket.end());
@@ -104,7 +104,7 @@ struct Sizes {
   int64_t limit;
 };
 
-/// The first of the lists that is assigned wrongly is told.
+/// Reports the first list that is assigned wrongly.
 void expect_buckets(Examiner& examiner, const std::vector<Sizes>& lists) {
   std::string diagnosis;
   for (const Sizes& sizes : lists) {

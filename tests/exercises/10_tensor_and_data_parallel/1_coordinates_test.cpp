@@ -200,7 +200,7 @@ void expect_groups_of_24(Examiner& examiner) {
       first_difference(cases, got, expected));
 }
 
-/// Who meets whom in the groups that the learner makes of the ranks that really run.
+/// The members of the groups that the learner creates from the running ranks.
 void expect_groups_of_this_run(Examiner& examiner) {
   Communicator& world = examiner.world();
   std::vector<Case> cases;

@@ -60,7 +60,7 @@ struct GridOfTest {
     }
     return sum;
   }
-  /// The norm that comes out if the ranks of `along` add the squares of what counts.
+  /// The norm that results if the ranks of `along` add the squares of what counts.
   double norm(const Counts& counts, const std::function<bool(Place)>& along) const {
     double sum = 0;
     for (int rank = 0; rank < tp * dp; ++rank) {

@@ -246,7 +246,7 @@ std::string first_difference(const SavedTensor& t, const Parts& got, const Parts
   return "";
 }
 
-/// For every number of ranks; the first wrong one is told.
+/// For every number of ranks; reports the first wrong one.
 void expect_reshard(Examiner& examiner, const SavedTensor& tensor) {
   std::string diagnosis;
   for (int ranks : {2, 3, 1}) {
