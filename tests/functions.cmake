@@ -49,7 +49,7 @@ endfunction()
 # the chapter that is being declared, whose checks must hold, on these numbers of ranks: on the CPU,
 # with one emulated GPU a rank (NCCL's calls), and with one for all (staged collectives). NAME tells
 # several tests of a chapter apart. Without numbers: the CPU on 1 to 4, and of the GPU what shows
-# each way once, for parallel.* tests the blocks in all ways and on all numbers of ranks.
+# each way once, for emulated_gpu.parallel.* tests the blocks on all numbers of ranks.
 function(chapter_test)
   cmake_parse_arguments(test "" "NAME" "CPU;GPU;SHARED_GPU;ARGUMENTS" ${ARGN})
   if(NOT test_NAME)
