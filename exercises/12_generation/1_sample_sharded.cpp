@@ -1,7 +1,7 @@
 // Exercise 12.1: draw a token from logits that stay where they are.
 //
 // Chapter 12 gathers a row of logits for each token, on every rank. For a vocabulary of 128 000
-// words this is half a megabyte per token, of which one number is needed. A rank can do most of the
+// words these are half a megabyte a token, of which one number is wanted. A rank can do most of the
 // work with its own part, if it knows a few numbers of the others:
 //
 //     probabilities of rank 0's words │ of rank 1's words │ of rank 2's words

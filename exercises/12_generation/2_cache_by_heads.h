@@ -25,8 +25,8 @@ HeadCache empty_cache(Communicator& group, const CachedAttention& sizes);
 /// sequence whose first cache.seen tokens are in the cache; the same on every rank. Adds this
 /// rank's keys and values to the cache, and returns the attention of the new tokens to all tokens
 /// up to themselves, for this rank's heads: softmax(q·keysᵀ/√head_width, causal)·values, head after
-/// head: [new × width/t]. Throws Error naming both numbers if there are more tokens than the context
-/// holds, and leaves the cache as it was.
+/// head: [new × width/t]. Throws Error naming both numbers if there are more tokens than the
+/// context holds, and leaves the cache as it was.
 Tensor attend_cached(Communicator& group, const CachedAttention& sizes, const Tensor& qkv,
                      HeadCache& cache);
 

@@ -283,14 +283,13 @@ void check(Examiner& examiner, int64_t vocabulary, double level, double temperat
 void check_most_probable(Examiner& examiner) {
   Row row(examiner, 37, 0);
   const auto largest = static_cast<float>(row.max({0, row.vocabulary}) + 1);
-  for (const size_t word : {size_t{8}, size_t{6}, size_t{35}, size_t{21}})
-    row.logits[word] = largest;
+  for (const size_t word : {8, 6, 35, 33, 21}) row.logits[word] = largest;
   row.us = {0.7};
   const Answer got = answers(examiner, row, 0);
   const auto last_rank =
       static_cast<int32_t>(row.words_of(35 / static_cast<int>(row.columns)).begin);
   int32_t first_of_last = 35;
-  for (const int32_t word : {21, 8, 6}) {
+  for (const int32_t word : {33, 21, 8, 6}) {
     if (word >= last_rank) first_of_last = word;
   }
   const std::string many = ": several words have the largest logit, the first of all is asked for";
