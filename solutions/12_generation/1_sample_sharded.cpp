@@ -1,5 +1,6 @@
 #include "exercises/12_generation/1_sample_sharded.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

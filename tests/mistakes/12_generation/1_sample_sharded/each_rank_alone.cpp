@@ -1,4 +1,5 @@
 // expect: each rank took u for itself alone
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

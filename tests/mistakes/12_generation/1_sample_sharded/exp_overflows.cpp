@@ -1,4 +1,5 @@
 // expect: (logits of about 100) for u
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

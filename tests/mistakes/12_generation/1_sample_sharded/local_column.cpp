@@ -1,4 +1,5 @@
 // expect: the word's column in its rank's part
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

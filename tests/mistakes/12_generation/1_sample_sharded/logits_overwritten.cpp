@@ -1,4 +1,5 @@
 // expect: you have changed the logits
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

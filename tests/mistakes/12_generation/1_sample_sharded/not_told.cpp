@@ -1,4 +1,5 @@
 // expect: the other ranks have -1, tell them
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

@@ -1,4 +1,5 @@
 // expect: drawn with each rank's own maximum taken off
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

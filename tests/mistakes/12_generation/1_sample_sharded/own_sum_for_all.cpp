@@ -1,4 +1,5 @@
 // expect: u times each rank's own sum
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

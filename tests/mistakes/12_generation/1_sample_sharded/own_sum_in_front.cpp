@@ -1,4 +1,5 @@
 // expect: its own included: only those before it
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

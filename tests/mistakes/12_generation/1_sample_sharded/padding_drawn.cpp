@@ -1,4 +1,5 @@
 // expect: drawn with the padding as if it were words
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

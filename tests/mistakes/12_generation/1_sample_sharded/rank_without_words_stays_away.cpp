@@ -1,4 +1,5 @@
 // expect: rank 0: all_reduce_max of 1 f32
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

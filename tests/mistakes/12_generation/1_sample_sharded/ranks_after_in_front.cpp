@@ -1,4 +1,5 @@
 // expect: searched from the sum of the ranks after this one
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

@@ -1,4 +1,5 @@
 // expect: searched from 0 on every rank
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

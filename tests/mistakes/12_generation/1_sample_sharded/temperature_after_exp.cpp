@@ -1,4 +1,5 @@
 // expect: drawn at temperature 1
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

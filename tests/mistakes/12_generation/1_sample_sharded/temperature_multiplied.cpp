@@ -1,4 +1,5 @@
 // expect: multiplied by the temperature: divide
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

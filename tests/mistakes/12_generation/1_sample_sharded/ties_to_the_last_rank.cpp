@@ -1,4 +1,5 @@
 // expect: the first of the last rank that has the largest logit
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

@@ -1,4 +1,5 @@
 // expect: the second on its rank
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
