@@ -4,21 +4,48 @@
 
 namespace shard {
 
+/// Throws Error unless both lists hold the same parameters in the same order.
+static void require_same_parameters(const Parameters& split, const Parameters& unsplit) {
+  require(split.size() == unsplit.size(), "comparing gradients: ", split.size(),
+          " parameters against ", unsplit.size());
+  for (size_t i = 0; i < split.size(); ++i) {
+    require(split[i]->name == unsplit[i]->name, "comparing gradients: ", split[i]->name,
+            " against ", unsplit[i]->name);
+  }
+}
+
 double gradient_error(const Parameter& split, const Parameter& unsplit) {
   const std::vector<float> expected = split.shard.cut(unsplit.gradient.to_host());
   return reference::relative_error(split.gradient.to_host(),
                                    std::vector<double>(expected.begin(), expected.end()));
 }
 
+double largest_gradient_error(const Parameters& split, const Parameters& unsplit) {
+  require_same_parameters(split, unsplit);
+  double largest = 0;
+  for (size_t i = 0; i < split.size(); ++i)
+    largest = reference::larger(largest, gradient_error(*split[i], *unsplit[i]));
+  return largest;
+}
+
 void check_gradients(Report& report, const Parameters& split, const Parameters& unsplit,
                      double tolerance) {
-  require(split.size() == unsplit.size(), "check_gradients: ", split.size(), " parameters against ",
-          unsplit.size());
-  for (size_t i = 0; i < split.size(); ++i) {
-    require(split[i]->name == unsplit[i]->name, "check_gradients: ", split[i]->name, " against ",
-            unsplit[i]->name);
+  require_same_parameters(split, unsplit);
+  for (size_t i = 0; i < split.size(); ++i)
     report.check("d " + split[i]->name, gradient_error(*split[i], *unsplit[i]), tolerance);
-  }
+}
+
+void check_split(Report& report, const std::string& whole, const Computed& split,
+                 const Computed& unsplit, double tolerance) {
+  const auto check = [&](const char* name, const Tensor& got, const Tensor& expected) {
+    require(bool(got) == bool(expected), "check_split: only one of the two layers has ", name);
+    if (got)
+      report.check(text(name, " against ", whole), reference::relative_error(got, expected),
+                   tolerance);
+  };
+  check("Y", split.y, unsplit.y);
+  check("dX", split.dx, unsplit.dx);
+  check_gradients(report, split.parameters, unsplit.parameters, tolerance);
 }
 
 }  // namespace shard

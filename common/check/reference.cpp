@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "common/base/formulas.h"
 
@@ -134,6 +135,10 @@ double dot(const Matrix& a, const Matrix& b) {
 }
 
 double larger(double a, double b) { return std::isnan(b) || b > a ? b : a; }
+
+double largest(std::span<const double> errors) {
+  return std::accumulate(errors.begin(), errors.end(), 0.0, larger);
+}
 
 double relative_error(std::span<const float> got, std::span<const double> expected) {
   require(got.size() == expected.size(), "relative_error: ", got.size(), " values against ",

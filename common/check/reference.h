@@ -66,6 +66,8 @@ double dot(const Matrix& a, const Matrix& b);
 
 /// The larger of two errors; NaN if either is (std::max would drop it).
 double larger(double a, double b);
+/// The largest of several errors, 0 of none; NaN if one is.
+double largest(std::span<const double> errors);
 /// ‖got - expected‖ / ‖expected‖ (Frobenius norms).
 /// Throws Error if their numbers of elements differ.
 double relative_error(std::span<const float> got, std::span<const double> expected);

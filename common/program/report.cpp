@@ -90,6 +90,15 @@ void Report::check(const std::string& name, double error, double tolerance) {
   line(text(pass ? "  ok    " : "  WRONG ", name, numbers));
 }
 
+void Report::check(const std::string& name, bool holds, const std::string& found) {
+  check(name, holds);
+  if (checks_.back().pass) return;
+  const std::string mine = holds ? "" : text("        rank ", world_.rank(), ": ", found);
+  for (const std::string& ranks_line : world_.gather_text(mine)) {
+    if (!ranks_line.empty()) return line(ranks_line);
+  }
+}
+
 int Report::finish() {
   size_t held = 0;
   const Check* worst = nullptr;

@@ -38,6 +38,8 @@ class Report {
   void check(const std::string& name, double error, double tolerance);
   /// The same without an error to measure.
   void check(const std::string& name, bool holds) { check(name, holds ? 0.0 : 1.0, 0.0); }
+  /// The same; if it fails, also prints `found` of the first rank on which it does not hold.
+  void check(const std::string& name, bool holds, const std::string& found);
 
   /// A value for the "results" of the JSON file.
   void result(const std::string& name, double value);

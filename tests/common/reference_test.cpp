@@ -46,6 +46,11 @@ TEST_CASE("reference: NaN on either side, in any place, makes the error NaN") {
   CHECK(std::isnan(reference::larger(NAN, 1.0)));
   CHECK(std::isnan(reference::larger(1.0, NAN)));
   CHECK(reference::larger(1.0, 2.0) == 2.0);
+  for (const std::vector<double>& errors :
+       {std::vector<double>{NAN, 1, 2}, {1, NAN, 2}, {1, 2, NAN}})
+    CHECK(std::isnan(reference::largest(errors)));
+  CHECK(reference::largest(std::vector<double>{1, 3, 2}) == 3.0);
+  CHECK(reference::largest({}) == 0.0);
 }
 
 TEST_CASE("reference: finite differences accept the right gradient and refuse others") {
