@@ -11,27 +11,27 @@
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_01 {
 namespace {
 
 using namespace reference;
 
 // ---- The rungs of a device ----------------------------------------------------------------------
 
-/// A rung that is written here, on tensors: of the CPU's ladder or of the GPU's.
+/// A rung of the CPU's or the GPU's ladder, as a function of tensors.
 struct WrittenRung {
   std::string name, json_name;
   std::function<void(const Tensor& x, const Tensor& a, Tensor& y)> gemm;
   int64_t largest_size;
 };
 
-/// The library with factors of fewer bits, which a GPU multiplies on units of their own.
+/// The library with factors of fewer bits, which a GPU multiplies on its tensor cores.
 struct RoundedRung {
   std::string name, json_name;
   DataType type;
   bool tf32;
-  double tolerance;  // relative: what roundings of both factors, and of the result if it is stored
-                     // so, can do
+  double
+      tolerance;  // relative: of the rounding of both factors, and of the result if it is rounded
 };
 
 bool is_gpu(const Backend& backend) { return backend.device() == Device::cuda; }
@@ -81,8 +81,8 @@ struct Problem {
   Peak peak;
 };
 
-/// The peak is the best of several measurements around the library's run: what disturbs one only
-/// makes it lower.
+/// The peak is the best of several measurements around the library's run: a disturbance can only
+/// lower it.
 Problem run_library(Backend& backend, int64_t size, uint64_t seed) {
   Problem p{to_tensor(backend, random_matrix(size, size, {seed, stream_of("x")})),
             to_tensor(backend, random_matrix(size, size, {seed, stream_of("a")})),
@@ -109,8 +109,7 @@ int64_t size_for_gpu(Backend& backend) {
   return largest;
 }
 
-/// Rows of the table, for a CPU or a GPU: there with one column more, the speed beside the
-/// library's.
+/// The table of times; for a GPU with one more column, the speed relative to the library's.
 class SpeedTable {
  public:
   SpeedTable(const Problem& problem, bool gpu)
@@ -148,7 +147,7 @@ class SpeedTable {
   Table table_;
 };
 
-/// Times every written rung that is fast enough for the size. The largest error against the
+/// Times every written rung that is fast enough for the size. Returns the largest error against the
 /// library.
 double time_written_rungs(Report& report, const Problem& p, SpeedTable& table) {
   Backend& backend = p.x.backend();
@@ -226,4 +225,4 @@ void climb_ladder(Runtime& runtime, Report& report, int64_t size) {
   report.result("cores", p.peak.cores);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_01

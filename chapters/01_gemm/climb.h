@@ -3,7 +3,7 @@
 #pragma once
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_01 {
 
 /// Checks every rung against double precision, with sizes that are no whole number of blocks or
 /// tiles.
@@ -13,4 +13,4 @@ void check_ladder(Runtime& runtime, Report& report);
 /// 4096.
 void climb_ladder(Runtime& runtime, Report& report, int64_t size);
 
-}  // namespace shard
+}  // namespace shard::chapter_01

@@ -6,10 +6,12 @@
 #include "chapters/01_gemm/column_major.h"
 #include "chapters/01_gemm/picture.h"
 #include "chapters/01_gemm/worked_example.h"
+#include "common/check/finite_differences.h"
 #include "common/program/runtime.h"
 #include "common/tensor/ops.h"
 
 using namespace shard;
+using namespace shard::chapter_01;
 using namespace shard::reference;
 
 void show_worked_example(Runtime& runtime, Report& report) {
@@ -24,9 +26,9 @@ void show_worked_example(Runtime& runtime, Report& report) {
   report.check("Y of the worked example, exactly", y.values == matmul(example.x, example.a).values);
 }
 
-/// Random matrices of the three sizes, all different: a mistake in one of them cannot hide behind
-/// another.
+/// Random matrices.
 struct Data {
+  // all different, so that one size used in place of another shows
   static constexpr int64_t tokens = 37, in = 53, out = 29;
   Matrix x, a, dy;
 
@@ -58,14 +60,11 @@ void check_forward_and_backward(Runtime& runtime, Report& report, const Data& da
   report.check("dA against double precision",
                relative_error(da, matmul(transpose(data.x), data.dy)), 1e-6);
 
-  // the loss whose gradient with respect to Y is dY: L = Σ Y ∘ dY
-  const auto loss_of_x = [&](const Matrix& point) { return dot(matmul(point, data.a), data.dy); };
-  const auto loss_of_a = [&](const Matrix& point) { return dot(matmul(data.x, point), data.dy); };
-  const RandomStream where{runtime.options().seed, stream_of("samples")};
-  report.check("dX against finite differences",
-               finite_difference_error(loss_of_x, data.x, dx.to_host(), where), 1e-5);
-  report.check("dA against finite differences",
-               finite_difference_error(loss_of_a, data.a, da.to_host(), where), 1e-5);
+  const Loss loss = loss_of([](const Points& p) { return matmul(p[0], p[1]); }, data.dy);
+  check_finite_differences(report, loss,
+                           {{.name = "dX", .point = data.x, .gradient = dx},
+                            {.name = "dA", .point = data.a, .gradient = da}},
+                           {runtime.options().seed, stream_of("samples")}, 1e-5);
 }
 
 void show_column_major(Report& report, const Data& data) {
@@ -86,7 +85,7 @@ void show_column_major(Report& report, const Data& data) {
   report.check("factors exchanged: Y against double precision", relative_error(y, expected.values),
                1e-6);
 
-  // With square matrices nothing but the numbers tells that the exchange was forgotten.
+  // With square matrices only the numbers show that the exchange was forgotten.
   const WorkedExample example = worked_example();
   std::vector<float> wrong(16);
   column_major_gemm(4, 4, 4, example.x.floats().data(), 4, example.a.floats().data(), 4,
@@ -111,7 +110,7 @@ int main(int argc, char** argv) {
     require_memory(50.0 * static_cast<double>(size * size) * ranks,
                    text("--size ", size, " × ranks ", ranks));
     if (ranks > 1)
-      report.line("One device is enough here: every rank does the same, rank 0 speaks.");
+      report.line("One device is enough here: every rank does the same, and rank 0 prints.");
     const Data data(runtime.options().seed);
     show_worked_example(runtime, report);
     if (!options.picture.empty()) draw_worked_example(runtime, report);

@@ -5,7 +5,7 @@
 #include "common/draw/matrix_picture.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_01 {
 
 void draw_worked_example(Runtime& runtime, Report& report) {
   const WorkedExample example = worked_example();
@@ -39,4 +39,4 @@ void draw_worked_example(Runtime& runtime, Report& report) {
   report.picture(picture.drawn());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_01

@@ -2,8 +2,8 @@
 #pragma once
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_01 {
 
 void draw_worked_example(Runtime& runtime, Report& report);
 
-}  // namespace shard
+}  // namespace shard::chapter_01

@@ -5,7 +5,7 @@
 
 #include "common/program/report.h"
 
-namespace shard {
+namespace shard::chapter_01 {
 
 WorkedExample worked_example() {
   WorkedExample example{reference::Matrix(4, 4), reference::Matrix(4, 4)};
@@ -75,4 +75,4 @@ std::string side_by_side(const std::vector<Labelled>& blocks) {
   return out;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_01

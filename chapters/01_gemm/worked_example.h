@@ -1,11 +1,11 @@
 // The worked example: X times A, 4 × 4, small whole numbers, so that every product can be checked
-// in one's head. Chapters 03 and 04 split these very matrices.
+// by hand. Chapters 03, 04 and 05 split the same matrices.
 #pragma once
 #include <string>
 
 #include "common/check/reference.h"
 
-namespace shard {
+namespace shard::chapter_01 {
 
 struct WorkedExample {
   reference::Matrix x, a;  // [4 × 4] each
@@ -18,11 +18,10 @@ std::string dot_product(const WorkedExample& example, int64_t row, int64_t colum
 /// A matrix as lines of text, in brackets.
 std::string drawn(const reference::Matrix& matrix);
 
-/// Blocks of lines put beside each other, each with its name above it: "X · A = Y" with matrices
-/// for letters.
+/// Blocks of lines side by side, each with its name above it.
 struct Labelled {
   std::string name, block;
 };
 std::string side_by_side(const std::vector<Labelled>& blocks);
 
-}  // namespace shard
+}  // namespace shard::chapter_01

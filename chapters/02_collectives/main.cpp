@@ -1,5 +1,4 @@
-// Chapter 02: what ranks can do together. Collectives in small numbers, a ring all-reduce written
-// by hand, its speed.
+// Chapter 02: collectives on small vectors, a ring all-reduce written by hand, and its speed.
 #include <algorithm>
 #include <functional>
 
@@ -7,10 +6,12 @@
 #include "chapters/02_collectives/ring_all_reduce.h"
 #include "chapters/02_collectives/speed_table.h"
 #include "chapters/02_collectives/test_vectors.h"
+#include "common/check/calls.h"
 #include "common/check/reference.h"
 #include "common/program/runtime.h"
 
 using namespace shard;
+using namespace shard::chapter_02;
 using namespace shard::reference;
 
 /// Every rank's line, in rank order.
@@ -19,7 +20,7 @@ void print_all(Communicator& world, Report& report, const std::string& line) {
     report.line(each);
 }
 
-/// What every rank held before and what it holds now; then the check that this is `expected`.
+/// Prints what every rank held before and holds now, and checks that this is `expected`.
 void show(Communicator& world, Report& report, const std::string& name,
           std::span<const float> before, const Tensor& now, std::span<const float> expected) {
   const std::vector<float> after = now.to_host();
@@ -36,27 +37,27 @@ void show_collectives(Communicator& world, Report& report) {
 
   Tensor x = to_tensor(world, two);
   world.broadcast(x, last);
-  show(world, report, text("broadcast: rank ", last, "'s values become everyone's"), two, x,
+  show(world, report, text("broadcast: every rank gets rank ", last, "'s values"), two, x,
        values_of(last, 2));
 
   Tensor arrived = to_tensor(world, two);
   const int left = (rank + last) % size;
   world.send_receive(to_tensor(world, two), (rank + 1) % size, arrived, left);
-  show(world, report, "send and receive: everyone's values go to the next rank", two, arrived,
+  show(world, report, "send and receive: every rank's values go to the next rank", two, arrived,
        values_of(left, 2));
 
   std::vector<float> pieces;
   for (int other = 0; other < size; ++other)
     std::ranges::copy(values_of(other, 2), std::back_inserter(pieces));
-  show(world, report, "all-gather: all pieces, one after the other, for everyone", two,
+  show(world, report, "all-gather: every rank gets all pieces, one after the other", two,
        world.all_gather(to_tensor(world, two)), pieces);
 
   const std::vector<float> sum = sum_of_values(size, size + 1);
   const Range part = part_of(size + 1, size, rank);
-  show(world, report, "reduce-scatter: everyone gets one part of the sum", all,
+  show(world, report, "reduce-scatter: every rank gets one part of the sum", all,
        world.reduce_scatter(PartialSum(to_tensor(world, all))),
        std::span(sum).subspan(part.begin, part.size()));
-  show(world, report, "all-reduce: everyone gets the whole sum", all,
+  show(world, report, "all-reduce: every rank gets the whole sum", all,
        world.all_reduce(PartialSum(to_tensor(world, all))), sum);
 }
 
@@ -69,7 +70,7 @@ void show_groups(Communicator& world, Report& report) {
                  group->name(), "\""));
   report.check("ranks keep their order within a group", group->rank() == world.rank() / 2);
   const std::vector<float> before = values_of(world.rank(), 3);
-  show(world, report, "all-reduce in each group: everyone gets the sum of its own group", before,
+  show(world, report, "all-reduce in each group: every rank gets the sum of its own group", before,
        group->all_reduce(PartialSum(to_tensor(*group, before))),
        sum_of_values(world.size(), 3, parity, 2));
 }
@@ -93,7 +94,7 @@ void show_ring(Communicator& world, Report& report) {
     const RingMove move = ring_move(rank, size, step);
     add_row(text("step ", step + 1, move.adds ? ", add" : ", copy"), move.receive);
   }
-  if (size <= 5) report.table(table);  // of more ranks it would be too wide
+  if (size <= 5) report.table(table);  // with more ranks it would be too wide
   report.line(
       "  In step s rank i sends chunk (i - s + 1) mod t to the next rank; > marks what has just "
       "arrived.");
@@ -134,21 +135,20 @@ void check_ring(Runtime& runtime, Report& report) {
   world.broadcast(sum, 0);
   report.check("the same bits on every rank", mine == sum.to_host());
 
-  const RingAllReduce ring(world, term);  // in each half of its steps every chunk but one goes out
+  const RingAllReduce ring(world, term);  // in each half of its steps all chunks but one are sent
   const int size = world.size(), rank = world.rank();
   const int64_t kept = ring.chunk((rank + 1) % size).size() + ring.chunk((rank + 2) % size).size();
   report.ledger(used);
-  report.check(text("2(t-1) = ", ring.steps(), " messages and no other collective"),
-               used.calls() == ring.steps() &&
-                   used.calls(Collective::send_receive) == ring.steps());
+  const int64_t sent = 2 * term.bytes() - 4 * kept;
+  check_calls(report, text("2(t-1) = ", ring.steps(), " messages and no other collective"), used,
+              {{.op = Collective::send_receive, .calls = ring.steps(), .bytes = sent}});
   report.check(text("about 2(t-1)/t of ", term.bytes(), " bytes sent: ", used.bytes()),
-               used.bytes() == 2 * term.bytes() - 4 * kept);
+               used.bytes() == sent);
 }
 
 int main(int argc, char** argv) {
   int64_t max_bytes = int64_t{1} << 22;
-  Options options("02_collectives",
-                  "what ranks can do together, and a ring all-reduce written by hand");
+  Options options("02_collectives", "collectives, and a ring all-reduce written by hand");
   options.size("--max-bytes", max_bytes, "largest vector that is timed; 67108864 for 64 MiB",
                16384);
   options.offer_picture(text("a ring all-reduce, of at most ", most_ranks_in_picture, " ranks"));

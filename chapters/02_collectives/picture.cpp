@@ -7,7 +7,7 @@
 #include "chapters/02_collectives/test_vectors.h"
 #include "common/draw/picture_page.h"
 
-namespace shard {
+namespace shard::chapter_02 {
 namespace {
 
 constexpr double cell_width = 56, cell_height = 30, between_ranks = 42, between_chunks = 3,
@@ -39,8 +39,8 @@ Moment moment_now(Communicator& world, const std::string& name, const Tensor& x,
   return moment;
 }
 
-/// The same steps on the numbers and on a vector of powers of two, which tell whose numbers a sum
-/// contains.
+/// The same steps on the values and on a vector of powers of two, whose sums tell which ranks'
+/// values a sum contains.
 std::vector<Moment> all_moments(Communicator& world) {
   const int size = world.size();
   const std::vector<float> mine(static_cast<size_t>(size), std::ldexp(1.0f, world.rank()));
@@ -63,7 +63,7 @@ Box cell(Point at, int rank, int chunk) {
           at.y + name_height + chunk * (cell_height + between_chunks), cell_width, cell_height};
 }
 
-/// A number, and below it the colours of the ranks whose numbers it is the sum of.
+/// A number, and below it the colours of the ranks whose values it is the sum of.
 void draw_cell(Svg& svg, const Box& box, float value, int terms, int size, bool arrived) {
   svg.rectangle(box, {.fill = ink, .opacity = 0.1});
   svg.text({box.x + box.width / 2, box.y + 12}, text(value),
@@ -108,13 +108,14 @@ void draw_moment(Svg& svg, Point at, const Moment& moment) {
 
 void draw_ring(Runtime& runtime, Report& report) {
   const int size = runtime.world().size();
-  PicturePage page(text("A ring all-reduce on ", size, size == 1 ? " rank" : " ranks"),
-                   text("Each of ", size,
-                        " ranks holds a vector, one number a chunk. In each step every rank sends "
-                        "one chunk to the next "
-                        "rank. In the first half of the steps it is added there, in the second "
-                        "half it is copied. At the "
-                        "end all ranks hold the sum."));
+  PicturePage page(
+      text("A ring all-reduce on ", size, size == 1 ? " rank" : " ranks"),
+      text("Each of ", size,
+           " ranks holds a vector, one number per chunk. In each step every rank sends "
+           "one chunk to the next "
+           "rank. In the first half of the steps it is added there, in the second "
+           "half it is copied. At the "
+           "end all ranks hold the sum."));
   page.sentence(
       "A column is a rank's vector, one chunk below the other. The stripes in a cell say whose "
       "numbers it is the "
@@ -135,4 +136,4 @@ void draw_ring(Runtime& runtime, Report& report) {
   report.picture(page.drawn());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_02

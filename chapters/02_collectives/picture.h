@@ -2,7 +2,7 @@
 #pragma once
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_02 {
 
 /// The ring of a larger group would be too large a picture.
 constexpr int most_ranks_in_picture = 8;
@@ -10,4 +10,4 @@ constexpr int most_ranks_in_picture = 8;
 /// Runs a ring all-reduce on vectors of one number a rank. Collective.
 void draw_ring(Runtime& runtime, Report& report);
 
-}  // namespace shard
+}  // namespace shard::chapter_02

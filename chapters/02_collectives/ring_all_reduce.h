@@ -1,5 +1,5 @@
-// Ring all-reduce: the sum of all ranks' vectors, built from nothing but messages to the right-hand
-// neighbour.
+// Ring all-reduce: the sum of all ranks' vectors, built from messages to the right-hand neighbour
+// alone.
 //     2(t-1) steps, in each of which every rank sends one t-th of the vector: 2(t-1)/t of its bytes
 //     in all, the least that any all-reduce can send. Patarasu and Yuan, "Bandwidth optimal
 //     all-reduce algorithms for clusters of workstations", Journal of Parallel and Distributed

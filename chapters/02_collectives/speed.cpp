@@ -6,7 +6,7 @@
 #include "common/base/clock.h"
 #include "common/tensor/backend.h"
 
-namespace shard {
+namespace shard::chapter_02 {
 
 double median_seconds(Communicator& group, const AllReduce& sum_up, const Tensor& term,
                       Tensor& sum) {
@@ -32,7 +32,7 @@ double bus_bandwidth(double bytes, double seconds, int ranks) {
 /// equations.
 Line fit_line(std::span<const double> bytes, std::span<const double> seconds) {
   require(bytes.size() == seconds.size() && bytes.size() >= 2, "fit_line: ", bytes.size(),
-          " sizes and ", seconds.size(), " times, where two of each are the least");
+          " sizes and ", seconds.size(), " times, at least two of each are needed");
   double uu = 0, uv = 0, vv = 0, u1 = 0, v1 = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
     const double u = 1 / seconds[i], v = bytes[i] / seconds[i];
@@ -49,4 +49,4 @@ Line fit_line(std::span<const double> bytes, std::span<const double> seconds) {
   return line;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_02

@@ -7,9 +7,9 @@
 
 #include "common/comm/communicator.h"
 
-namespace shard {
+namespace shard::chapter_02 {
 
-/// Any way to sum a vector over the ranks.
+/// Sums a vector over the ranks.
 using AllReduce = std::function<Tensor(PartialSum)>;
 
 /// The median of the times that `sum_up` takes on copies of `term`, all ranks starting together:
@@ -18,7 +18,7 @@ double median_seconds(Communicator& group, const AllReduce& sum_up, const Tensor
                       Tensor& sum);
 
 /// Bus bandwidth of an all-reduce among t ranks: bytes / seconds · 2(t-1)/t, which is what every
-/// rank must send in a second at least. Unlike bytes / seconds it can be compared with the wire's
+/// rank must send per second at least. Unlike bytes / seconds it can be compared with the wire's
 /// speed, whatever the number of ranks. The definition is that of NVIDIA's nccl-tests,
 /// doc/PERFORMANCE.md.
 double bus_bandwidth(double bytes, double seconds, int ranks);
@@ -32,9 +32,8 @@ struct Line {
   double seconds(double bytes) const { return latency + bytes * seconds_per_byte; }
 };
 
-/// The line with the least squares of relative errors: in absolute terms the largest sizes would
-/// drown all others. Neither the latency nor the time for a byte comes out negative. Takes at least
-/// two sizes.
+/// The line with the least squares of relative errors, so that all sizes have the same weight.
+/// Neither the latency nor the time per byte is negative. Takes at least two sizes.
 Line fit_line(std::span<const double> bytes, std::span<const double> seconds);
 
-}  // namespace shard
+}  // namespace shard::chapter_02

@@ -5,7 +5,7 @@
 #include "chapters/02_collectives/test_vectors.h"
 #include "common/check/reference.h"
 
-namespace shard {
+namespace shard::chapter_02 {
 
 using namespace reference;
 
@@ -78,4 +78,4 @@ void show_speed(Runtime& runtime, Report& report, int64_t max_bytes) {
   report.table(lines);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_02

@@ -5,7 +5,7 @@
 
 #include "common/base/random.h"
 
-namespace shard {
+namespace shard::chapter_02 {
 
 std::vector<float> values_of(int rank, int64_t count) {
   std::vector<float> values;
@@ -44,4 +44,4 @@ Tensor to_tensor(Communicator& group, std::span<const float> values) {
   return Tensor::from(group.backend(), {std::ssize(values)}, values);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_02

@@ -1,5 +1,5 @@
-// Vectors for pictures and for tests. Every rank can compute every other rank's, and so foretell
-// any result.
+// Vectors for pictures and for tests. Every rank can compute those of all other ranks, and so the
+// expected result of any collective.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -8,9 +8,9 @@
 
 #include "common/comm/communicator.h"
 
-namespace shard {
+namespace shard::chapter_02 {
 
-/// Rank r's values: 10·r + 1, 10·r + 2, …: the tens tell whose they are.
+/// Rank r's values: 10·r + 1, 10·r + 2, …: the tens are the rank.
 std::vector<float> values_of(int rank, int64_t count);
 
 /// Entry by entry, the sum of values_of the ranks first, first + step, … below `ranks`.
@@ -26,4 +26,4 @@ std::vector<float> random_values(uint64_t seed, int rank, int64_t count, bool wh
 /// As a tensor on the group's device.
 Tensor to_tensor(Communicator& group, std::span<const float> values);
 
-}  // namespace shard
+}  // namespace shard::chapter_02

@@ -1,24 +1,19 @@
-// Chapter 03: Y = X·A + b with A cut by rows. What the ranks hold is a sum that nobody has taken
-// yet.
-#include <cmath>
-
+// Chapter 03: Y = X·A + b with A cut by rows. Each rank's product is one term of a sum over the
+// ranks.
 #include "chapters/01_gemm/worked_example.h"
 #include "chapters/03_row_parallel_gemm/picture.h"
-#include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
+#include "chapters/03_row_parallel_gemm/trial.h"
+#include "common/check/calls.h"
 #include "common/check/compare.h"
-#include "common/check/reference.h"
-#include "common/program/runtime.h"
 #include "common/tensor/ops.h"
 
 using namespace shard;
+using namespace shard::chapter_01;
+using namespace shard::chapter_03;
 using namespace shard::reference;
 
-struct Sizes {
-  int64_t tokens = 24, in = 40, out = 28;
-};
-
-/// X and A of the worked example, cut for every rank: rank i's product is a whole matrix, but only
-/// one term of Y.
+/// X and A of the worked example on every rank: rank i's product is as large as Y, and one term of
+/// it.
 void show_worked_example(Runtime& runtime, Report& report) {
   Communicator& world = runtime.world();
   const WorkedExample example = worked_example();
@@ -39,77 +34,47 @@ void show_worked_example(Runtime& runtime, Report& report) {
   if (!runtime.options().picture.empty()) draw_row_parallel(runtime, report, part, x, a);
 }
 
-/// The layer, split over all ranks and unsplit on each, with the same numbers.
-struct Trial {
-  Sizes sizes;
-  Matrix x, dy;
-  std::unique_ptr<Communicator> alone;
-  RowParallelLinear split, unsplit;
-  Range part;  // of the inputs
-
-  Trial(Runtime& runtime, Sizes s)
-      : sizes(s),
-        x(random_matrix(s.tokens, s.in, {runtime.options().seed, stream_of("x")})),
-        dy(random_matrix(s.tokens, s.out, {runtime.options().seed, stream_of("dy")})),
-        alone(runtime.alone()),
-        split(runtime.world(), "row", s.in, s.out, {runtime.options().seed, 0.3f, 0.5f}),
-        unsplit(*alone, "row", s.in, s.out, {runtime.options().seed, 0.3f, 0.5f}),
-        part(part_of(s.in, runtime.world().size(), runtime.world().rank())) {}
-
-  Matrix expected(const Matrix& x_values, const Matrix& a) const {
-    return add_bias(matmul(x_values, a), Matrix(unsplit.bias.value));
-  }
-};
-
 void check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("Forward and backward against the unsplit layer");
   Backend& backend = runtime.backend();
-  const Ledger before = runtime.ledger();
+  const Ledger start = runtime.ledger();
   const Tensor x = to_tensor(backend, trial.x), dy = to_tensor(backend, trial.dy);
   RowParallelLinear::Kept kept, kept_unsplit;
   const Tensor y = trial.split.forward(columns_of(x, trial.part), kept);
-  const Ledger forward = runtime.ledger().since(before);
+  const Ledger middle = runtime.ledger();
   const Tensor dx = trial.split.backward(dy, kept);
-  const Ledger both = runtime.ledger().since(before);
+  const Ledger end = runtime.ledger();
   trial.unsplit.forward(x, kept_unsplit);
   const Tensor dx_unsplit = trial.unsplit.backward(dy, kept_unsplit);
 
-  const Matrix a(trial.unsplit.weight.value);
-  report.check("Y against double precision", relative_error(y, trial.expected(trial.x, a)), 1e-5);
-  report.check("dX against the unsplit layer",
-               relative_error(dx, columns_of(dx_unsplit, trial.part)), 1e-5);
-  check_gradients(report, trial.split.parameters(), trial.unsplit.parameters(), 1e-5);
-
-  const auto loss_of_x = [&](const Matrix& point) {
-    return dot(trial.expected(point, a), trial.dy);
-  };
-  const auto loss_of_a = [&](const Matrix& point) {
-    return dot(trial.expected(trial.x, point), trial.dy);
-  };
-  const RandomStream where{runtime.options().seed, stream_of("samples")};
-  report.check("dX against finite differences",
-               finite_difference_error(loss_of_x, trial.x, dx_unsplit.to_host(), where), 1e-4);
-  report.check(
-      "dA against finite differences",
-      finite_difference_error(loss_of_a, a, trial.unsplit.weight.gradient.to_host(), where), 1e-4);
+  report.check("Y against double precision", relative_error(y, trial.expected()), 1e-5);
+  check_split(
+      report, "the unsplit layer", {.y = {}, .dx = dx, .parameters = trial.split.parameters()},
+      {.y = {}, .dx = columns_of(dx_unsplit, trial.part), .parameters = trial.unsplit.parameters()},
+      1e-5);
+  const Parameter& a = trial.unsplit.weight;
+  check_finite_differences(
+      report, loss_of([&](const Points& points) { return trial.expected(points); }, trial.dy),
+      {{.name = "dX", .point = trial.x, .gradient = dx_unsplit},
+       {.name = "dA", .point = Matrix(a.value), .gradient = a.gradient}},
+      {trial.init.seed, stream_of("samples")}, 1e-4);
 
   report.heading("The ledger of forward and backward");
-  report.ledger(both);
-  report.check("forward: one all-reduce of tokens × out, nothing else",
-               forward.calls() == 1 && forward.calls(Collective::all_reduce) == 1 &&
-                   forward.bytes() == y.bytes());
-  report.check("backward: no communication", both.calls() == forward.calls());
+  report.ledger(end.since(start));
+  check_calls(report, "forward: one all-reduce of tokens × out, nothing else", middle.since(start),
+              {{.op = Collective::all_reduce, .calls = 1, .bytes = y.bytes()}});
+  check_calls(report, "backward: no communication", end.since(middle), {});
 }
 
-/// What goes wrong when GeLU or the bias comes before the sum. The terms are taken out of their
-/// PartialSum on purpose.
+/// GeLU or the bias before the sum instead of after it. PartialSum prevents this; the terms are
+/// taken out of it for the demonstration.
 void show_failing_designs(Runtime& runtime, Report& report, Trial& trial) {
   report.heading(
       "Two designs that fail: the same layer with one step before the all-reduce instead of after "
       "it");
   Communicator& world = runtime.world();
   const Tensor x = columns_of(to_tensor(runtime.backend(), trial.x), trial.part);
-  const Matrix y = trial.expected(trial.x, Matrix(trial.unsplit.weight.value));
+  const Matrix y = trial.expected();
 
   RowParallelLinear::Kept kept;
   const PartialSum term = trial.split.partial_forward(x, kept);
@@ -128,7 +93,7 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial) {
   table.row({"bias before the all-reduce", scientific(bias_error)});
   report.table(table);
   if (world.size() == 1)
-    return report.line("  With one rank there is nothing to add up, so both are right.");
+    return report.line("  With one rank there is nothing to add, so both are right.");
   report.line(
       text("  Σ gelu(X_i·A_i) is not gelu(Σ X_i·A_i), and a bias that every rank adds counts ",
            world.size(), " times."));

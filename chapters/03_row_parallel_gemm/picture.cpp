@@ -3,7 +3,7 @@
 #include "common/draw/matrix_picture.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_03 {
 
 void draw_row_parallel(Runtime& runtime, Report& report, Range part, const Tensor& x,
                        const Tensor& a) {
@@ -33,4 +33,4 @@ void draw_row_parallel(Runtime& runtime, Report& report, Range part, const Tenso
   report.picture(picture.drawn());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_03

@@ -2,10 +2,10 @@
 #pragma once
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_03 {
 
 /// From X's columns and A's rows `part` on this rank. Collective.
 void draw_row_parallel(Runtime& runtime, Report& report, Range part, const Tensor& x,
                        const Tensor& a);
 
-}  // namespace shard
+}  // namespace shard::chapter_03

@@ -2,24 +2,20 @@
 #include <cmath>
 
 #include "chapters/01_gemm/worked_example.h"
-#include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
+#include "chapters/04_column_parallel_gemm/overlap.h"
 #include "chapters/04_column_parallel_gemm/picture.h"
+#include "chapters/04_column_parallel_gemm/trial.h"
+#include "common/check/calls.h"
 #include "common/check/compare.h"
-#include "common/check/reference.h"
-#include "common/check/timing.h"
-#include "common/program/runtime.h"
 #include "common/tensor/ops.h"
 
 using namespace shard;
+using namespace shard::chapter_01;
+using namespace shard::chapter_04;
 using namespace shard::reference;
 
-struct Sizes {
-  int64_t tokens = 24, in = 36, out = 50;                       // of the checks
-  int64_t timing_tokens = 256, timing_width = 512, repeat = 9;  // of the measurement of overlap
-};
-
-/// X and A of the worked example: every rank has all of X, and columns of A that give it the same
-/// columns of Y.
+/// X and A of the worked example: every rank has all of X and some columns of A, and computes the
+/// same columns of Y.
 void show_worked_example(Runtime& runtime, Report& report) {
   Communicator& world = runtime.world();
   const WorkedExample example = worked_example();
@@ -42,76 +38,41 @@ void show_worked_example(Runtime& runtime, Report& report) {
     draw_column_parallel(runtime, report, part, x, a, columns);
 }
 
-/// The layer, split over all ranks and unsplit on each, with the same numbers.
-struct Trial {
-  Sizes sizes;
-  Matrix x, dy;
-  std::unique_ptr<Communicator> alone;
-  ColumnParallelLinear split, unsplit;
-  Range part;  // of the outputs
-  ColumnParallelLinear::Kept kept, kept_unsplit;
-  Tensor y_unsplit, dx_unsplit;
-
-  Trial(Runtime& runtime, Sizes s)
-      : sizes(s),
-        x(random_matrix(s.tokens, s.in, {runtime.options().seed, stream_of("x")})),
-        dy(random_matrix(s.tokens, s.out, {runtime.options().seed, stream_of("dy")})),
-        alone(runtime.alone()),
-        split(runtime.world(), "column", s.in, s.out, {runtime.options().seed, 0.3f, 0.5f}),
-        unsplit(*alone, "column", s.in, s.out, {runtime.options().seed, 0.3f, 0.5f}),
-        part(part_of(s.out, runtime.world().size(), runtime.world().rank())),
-        y_unsplit(unsplit.forward(to_tensor(runtime.backend(), x), kept_unsplit)),
-        dx_unsplit(unsplit.backward(to_tensor(runtime.backend(), dy), kept_unsplit)) {}
-
-  Matrix expected(const Matrix& x_values, const Matrix& a) const {
-    return add_bias(matmul(x_values, a), Matrix(unsplit.bias.value));
-  }
-};
-
 void check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("Forward and backward against the unsplit layer");
   const Tensor x = to_tensor(runtime.backend(), trial.x),
                dy = to_tensor(runtime.backend(), trial.dy);
-  const Ledger before = runtime.ledger();
+  const Ledger start = runtime.ledger();
   const Tensor y = trial.split.forward(x, trial.kept);  // [tokens × out/t]
   const Tensor activated = gelu(y);                     // [tokens × out/t]
-  const Ledger forward = runtime.ledger().since(before);
+  const Ledger middle = runtime.ledger();
   const Tensor dx = trial.split.backward(columns_of(dy, trial.part), trial.kept);  // [tokens × in]
-  const Ledger both = runtime.ledger().since(before);
+  const Ledger end = runtime.ledger();
 
-  const Matrix a(trial.unsplit.weight.value);
-  const Tensor y_double = to_tensor(runtime.backend(), trial.expected(trial.x, a));
+  const Parameter& a = trial.unsplit.weight;
+  const Tensor y_double = to_tensor(runtime.backend(), trial.expected({trial.x, Matrix(a.value)}));
   report.check("columns of Y against double precision",
                relative_error(y, columns_of(y_double, trial.part)), 1e-5);
   report.check("GeLU of this rank's columns is its columns of GeLU(Y)",
                relative_error(activated, columns_of(gelu(trial.y_unsplit), trial.part)), 1e-6);
-  report.check("dX against the unsplit layer", relative_error(dx, trial.dx_unsplit), 1e-5);
-  check_gradients(report, trial.split.parameters(), trial.unsplit.parameters(), 1e-5);
-
-  const auto loss_of_x = [&](const Matrix& point) {
-    return dot(trial.expected(point, a), trial.dy);
-  };
-  const auto loss_of_a = [&](const Matrix& point) {
-    return dot(trial.expected(trial.x, point), trial.dy);
-  };
-  const RandomStream where{runtime.options().seed, stream_of("samples")};
-  report.check("dX against finite differences",
-               finite_difference_error(loss_of_x, trial.x, trial.dx_unsplit.to_host(), where),
-               1e-4);
-  report.check(
-      "dA against finite differences",
-      finite_difference_error(loss_of_a, a, trial.unsplit.weight.gradient.to_host(), where), 1e-4);
+  check_split(report, "the unsplit layer",
+              {.y = {}, .dx = dx, .parameters = trial.split.parameters()},
+              {.y = {}, .dx = trial.dx_unsplit, .parameters = trial.unsplit.parameters()}, 1e-5);
+  check_finite_differences(
+      report, loss_of([&](const Points& points) { return trial.expected(points); }, trial.dy),
+      {{.name = "dX", .point = trial.x, .gradient = trial.dx_unsplit},
+       {.name = "dA", .point = Matrix(a.value), .gradient = a.gradient}},
+      {trial.init.seed, stream_of("samples")}, 1e-4);
 
   report.heading("The ledger of forward, GeLU and backward");
-  report.ledger(both);
-  report.check("forward and GeLU: no communication", forward.calls() == 0);
-  report.check("backward: one all-reduce of tokens × in, nothing else",
-               both.calls() == 1 && both.calls(Collective::all_reduce) == 1 &&
-                   both.bytes() == dx.bytes());
+  report.ledger(end.since(start));
+  check_calls(report, "forward and GeLU: no communication", middle.since(start), {});
+  check_calls(report, "backward: one all-reduce of tokens × in, nothing else", end.since(middle),
+              {{.op = Collective::all_reduce, .calls = 1, .bytes = dx.bytes()}});
 }
 
-/// For whoever needs all columns of Y on every rank. Then dY arrives whole, and each rank takes its
-/// columns of it.
+/// Where the next layer needs all columns of Y on every rank. Then dY arrives whole, and each rank
+/// takes its columns of it.
 void check_gather(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("Optional: gather the columns");
   Communicator& world = runtime.world();
@@ -123,15 +84,13 @@ void check_gather(Runtime& runtime, Report& report, Trial& trial) {
   const Tensor y = gather_columns(world, part, trial.sizes.out);  // [tokens × out]
   const Ledger ledger = runtime.ledger().since(before);
   report.ledger(ledger);
-  report.check("one all-gather of this rank's columns, nothing else",
-               ledger.calls() == 1 && ledger.calls(Collective::all_gather) == 1 &&
-                   ledger.bytes() == part.bytes());
+  check_calls(report, "one all-gather of this rank's columns, nothing else", ledger,
+              {{.op = Collective::all_gather, .calls = 1, .bytes = part.bytes()}});
   report.check("gathered Y against the unsplit layer", relative_error(y, trial.y_unsplit), 1e-6);
-  // The loss Σ Y∘dY is the sum of the ranks' Σ Y_i∘dY_i, so their columns of dY are all that the
-  // ranks need.
+  // The loss Σ Y∘dY is the sum of the ranks' Σ Y_i∘dY_i, so each rank needs only its columns of dY.
   const double loss = dot(Matrix(y), trial.dy),
                sum = world.sum_of(dot(Matrix(part), Matrix(dy_part)));
-  report.check("the way back, columns of dY: the ranks' parts of Σ Y∘dY",
+  report.check("backward, columns of dY: the ranks' parts of Σ Y∘dY",
                std::abs(sum - loss) / std::abs(loss), 1e-6);
 }
 
@@ -154,90 +113,35 @@ void show_forgotten_all_reduce(Runtime& runtime, Report& report, Trial& trial) {
   report.result("error_without_all_reduce", world.max_of(error));
 }
 
-/// ColumnParallelLinear::backward with its steps one after the other: nobody computes while the sum
-/// is under way.
-Tensor backward_in_sequence(Communicator& world, ColumnParallelLinear& layer, const Tensor& x,
-                            const Tensor& dy) {
-  Tensor dx = world.all_reduce(PartialSum(matmul(dy, transposed(layer.weight.value))));
-  add_matmul(layer.weight.gradient, transposed(x), dy);
-  add_column_sums(layer.bias.gradient, dy);
-  return dx;
-}
-
-void show_overlap(Runtime& runtime, Report& report, const Sizes& sizes) {
-  const int64_t tokens = sizes.timing_tokens, in = sizes.timing_width, out = 4 * in;
-  report.heading(
-      text("Overlap in the backward pass: X [", tokens, " × ", in, "], A [", in, " × ", out, "]"));
-  Communicator& world = runtime.world();
-  const uint64_t seed = runtime.options().seed;
-  ColumnParallelLinear layer(world, "timed", in, out, {seed, 0.3f, 0.5f});
-  const Tensor x =
-      to_tensor(runtime.backend(), random_matrix(tokens, in, {seed, stream_of("timed x")}));
-  ColumnParallelLinear::Kept kept;
-  const Tensor dy =
-      layer.forward(x, kept);  // any gradient will do, and this one has the right shape
-
-  const Ledger before = runtime.ledger();
-  Ledger when_da_was_ready;
-  Listener listener =
-      layer.weight.on_gradient_ready([&] { when_da_was_ready = runtime.ledger().since(before); });
-  const Tensor dx = layer.backward(dy, kept);
-  const double seconds = runtime.ledger().since(before).seconds();
-  listener.reset();
-  report.check("when dA was ready, the all-reduce had been started",
-               when_da_was_ready.calls() == 1);
-  report.check("and it was waited for afterwards", seconds > when_da_was_ready.seconds());
-  report.check("the same dX as in sequence",
-               relative_error(dx, backward_in_sequence(world, layer, x, dy)), 1e-6);
-
-  const std::vector<Timing> timings = time_in_turns(
-      runtime,
-      {[&] { backward_in_sequence(world, layer, x, dy); }, [&] { layer.backward(dy, kept); }},
-      sizes.repeat);
-  Table table({text("backward, median of ", sizes.repeat), "time", "of it in collectives"});
-  table.row({"all-reduce, then dA", seconds_text(timings[0].seconds),
-             seconds_text(timings[0].communication)});
-  table.row({"all-reduce during dA", seconds_text(timings[1].seconds),
-             seconds_text(timings[1].communication)});
-  report.table(table);
-  report.line(
-      "  MPI moves data mostly while a rank is inside an MPI call, so the wait still does most of "
-      "the sum, and");
-  report.line(
-      "  the gain may be none. NCCL sums in kernels of its own, which run beside those of the "
-      "product.");
-  report.result("milliseconds_in_sequence", 1e3 * timings[0].seconds);
-  report.result("milliseconds_overlapped", 1e3 * timings[1].seconds);
-}
-
-void check_sizes(const Sizes& s, int ranks) {
+void check_usage(const Sizes& s, const OverlapSizes& timing, int ranks) {
   require_usage(s.out >= ranks, "--out ", s.out, " cannot be cut into ", ranks,
                 " parts: one for each rank");
   require_memory(50.0 * ranks * (1.0 * s.tokens * (s.in + s.out) + 1.0 * s.in * s.out),
                  text("--tokens ", s.tokens, ", --in ", s.in, ", --out ", s.out));
-  require_memory(50.0 * s.timing_width * (1.0 * ranks * s.timing_tokens + s.timing_width),
-                 text("--timing-tokens ", s.timing_tokens, " × --timing-width ", s.timing_width));
+  require_memory(50.0 * timing.width * (1.0 * ranks * timing.tokens + timing.width),
+                 text("--timing-tokens ", timing.tokens, " × --timing-width ", timing.width));
 }
 
 int main(int argc, char** argv) {
   Sizes sizes;
+  OverlapSizes timing;
   Options options("04_column_parallel_gemm", "Y = X·A + b with A cut by columns");
   options.size("--tokens", sizes.tokens, "rows of X");
   options.size("--in", sizes.in, "columns of X, rows of A");
   options.size("--out", sizes.out, "columns of A and Y: what is cut");
-  options.size("--timing-tokens", sizes.timing_tokens, "rows of X where overlap is measured");
-  options.size("--timing-width", sizes.timing_width,
-               "columns of X there; A has 4 times as many columns");
-  options.size("--repeat", sizes.repeat, "measurements of which the median is taken", 1, 1000);
+  options.size("--timing-tokens", timing.tokens, "rows of X where overlap is measured");
+  options.size("--timing-width", timing.width, "columns of X there; A has 4 times as many columns");
+  options.size("--repeat", timing.repeat, "number of measurements; their median is reported", 1,
+               1000);
   options.offer_picture("the worked example");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     report.layout(runtime.world().size(), 1);
-    check_sizes(sizes, runtime.world().size());
+    check_usage(sizes, timing, runtime.world().size());
     show_worked_example(runtime, report);
     Trial trial(runtime, sizes);
     check_forward_and_backward(runtime, report, trial);
     check_gather(runtime, report, trial);
     show_forgotten_all_reduce(runtime, report, trial);
-    show_overlap(runtime, report, sizes);
+    show_overlap(runtime, report, timing);
   });
 }

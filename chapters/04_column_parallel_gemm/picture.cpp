@@ -2,7 +2,7 @@
 
 #include "common/draw/matrix_picture.h"
 
-namespace shard {
+namespace shard::chapter_04 {
 
 void draw_column_parallel(Runtime& runtime, Report& report, Range part, const Tensor& x,
                           const Tensor& a, const Tensor& columns) {
@@ -25,4 +25,4 @@ void draw_column_parallel(Runtime& runtime, Report& report, Range part, const Te
   report.picture(picture.drawn());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_04

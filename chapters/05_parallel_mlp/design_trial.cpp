@@ -1,6 +1,6 @@
 #include "chapters/05_parallel_mlp/design_trial.h"
 
-namespace shard {
+namespace shard::chapter_05 {
 
 std::string to_string(const MlpSizes& s) {
   return text(s.tokens, " tokens, ", s.width, " → ", s.hidden, " → ", s.width);
@@ -28,4 +28,4 @@ std::string collectives_of(const Ledger& ledger) {
   return list;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_05

@@ -1,20 +1,20 @@
-// What chapter 05 asks of a design of the MLP: its numbers at a small size, its communication and
-// its time at a large one. A design is a class like ParallelMlp: same constructor, forward,
-// backward and parameters.
+// Comparing designs of the MLP: their errors at a small size, their communication and time at a
+// large one. A design is a class with the constructor, forward, backward and parameters of
+// ParallelMlp.
 #pragma once
 #include "common/check/compare.h"
 #include "common/check/reference.h"
 #include "common/check/timing.h"
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_05 {
 
 struct MlpSizes {
   int64_t tokens, width, hidden;
 };
 std::string to_string(const MlpSizes& sizes);
 
-/// Refuses sizes that cannot be cut or do not fit.
+/// Throws UsageError for sizes that cannot be cut, or that do not fit into memory.
 void check_usage(const MlpSizes& timing_sizes, const MlpSizes& check_sizes, int ranks);
 
 /// One MLP with random X and dZ, which are the same for every design and every group.
@@ -28,7 +28,7 @@ struct Trial {
 
   Trial(Communicator& the_group, uint64_t seed, const MlpSizes& s)
       : group(the_group),
-        mlp(group, "mlp", s.width, s.hidden, {seed, 0.3f, 0.5f}, 0.2f),
+        mlp(group, "mlp", s.width, s.hidden, {.seed = seed, .weight = 0.3f, .vector = 0.5f}, 0.2f),
         x(random_tensor(seed, "x", s)),
         dz(random_tensor(seed, "dz", s)) {}
 
@@ -53,7 +53,7 @@ struct Outcome {
   std::string name;
   double z_error = 0, dx_error = 0,
          gradient_error = 0;   // against the unsplit MLP: the largest of all ranks
-  Tensor z;                    // at the timing sizes, as all that follows
+  Tensor z;                    // at the timing sizes, like all that follows
   Ledger forward, backward;    // of one pass
   double bytes_sent = 0;       // in one pass, by this rank, in the rings of chapter 02
   std::function<void()> pass;  // forward and backward
@@ -78,11 +78,8 @@ Outcome try_design(Runtime& runtime, const std::string& name, Trial<UnsplitMlp>&
   outcome.name = name;
   outcome.z_error = world.max_of(reference::relative_error(small.z, unsplit.z));
   outcome.dx_error = world.max_of(reference::relative_error(small.dx, unsplit.dx));
-  const Parameters split = small.mlp.parameters(), whole = unsplit.mlp.parameters();
-  for (size_t i = 0; i < split.size(); ++i) {
-    outcome.gradient_error = reference::larger(outcome.gradient_error,
-                                               world.max_of(gradient_error(*split[i], *whole[i])));
-  }
+  outcome.gradient_error =
+      world.max_of(largest_gradient_error(small.mlp.parameters(), unsplit.mlp.parameters()));
   const auto large = std::make_shared<Trial<Mlp>>(world, runtime.options().seed, timing_sizes);
   large->pass();
   outcome.z = large->z;
@@ -93,4 +90,4 @@ Outcome try_design(Runtime& runtime, const std::string& name, Trial<UnsplitMlp>&
   return outcome;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_05

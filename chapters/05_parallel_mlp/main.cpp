@@ -1,38 +1,35 @@
-// Chapter 05: Z = GeLU(X·A + b)·B + c in three designs. Column → row needs one all-reduce each way,
-// nothing between.
+// Chapter 05: Z = GeLU(X·A + b)·B + c in three designs. Column → row needs one all-reduce forward
+// and one backward, and no communication between its two products.
 #include "chapters/05_parallel_mlp/design_trial.h"
 #include "chapters/05_parallel_mlp/other_designs.h"
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "chapters/05_parallel_mlp/worked_mlp.h"
+#include "common/check/calls.h"
+#include "common/check/finite_differences.h"
 
 using namespace shard;
+using namespace shard::chapter_05;
 using namespace shard::reference;
 
-constexpr MlpSizes check_sizes{
-    24, 30, 101};  // small, for double precision; uneven cuts for 2, 3 and 4 ranks
+// small, for double precision; uneven parts on 2, 3 and 4 ranks
+constexpr MlpSizes check_sizes{.tokens = 24, .width = 30, .hidden = 101};
 
-/// The unsplit MLP itself, whose numbers the designs must give: Z in double precision, dX, dA and
-/// dB against its differences.
+/// The unsplit MLP, with which the designs are compared: Z against double precision, dX, dA and dB
+/// against finite differences.
 void check_unsplit(Report& report, uint64_t seed, Trial<ParallelMlp>& unsplit) {
   report.heading("The unsplit MLP in double precision: " + to_string(check_sizes));
   const Parameters parameters = unsplit.mlp.parameters();
-  const Matrix a(parameters[0]->value), a_bias(parameters[1]->value);
-  const Matrix b(parameters[2]->value), b_bias(parameters[3]->value);
-  const Matrix x(unsplit.x), dz(unsplit.dz);
-  const auto mlp = [&](const Matrix& x_at, const Matrix& a_at, const Matrix& b_at) {
-    return add_bias(matmul(gelu(add_bias(matmul(x_at, a_at), a_bias)), b_at), b_bias);
+  const Parameter &a = *parameters[0], &b = *parameters[2];
+  const Matrix a_bias(parameters[1]->value), b_bias(parameters[3]->value);
+  const auto mlp = [&](const Points& p) {  // p = {X, A, B}
+    return add_bias(matmul(gelu(add_bias(matmul(p[0], p[1]), a_bias)), p[2]), b_bias);
   };
-  report.check("Z", relative_error(unsplit.z, mlp(x, a, b)), 1e-5);
-  const auto check = [&](const char* name, const Matrix& point, const Tensor& gradient,
-                         const auto& z_at) {
-    const auto loss = [&](const Matrix& moved) { return dot(z_at(moved), dz); };
-    const RandomStream entries{seed, stream_of("entries")};
-    report.check(text(name, " against finite differences"),
-                 finite_difference_error(loss, point, gradient.to_host(), entries), 1e-4);
-  };
-  check("dX", x, unsplit.dx, [&](const Matrix& moved) { return mlp(moved, a, b); });
-  check("dA", a, parameters[0]->gradient, [&](const Matrix& moved) { return mlp(x, moved, b); });
-  check("dB", b, parameters[2]->gradient, [&](const Matrix& moved) { return mlp(x, a, moved); });
+  const Variables variables{{.name = "dX", .point = Matrix(unsplit.x), .gradient = unsplit.dx},
+                            {.name = "dA", .point = Matrix(a.value), .gradient = a.gradient},
+                            {.name = "dB", .point = Matrix(b.value), .gradient = b.gradient}};
+  report.check("Z", relative_error(unsplit.z, mlp(points_of(variables))), 1e-5);
+  check_finite_differences(report, loss_of(mlp, Matrix(unsplit.dz)), variables,
+                           {seed, stream_of("entries")}, 1e-4);
 }
 
 std::vector<Outcome> try_designs(Runtime& runtime, Report& report, const MlpSizes& timing_sizes,
@@ -76,9 +73,9 @@ void show_table(Report& report, const std::vector<Outcome>& designs, const MlpSi
   row("    bytes given to them", [&](const Outcome& design) { return bytes(design.forward); });
   row("  backward", [](const Outcome& design) { return collectives_of(design.backward); });
   row("    bytes given to them", [&](const Outcome& design) { return bytes(design.backward); });
-  row("  sent by a rank, both ways, in rings",
+  row("  sent by a rank, forward and backward, in rings",
       [](const Outcome& design) { return bytes_text(design.bytes_sent); });
-  row("  time, both ways",
+  row("  time, forward and backward",
       [](const Outcome& design) { return seconds_text(design.timing.seconds); });
   row("  of it in collectives",
       [](const Outcome& design) { return fixed(100 * design.timing.share, 1) + " %"; });
@@ -86,16 +83,15 @@ void show_table(Report& report, const std::vector<Outcome>& designs, const MlpSi
   report.table(table);
 }
 
-/// The ledger of each design, as bytes at the timing sizes. A gather takes this rank's columns, a
-/// sum takes all.
+/// The ledger of each design at the timing sizes. An all-gather is given this rank's columns, an
+/// all-reduce all columns.
 void check_ledgers(Communicator& world, Report& report, const std::vector<Outcome>& designs,
                    const MlpSizes& s) {
   const int64_t row = 4 * s.tokens, here = part_of(s.width, world.size(), world.rank()).size() +
                                            part_of(s.hidden, world.size(), world.rank()).size();
   const auto check = [&](const std::string& name, const Ledger& ledger, Collective op,
                          int64_t calls, int64_t bytes) {
-    report.check(name,
-                 ledger.calls() == calls && ledger.calls(op) == calls && ledger.bytes() == bytes);
+    check_calls(report, name, ledger, {{.op = op, .calls = calls, .bytes = bytes}});
   };
   report.heading("The ledgers behind the table");
   const Outcome &row_row = designs[0], &column_column = designs[1], &column_row = designs[2];
@@ -119,14 +115,14 @@ void check_ledgers(Communicator& world, Report& report, const std::vector<Outcom
     return report.line("  With one rank nothing is sent, and the designs differ in copies only.");
   report.check("column → row sends least", column_row.bytes_sent < row_row.bytes_sent &&
                                                column_row.bytes_sent < column_column.bytes_sent);
-  report.line(
-      text("  Column → row wins: nothing passes between its two products, and the others send ",
-           fixed(row_row.bytes_sent / column_row.bytes_sent, 2), " and ",
-           fixed(column_column.bytes_sent / column_row.bytes_sent, 2), " times as much."));
+  report.line(text(
+      "  Column → row wins: it communicates nothing between its two products, and the others send ",
+      fixed(row_row.bytes_sent / column_row.bytes_sent, 2), " and ",
+      fixed(column_column.bytes_sent / column_row.bytes_sent, 2), " times as much."));
 }
 
-/// Three pairs of products, one forward and two backward, each of 2·tokens·width·hidden FLOP a
-/// product.
+/// The speed of three pairs of products, one forward and two backward: 2·tokens·width·hidden FLOP
+/// per product.
 void show_speed(Report& report, const Outcome& winner, const MlpSizes& s) {
   const double flop =
       12.0 * static_cast<double>(s.tokens) * static_cast<double>(s.width * s.hidden);
@@ -146,14 +142,14 @@ void show_speed(Report& report, const Outcome& winner, const MlpSizes& s) {
 }
 
 int main(int argc, char** argv) {
-  MlpSizes sizes{256, 256, 0};
+  MlpSizes sizes{.tokens = 256, .width = 256, .hidden = 0};
   int64_t repeat = 9;
   Options options("05_parallel_mlp",
                   "Z = GeLU(X·A + b)·B + c over several ranks, in three designs");
   options.size("--tokens", sizes.tokens, "rows of X, where time is measured");
   options.size("--width", sizes.width, "columns of X and Z there");
   options.size("--hidden", sizes.hidden, "columns of A there; 0 means 4 · width", 0);
-  options.size("--repeat", repeat, "measurements of which the median is taken", 1, 1000);
+  options.size("--repeat", repeat, "number of measurements; their median is reported", 1, 1000);
   options.offer_picture("a worked example of column → row");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const int ranks = runtime.world().size();

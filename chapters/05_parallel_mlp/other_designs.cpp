@@ -2,10 +2,10 @@
 
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_05 {
 
-/// This rank's columns of x, which every rank has. The way back is gather_columns: each rank knows
-/// its part of dx.
+/// This rank's columns of x, which every rank has. Its backward pass is gather_columns: each rank
+/// has its part of dx.
 static Tensor own_columns(const Communicator& group, const Tensor& x) {
   return columns_of(x, part_of(x.columns(), group.size(), group.rank()));
 }
@@ -75,4 +75,4 @@ Parameters ColumnColumnMlp::parameters() {
   return all;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_05

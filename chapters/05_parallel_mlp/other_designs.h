@@ -1,13 +1,12 @@
 // The two designs of Z = GeLU(X·A + b)·B + c that chapter 05 measures against ParallelMlp. They
-// hold the same parameters, compute the same numbers, and put a collective between the two products
-// that ParallelMlp does without.
+// compute the same, but need collectives between the two products, which ParallelMlp does not.
 #pragma once
 #include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 
-namespace shard {
+namespace shard::chapter_05 {
 
-/// Row → row: A and B cut by rows. X·A is a sum over ranks, so GeLU has to wait for an all-reduce;
+/// Row → row: A and B cut by rows. X·A is a sum over ranks, so an all-reduce comes before GeLU;
 /// then every rank takes the columns of GeLU's output that its rows of B need.
 class RowRowMlp {
  public:
@@ -55,4 +54,4 @@ class ColumnColumnMlp {
   ColumnParallelLinear up_, down_;
 };
 
-}  // namespace shard
+}  // namespace shard::chapter_05

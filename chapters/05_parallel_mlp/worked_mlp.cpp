@@ -4,9 +4,10 @@
 #include "common/draw/matrix_picture.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_05 {
 namespace {
 
+using namespace chapter_01;
 using reference::Matrix;
 
 /// One rank's numbers.
@@ -49,7 +50,8 @@ void draw(Runtime& runtime, Report& report, const WorkedMlp& mine, const Tensor&
                              "H = GeLU(X·A), and holds the same rows of B, all shown in its "
                              "colour. Its product of the "
                              "two is one term of Z. The all-reduce adds the terms."));
-  picture.line("Columns of A make columns of H = GeLU(X·A), complete, so GeLU needs nobody else:");
+  picture.line(
+      "Columns of A make columns of H = GeLU(X·A), complete, so GeLU needs no communication:");
   picture.matrix("X", gather_parts(world, Shard::all({4, 4}), mine.x));
   picture.sign("·");
   picture.matrix("A", gather_parts(world, columns, mine.a));
@@ -93,4 +95,4 @@ void show_worked_example(Runtime& runtime, Report& report) {
   if (!runtime.options().picture.empty()) draw(runtime, report, mine, z);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_05

@@ -1,17 +1,17 @@
-// Chapter 06: causal multi-head attention. Heads do not look at each other, so ranks can share them
-// out.
+// Chapter 06: causal multi-head attention. The heads are independent of each other, so each rank
+// can compute some of them.
 #include <cmath>
 
 #include "chapters/06_parallel_attention/one_operation.h"
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "chapters/06_parallel_attention/picture.h"
 #include "chapters/06_parallel_attention/trial.h"
+#include "common/check/calls.h"
 #include "common/check/compare.h"
-#include "common/check/reference.h"
-#include "common/program/runtime.h"
 #include "common/tensor/ops.h"
 
 using namespace shard;
+using namespace shard::chapter_06;
 using namespace shard::reference;
 
 /// One character for each head of Q, K and V: the (last digit of the) rank that `owner` names.
@@ -27,7 +27,8 @@ void show_cut(Runtime& runtime, Report& report, const Sizes& sizes) {
   const int64_t heads = sizes.heads, each = heads / ranks;
   const std::string gap(static_cast<size_t>(heads) + 1, ' ');
   report.heading(
-      "Who holds which columns of A = [Q K V]: one character is one head, the digit is its rank");
+      "Which rank holds which columns of A = [Q K V]: one character is one head, the digit is its "
+      "rank");
   report.line("                 Q" + gap + "K" + gap + "V");
   report.line("  cut by heads   " +
               drawn_heads(heads, [&](int64_t i) { return i % heads / each; }));
@@ -44,52 +45,38 @@ void show_cut(Runtime& runtime, Report& report, const Sizes& sizes) {
   report.table(table);
 }
 
-bool is_one_all_reduce(const Ledger& ledger, const Tensor& of) {
-  return ledger.calls() == 1 && ledger.calls(Collective::all_reduce) == 1 &&
-         ledger.bytes() == of.bytes();
-}
-
 /// Returns what forward and backward have communicated.
 Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial,
                                   const AttentionDropout& dropout) {
   const Parameters split = trial.split.parameters(), unsplit = trial.unsplit.parameters();
   zero_gradients(split);
   zero_gradients(unsplit);
-  const Ledger before = runtime.ledger();
+  const Ledger start = runtime.ledger();
   ParallelAttention::Kept kept, kept_unsplit;
   const Tensor y = trial.split.forward(trial.x, trial.sizes.batch, dropout, kept);
   const Ledger middle = runtime.ledger();
   const Tensor dx = trial.split.backward(trial.dy, kept);
-  const Ledger after = runtime.ledger();
+  const Ledger end = runtime.ledger();
   trial.unsplit.forward(trial.x, trial.sizes.batch, dropout, kept_unsplit);
   const Tensor dx_unsplit = trial.unsplit.backward(trial.dy, kept_unsplit);
 
-  report.check("Y against double precision",
-               relative_error(y, trial.expected(trial.points, dropout)), 1e-5);
-  report.check("dX against the unsplit layer", relative_error(dx, dx_unsplit), 1e-5);
-  check_gradients(report, split, unsplit, 1e-5);
+  const auto expected = [&](const Points& points) { return trial.expected(points, dropout); };
+  report.check("Y against double precision", relative_error(y, expected(trial.points)), 1e-5);
+  check_split(report, "the unsplit layer", {.y = {}, .dx = dx, .parameters = split},
+              {.y = {}, .dx = dx_unsplit, .parameters = unsplit}, 1e-5);
   check_one_operation(report, trial, dropout, y, dx);
-  for (size_t i = 0; i < trial.points.size(); ++i) {
-    const Tensor gradient = i == 0 ? dx_unsplit : unsplit[i - 1]->gradient;
-    const auto loss = [&](const Matrix& point) {
-      std::vector<Matrix> points = trial.points;
-      points[i] = point;
-      return dot(trial.expected(points, dropout), Matrix(trial.dy));
-    };
-    report.check(text(i == 0 ? "dX" : "d " + unsplit[i - 1]->name, " against finite differences"),
-                 finite_difference_error(loss, trial.points[i], gradient.to_host(),
-                                         {runtime.options().seed, stream_of("samples")}),
-                 1e-4);
-  }
-  report.check("forward: one all-reduce of tokens × width",
-               is_one_all_reduce(middle.since(before), y));
-  report.check("backward: one all-reduce of tokens × width",
-               is_one_all_reduce(after.since(middle), dx));
-  return after.since(before);
+  check_finite_differences(report, loss_of(expected, Matrix(trial.dy)),
+                           variables_of(trial.x, dx_unsplit, unsplit),
+                           {runtime.options().seed, stream_of("samples")}, 1e-4);
+  check_calls(report, "forward: one all-reduce of tokens × width", middle.since(start),
+              {{.op = Collective::all_reduce, .calls = 1, .bytes = y.bytes()}});
+  check_calls(report, "backward: one all-reduce of tokens × width", end.since(middle),
+              {{.op = Collective::all_reduce, .calls = 1, .bytes = dx.bytes()}});
+  return end.since(start);
 }
 
-/// A data-parallel rank or a micro-batch sees only some sequences of the batch. first_sequence says
-/// which, so that each probability meets the same mask as in the whole batch.
+/// A data-parallel rank or a micro-batch has only some sequences of the batch. first_sequence says
+/// which, so that each probability gets the same mask as in the whole batch.
 void check_halves(Report& report, Trial& trial, AttentionDropout dropout) {
   report.heading("The batch in two halves, with the dropout of the whole batch");
   const int64_t batch = trial.sizes.batch, half = batch / 2, context = trial.sizes.context;
@@ -110,10 +97,8 @@ void check_halves(Report& report, Trial& trial, AttentionDropout dropout) {
     error = larger(error, relative_error(dx_half, dx.slice(rows)));
   }
   report.check("Y and dX of both halves are those of the whole", error, 1e-5);
-  error = 0;
-  for (size_t i = 0; i < split.size(); ++i)
-    error = larger(error, gradient_error(*split[i], *unsplit[i]));
-  report.check("parameter gradients of the halves add up to those of the whole", error, 1e-5);
+  report.check("parameter gradients of the halves add up to those of the whole",
+               largest_gradient_error(split, unsplit), 1e-5);
 }
 
 void check_causality(Runtime& runtime, Report& report, Trial& trial) {
@@ -136,7 +121,7 @@ void check_causality(Runtime& runtime, Report& report, Trial& trial) {
   report.check("outputs from it on: they change", after > 0.01);
 }
 
-/// Two ways to cut A that are no good: like a plain matrix, and through a head.
+/// Two ways to cut A that fail: like a plain matrix, and through a head.
 void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const Init& init) {
   report.heading("The cut that fails: one range of 3·width/t columns of A for each rank");
   Communicator& world = runtime.world();
@@ -151,7 +136,8 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const 
   const Matrix heads = attention(Matrix(mine), sizes.batch, sizes.heads / world.size());
   const Tensor y = projection.forward(to_tensor(runtime.backend(), heads), kept.projection);
   const double error = relative_error(y, trial.expected(trial.points, {}));
-  report.line("  All shapes fit, so nothing complains; relative error of Y: " + scientific(error));
+  report.line("  All shapes fit, so there is no error message; relative error of Y: " +
+              scientific(error));
   report.result("error_one_range_each", error);
   if (world.size() == 1) report.line("  With one rank both cuts are the same, so this is right.");
   if (world.size() > 1)
@@ -170,10 +156,10 @@ int main(int argc, char** argv) {
   Sizes sizes;
   double probability = 0.2;
   Options options("06_parallel_attention",
-                  "causal multi-head attention with its heads shared out over the ranks");
+                  "causal multi-head attention with its heads divided among the ranks");
   options.size("--batch", sizes.batch, "sequences", 2);
   options.size("--context", sizes.context, "tokens of a sequence");
-  options.size("--heads", sizes.heads, "heads: what is shared out");
+  options.size("--heads", sizes.heads, "heads: what is divided among the ranks");
   options.size("--width", sizes.width, "columns of X; each head has width/heads of them");
   options.number("--dropout", probability, "probability of dropping an attention probability", 0,
                  0.99);
@@ -183,12 +169,12 @@ int main(int argc, char** argv) {
     const int ranks = runtime.world().size();
     report.layout(ranks, 1);
     require_usage(width % heads == 0, "--width ", width, " cannot be divided into --heads ", heads);
-    require_usage(heads % ranks == 0, "--heads ", heads, " cannot be shared out evenly over ",
-                  ranks, " ranks");
+    require_usage(heads % ranks == 0, "--heads ", heads, " cannot be divided evenly among ", ranks,
+                  " ranks");
     const double each_token = 40.0 * width + 8.0 * heads * context;
     require_memory(8 * each_token * batch * context,
                    text("--batch ", batch, " × --context ", context, " × --width ", width));
-    const Init init{options.seed, 0.2f, 0.5f};
+    const Init init{.seed = options.seed, .weight = 0.2f, .vector = 0.5f};
     show_cut(runtime, report, sizes);
     Trial trial(runtime, sizes, init);
     if (!options.picture.empty()) draw_qkv_cut(runtime, report, trial.split, width);
@@ -196,8 +182,8 @@ int main(int argc, char** argv) {
     const Ledger ledger = check_forward_and_backward(runtime, report, trial, {});
     report.ledger(ledger);
     report.heading(text("The same with dropout of ", probability, " on the probabilities"));
-    const AttentionDropout dropout{static_cast<float>(probability),
-                                   {options.seed, stream_of("dropout")}};
+    const AttentionDropout dropout{.probability = static_cast<float>(probability),
+                                   .random = {options.seed, stream_of("dropout")}};
     check_forward_and_backward(runtime, report, trial, dropout);
     check_halves(report, trial, dropout);
     check_causality(runtime, report, trial);

@@ -5,7 +5,7 @@
 #include "common/tensor/attention.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_06 {
 
 void check_one_operation(Report& report, Trial& trial, const AttentionDropout& dropout,
                          const Tensor& y, const Tensor& dx) {
@@ -44,4 +44,4 @@ void check_one_operation(Report& report, Trial& trial, const AttentionDropout& d
                reference::relative_error(matmul(dqkv, transposed(a)), dx), 1e-5);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_06

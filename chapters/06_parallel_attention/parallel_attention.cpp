@@ -11,7 +11,7 @@ namespace shard {
 std::vector<Range> qkv_columns(int64_t width, int64_t heads, int ranks, int rank) {
   require_usage(width % heads == 0, "a width of ", width, " cannot be divided into ", heads,
                 " heads");
-  require_usage(heads % ranks == 0, heads, " heads cannot be shared out evenly over ", ranks,
+  require_usage(heads % ranks == 0, heads, " heads cannot be divided evenly among ", ranks,
                 " tensor-parallel ranks");
   const Range part =
       part_of(width, ranks, rank);  // whole heads: ranks divides heads, heads divides width

@@ -1,4 +1,4 @@
-// ParallelAttention: causal multi-head self-attention with its heads shared out over the ranks.
+// ParallelAttention: causal multi-head self-attention with its heads divided among the ranks.
 //     [Q K V] = X·A + b;  head h: softmax(Q_h·K_hᵀ/√d, causal)·V_h;  Z = [head₁ … head_n]·B + c
 // Heads do not look at each other, so each rank computes its own from complete columns of Q, K and
 // V (column-parallel), and its rows of B take them up (row-parallel). Shoeybi et al.,
@@ -12,7 +12,7 @@ namespace shard {
 
 /// The columns of the fused matrix [Q K V] (each `width` wide, head after head) that rank `rank` of
 /// `ranks` needs: its heads' columns of Q, then of K, then of V. Three ranges: one range would give
-/// it heads of Q alone. Throws UsageError when the heads cannot be shared out evenly.
+/// it heads of Q alone. Throws UsageError when the heads cannot be divided evenly.
 std::vector<Range> qkv_columns(int64_t width, int64_t heads, int ranks, int rank);
 
 /// Where dropout on the attention probabilities draws from; a probability of 0 means none.

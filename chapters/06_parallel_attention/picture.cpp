@@ -2,7 +2,7 @@
 
 #include "common/draw/matrix_picture.h"
 
-namespace shard {
+namespace shard::chapter_06 {
 
 void draw_qkv_cut(Runtime& runtime, Report& report, ParallelAttention& layer, int64_t width) {
   constexpr double across = 460, down = 84;
@@ -35,4 +35,4 @@ void draw_qkv_cut(Runtime& runtime, Report& report, ParallelAttention& layer, in
   report.picture(picture.drawn());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_06

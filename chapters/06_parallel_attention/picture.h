@@ -3,9 +3,9 @@
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_06 {
 
 /// From the shards of `layer`, whose X has `width` columns. Collective.
 void draw_qkv_cut(Runtime& runtime, Report& report, ParallelAttention& layer, int64_t width);
 
-}  // namespace shard
+}  // namespace shard::chapter_06

@@ -2,10 +2,10 @@
 // double precision.
 #pragma once
 #include "chapters/06_parallel_attention/parallel_attention.h"
-#include "common/check/reference.h"
+#include "common/check/finite_differences.h"
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_06 {
 
 using reference::Matrix;
 
@@ -20,7 +20,7 @@ struct Trial {
   Tensor x, dy;  // [tokens × width]
   std::unique_ptr<Communicator> alone;
   ParallelAttention split, unsplit;
-  std::vector<Matrix> points;  // all that Y depends on: X, then the unsplit layer's parameters
+  Points points;  // all that Y depends on: X, then the unsplit layer's parameters
 
   Trial(Runtime& runtime, Sizes s, const Init& init)
       : sizes(s),
@@ -37,9 +37,9 @@ struct Trial {
     for (const Parameter* parameter : unsplit.parameters()) points.emplace_back(parameter->value);
   }
 
-  /// Y in double precision, at p = {X, A, its bias, B, its bias}. Dropout knows nothing of ranks
-  /// here: it looks only at where a probability stands among those of all sequences and heads.
-  Matrix expected(const std::vector<Matrix>& p, const AttentionDropout& dropout) const {
+  /// Y in double precision, at p = {X, A, its bias, B, its bias}. Dropout does not depend on ranks:
+  /// only on a probability's index among those of all sequences and heads.
+  Matrix expected(const Points& p, const AttentionDropout& dropout) const {
     const reference::Mask keep = [&](int64_t matrix, int64_t row, int64_t column) {
       const int64_t index = (matrix * sizes.context + row) * sizes.context + column;
       const bool drop = dropout.random.uniform(static_cast<uint64_t>(index)) < dropout.probability;
@@ -51,4 +51,4 @@ struct Trial {
   }
 };
 
-}  // namespace shard
+}  // namespace shard::chapter_06

@@ -2,17 +2,17 @@
 // each with the same numbers, and its formula in double precision.
 #pragma once
 #include "chapters/07_transformer_block/transformer_block.h"
-#include "common/check/reference.h"
+#include "common/check/finite_differences.h"
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_07 {
 
 using reference::Matrix;
 using reference::random_matrix;
 
 struct Sizes {
   int64_t batch = 3, context = 7, heads = 12, width = 36, hidden = 100;
-  BlockSizes block() const { return {width, heads, hidden}; }
+  BlockSizes block() const { return {.width = width, .heads = heads, .hidden = hidden}; }
 };
 
 struct Trial {
@@ -20,7 +20,7 @@ struct Trial {
   Tensor x, dy;  // [tokens × width]
   std::unique_ptr<Communicator> alone;
   TransformerBlock split, unsplit;
-  std::vector<Matrix> points;  // all that Y depends on: X, then the unsplit block's parameters
+  Points points;  // all that Y depends on: X, then the unsplit block's parameters
 
   Trial(Runtime& runtime, Sizes s, const Init& init)
       : sizes(s),
@@ -35,9 +35,9 @@ struct Trial {
     for (const Parameter* parameter : unsplit.parameters()) points.emplace_back(parameter->value);
   }
 
-  /// Y in double precision, at p = {X, parameters}. The masks know nothing of ranks: the name of
-  /// the place, the moment and the index in the whole tensor decide.
-  Matrix expected(const std::vector<Matrix>& p, const DropoutMoment& moment) const {
+  /// Y in double precision, at p = {X, parameters}. The masks do not depend on ranks: they are
+  /// functions of the name of the place, the moment and the index in the whole tensor.
+  Matrix expected(const Points& p, const DropoutMoment& moment) const {
     const auto keep = [&](const char* place, int64_t index) {
       const RandomStream random{moment.seed, stream_of(place, moment.pass)};
       const bool drop = random.uniform(static_cast<uint64_t>(index)) < moment.probability;
@@ -61,4 +61,4 @@ struct Trial {
   }
 };
 
-}  // namespace shard
+}  // namespace shard::chapter_07

@@ -5,11 +5,11 @@
 #include "common/base/clock.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_08 {
 
 using namespace reference;
 
-/// The other way: every rank gets all logits and computes the whole loss.
+/// Every rank gets all logits and computes the whole loss.
 static Tensor loss_by_gathering(Trial& trial, const Tensor& part, int64_t vocabulary,
                                 const Tensor& targets) {
   const Tensor pieces =
@@ -77,7 +77,7 @@ void compare_with_gathering(Report& report, Trial& trial) {
     error = larger(error, relative_error(small.losses, large.losses));
   }
   report.table(table);
-  report.check("both ways give the same losses", error, 1e-5);
+  report.check("sharded and gathered logits give the same losses", error, 1e-5);
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_08

@@ -4,7 +4,7 @@
 
 #include "common/draw/matrix_picture.h"
 
-namespace shard {
+namespace shard::chapter_08 {
 
 /// "words 16 … 31", with what lies past the vocabulary as padding.
 static std::string words_of(Range rows, int64_t vocabulary) {
@@ -59,7 +59,7 @@ void draw_vocabulary_cut(Report& report, Trial& trial) {
   picture.line(text("The table E: ", vocabulary, " words, ", width, " numbers each:"));
   picture.areas("E", table, 130, 200, {}, labels_of(table, vocabulary));
   picture.line(
-      "The first tokens of the batch. Whose word it is, that rank looks up its row; the others add "
+      "The first tokens of the batch. The rank that holds a word looks up its row; the others add "
       "zeros:");
   picture.matrix("ids", owners_of(world, ids, vocabulary));
   picture.line(text("The logits X·Eᵀ of ", tokens, " tokens. No rank ever has a whole row:"));
@@ -67,4 +67,4 @@ void draw_vocabulary_cut(Report& report, Trial& trial) {
   report.picture(picture.drawn());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_08

@@ -2,9 +2,9 @@
 #pragma once
 #include "chapters/08_vocab_parallel/trial.h"
 
-namespace shard {
+namespace shard::chapter_08 {
 
 /// Collective.
 void draw_vocabulary_cut(Report& report, Trial& trial);
 
-}  // namespace shard
+}  // namespace shard::chapter_08

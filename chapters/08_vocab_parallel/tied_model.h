@@ -6,7 +6,7 @@
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_08 {
 
 struct TiedModel {
   Communicator& group;
@@ -34,4 +34,4 @@ struct TiedModel {
   }
 };
 
-}  // namespace shard
+}  // namespace shard::chapter_08

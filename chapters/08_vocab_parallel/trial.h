@@ -1,5 +1,5 @@
 // What the checks of this chapter's program share: random words and logits, the same on every rank,
-// and what the loss and its gradient must be, in double precision.
+// and the expected loss and its gradient in double precision.
 #pragma once
 #include <cmath>
 
@@ -7,7 +7,7 @@
 #include "common/check/reference.h"
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_08 {
 
 using reference::Matrix;
 
@@ -28,10 +28,10 @@ struct Trial {
         world(runtime.world()),
         alone(runtime.alone()),
         sizes(the_sizes),
-        init{runtime.options().seed, 0.3f, 0.5f},
+        init{.seed = runtime.options().seed, .weight = 0.3f, .vector = 0.5f},
         samples{init.seed, stream_of("samples")} {}
 
-  /// Numbers of words; each stands twice.
+  /// Numbers of words; each occurs twice.
   std::vector<int32_t> words(const char* name, int64_t vocabulary) const {
     const RandomStream random{init.seed, stream_of(name)};
     std::vector<int32_t> ids;
@@ -89,4 +89,4 @@ inline Matrix mean_loss_gradient(const Matrix& logits, const std::vector<int32_t
   return gradient;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_08

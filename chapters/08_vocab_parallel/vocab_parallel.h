@@ -1,7 +1,7 @@
 // The two ends of a GPT with the vocabulary cut over the ranks: the embedding, and the loss from
-// sharded logits. A vocabulary that t does not divide is padded to ⌈V/t⌉ rows a rank; padded rows
-// stay zero and padded logits count nothing. Shoeybi et al., arXiv:1909.08053, section 3, last
-// paragraphs.
+// sharded logits. A vocabulary that t does not divide is padded to ⌈V/t⌉ rows per rank; padding
+// rows stay zero, and padding logits do not affect the loss. Shoeybi et al., arXiv:1909.08053,
+// section 3, last paragraphs.
 #pragma once
 #include "common/comm/communicator.h"
 #include "common/tensor/kept.h"
@@ -26,7 +26,7 @@ class VocabParallelEmbedding {
 
   /// ids: i32 [tokens], the same on every rank → their rows [tokens × width], the same on every
   /// rank. A rank adds zeros for ids that it does not hold; one all-reduce puts the rows together.
-  /// Ids must be below vocabulary: nobody holds another one, and its row would be zeros.
+  /// Ids must be below vocabulary: no rank holds another one, and its row would be zeros.
   Tensor forward(const Tensor& ids, Kept& kept) const;
   /// dy: [tokens × width], the same on every rank. Each rank adds to the rows it holds. No
   /// communication.
@@ -56,7 +56,7 @@ class VocabParallelCrossEntropy {
   /// rank. Three all-reduces of [tokens]: the maximum, Σ exp(logit - maximum), and the target's
   /// logit.
   Tensor forward(Tensor logits, const Tensor& targets, Kept& kept) const;
-  /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padded columns. Takes its
+  /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padding columns. Takes its
   /// memory from `kept`, which is good for one backward pass. No communication.
   Tensor backward(float factor, Kept& kept) const;
 

@@ -1,12 +1,14 @@
 // Chapter 09: data parallelism. Every rank trains the same model on its own part of each batch; one
-// sum of gradients a step keeps the replicas equal.
+// sum of gradients per step keeps the replicas equal.
 #include "chapters/09_data_parallel/picture.h"
 #include "chapters/09_data_parallel/replica.h"
 #include "common/base/clock.h"
-#include "common/check/reference.h"
+#include "common/check/calls.h"
+#include "common/check/finite_differences.h"
 #include "common/comm/trace.h"
 
 using namespace shard;
+using namespace shard::chapter_09;
 using namespace shard::reference;
 
 void train_beside_one_process(Runtime& runtime, Report& report, const Settings& settings) {
@@ -38,46 +40,48 @@ void train_beside_one_process(Runtime& runtime, Report& report, const Settings& 
   report.check("the loss fell", last < first);
   report.heading("The ledger of one step");
   report.ledger(one_step);
-  const auto buckets = std::ssize(split.data_parallel.buckets());
-  report.check("one all-reduce a bucket, nothing else",
-               one_step.calls() == buckets && one_step.calls(Collective::all_reduce) == buckets);
+  std::vector<Calls> expected;
+  for (const DataParallel::Bucket& bucket : split.data_parallel.buckets())
+    expected.push_back({.op = Collective::all_reduce, .bytes = bucket.gradients.bytes()});
+  check_calls(report, "one all-reduce per bucket, nothing else", one_step, expected);
 }
 
-/// d(mean loss)/dw of one process against central differences of the loss in double precision.
+/// Mean squared error of the small model's output for samples x, in double precision, as a function
+/// of its parameters.
+double mean_squared_error(const Points& p, const Matrix& x, const Matrix& wanted) {
+  Matrix y = x;
+  for (size_t i = 0; i < p.size(); i += 4)
+    y = add(y, add_bias(matmul(gelu(add_bias(matmul(y, p[i]), p[i + 1])), p[i + 2]), p[i + 3]));
+  for (size_t i = 0; i < y.values.size(); ++i) y.values[i] -= wanted.values[i];
+  return dot(y, y) / static_cast<double>(y.values.size());
+}
+
+/// The reduced gradients of the first layer, which depend on the backward passes of all others.
 void check_against_finite_differences(Runtime& runtime, Report& report, const Settings& settings) {
-  report.heading(
-      "The gradient that all of this reduces, against finite differences in double precision");
+  report.heading("The gradients of one batch against finite differences in double precision");
   Replica split(runtime, runtime.world(), settings);
   split.gradients(0, 1);
-  const Parameters parameters = split.model.parameters();
-  std::vector<Matrix> values;
-  for (const Parameter* parameter : parameters) values.emplace_back(parameter->value);
   const Tensor x =
       samples(runtime.backend(), settings.seed, 0, settings.width, {0, settings.batch});
   SmallModel::Kept of_teacher;
   const Matrix wanted(split.teacher.forward(x, of_teacher));
-  const auto loss_with = [&](size_t replaced, const Matrix& point) {
-    const auto p = [&](size_t i) -> const Matrix& { return i == replaced ? point : values[i]; };
-    Matrix y(x);
-    for (size_t i = 0; i < values.size(); i += 4) {
-      y = add(y, add_bias(matmul(gelu(add_bias(matmul(y, p(i)), p(i + 1))), p(i + 2)), p(i + 3)));
-    }
-    for (size_t i = 0; i < y.values.size(); ++i) y.values[i] -= wanted.values[i];
-    return dot(y, y) / static_cast<double>(y.values.size());
+  const Variables all = variables_of(x, {}, split.model.parameters());  // the first is X
+  const Variables first_layer(all.begin() + 1, all.begin() + 5);
+  const Points others = points_of({all.begin() + 5, all.end()});
+  const Loss loss = [&](const Points& points) {
+    Points parameters = points;
+    parameters.insert(parameters.end(), others.begin(), others.end());
+    return mean_squared_error(parameters, Matrix(x), wanted);
   };
-  for (size_t i = 0; i < 4;
-       ++i) {  // the first layer's: every other layer's backward pass stands behind them
-    report.check(text("d ", parameters[i]->name),
-                 finite_difference_error([&](const Matrix& point) { return loss_with(i, point); },
-                                         values[i], parameters[i]->gradient.to_host(),
-                                         {settings.seed, stream_of("entries")}, 4),
-                 1e-4);
-  }
+  const std::vector<double> errors =
+      finite_difference_errors(loss, first_layer, {settings.seed, stream_of("entries")}, 4);
+  for (size_t i = 0; i < first_layer.size(); ++i)
+    report.check(first_layer[i].name, errors[i], 1e-4);
 }
 
 void show_accumulation(Runtime& runtime, Report& report, const Settings& settings) {
   report.heading(
-      text("Accumulation: ", settings.accumulate, " micro-batches a step, reduced once"));
+      text("Accumulation: ", settings.accumulate, " micro-batches per step, reduced once"));
   Replica at_once(runtime, runtime.world(), settings),
       accumulated(runtime, runtime.world(), settings);
   const Ledger start = runtime.ledger();
@@ -85,7 +89,7 @@ void show_accumulation(Runtime& runtime, Report& report, const Settings& setting
   const Ledger middle = runtime.ledger();
   accumulated.gradients(0, settings.accumulate);
   const Ledger once = middle.since(start), many = runtime.ledger().since(middle);
-  Table table({"passes a step", "all-reduces", "bytes"});
+  Table table({"passes per step", "all-reduces", "bytes"});
   table.row({"1", text(once.calls()), bytes_text(static_cast<double>(once.bytes()))});
   table.row({text(settings.accumulate), text(many.calls()),
              bytes_text(static_cast<double>(many.bytes()))});
@@ -123,7 +127,7 @@ void show_buckets(Runtime& runtime, Report& report, const Settings& settings) {
 }
 
 void show_mistakes(Runtime& runtime, Report& report, const Settings& settings) {
-  report.heading("Two mistakes: the sum where the mean belongs, and no reduction at all");
+  report.heading("Two mistakes: the sum instead of the mean, and no reduction at all");
   const auto alone = runtime.alone();
   Replica whole(runtime, *alone, settings), summed(runtime, runtime.world(), settings),
       unreduced(runtime, *alone, settings);
@@ -131,8 +135,8 @@ void show_mistakes(Runtime& runtime, Report& report, const Settings& settings) {
   const Range mine = summed.part();
   summed.data_parallel.zero_gradients();
   summed.data_parallel.reduce_in_next_backward();
-  summed.pass(0, mine,
-              mine.size());  // the mean over this rank's samples only, then summed over the ranks
+  // the mean over this rank's samples only, then summed over the ranks
+  summed.pass(0, mine, mine.size());
   summed.data_parallel.wait();
   unreduced.data_parallel.zero_gradients();
   unreduced.pass(0, mine, mine.size());
@@ -145,7 +149,7 @@ void show_mistakes(Runtime& runtime, Report& report, const Settings& settings) {
   if (runtime.world().size() == 1) return report.line("  With one rank both are right.");
   report.line(text("  The sum of ", runtime.world().size(), " means is ", runtime.world().size(),
                    " times the mean; without a reduction every rank follows its own data and the "
-                   "replicas part."));
+                   "replicas diverge."));
   report.check("the sum of means is wrong by more than 10 %", sum_error > 0.1);
   report.check("no reduction is wrong by more than 10 %", no_error > 0.1);
 }
@@ -158,7 +162,7 @@ int main(int argc, char** argv) {
   options.size("--batch", settings.batch, "samples in the whole (global) batch", 1, 1 << 20);
   options.size("--steps", settings.steps, "training steps", 1, 1000000);
   options.size("--accumulate", settings.accumulate,
-               "micro-batches a step where accumulation is shown", 1, 1 << 20);
+               "micro-batches per step where accumulation is shown", 1, 1 << 20);
   options.size("--bucket-kilobytes", settings.bucket_kilobytes, "size of a gradient bucket", 1,
                1 << 20);
   options.number("--learning-rate", settings.learning_rate, "step size of gradient descent");

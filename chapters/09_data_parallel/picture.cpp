@@ -5,7 +5,7 @@
 
 #include "common/draw/trace_picture.h"
 
-namespace shard {
+namespace shard::chapter_09 {
 
 /// Of every rank: the row of each bucket. Collective.
 static std::vector<std::vector<TimelineRow>> gather_buckets(Communicator& world,
@@ -47,11 +47,12 @@ void show_bucket_timeline(Runtime& runtime, Report& report, const DataParallel& 
            data_parallel.buckets().size(),
            " buckets of gradients the time from the start of its all-reduce to its end."));
   page.sentence(
-      "Each bucket's all-reduce starts as soon as its gradients are ready, under the backward pass "
+      "Each bucket's all-reduce starts as soon as its gradients are ready, during the backward "
+      "pass "
       "of earlier "
       "layers, and ends when the rank has waited for it.");
   timeline.add_to(page);
   report.picture(page.drawn());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_09

@@ -4,7 +4,7 @@
 #include "common/check/reference.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_09 {
 
 Replica::Replica(Runtime& runtime, Communicator& replicas, const Settings& s)
     : settings(s),
@@ -52,11 +52,7 @@ double value_error(Replica& got, Replica& expected) {
 }
 
 double gradient_error(Replica& got, Replica& expected) {
-  double worst = 0;
-  const Parameters a = got.model.parameters(), b = expected.model.parameters();
-  for (size_t i = 0; i < a.size(); ++i)
-    worst = reference::larger(worst, gradient_error(*a[i], *b[i]));
-  return worst;
+  return largest_gradient_error(got.model.parameters(), expected.model.parameters());
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_09

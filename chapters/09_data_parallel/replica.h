@@ -4,7 +4,7 @@
 #include "chapters/09_data_parallel/small_model.h"
 #include "common/program/runtime.h"
 
-namespace shard {
+namespace shard::chapter_09 {
 
 struct Settings {
   int64_t layers = 3, width = 36, batch = 50, steps = 12, accumulate = 4, bucket_kilobytes = 16;
@@ -14,9 +14,8 @@ struct Settings {
 
 struct Replica {
   const Settings& settings;
-  Communicator& group;  // of the replicas
-  std::unique_ptr<Communicator>
-      alone;  // within a replica nothing is split: that is the next chapter
+  Communicator& group;                  // of the replicas
+  std::unique_ptr<Communicator> alone;  // within a replica nothing is split
   SmallModel model, teacher;
   DataParallel data_parallel;
   Tensor loss;  // [1], this rank's share
@@ -36,9 +35,9 @@ struct Replica {
   Range part() const { return part_of(settings.batch, group.size(), group.rank()); }
 };
 
-/// The largest relative error of a parameter's value, or of its gradient, against the other
-/// replica's.
+/// The largest relative error of a parameter's value, or of its gradient, against that of the other
+/// replica.
 double value_error(Replica& got, Replica& expected);
 double gradient_error(Replica& got, Replica& expected);
 
-}  // namespace shard
+}  // namespace shard::chapter_09

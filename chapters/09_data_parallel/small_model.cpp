@@ -3,12 +3,13 @@
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
 
-namespace shard {
+namespace shard::chapter_09 {
 
 SmallModel::SmallModel(Communicator& group, int64_t layers, int64_t width, uint64_t seed) {
   for (int64_t layer = 0; layer < layers; ++layer) {
-    layers_.push_back(std::make_unique<ParallelMlp>(group, text("h.", layer), width, 2 * width,
-                                                    Init{seed, 0.12f, 0.1f}, 0.12f));
+    layers_.push_back(
+        std::make_unique<ParallelMlp>(group, text("h.", layer), width, 2 * width,
+                                      Init{.seed = seed, .weight = 0.12f, .vector = 0.1f}, 0.12f));
   }
 }
 
@@ -53,4 +54,4 @@ Tensor squared_error(const Tensor& y, const Tensor& wanted, int64_t whole_batch,
   return difference;
 }
 
-}  // namespace shard
+}  // namespace shard::chapter_09

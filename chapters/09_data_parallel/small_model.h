@@ -1,12 +1,12 @@
-// A small model and a task to train it on: residual MLPs of chapter 05 that learn to imitate others
-// of their kind.
+// A small model and a task to train it on: residual MLPs of chapter 05 that learn to imitate
+// another model of the same shape.
 #pragma once
 #include <memory>
 #include <vector>
 
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 
-namespace shard {
+namespace shard::chapter_09 {
 
 /// y = x + mlp₁(x), z = y + mlp₂(y), …: `layers` residual MLPs, width → 2·width → width.
 class SmallModel {
@@ -34,4 +34,4 @@ Tensor samples(Backend& backend, uint64_t seed, int64_t step, int64_t width, Ran
 /// the batch, it gives that part's share.
 Tensor squared_error(const Tensor& y, const Tensor& wanted, int64_t whole_batch, Tensor& loss);
 
-}  // namespace shard
+}  // namespace shard::chapter_09

@@ -1,11 +1,12 @@
 // ParallelMlp: columns, GeLU, rows. Over all ranks it equals the unsplit block, with one all-reduce
-// each way.
+// forward and one backward.
 #include "chapters/05_parallel_mlp/other_designs.h"
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "tests/chapters/block_support.h"
 #include "tests/chapters/passes_support.h"
 
 using namespace shard;
+using namespace shard::chapter_05;
 using reference::relative_error;
 
 static Matrix mlp(const Matrix& x, const std::vector<Matrix>& p) {
@@ -44,7 +45,8 @@ TEST_CASE("parallel MLP: forward and backward, the hidden width not divisible by
 }
 
 TEST_CASE("parallel MLP: names as in GPT-2, and the deviation of the projection") {
-  ParallelMlp split(world(), "h.3.mlp", 40, 160, Init{1, 0.5f, 0.0f}, 0.01f);
+  ParallelMlp split(world(), "h.3.mlp", 40, 160, Init{.seed = 1, .weight = 0.5f, .vector = 0.0f},
+                    0.01f);
   const Parameters parameters = split.parameters();
   const std::vector<std::string> names = {"h.3.mlp.c_fc.weight", "h.3.mlp.c_fc.bias",
                                           "h.3.mlp.c_proj.weight", "h.3.mlp.c_proj.bias"};

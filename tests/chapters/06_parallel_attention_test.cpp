@@ -65,26 +65,31 @@ void check_attention(const Sizes& s, const AttentionDropout& dropout) {
 
 TEST_CASE("parallel attention: forward and backward") {
   const int64_t ranks = world().size();
-  for (const Sizes& s :
-       {Sizes{3, 7, 12, 3}, {1, 1, ranks, 5}, {2, 5, 2 * ranks, 1}, {1, 10, ranks, 4}}) {
+  for (const Sizes& s : {Sizes{.batch = 3, .context = 7, .heads = 12, .head_width = 3},
+                         {.batch = 1, .context = 1, .heads = ranks, .head_width = 5},
+                         {.batch = 2, .context = 5, .heads = 2 * ranks, .head_width = 1},
+                         {.batch = 1, .context = 10, .heads = ranks, .head_width = 4}}) {
     INFO(s.batch, " sequences of ", s.context, ", ", s.heads, " heads of ", s.head_width);
     check_attention(s, {});
   }
 }
 
 TEST_CASE("parallel attention: with dropout, whose mask depends on no rank") {
-  check_attention({2, 6, 12, 2}, {0.3f, {5, 6}, 0});
-  check_attention({2, 5, 12, 2}, {0.5f, {5, 7}, 3});
+  check_attention({.batch = 2, .context = 6, .heads = 12, .head_width = 2},
+                  {.probability = 0.3f, .random = {5, 6}});
+  check_attention({.batch = 2, .context = 5, .heads = 12, .head_width = 2},
+                  {.probability = 0.5f, .random = {5, 7}, .first_sequence = 3});
 }
 
 TEST_CASE("parallel attention: a part of the batch is dropped as in the whole batch") {
-  const Sizes s{5, 6, 12, 2};
+  const Sizes s{.batch = 5, .context = 6, .heads = 12, .head_width = 2};
   ParallelAttention split(world(), "attn", s.width(), s.heads, block_init, 0.2f);
   const Tensor x = tensor(random_matrix(s.tokens(), s.width(), "x"));
   ParallelAttention::Kept kept;
-  const Tensor whole = split.forward(x, 5, {0.4f, {5, 6}, 0}, kept);
+  const Tensor whole = split.forward(x, 5, {.probability = 0.4f, .random = {5, 6}}, kept);
   const Range last_two{3 * s.context, 5 * s.context};
-  const Tensor part = split.forward(x.slice(last_two), 2, {0.4f, {5, 6}, 3}, kept);
+  const Tensor part = split.forward(
+      x.slice(last_two), 2, {.probability = 0.4f, .random = {5, 6}, .first_sequence = 3}, kept);
   CHECK(relative_error(part, whole.slice(last_two)) < tolerance);
 }
 
@@ -104,12 +109,12 @@ TEST_CASE("parallel attention: heads that cannot be shared out are refused with 
   CHECK(message_of<UsageError>([] { qkv_columns(30, 4, 1, 0); }) ==
         "a width of 30 cannot be divided into 4 heads");
   CHECK(message_of<UsageError>([] { qkv_columns(30, 5, 4, 0); }) ==
-        "5 heads cannot be shared out evenly over 4 tensor-parallel ranks");
+        "5 heads cannot be divided evenly among 4 tensor-parallel ranks");
   const int64_t heads = world().size() + 1;
   CHECK(message_of<UsageError>([&] {
           ParallelAttention(world(), "attn", 6 * heads, heads, block_init, 0.2f);
         }) == (world().size() == 1 ? "(nothing was thrown)"
-                                   : text(heads, " heads cannot be shared out evenly over ",
+                                   : text(heads, " heads cannot be divided evenly among ",
                                           world().size(), " tensor-parallel ranks")));
 }
 
@@ -151,6 +156,7 @@ TEST_CASE("parallel attention: keeps x, q, k, v, the probabilities, and the head
   ParallelAttention::Kept kept;
   split.forward(x, batch, {}, kept);
   CHECK(bytes_of(kept) == rows + probabilities);
-  split.forward(x, batch, {0.1f, {5, 6}, 0}, kept);  // now with and without dropout
+  split.forward(x, batch, {.probability = 0.1f, .random = {5, 6}},
+                kept);  // now with and without dropout
   CHECK(bytes_of(kept) == rows + 2 * probabilities);
 }

@@ -83,7 +83,7 @@ TEST_CASE("vocab-parallel embedding: forward and backward") {
   }
 }
 
-TEST_CASE("vocab-parallel embedding: padded rows are zero and get no gradient") {
+TEST_CASE("vocab-parallel embedding: padding rows are zero and get no gradient") {
   VocabParallelEmbedding split(world(), "wte", 5, 7, block_init);
   VocabParallelEmbedding::Kept kept;
   split.forward(indices(ids_below(5, 13, "ids")), kept);

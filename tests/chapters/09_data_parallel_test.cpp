@@ -6,6 +6,7 @@
 #include "tests/chapters/passes_support.h"
 
 using namespace shard;
+using namespace shard::chapter_09;
 using reference::relative_error;
 
 namespace {
@@ -55,7 +56,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("data parallel: many micro-batches reduce once, one all-reduce a bucket") {
+TEST_CASE("data parallel: many micro-batches reduce once, one all-reduce per bucket") {
   const int64_t batch = 15, micro = 5;
   SmallModel whole(alone(), layers, width, 7), model(alone(), layers, width, 7);
   Tensor loss = Tensor::zeros(backend(), {1});

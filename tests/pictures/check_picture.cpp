@@ -21,6 +21,8 @@
 #include "tests/pictures/xml.h"
 
 using namespace shard;
+using namespace shard::chapter_01;
+using namespace shard::chapter_02;
 using reference::Matrix;
 
 namespace {

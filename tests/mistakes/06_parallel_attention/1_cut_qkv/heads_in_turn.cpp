@@ -4,7 +4,7 @@ namespace shard {
 
 QkvPart cut_qkv(std::span<const float> weight, std::span<const float> bias, int64_t width,
                 int64_t heads, int ranks, int rank) {
-  require_usage(heads % ranks == 0, heads, " heads cannot be shared out evenly over ", ranks,
+  require_usage(heads % ranks == 0, heads, " heads cannot be divided evenly among ", ranks,
                 " ranks");
   const int64_t head_width = width / heads;
   std::vector<Range> columns;
