@@ -13,10 +13,10 @@ struct Sizes {
   int64_t batch, context, heads, head_width, hidden;
   int64_t width() const { return heads * head_width; }
   int64_t tokens() const { return batch * context; }
-  BlockSizes block() const { return {width(), heads, hidden}; }
+  BlockSizes block() const { return {.width = width(), .heads = heads, .hidden = hidden}; }
 };
 
-constexpr Sizes small{2, 5, 12, 2, 50};
+constexpr Sizes small{.batch = 2, .context = 5, .heads = 12, .head_width = 2, .hidden = 50};
 constexpr float projection = 0.2f;
 
 /// 0 or 1/(1-p) for element `index` of the whole tensor in which `place` drops.
@@ -76,34 +76,43 @@ void check_block(const Sizes& s, const DropoutMoment& moment) {
 
 TEST_CASE("transformer block: forward and backward without dropout") {
   check_block(small, {});
-  check_block({1, 3, 12, 1, 7}, {});
+  check_block({.batch = 1, .context = 3, .heads = 12, .head_width = 1, .hidden = 7}, {});
 }
 
 TEST_CASE(
     "transformer block: forward and backward with dropout, the masks equal for every number of "
     "ranks") {
-  check_block(small, {0.2f, 9, 4, 0});
-  check_block(small, {0.5f, 9, 5, 3});
+  check_block(small, {.probability = 0.2f, .seed = 9, .pass = 4});
+  check_block(small, {.probability = 0.5f, .seed = 9, .pass = 5, .first_sequence = 3});
 }
 
 TEST_CASE("transformer block: parts of a batch give the rows of the whole batch") {
   TransformerBlock split(world(), "h.0", small.block(), block_init, projection);
   const Tensor x = tensor(random_matrix(5 * small.context, small.width(), "x"));
   TransformerBlock::Kept kept;
-  const Tensor whole = split.forward(x, 5, {0.3f, 9, 4, 0}, kept);
+  const Tensor whole = split.forward(x, 5, {.probability = 0.3f, .seed = 9, .pass = 4}, kept);
   const Range last_two{3 * small.context, 5 * small.context};
-  CHECK(relative_error(split.forward(x.slice(last_two), 2, {0.3f, 9, 4, 3}, kept),
-                       whole.slice(last_two)) < tolerance);
+  CHECK(relative_error(
+            split.forward(x.slice(last_two), 2,
+                          {.probability = 0.3f, .seed = 9, .pass = 4, .first_sequence = 3}, kept),
+            whole.slice(last_two)) < tolerance);
 }
 
 TEST_CASE("transformer block: another pass or another block drops other elements") {
   TransformerBlock split(world(), "h.0", small.block(), block_init, projection);
   const Tensor x = tensor(random_matrix(small.tokens(), small.width(), "x"));
   TransformerBlock::Kept kept;
-  const Tensor first = split.forward(x, small.batch, {0.3f, 9, 4, 0}, kept);
-  CHECK(split.forward(x, small.batch, {0.3f, 9, 4, 0}, kept).to_host() == first.to_host());
-  CHECK(relative_error(split.forward(x, small.batch, {0.3f, 9, 5, 0}, kept), first) > 0.01);
-  CHECK(relative_error(split.forward(x, small.batch, {0.3f, 10, 4, 0}, kept), first) > 0.01);
+  const Tensor first =
+      split.forward(x, small.batch, {.probability = 0.3f, .seed = 9, .pass = 4}, kept);
+  CHECK(
+      split.forward(x, small.batch, {.probability = 0.3f, .seed = 9, .pass = 4}, kept).to_host() ==
+      first.to_host());
+  CHECK(relative_error(split.forward(x, small.batch, {.probability = 0.3f, .seed = 9, .pass = 5},
+                                     kept),
+                       first) > 0.01);
+  CHECK(relative_error(split.forward(x, small.batch, {.probability = 0.3f, .seed = 10, .pass = 4},
+                                     kept),
+                       first) > 0.01);
 }
 
 TEST_CASE("transformer block: names as in GPT-2, in its order") {

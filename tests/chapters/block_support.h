@@ -13,7 +13,7 @@ constexpr double difference_tolerance =
 
 /// Random weights, and biases and gains that are not zero, so that a missing or repeated one is
 /// noticed.
-constexpr Init block_init{77, 0.3f, 0.5f};
+constexpr Init block_init{.seed = 77, .weight = 0.3f, .vector = 0.5f};
 
 /// The block's forward pass in double precision. Parameters in the order of the block's
 /// parameters().

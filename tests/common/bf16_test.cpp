@@ -219,7 +219,9 @@ TEST_CASE("bf16: dropout drops what it drops in f32") {
   constexpr RandomStream stream{11, stream_of("mask")};
   for (const Layout& layout : device_has_bf16() ? std::span(layouts) : std::span<const Layout>()) {
     for (const Block& block :
-         {Block{0, 0, layout.columns}, Block{3, 4, layout.columns + 8}, Block{2, 1, 301}}) {
+         {Block{.whole_columns = layout.columns},
+          Block{.first_row = 3, .first_column = 4, .whole_columns = layout.columns + 8},
+          Block{.first_row = 2, .first_column = 1, .whole_columns = 301}}) {
       const Tensor x = rounded(layout, "x");
       const Tensor in_f32 = dropout(cast(x, DataType::f32), 0.4f, stream, block);
       CHECK(dropout(x, 0.4f, stream, block).to_host() == cast(in_f32, DataType::bf16).to_host());

@@ -18,7 +18,7 @@ static std::vector<float> results(int threads) {
          scores = on_device(260, 130, "scores");
   const Tensor h = gelu(matmul(x, a));
   const LayerNorm norm = layer_norm(h, gain, gain);
-  const Tensor dropped = dropout(norm.y, 0.2f, {1, 2}, {0, 0, 128});
+  const Tensor dropped = dropout(norm.y, 0.2f, {1, 2}, {.whole_columns = 128});
   Tensor dx = gelu_backward(h, layer_norm_backward(dropped, h, norm, gain, dgain, dbias));
   scores = scores.reshape({2, 130, 130});
   causal_softmax(scores, 0.2f);

@@ -113,8 +113,13 @@ TEST_CASE("devices: columns are cut and pasted alike") {
 TEST_CASE("devices: dropout drops the same elements, wherever the block lies") {
   check_layouts(0, [](const On& on, const Layout& layout) {
     std::vector<Tensor> results;
-    for (const Block& block : {Block{0, 0, layout.columns}, Block{3, 4, layout.columns + 8},
-                               Block{7, 1, 1301}, Block{5'000'000'000, 2, layout.columns + 3}}) {
+    for (const Block& block :
+         {Block{.whole_columns = layout.columns},
+          Block{.first_row = 3, .first_column = 4, .whole_columns = layout.columns + 8},
+          Block{.first_row = 7, .first_column = 1, .whole_columns = 1301},
+          Block{.first_row = 5'000'000'000,
+          .first_column = 2,
+          .whole_columns = layout.columns + 3}}) {
       results.push_back(dropout(on.matrix(layout, "x"), 0.4f, {11, stream_of("mask")}, block));
     }
     return results;
