@@ -1,6 +1,6 @@
 // A matrix product as column-major libraries (BLAS, LAPACK, cuBLAS) define it: element (i, j) of a
-// matrix stands at i + j·ld, where ld, the leading dimension, is the distance from one column to
-// the next.
+// matrix is at i + j·ld, where ld, the leading dimension, is the distance from one column to the
+// next.
 #pragma once
 #include <cstdint>
 #include <span>

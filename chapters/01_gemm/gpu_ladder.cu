@@ -43,7 +43,7 @@ __global__ void tiled_kernel(int tokens, int in, int out, const float* x, const 
     a_tile[row][column] = first + row < in && j < out ? a[(first + row) * out + j] : 0.0f;
     __syncthreads();  // the tiles are complete
     for (int k = 0; k < tile; ++k) sum += x_tile[row][k] * a_tile[k][column];
-    __syncthreads();  // nobody needs them any more
+    __syncthreads();  // all threads are done with them
   }
   if (i < tokens && j < out) y[i * out + j] = sum;
 }
@@ -52,10 +52,10 @@ __global__ void tiled_kernel(int tokens, int in, int out, const float* x, const 
 // ---- Sums in registers --------------------------------------------------------------------------
 
 // A block of 256 threads computes [128 × 128] of Y, from [128 × 8] of X and [8 × 128] of A at a
-// time. Its 8 warps stand 4 below each other and 2 side by side, each [32 × 64] of Y; the 32
-// threads of a warp stand 4 below each other and 8 side by side. A thread's [8 × 8] are four
-// squares of [4 × 4], half of the warp's part from one to the next, so that neighbours read
-// neighbouring vectors of shared memory, which no two of them find in the same bank.
+// time. Its warps are arranged 4 × 2, each with [32 × 64] of Y; the 32 threads of a warp are
+// arranged 4 × 8. A thread's [8 × 8] are four squares of [4 × 4], half of the warp's part from one
+// to the next, so that neighbours read neighbouring vectors of shared memory, which no two of them
+// find in the same bank.
 constexpr int threads = 256, side = 128, depth = 8;
 constexpr int row_gap = 16, column_gap = 32;
 

@@ -23,12 +23,12 @@ const std::vector<GpuRung>& gpu_ladder();
 }  // namespace shard
 
 extern "C" {
-/// One thread for each element of Y. The 32 threads of a warp stand one below the other in Y, so
-/// each reads a row of X of its own: 32 places in memory for every multiply-add of the warp.
+/// One thread for each element of Y. The 32 threads of a warp compute a column of Y, so each reads
+/// a different row of X: 32 places in memory for every multiply-add of the warp.
 shard::GpuGemm gpu_uncoalesced_gemm;
 
-/// The same with rows and columns exchanged: the threads of a warp stand side by side, read 32
-/// neighbours of A at once and share one element of X.
+/// The same with rows and columns exchanged: the threads of a warp compute a row of Y, read 32
+/// adjacent elements of A at once and share one element of X.
 shard::GpuGemm gpu_coalesced_gemm;
 
 /// A block of 32 × 32 threads copies a tile of X and a tile of A to shared memory, and reads each

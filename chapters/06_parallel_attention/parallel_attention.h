@@ -1,7 +1,7 @@
 // ParallelAttention: causal multi-head self-attention with its heads divided among the ranks.
 //     [Q K V] = X·A + b;  head h: softmax(Q_h·K_hᵀ/√d, causal)·V_h;  Z = [head₁ … head_n]·B + c
-// Heads do not look at each other, so each rank computes its own from complete columns of Q, K and
-// V (column-parallel), and its rows of B take them up (row-parallel). Shoeybi et al.,
+// Heads are independent of each other, so each rank computes its own from complete columns of Q, K
+// and V (column-parallel), and multiplies them by its rows of B (row-parallel). Shoeybi et al.,
 // arXiv:1909.08053, section 3, figure 3b.
 #pragma once
 #include "chapters/03_row_parallel_gemm/row_parallel_linear.h"

@@ -64,7 +64,7 @@ void DataParallel::on_ready(size_t index) {
   bucket.started = now();
   PartialSum term(reduce_in_ == DataType::f32 ? bucket.gradients
                                               : cast(bucket.gradients, reduce_in_));
-  pending_.push_back(group_.start_all_reduce(term));  // goes on under the backward pass
+  pending_.push_back(group_.start_all_reduce(term));  // runs during the backward pass
   started_.push_back(index);
 }
 

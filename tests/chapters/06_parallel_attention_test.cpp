@@ -1,5 +1,5 @@
-// ParallelAttention: heads shared out over the ranks equal the unsplit block, with one all-reduce
-// each way.
+// ParallelAttention: heads divided among the ranks equal the unsplit block, with one all-reduce
+// forward and one backward.
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "tests/chapters/block_support.h"
 #include "tests/chapters/passes_support.h"
@@ -105,7 +105,7 @@ TEST_CASE("qkv_columns: the ranks' heads of Q, K and V, covering every column on
   CHECK(taken == std::vector<int>(36, 1));
 }
 
-TEST_CASE("parallel attention: heads that cannot be shared out are refused with both numbers") {
+TEST_CASE("parallel attention: heads that cannot be divided evenly are refused with both numbers") {
   CHECK(message_of<UsageError>([] { qkv_columns(30, 4, 1, 0); }) ==
         "a width of 30 cannot be divided into 4 heads");
   CHECK(message_of<UsageError>([] { qkv_columns(30, 5, 4, 0); }) ==

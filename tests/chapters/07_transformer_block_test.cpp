@@ -1,5 +1,5 @@
 // TransformerBlock: over all ranks it equals the unsplit block, with and without dropout, two
-// all-reduces each way.
+// all-reduces forward and two backward.
 #include "chapters/07_transformer_block/transformer_block.h"
 #include "tests/chapters/block_support.h"
 #include "tests/chapters/passes_support.h"
