@@ -1,9 +1,9 @@
 // TransformerBlock: the pre-norm block of GPT-2 over tensor-parallel ranks.
 //     u = x + dropout(attention(norm₁(x)));  y = u + dropout(mlp(norm₂(u)))
 // Norms, residuals and these dropouts are replicated: every rank computes them on whole rows, with
-// the same masks. Attention and MLP are sharded. Between the two worlds stand Megatron's f
-// (identity forward, all-reduce backward: inside ColumnParallelLinear) and g (all-reduce forward,
-// identity backward: inside RowParallelLinear).
+// the same masks. Attention and MLP are sharded. Megatron's operators connect the two: f (identity
+// forward, all-reduce backward: inside ColumnParallelLinear) and g (all-reduce forward, identity
+// backward: inside RowParallelLinear).
 #pragma once
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "chapters/06_parallel_attention/parallel_attention.h"
