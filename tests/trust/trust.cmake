@@ -64,3 +64,8 @@ add_trust_test(fuzz.valgrind LABEL fuzz SECONDS 300
 # What hugging_face.sh compares with Hugging Face's tokenizers.
 add_executable(tokenize ${here}/tokenize.cpp)
 target_link_libraries(tokenize PRIVATE shard_common)
+
+# These keep one core busy or mostly wait, so other tests run beside them.
+set_tests_properties(trust.launcher trust.launcher_machine trust.scripts trust.data
+                     trust.layers fuzz.safetensors fuzz.safetensors_corpus fuzz.options
+                     fuzz.options_corpus fuzz.valgrind PROPERTIES PROCESSORS 1)
