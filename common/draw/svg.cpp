@@ -62,8 +62,10 @@ std::string escaped(const std::string& text) {
 std::string joined(const std::vector<Point>& points) {
   require(points.size() >= 2, "a line through ", points.size(), " points cannot be drawn");
   std::string out;
-  for (const Point& point : points)
-    out += (out.empty() ? "" : " ") + number(point.x) + "," + number(point.y);
+  for (const Point& point : points) {
+    if (!out.empty()) out += ' ';
+    out += number(point.x) + "," + number(point.y);
+  }
   return out;
 }
 
@@ -195,7 +197,7 @@ void Svg::text(Point at, const std::string& text, const TextStyle& style) {
   if (style.digits)
     body_ +=
         attribute("font-family", "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace");
-  body_ += ">" + escaped(text) + "</text>\n";
+  body_ += '>' + escaped(text) + "</text>\n";
 }
 
 std::string Svg::str() const {
