@@ -30,7 +30,7 @@ class WatchedGroup : public Communicator {
   Started start_sum(const Call&, const Tensor& x) override {
     const int64_t number = ++sums_;
     auto work = std::make_unique<SumWork>();
-    work->finish = [this, number, x, term = x.to_host(),
+    work->finish = [this, number, x = Tensor(x), term = x.to_host(),
                     sum = group_.all_reduce(PartialSum(x.clone()))]() mutable {
       const std::vector<float> now = x.to_host();
       const bool touched = std::memcmp(now.data(), term.data(), now.size() * sizeof(float)) != 0;
