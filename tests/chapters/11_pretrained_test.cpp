@@ -163,7 +163,7 @@ TEST_CASE("an index that does not fit its files is refused") {
                           R"({"weight_map":null})"}) {
     write_file(model.index, bad);
     CHECK(contains(model.refusal(),
-                   "is no index: its weight_map is missing, empty or not an object"));
+                   "is not an index: its weight_map is missing, empty or not an object"));
   }
   write_file(model.index, "version https://git-lfs.github.com/spec/v1\n");
   CHECK(contains(model.refusal(), model.index.string() + ": it is a git-lfs pointer"));

@@ -151,7 +151,7 @@ TEST_CASE("options: one of several names goes to the function that takes it") {
     });
     const bool runs = program.parse(arguments);
     CHECK(program.options.given("--colour") == !taken.empty());
-    if (!runs) CHECK(contains(program.options.help(), "[red]"));
+    if (!runs) CHECK(contains(program.options.help(), "=red"));
     return runs;
   };
   CHECK(parse({}));

@@ -115,7 +115,7 @@ TEST_CASE("all_to_all: what does not fit is refused, with the numbers") {
   CHECK(contains(message_of([&] {
                    world().all_to_all(my_data({size() + 1, 3}), ones, ones);
                  }),
-                 text("do not cut the ", size() + 1, " rows of [")));
+                 text("do not divide the ", size() + 1, " rows of [")));
   CHECK(contains(message_of([&] {
                    world().all_to_all(my_data({size(), 3}), ones, too_few);
                  }),

@@ -91,7 +91,7 @@ TEST_CASE("all_gather: a list of rows that does not fit is refused") {
   CHECK(message_of([&] {
           world().all_gather(my_data({3, 5}), wrong);
         }) == text("all_gather on world: the list of rows has ", world().size(), " entries for ",
-                   world().size(), " ranks, or not this rank's 3"));
+                   world().size(), " ranks, or its entry for this rank is not 3"));
   CHECK(contains(message_of([&] {
                    world().all_gather(my_data({3, 5}), too_long);
                  }),
