@@ -48,7 +48,7 @@ says 'On 2 ranks (it is right on 1 rank):' 'plus 1 × bias: the bias was added o
 write 'Tensor y = mat_mul(x, a);' 'y.nothing();' 'return 3;'
 learn 1 check 03.1
 [[ $(count 'error:') == 1 ]] || failed 'not one compile error'
-says "exercises/$exercise.cpp:9:14: error:" 'Tensor y = mat_mul(x, a);' '^~~'
+says "exercises/$exercise.cpp:10:14: error:" 'Tensor y = mat_mul(x, a);' '^~~'
 says 'The first of 3 errors; all errors: build/setup.log'
 write "while (group.rank() >= 0) {" '}' "$stub"
 SHARD_EXERCISE_LIMIT=2 learn 1 check 03.1
