@@ -66,7 +66,7 @@ mkdir "$folder/whole"
 cp -r CMakeLists.txt CMakePresets.json chapters common docs exercises solutions tests \
   "$folder/whole"
 cd "$folder/whole"
-printf '%s\n' 'import make_pages as m' 'm.check_topics()' \
+printf '%s\n' 'import make_pages as m' 'm.topics()' \
   "assert set(m.EXERCISES.values()) == {'.cpp', '.cu'}, m.EXERCISES" >docs/topics.py
 while IFS= read -r file; do
   ln -s 'user@host.1:1' "${file%/*}/.#${file##*/}"
