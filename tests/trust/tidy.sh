@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tidy.sh BIN: with everything but the build folder and a temporary folder read-only, chapter 10
-# trains, saves, goes on and writes, and ./learn shows where the learner is: nothing is written
-# anywhere else.
+# tidy.sh BIN: with everything but the build folder and a temporary folder read-only, chapter 11
+# trains, saves and goes on, chapter 12 writes, and ./learn shows where the learner is: nothing is
+# written anywhere else.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 if [[ -z ${OWN_MOUNTS:-} ]]; then
   unshare --mount true 2>/dev/null ||
@@ -33,10 +33,9 @@ train run 2 --tp 2 --steps 4 --save "$work/saved" --trace "$work/trace.json"
 ends_with run 0
 train on 2 --tp 2 --resume "$work/saved" --steps 6 --save "$work/saved"
 ends_with on 0
-model=(--data "$data")
-train write 2 --weights "$work/saved/step-00000006/model.safetensors" --prompt the --generate 3
+write write 2 --weights "$work/saved/step-00000006/model.safetensors" --prompt the --generate 3
 ends_with write 0
-passed 'chapter 10 writes into the folders given and nowhere else'
+passed 'chapters 11 and 12 write into the folders given and nowhere else'
 for command in '' list help; do
   # shellcheck disable=SC2086
   "$root/learn" $command >"$work/learn.out" 2>&1 ||
