@@ -1,4 +1,4 @@
-// expect: the mean over the 3 ranks: an all-reduce adds up
+// expect: the mean over the 3 ranks: an all-reduce sums, and does not divide
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/2_all_reduce.h"
 

@@ -1,4 +1,4 @@
-// expect: each rank's own part of its own term, gathered: nothing was added up
+// expect: each rank's own part of its own term, gathered: nothing was summed; a reduce_scatter must come first
 #include "exercises/02_collectives/2_all_reduce.h"
 
 namespace shard {
