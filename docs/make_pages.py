@@ -37,7 +37,8 @@ LOOK_UP = [("row_column_transpose", "docs/pages/row_column_transpose.md"),
            ("measurements", "docs/measurements.md"),
            ("glossary", "docs/pages/glossary.md"),
            ("bibliography", "docs/pages/bibliography.md")]
-PROJECT = [("house", "docs/architecture.md"), ("contributing", "CONTRIBUTING.md"), ("changelog", "CHANGELOG.md")]
+PROJECT = [("architecture", "docs/architecture.md"), ("contributing", "CONTRIBUTING.md"),
+           ("default_text", "data/README.md"), ("changelog", "CHANGELOG.md")]
 
 
 READING = ["index", *CHAPTERS, "exercises"]   # from the first page to the last

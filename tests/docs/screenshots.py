@@ -10,7 +10,7 @@ from browser import Browser, find_browser
 SKIP = 77
 SHOWN = ["index", "chapter_03", "classshard_1_1Communicator"]   # home, a chapter, the API: these are photographed
 CHECKED = ["chapter_*", "row_column_transpose", "when_it_hangs", "exercises", "exercise_06_1", "group__*", "glossary",
-           "cluster", "faults", "bibliography", "house", "contributing", "measurements"]
+           "cluster", "faults", "bibliography", "architecture", "contributing", "measurements"]
 SIZES = [(1280, 900), (390, 844)]
 
 
