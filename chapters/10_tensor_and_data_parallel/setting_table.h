@@ -47,7 +47,7 @@ void for_each_precision(const Visit& visit) {
   visit("precision", &TrainingSettings::precision,
         "f32, or on a GPU tf32 (products only) or bf16 (weights and activations)", precision_named);
   visit("reduce-in", &TrainingSettings::reduce_in,
-        "type in which gradients are sent between dp ranks: f32, or on a GPU bf16", reduction_named);
+        "type of the gradients that dp ranks exchange: f32, or on a GPU bf16", reduction_named);
 }
 
 }  // namespace shard::chapter_10

@@ -13,8 +13,7 @@ static std::string printed(const char* format, double value, int digits = 0) {
 
 size_t width_of(const std::string& text) {
   size_t width = 0;
-  for (unsigned char byte : text)
-    width += (byte & 0xC0) != 0x80;  // not a continuation byte
+  for (unsigned char byte : text) width += (byte & 0xC0) != 0x80;  // not a continuation byte
   return width;
 }
 
