@@ -29,6 +29,6 @@ extern "C" void gpu_bare_matmul(const Tensor& x, const Tensor& a, Tensor& y) {
                                           y.address(), CUDA_R_16BF, out, 0, 1,     //
                                           CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
                "cublasGemmStridedBatchedEx");
-  check_cublas(cublasSetStream(handle, nullptr),
-               "cublasSetStream");  // the handle outlives the backend's stream
+  // the handle outlives the backend's stream
+  check_cublas(cublasSetStream(handle, nullptr), "cublasSetStream");
 }

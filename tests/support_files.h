@@ -19,8 +19,9 @@ class TemporaryFolder {
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  // with spaces
   std::filesystem::path path_ =
-      std::filesystem::temp_directory_path() / text("shard test ", getpid());  // with spaces
+      std::filesystem::temp_directory_path() / text("shard test ", getpid());
 };
 
 inline std::string content_of(const std::filesystem::path& file) {

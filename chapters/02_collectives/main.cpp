@@ -32,8 +32,8 @@ void show(Communicator& world, Report& report, const std::string& name,
 void show_collectives(Communicator& world, Report& report) {
   report.heading("Collectives: before → after, on every rank");
   const int size = world.size(), rank = world.rank(), last = size - 1;
-  const std::vector<float> two = values_of(rank, 2),
-                           all = values_of(rank, size + 1);  // one more than ranks: uneven
+  // one more than ranks: uneven
+  const std::vector<float> two = values_of(rank, 2), all = values_of(rank, size + 1);
 
   Tensor x = to_tensor(world, two);
   world.broadcast(x, last);

@@ -78,8 +78,8 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial) {
 
   RowParallelLinear::Kept kept;
   const PartialSum term = trial.split.partial_forward(x, kept);
-  const Tensor early_gelu =
-      world.all_reduce(PartialSum(gelu(term.unreduced())));  // breaks the rule: Σ gelu(X_i·A_i)
+  // breaks the rule: Σ gelu(X_i·A_i)
+  const Tensor early_gelu = world.all_reduce(PartialSum(gelu(term.unreduced())));
   const Matrix without_bias = matmul(trial.x, Matrix(trial.unsplit.weight.value));
   const double gelu_error = relative_error(early_gelu, gelu(without_bias));
 

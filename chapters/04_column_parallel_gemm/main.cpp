@@ -76,10 +76,10 @@ void check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial) 
 void check_gather(Runtime& runtime, Report& report, Trial& trial) {
   report.heading("Optional: gather the columns");
   Communicator& world = runtime.world();
-  const Tensor part =
-      trial.split.forward(to_tensor(runtime.backend(), trial.x), trial.kept);  // [tokens × out/t]
-  const Tensor dy_part =
-      columns_of(to_tensor(runtime.backend(), trial.dy), trial.part);  // [tokens × out/t]
+  // [tokens × out/t]
+  const Tensor part = trial.split.forward(to_tensor(runtime.backend(), trial.x), trial.kept);
+  // [tokens × out/t]
+  const Tensor dy_part = columns_of(to_tensor(runtime.backend(), trial.dy), trial.part);
   const Ledger before = runtime.ledger();
   const Tensor y = gather_columns(world, part, trial.sizes.out);  // [tokens × out]
   const Ledger ledger = runtime.ledger().since(before);

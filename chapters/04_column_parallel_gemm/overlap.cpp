@@ -30,8 +30,8 @@ void show_overlap(Runtime& runtime, Report& report, const OverlapSizes& sizes) {
   const Tensor x =
       to_tensor(runtime.backend(), random_matrix(tokens, in, {seed, stream_of("timed x")}));
   ColumnParallelLinear::Kept kept;
-  const Tensor dy =
-      layer.forward(x, kept);  // any gradient will do, and this one has the right shape
+  // any gradient will do, and this one has the right shape
+  const Tensor dy = layer.forward(x, kept);
 
   const Ledger before = runtime.ledger();
   Ledger when_da_was_ready;

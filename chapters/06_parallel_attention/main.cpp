@@ -126,13 +126,13 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const 
   report.heading("The cut that fails: one range of 3·width/t columns of A for each rank");
   Communicator& world = runtime.world();
   const Sizes& sizes = trial.sizes;
-  ColumnParallelLinear qkv(world, "attn.c_attn", sizes.width, 3 * sizes.width,
-                           init);  // chapter 04's own cut
+  // chapter 04's own cut
+  ColumnParallelLinear qkv(world, "attn.c_attn", sizes.width, 3 * sizes.width, init);
   RowParallelLinear projection(world, "attn.c_proj", sizes.width, sizes.width,
                                init.with_weight(0.3f));
   ParallelAttention::Kept kept;
-  const Tensor mine =
-      qkv.forward(trial.x, kept.qkv);  // [tokens × 3·width/t], taken for Q_i K_i V_i
+  // [tokens × 3·width/t], taken for Q_i K_i V_i
+  const Tensor mine = qkv.forward(trial.x, kept.qkv);
   const Matrix heads = attention(Matrix(mine), sizes.batch, sizes.heads / world.size());
   const Tensor y = projection.forward(to_tensor(runtime.backend(), heads), kept.projection);
   const double error = relative_error(y, trial.expected(trial.points, {}));

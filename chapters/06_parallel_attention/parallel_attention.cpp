@@ -13,8 +13,8 @@ std::vector<Range> qkv_columns(int64_t width, int64_t heads, int ranks, int rank
                 " heads");
   require_usage(heads % ranks == 0, heads, " heads cannot be divided evenly among ", ranks,
                 " tensor-parallel ranks");
-  const Range part =
-      part_of(width, ranks, rank);  // whole heads: ranks divides heads, heads divides width
+  // whole heads: ranks divides heads, heads divides width
+  const Range part = part_of(width, ranks, rank);
   std::vector<Range> columns;
   for (int64_t matrix = 0; matrix < 3; ++matrix) {  // Q, K, V
     columns.push_back({matrix * width + part.begin, matrix * width + part.end});

@@ -12,8 +12,8 @@ using namespace reference;
 /// Every rank gets all logits and computes the whole loss.
 static Tensor loss_by_gathering(Trial& trial, const Tensor& part, int64_t vocabulary,
                                 const Tensor& targets) {
-  const Tensor pieces =
-      trial.world.all_gather(part);  // [t·tokens × ⌈vocabulary/t⌉], rank after rank
+  // [t·tokens × ⌈vocabulary/t⌉], rank after rank
+  const Tensor pieces = trial.world.all_gather(part);
   const int64_t tokens = part.rows(), columns = part.columns();
   Tensor logits(part.backend(), {tokens, columns * trial.world.size()});
   for (int rank = 0; rank < trial.world.size(); ++rank) {

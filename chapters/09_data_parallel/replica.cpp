@@ -16,8 +16,8 @@ Replica::Replica(Runtime& runtime, Communicator& replicas, const Settings& s)
       loss(Tensor::zeros(runtime.backend(), {1})) {}
 
 void Replica::pass(int64_t step, Range range, int64_t mean_over) {
-  const Tensor x =
-      samples(loss.backend(), settings.seed, step, settings.width, range);  // [samples × width]
+  // [samples × width]
+  const Tensor x = samples(loss.backend(), settings.seed, step, settings.width, range);
   SmallModel::Kept of_teacher, kept;
   const Tensor wanted = teacher.forward(x, of_teacher);
   const Tensor y = model.forward(x, kept);

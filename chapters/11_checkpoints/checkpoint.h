@@ -4,8 +4,7 @@
 //     config.json            the sizes, as Hugging Face's transformers expects them of a GPT-2
 //     training.json          step, settings, characters, and a fingerprint of the text
 //     vocab.json, merges.txt a tokenizer of byte pairs, or whatever files it was read from
-//     metrics.csv            loss, gradient norm, learning rate, speed and validation loss of every
-//     step
+//     metrics.csv            of every step: loss, gradient norm, learning rate, speed, validation
 // The tensors in the files are whole: every rank writes its own part to where it belongs, and reads
 // what it needs.
 #pragma once

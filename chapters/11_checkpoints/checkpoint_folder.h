@@ -2,9 +2,10 @@
 // happens while the next is written. Files and names only; checkpoint.h knows what is in them.
 //     DIR/.partial          a checkpoint being written
 //     DIR/step-00000200     one that is complete: a folder gets this name last, by one rename
-//     DIR/step-00000200-replaced   what had that name before, for the moment in which the new one
-//     takes it DIR/.removed-…        one that is being removed DIR/latest            the name of
-//     the newest, replaced after that DIR/.lock             held by the run that saves here
+//     DIR/step-00000200-replaced   the one that had that name before, until the new one has it
+//     DIR/.removed-…        one that is being removed
+//     DIR/latest            the name of the newest, replaced after that
+//     DIR/.lock             held by the run that saves here
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -8,8 +8,8 @@
 namespace shard {
 
 std::string checkpoint_name(int64_t step);  // as in "step-00000200"
-constexpr const char* replaced =
-    "-replaced";  // behind the name of a checkpoint that gives way to a new one
+// behind the name of a checkpoint that gives way to a new one
+constexpr const char* replaced = "-replaced";
 
 /// A folder that holds weights. Throws UsageError when that cannot be told.
 bool is_checkpoint(const std::filesystem::path& folder);

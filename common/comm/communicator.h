@@ -138,8 +138,8 @@ class Communicator {
 
   // What an implementation provides: the collective itself, started. Arguments are checked already;
   // `call` is for messages.
-  virtual Started start_sum(const Call& call,
-                            const Tensor& x) = 0;  // x becomes the sum over the ranks
+  // x becomes the sum over the ranks
+  virtual Started start_sum(const Call& call, const Tensor& x) = 0;
   virtual Started start_max(const Call& call, const Tensor& x) = 0;  // x becomes the maximum
   /// `all` becomes the pieces one after the other, counts[i] elements from rank i.
   virtual Started start_gather(const Call& call, const Tensor& all, const Tensor& piece,
@@ -151,8 +151,8 @@ class Communicator {
   /// to[j] elements of `out` go to rank j, and from[i] of `in` come from rank i, in rank order.
   virtual Started start_transpose(const Call& call, const Tensor& in, const Tensor& out, Counts to,
                                   Counts from) = 0;
-  virtual Started start_broadcast(const Call& call, const Tensor& x,
-                                  int root) = 0;  // x becomes root's
+  // x becomes root's
+  virtual Started start_broadcast(const Call& call, const Tensor& x, int root) = 0;
   /// `out` goes to rank `to`, and `in` becomes what rank `from` sends.
   virtual Started start_exchange(const Call& call, const Tensor& out, int to, const Tensor& in,
                                  int from) = 0;

@@ -38,8 +38,8 @@ constexpr int lanes = vector_bytes / static_cast<int>(sizeof(float));
 }  // namespace
 
 Peak CpuBackend::measure_peak() {
-  constexpr int64_t rounds =
-      100'000;  // about a millisecond: short enough to fit between interruptions
+  // about a millisecond: short enough to fit between interruptions
+  constexpr int64_t rounds = 100'000;
   constexpr int tries = 200;
   double best = std::numeric_limits<double>::infinity();
   const volatile float factor = 0.5f,

@@ -11,8 +11,8 @@
 namespace shard {
 
 constexpr int64_t block_threads = 256;
-constexpr int64_t blocks_per_multiprocessor =
-    32;  // about four times what runs at once, so that all end at about the same time
+// about four times what runs at once, so that all end at about the same time
+constexpr int64_t blocks_per_multiprocessor = 32;
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

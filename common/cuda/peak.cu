@@ -10,8 +10,8 @@
 namespace shard {
 namespace {
 
-constexpr int chains =
-    8;  // a chain waits four cycles for its last result; the others, and other warps, fill the time
+// a chain waits four cycles for its last result; the others, and other warps, fill the time
+constexpr int chains = 8;
 constexpr int64_t threads_at_once = 2048;  // on a multiprocessor
 
 /// value ← value · factor + term, `rounds` times in each chain.

@@ -106,8 +106,8 @@ std::unique_ptr<Work> MpiCommunicator::start_max(const Call& call, const Tensor&
 std::unique_ptr<Work> MpiCommunicator::start_gather(const Call& call, const Tensor& all,
                                                     const Tensor& piece, Counts counts) {
   auto work = std::make_unique<CallWork>(*group_, backend(), call);
-  const bool in_place =
-      backend().host_transfer() == nullptr;  // MPI wants all ranks to say the same
+  // MPI wants all ranks to say the same
+  const bool in_place = backend().host_transfer() == nullptr;
   if (in_place && !is_within(piece, all)) {
     Tensor place = place_in(all, counts, rank());
     copy(place, piece.reshape(place.shape()));

@@ -76,10 +76,10 @@ MpiGroup::Watch::Watch(const MpiGroup& group)
     : group_(group), start_(now()), last_look_(start_), left_since_(INFINITY) {}
 
 void MpiGroup::Watch::look() {
-  constexpr double grace =
-      1;  // seconds: a rank may do its part and leave before this one has seen the call completed
-  constexpr double pause =
-      1;  // seconds: who has not looked for longer was stopped, and has not waited meanwhile
+  // seconds: a rank may do its part and leave before this one has seen the call completed
+  constexpr double grace = 1;
+  // seconds: who has not looked for longer was stopped, and has not waited meanwhile
+  constexpr double pause = 1;
   if (const double stopped = now() - last_look_ - pause; stopped > 0)
     start_ += stopped, left_since_ += stopped;
   last_look_ = now();

@@ -158,16 +158,16 @@ std::unique_ptr<MpiGroup> MpiSession::world_group() {
 void MpiSession::leaves() { board_->leaves(); }
 
 bool MpiSession::rank_0_leaves_too() {
-  constexpr int patience =
-      500;  // milliseconds: less than the others take to end all ranks because this one has left
+  // milliseconds: less than the others take to end all ranks because this one has left
+  constexpr int patience = 500;
   leaves();
   for (int tries = 0; tries < patience && board_->first_that_left({0}) < 0; ++tries) usleep(1000);
   return board_->first_that_left({0}) == 0;
 }
 
 void MpiSession::abort(int status) {
-  constexpr int until_mpirun_has_printed =
-      100000;  // microseconds: MPI_Abort may overtake what this rank has said
+  // microseconds: MPI_Abort may overtake what this rank has said
+  constexpr int until_mpirun_has_printed = 100000;
   usleep(until_mpirun_has_printed);
   MPI_Abort(MPI_COMM_WORLD, status);
   std::_Exit(status);

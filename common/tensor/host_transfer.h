@@ -17,15 +17,15 @@ class HostTransfer {
   /// Host memory that the device reaches by itself (pinned). Released blocks are kept and reused,
   /// so no copy to or from them may be under way. Throws Error when memory is exhausted.
   virtual void* allocate(size_t bytes) = 0;
-  virtual void release(void* block,
-                       size_t bytes) noexcept = 0;  // a block from allocate, with its bytes
+  // a block from allocate, with its bytes
+  virtual void release(void* block, size_t bytes) noexcept = 0;
 
   // Copies run in order, concurrently with the device's computations. None of these calls waits.
-  virtual void to_host(void* host, const void* device,
-                       size_t bytes) = 0;  // starts a copy from the device
-  virtual void from_host(void* device, const void* host,
-                         size_t bytes) = 0;  // starts a copy to the device
-  virtual Mark mark() = 0;                   // after the copies so far
+  // starts a copy from the device
+  virtual void to_host(void* host, const void* device, size_t bytes) = 0;
+  // starts a copy to the device
+  virtual void from_host(void* device, const void* host, size_t bytes) = 0;
+  virtual Mark mark() = 0;  // after the copies so far
   /// Later copies wait for all computations that were given to the device before this call.
   virtual void follow_compute() = 0;
 };

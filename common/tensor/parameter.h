@@ -16,8 +16,8 @@ namespace shard {
 struct Init {
   uint64_t seed = 0;     // the same for all parameters
   float weight = 0.02f;  // deviation of matrices
-  float vector =
-      0.0f;  // deviation of biases and gains: not zero in tests, so that a missing bias is noticed
+  // deviation of biases and gains: not zero in tests, so that a missing bias is noticed
+  float vector = 0.0f;
 
   /// The same with another deviation of matrices.
   Init with_weight(float deviation) const { return {seed, deviation, vector}; }

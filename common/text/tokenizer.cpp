@@ -34,8 +34,8 @@ std::unique_ptr<Tokenizer> tokenizer_of(const std::string& all_text, const std::
                   tokenizer->vocabulary());
     return tokenizer;
   }
-  const auto characters =
-      code_points(all_text, source);  // the text must be UTF-8, also for byte pairs
+  // the text must be UTF-8, also for byte pairs
+  const auto characters = code_points(all_text, source);
   if (vocabulary == 0) return std::make_unique<CharacterTokenizer>(characters);
   return std::make_unique<BytePairTokenizer>(learn_byte_pairs(all_text, vocabulary));
 }

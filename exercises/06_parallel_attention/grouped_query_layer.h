@@ -30,8 +30,8 @@ class GroupedQueryAttention {
     batch_ = batch;
     Tensor qkv = matmul(x, weight_.value);  // [tokens × n]: Q_i K_i V_i
     add_bias(qkv, bias_.value);
-    q_ = split_heads(qkv, 0, batch, local_heads(),
-                     sizes_.head_width);  // [batch·heads/t × context × head_width]
+    // [batch·heads/t × context × head_width]
+    q_ = split_heads(qkv, 0, batch, local_heads(), sizes_.head_width);
     k_ = split_heads(repeated(qkv, k_begin()), 0, batch, local_heads(), sizes_.head_width);
     v_ = split_heads(repeated(qkv, v_begin()), 0, batch, local_heads(), sizes_.head_width);
     probabilities_ = matmul(q_, transposed(k_));

@@ -13,8 +13,8 @@ Tensor column_parallel_gathered(Communicator& group, const Tensor& x, const Tens
                                 const Tensor& bias, int64_t block) {
   const int64_t tokens = x.rows(), out = a.columns();
   const auto range_of = [&](int rank) { return columns_of_rank(out, block, group.size(), rank); };
-  Tensor own =
-      matmul(x, columns_of(a, range_of(group.rank())));  // [tokens × own columns], possibly none
+  // [tokens × own columns], possibly none
+  Tensor own = matmul(x, columns_of(a, range_of(group.rank())));
   add_bias(own, bias.slice(range_of(group.rank())));
 
   std::vector<int64_t> counts;  // elements of every rank's piece

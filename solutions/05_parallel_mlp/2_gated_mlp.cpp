@@ -29,8 +29,8 @@ Tensor gated_mlp_backward(Communicator& group, const Tensor& x, const GatedMlpPa
   set_columns(d, 0, gelu_backward(gate, multiply(dh, up)));
   set_columns(d, gate.columns(), multiply(dh, activated));
   add_matmul(gradients.gate_up, transposed(x), d);
-  return group.all_reduce(
-      PartialSum(matmul(d, transposed(mlp.gate_up))));  // both halves' terms in one sum
+  // both halves' terms in one sum
+  return group.all_reduce(PartialSum(matmul(d, transposed(mlp.gate_up))));
 }
 
 }  // namespace shard

@@ -26,13 +26,13 @@ std::unique_ptr<Communicator> sharing_group(Communicator& group, const GroupedQu
 Tensor grouped_qkv_backward(Communicator& group, Communicator& sharing, const GroupedQuery& sizes,
                             const Tensor& x, const GroupedQkvPart& qkv, const Tensor& dqkv,
                             GroupedQkvPart& gradients) {
-  const Tensor dx = group.all_reduce(
-      PartialSum(matmul(dqkv, transposed(qkv.weight))));  // own terms: no head counts twice
+  // own terms: no head counts twice
+  const Tensor dx = group.all_reduce(PartialSum(matmul(dqkv, transposed(qkv.weight))));
   const int64_t q = sizes.width() / group.size();
   Tensor d = dqkv.clone();  // [tokens × n]
   set_columns(d, q, sharing.all_reduce(PartialSum(columns_of(dqkv, {q, dqkv.columns()}))));
-  add_matmul(gradients.weight, transposed(x),
-             d);  // Q_i's columns: its own; K_i's and V_i's: of all that share them
+  // Q_i's columns: its own; K_i's and V_i's: of all that share them
+  add_matmul(gradients.weight, transposed(x), d);
   add_column_sums(gradients.bias, d);
   return dx;
 }

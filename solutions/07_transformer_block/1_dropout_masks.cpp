@@ -10,16 +10,16 @@ static Block block_of_columns(const Communicator& group, int64_t hidden, const D
 }
 
 Tensor gelu_dropout(Communicator& group, const Tensor& h, int64_t hidden, const DropoutPlan& plan) {
-  return dropout(gelu(h), plan.probability, plan.random,
-                 block_of_columns(group, hidden, plan));  // [tokens × hidden/t]
+  // [tokens × hidden/t]
+  return dropout(gelu(h), plan.probability, plan.random, block_of_columns(group, hidden, plan));
 }
 
 Tensor gelu_dropout_backward(Communicator& group, const Tensor& h, const Tensor& dy, int64_t hidden,
                              const DropoutPlan& plan) {
-  const Block block =
-      block_of_columns(group, hidden, plan);  // that of the forward pass: the same mask
-  return gelu_backward(h,
-                       dropout(dy, plan.probability, plan.random, block));  // [tokens × hidden/t]
+  // that of the forward pass: the same mask
+  const Block block = block_of_columns(group, hidden, plan);
+  // [tokens × hidden/t]
+  return gelu_backward(h, dropout(dy, plan.probability, plan.random, block));
 }
 
 Tensor sequence_dropout(Communicator& group, const Tensor& x, int64_t tokens,

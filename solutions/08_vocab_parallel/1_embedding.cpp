@@ -8,15 +8,15 @@ namespace shard {
 Tensor embed_scattered(Communicator& group, const Tensor& table, const Tensor& ids,
                        int64_t vocabulary) {
   const int64_t first = vocabulary_part(vocabulary, group.size(), group.rank()).begin;
-  return group.reduce_scatter(
-      PartialSum(gather_rows(table, ids, first)));  // [tokens/t × width]: one rank's row + zeros
+  // [tokens/t × width]: one rank's row + zeros
+  return group.reduce_scatter(PartialSum(gather_rows(table, ids, first)));
 }
 
 void embed_scattered_backward(Communicator& group, Tensor& dtable, const Tensor& ids,
                               const Tensor& dy, int64_t vocabulary) {
   const int64_t first = vocabulary_part(vocabulary, group.size(), group.rank()).begin;
-  const Tensor all =
-      group.all_gather(dy, part_sizes(ids.elements(), group.size()));  // [tokens × width]
+  // [tokens × width]
+  const Tensor all = group.all_gather(dy, part_sizes(ids.elements(), group.size()));
   add_to_rows(dtable, ids, all, first);
 }
 

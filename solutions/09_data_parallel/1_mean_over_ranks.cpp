@@ -12,8 +12,8 @@ MeanLoss mean_over_ranks(Communicator& group, const MeanLoss& mine, int64_t samp
   copy(gradient, mine.gradient);
   copy(loss, mine.loss);
   fill(count, 1.0f);
-  scale(packed, static_cast<float>(
-                    samples));  // sums over this rank's samples: of gradients, of losses, of ones
+  // sums over this rank's samples: of gradients, of losses, of ones
+  scale(packed, static_cast<float>(samples));
   group.all_reduce(PartialSum(packed));      // sums over all ranks' samples, in place
   scale(packed, 1.0f / count.to_host()[0]);  // to_host first, then scale: count is a view of packed
   return {gradient, loss};

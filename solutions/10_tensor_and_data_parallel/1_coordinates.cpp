@@ -25,8 +25,8 @@ std::vector<int> ranks_along(int rank, Along along, GridSizes sizes) {
 
 std::unique_ptr<Communicator> group_along(Communicator& world, Along along, GridSizes sizes,
                                           const std::string& name) {
-  return world.split(ranks_along(world.rank(), along, sizes).front(),
-                     name);  // the color: the group's smallest rank
+  // the color: the group's smallest rank
+  return world.split(ranks_along(world.rank(), along, sizes).front(), name);
 }
 
 }  // namespace shard

@@ -156,7 +156,7 @@ TEST_CASE("parallel attention: keeps x, q, k, v, the probabilities, and the head
   ParallelAttention::Kept kept;
   split.forward(x, batch, {}, kept);
   CHECK(bytes_of(kept) == rows + probabilities);
-  split.forward(x, batch, {.probability = 0.1f, .random = {5, 6}},
-                kept);  // now with and without dropout
+  // now with and without dropout
+  split.forward(x, batch, {.probability = 0.1f, .random = {5, 6}}, kept);
   CHECK(bytes_of(kept) == rows + 2 * probabilities);
 }

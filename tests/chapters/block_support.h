@@ -8,8 +8,8 @@
 namespace shard {
 
 constexpr double tolerance = 1e-5;  // f32 against double or against another order of summation
-constexpr double difference_tolerance =
-    1e-4;  // f32 gradients against central differences in double
+// f32 gradients against central differences in double
+constexpr double difference_tolerance = 1e-4;
 
 /// Random weights, and biases and gains that are not zero, so that a missing or repeated one is
 /// noticed.

@@ -146,8 +146,8 @@ TEST_CASE("attention ops: shapes that do not fit are refused") {
   Tensor tokens(backend(), {6, 8}), scores(backend(), {2, 4, 3}), square(backend(), {2, 3, 3});
   CHECK(contains(message_of([&] { split_heads(x, 2, 2, 2, 4); }),
                  "split_heads: columns 2 to 10 of shape [6 × 8]"));
-  CHECK(contains(message_of([&] { split_heads(x, 0, 4, 2, 4); }),
-                 "split_heads: "));  // 6 rows are no 4 sequences
+  // 6 rows are no 4 sequences
+  CHECK(contains(message_of([&] { split_heads(x, 0, 4, 2, 4); }), "split_heads: "));
   CHECK(contains(message_of([&] {
                    merge_heads(tokens, 0, Tensor(backend(), {4, 4, 4}));
                  }),

@@ -11,8 +11,8 @@ using reference::relative_error;
 
 namespace {
 
-constexpr double one_rounding =
-    0x1.01p-8;  // half a unit of the last of 8 bits, and a little for what came before
+// half a unit of the last of 8 bits, and a little for what came before
+constexpr double one_rounding = 0x1.01p-8;
 constexpr double f32_sum = 1e-6;
 
 bool device_has_bf16() { return backend().computes_in(DataType::bf16); }

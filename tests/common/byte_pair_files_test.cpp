@@ -117,9 +117,10 @@ TEST_CASE("byte pair files: vocab.json with the added tokens of the files beside
   const Vocabulary vocabulary({});
   const auto folder = vocabulary.folder.path();
   const std::string next = std::to_string(vocabulary.tokens.size());
+  // transformers gives it a number
   CHECK(contains(message_of<UsageError>([&] { vocabulary.tokenizer().encode("x<|endoftext|>"); }),
-                 "the text has \"<|endoftext|>\", for which "));  // transformers gives it a number
-                                                                  // that the model lacks
+                 "the text has \"<|endoftext|>\", for which "));
+  // that the model lacks
   write_file(folder / "tokenizer_config.json",
              json{{"added_tokens_decoder", {{next, {{"content", "[PAD]"}, {"special", true}}}}},
                   {"pad_token", "[PAD]"}}

@@ -41,8 +41,8 @@ TEST_CASE("byte pairs: words are English endings, letters, digits, signs and spa
   CHECK(vocabulary.cut("it's") == "i|t|'s");    // not t'
   CHECK(vocabulary.cut("we'll") == "w|e|'ll");  //
   CHECK(vocabulary.cut("a1!") == "a|1|!");      // neither a1 nor 1!
-  CHECK(vocabulary.cut("a   b") ==
-        "a|" + space + space + "|" + space + "b");  // the last space belongs to the word
+  // the last space belongs to the word
+  CHECK(vocabulary.cut("a   b") == "a|" + space + space + "|" + space + "b");
   CHECK(vocabulary.cut("a  ") == "a|" + space + space);
   CHECK(vocabulary.cut("é1") == "Ã|©|1");  // a letter by Unicode, two bytes
 }
@@ -143,8 +143,8 @@ TEST_CASE(
   CHECK(decoded("x\xe6\x97") == "x\uFFFD");  // the beginning of a character
   CHECK(decoded("\xe6\x97x") == "\uFFFDx");
   CHECK(decoded("\xff\x80") == "\uFFFD\uFFFD");
-  CHECK(decoded("\xe0\x80\xed\xa0") ==
-        "\uFFFD\uFFFD\uFFFD\uFFFD");  // an overlong form, a surrogate
+  // an overlong form, a surrogate
+  CHECK(decoded("\xe0\x80\xed\xa0") == "\uFFFD\uFFFD\uFFFD\uFFFD");
   CHECK(decoded("\xf4\x8f\xbf\xbf") == "\U0010FFFF");
   CHECK(tokenizer.decode({0, -1, 256, 300, 1}) == "!\"");
 }

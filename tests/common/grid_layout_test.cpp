@@ -143,8 +143,8 @@ TEST_CASE("grid layout: places and groups of every grid of up to 64 ranks, in ev
         for (int dp = 1; tp * cp * pp * dp <= most; ++dp) {
           std::vector<size_t> order = {0, 1, 2, 3};
           do {
-            const bool meetings =
-                std::ranges::is_sorted(order);  // another order renames ranks only
+            // another order renames ranks only
+            const bool meetings = std::ranges::is_sorted(order);
             const std::string here = wrong_in({tp, cp, pp, dp}, order, meetings);
             if (!here.empty() && wrong.empty())
               wrong = text(here, " in ", tp, " × ", cp, " × ", pp, " × ", dp, ", ", written(order));

@@ -29,8 +29,8 @@ TEST_CASE("layer_norm: forward") {
 }
 
 TEST_CASE("layer_norm: numbers far from zero and rows that do not vary") {
-  const Case far(
-      9, 23, 1000.0);  // the deviation is a thousandth of the mean, and a float has seven digits
+  // the deviation is a thousandth of the mean, and a float has seven digits
+  const Case far(9, 23, 1000.0);
   const LayerNorm out = layer_norm(tensor(far.x), tensor({23}, far.gain), tensor({23}, far.bias));
   CHECK(relative_error(out.y, reference::layer_norm(Matrix(tensor(far.x)), far.gain, far.bias)) <
         1e-3);

@@ -24,8 +24,8 @@ TEST_CASE("new memory is NaN, also where cudaMallocAsync comes late in its strea
   Stream owner(Stream::Priority::normal);
   float* y = nullptr;
   REQUIRE(cudaMallocAsync(&y, sizeof(float), owner) == cudaSuccess);
-  check_cuda(cudaMemset(y, 0, sizeof(float)),
-             "cudaMemset");  // in another stream, without waiting for the owner
+  // in another stream, without waiting for the owner
+  check_cuda(cudaMemset(y, 0, sizeof(float)), "cudaMemset");
   check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   check_cuda(cudaStreamSynchronize(owner), "cudaStreamSynchronize");
   float value = -1;

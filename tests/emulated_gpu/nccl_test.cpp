@@ -130,8 +130,8 @@ TEST_CASE("reductions and gathers of every type") {
 TEST_CASE("sums of bf16 are rounded once, at the end") {
   const OnOwnDevice on_own_device;
   const Ranks ranks;
-  const float mine =
-      ranks.rank == 0 ? 256.0f : 1.0f;  // 256 + 1 is 256 in bf16, but 256 + 1 + 1 is 258
+  // 256 + 1 is 256 in bf16, but 256 + 1 + 1 is 258
+  const float mine = ranks.rank == 0 ? 256.0f : 1.0f;
   const DeviceArray<BFloat16> x(std::vector<BFloat16>{mine});
   check(ncclAllReduce(x.data(), x.data(), 1, ncclBfloat16, ncclSum, ranks.comm, ranks.stream));
   CHECK(float(x.to_host()[0]) == float(BFloat16(256.0f + static_cast<float>(ranks.size - 1))));

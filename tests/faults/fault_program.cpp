@@ -40,8 +40,8 @@ static void misbehave(Runtime& runtime, const std::string& fault) {
   }
   if (fault == "wrong-address") {
     float number = 0;
-    runtime.backend().copy_to_host(&number, &number,
-                                   sizeof number);  // the host's memory is not the GPU's
+    // the host's memory is not the GPU's
+    runtime.backend().copy_to_host(&number, &number, sizeof number);
   }
 }
 

@@ -28,7 +28,7 @@ inline std::vector<float> rows_of(const std::vector<float>& values, Range rows, 
   return {values.begin() + rows.begin * columns, values.begin() + rows.end * columns};
 }
 
-inline constexpr int64_t megabytes =
-    800'003;  // elements: 3.2 MB, not a multiple of the pieces of 1 MB
+// elements: 3.2 MB, not a multiple of the pieces of 1 MB
+inline constexpr int64_t megabytes = 800'003;
 
 }  // namespace shard

@@ -98,8 +98,8 @@ TEST_CASE("report: the ledger leaves out groups of one rank, which send nothing"
     group->all_reduce(PartialSum(Tensor::zeros(run.runtime.backend(), {5})));
   }
   const Ledger ledger = run.runtime.ledger().since(before);
-  CHECK(ledger.calls(Collective::all_reduce, "dp") ==
-        1);  // it is counted all the same: layers are checked by it
+  // it is counted all the same: layers are checked by it
+  CHECK(ledger.calls(Collective::all_reduce, "dp") == 1);
   run.report.ledger(ledger);
   if (world().rank() != 0) return;
   CHECK_FALSE(contains(run.said.str(), " dp "));

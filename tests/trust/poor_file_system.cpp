@@ -1,8 +1,10 @@
 // A library for LD_PRELOAD: a file system that lacks what POOR_FILE_SYSTEM names, as in "flock=37
 // sync=22", where 37 is the errno that the call ends with.
-//     flock     no locks                                      sync      directories cannot be
-//     synced rename    a checkpoint cannot get another name          remove    nor can anything of
-//     it be removed allocate  space cannot be reserved
+//     flock     no locks
+//     sync      directories cannot be synced
+//     rename    a checkpoint cannot be renamed
+//     remove    nothing in a checkpoint can be removed
+//     allocate  space cannot be reserved
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>

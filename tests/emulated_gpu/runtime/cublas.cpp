@@ -147,8 +147,8 @@ void run(const Product& p) {
       fail(text("the ", bytes, " bytes of ", name,
                 " are not within an allocation of device memory"));
     }
-    device_memory().admit(
-        matrices.address);  // oneDNN's threads cannot bear the signal with which it comes otherwise
+    // oneDNN's threads cannot bear the signal with which it comes otherwise
+    device_memory().admit(matrices.address);
   };
   if (multiplies) check("A", p.a);
   if (multiplies) check("B", p.b);

@@ -47,8 +47,8 @@ void on_fault(int signal, siginfo_t* info, void*) {
   if (device_memory().admit(info->si_addr)) return;  // and the access is tried again
   const std::string found = explanation(static_cast<const char*>(info->si_addr));
   if (!found.empty()) fail(found);
-  sigaction(signal, signal == SIGSEGV ? &of_program_segv : &of_program_bus,
-            nullptr);  // it faults again there
+  // it faults again there
+  sigaction(signal, signal == SIGSEGV ? &of_program_segv : &of_program_bus, nullptr);
 }
 
 /// A thread whose stack has run over needs another one for the handler.

@@ -32,8 +32,8 @@ void* map_pages(void* at, size_t bytes) {
 }  // namespace
 
 DeviceMemory& device_memory() {
-  static DeviceMemory& memory =
-      *new DeviceMemory;  // destroyed after everything that is freed at the process's end
+  // destroyed after everything that is freed at the process's end
+  static DeviceMemory& memory = *new DeviceMemory;
   return memory;
 }
 

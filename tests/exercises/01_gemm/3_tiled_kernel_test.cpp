@@ -16,8 +16,8 @@ class DeviceArray {
     check_cuda(cudaMalloc(&data_, size_ * sizeof(float)), "cudaMalloc");
     check_cuda(cudaMemcpy(data_, values.data(), size_ * sizeof(float), cudaMemcpyHostToDevice),
                "cudaMemcpy");
-    check_cuda(cudaStreamSynchronize(nullptr),
-               "cudaStreamSynchronize");  // it may still be on its way
+    // it may still be on its way
+    check_cuda(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
   }
   ~DeviceArray() { cudaFree(data_); }
   DeviceArray(const DeviceArray&) = delete;

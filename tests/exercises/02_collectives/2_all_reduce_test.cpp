@@ -8,8 +8,8 @@ namespace {
 /// Common mistakes with the sum of `terms`.
 std::vector<Suspect> suspects(const std::vector<Matrix>& terms, const Matrix& sum) {
   const int t = static_cast<int>(terms.size());
-  Matrix by_elements(sum.rows, sum.columns),
-      by_rows = by_elements;  // part r of rank r's term, for all r
+  // part r of rank r's term, for all r
+  Matrix by_elements(sum.rows, sum.columns), by_rows = by_elements;
   for (int rank = 0; rank < t; ++rank) {
     const std::vector<double>& term = terms[static_cast<size_t>(rank)].values;
     const Range elements = part_of(std::ssize(term), t, rank), rows = part_of(sum.rows, t, rank);

@@ -70,8 +70,8 @@ void examine(Examiner& examiner) {
   const Matrix gain = examiner.random(1, width, "gain"), bias = examiner.random(1, width, "bias");
   const Matrix old_gain = examiner.random(1, width, "old dgain"),
                old_bias = examiner.random(1, width, "old dbias");
-  const Matrix terms =
-      product_of_elements(dy, normalised(x));  // of the gain's gradient: dy·n, from each token
+  // of the gain's gradient: dy·n, from each token
+  const Matrix terms = product_of_elements(dy, normalised(x));
   const Matrix sum_gain = column_sums(terms), sum_bias = column_sums(dy);
   const Matrix own_gain = column_sums(rows_of(terms, mine)),
                own_bias = column_sums(rows_of(dy, mine));

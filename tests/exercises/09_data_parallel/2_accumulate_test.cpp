@@ -38,8 +38,8 @@ static Pass make_pass(const Examiner& examiner, const Matrix& a, const Matrix& b
 }
 
 using Passes = std::vector<std::vector<Pass>>;  // [rank][micro-batch]
-using Factor =
-    std::function<double(size_t rank, size_t micro)>;  // what a pass's sums are multiplied by
+// what a pass's sums are multiplied by
+using Factor = std::function<double(size_t rank, size_t micro)>;
 
 static Matrix combined(const Passes& all, Matrix Pass::*part, const Factor& factor) {
   Matrix sum(all[0][0].*part);
