@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # How the tests of exercises run answers, and what must come out. FOLDER holds the answers, ID is
 # NN_K:
-#   run.sh FOLDER all ID MISTAKES RANKS…   runs the solution and all wrong answers, those of a
-#                                          number of ranks in one start of
-#                                          mpirun, and keeps what came out for the following
-#   run.sh FOLDER right ID RANKS…          the solution passes on each of these numbers of ranks
-#   run.sh FOLDER wrong ID FILE            the wrong answer FILE fails, with the diagnosis of its
-#                                          line "// expect: …", on 3
-#                                          ranks or those of a line "// ranks: N"; within 10 seconds
-#   run.sh FOLDER stubs                    builds and runs the learner's files, and keeps what came
-#                                          out
-#   run.sh FOLDER open ID FILE             fails with "not written yet"; skipped (77) when FILE was
-#                                          edited: a learner is at
-#                                          work. With CI=true nothing is skipped
-# What was not run together in this run of ctest, or did not come out as it should, is run on its
-# own.
+#   run.sh FOLDER all ID MISTAKES RANKS…
+#       runs the solution and all wrong answers, those of a number of ranks in one start of mpirun,
+#       and keeps what came out for the following
+#   run.sh FOLDER right ID RANKS…
+#       the solution passes on each of these numbers of ranks
+#   run.sh FOLDER wrong ID FILE
+#       the wrong answer FILE fails, with the diagnosis of its line "// expect: …", on 3 ranks or
+#       those of a line "// ranks: N"; within 10 seconds
+#   run.sh FOLDER stubs
+#       builds and runs the learner's files, and keeps what came out
+#   run.sh FOLDER open ID FILE
+#       fails with "not written yet"; skipped (77) when FILE was edited: a learner is at work. With
+#       CI=true nothing is skipped
+# What was not run together in this run of ctest is run on its own.
 set -uo pipefail
 
 export OMP_NUM_THREADS=1
@@ -40,15 +40,8 @@ run_alone() {   # RANKS ANSWER
   status=$?
 }
 
-# expect RANKS ANSWER CHECK: CHECK fails with what is wrong with output and status. What ran
-# together with others gets a second chance alone: those before it may have spoilt the memory of its
-# process.
-expect() {
-  local answer=$folder/$2.so
-  if outcome "$1" "$answer"; then ($3 >/dev/null) || run_alone "$1" "$answer"
-  else run_alone "$1" "$answer"; fi
-  $3
-}
+# result RANKS ANSWER: sets output and status.
+result() { outcome "$1" "$folder/$2.so" || run_alone "$1" "$folder/$2.so"; }
 
 is_right() { [[ $status == 0 ]] || fail "the solution fails (status $status):" "$output"; }
 is_diagnosed() {
@@ -84,13 +77,20 @@ case $kind in
     id=$1
     shift
     results=$folder/results/$id
-    for ranks in "$@"; do expect "$ranks" "solution_$id" is_right || exit 1; done
+    for ranks in "$@"; do
+      result "$ranks" "solution_$id"  # the first that its program runs: nothing can have spoilt it
+      is_right
+    done
     ;;
   wrong)
     results=$folder/results/$1
     expected=$(sed -n 's|^// expect: ||p' "$2")
     [[ -n $expected ]] || fail "$2 has no line '// expect: …'"
-    expect "$(ranks_of "$2")" "mistake_$1_$(item "$2")" is_diagnosed
+    ranks=$(ranks_of "$2") answer=mistake_$1_$(item "$2")
+    result "$ranks" "$answer"
+    # Other wrong answers may have spoilt the memory of the program before: then it is run alone.
+    (is_diagnosed >/dev/null) || run_alone "$ranks" "$folder/$answer.so"
+    is_diagnosed
     ;;
   stubs)
     results=$folder/results/stubs
@@ -109,7 +109,8 @@ case $kind in
       cmake --build "$folder/.." --target "exercise_$1" >"$folder/exercise_$1.log" 2>&1 ||
         fail "the stub does not compile:" "$(<"$folder/exercise_$1.log")"
     fi
-    expect 1 "exercise_$1" is_open
+    result 1 "exercise_$1"
+    is_open
     ;;
   *) fail "run.sh FOLDER all|right|wrong|stubs|open …" ;;
 esac
