@@ -29,7 +29,7 @@ void for_each_setting(const Visit& visit) {
   visit("batch", &S::batch, "sequences a step, of all ranks together", 1, many);
   visit("accumulate", &S::accumulate, "micro-batches a step", 1, many);
   visit("learning-rate", &S::learning_rate, "its maximum", 0, any);
-  visit("min-learning-rate", &S::min_learning_rate, "what the cosine ends at", 0, any);
+  visit("min-learning-rate", &S::min_learning_rate, "the final value of the cosine", 0, any);
   visit("warmup", &S::warmup, "steps of linear warm-up", 0, most_steps);
   visit("beta1", &S::beta1, "AdamW's first decay", 0, below_1);
   visit("beta2", &S::beta2, "AdamW's second decay", 0, below_1);

@@ -104,7 +104,7 @@ CheckpointInfo read_checkpoint_info(const fs::path& checkpoint) {
   try {
     info = info_of(said);
   } catch (const json::exception& error) {
-    throw UsageError(text(file.string(), " is no checkpoint's: ", error.what()));
+    throw UsageError(text(file.string(), " is not from a checkpoint: ", error.what()));
   } catch (const UsageError& error) {
     throw UsageError(text(file.string(), ": ", error.what()));
   }

@@ -14,7 +14,7 @@ int64_t heads_in(const fs::path& file, const json& config, const WeightsFile& we
   const auto must_be = [&](const char* key, const json& ours) {
     const json theirs = config.value(key, ours);
     require_usage(theirs == ours, file.string(), ": ", key, " is ", shortened(theirs),
-                  ", where this model has ", ours.dump());
+                  ", but this model has ", ours.dump());
   };
   const GptSizes& sizes = weights.sizes();
   must_be("model_type", "gpt2");
@@ -29,7 +29,7 @@ int64_t heads_in(const fs::path& file, const json& config, const WeightsFile& we
   must_be("n_layer", sizes.layers);
   const json& heads = config.at("n_head");
   require_usage(heads.is_number_unsigned() && heads > 0 && heads <= 1 << 20, file.string(),
-                ": n_head is ", shortened(heads), ", which is no number of heads");
+                ": n_head is ", shortened(heads), ", which is not a number of heads");
   require_usage(sizes.width % heads.get<int64_t>() == 0, file.string(), ": a width of ",
                 sizes.width, " cannot be divided into ", heads.get<int64_t>(), " heads");
   return heads.get<int64_t>();
@@ -49,7 +49,7 @@ std::vector<int64_t> end_of_text_in(const fs::path& folder) {
   std::vector<int64_t> tokens;
   for (const json& token : end) {
     require_usage(token.is_number_integer(), file.string(), ": eos_token_id holds ",
-                  shortened(token), ", which is no number of a token");
+                  shortened(token), ", which is not the number of a token");
     tokens.push_back(token.get<int64_t>());
   }
   return tokens;
@@ -62,12 +62,12 @@ Pretrained::Pretrained(const fs::path& path)
   if (folder.empty()) folder = ".";
   const fs::path config_file = folder / "config.json";
   require_usage(fs::exists(config_file), "cannot open ", config_file.string(),
-                ", which says how many heads the model has");
+                ", which gives the number of heads");
   const json config = read_json(config_file);
   try {
     sizes.heads = heads_in(config_file, config, weights);
   } catch (const json::exception& error) {
-    throw UsageError(text(config_file.string(), " does not say how many heads the model has: ",
+    throw UsageError(text(config_file.string(), " does not give the number of heads: ",
                           shortened(std::string(error.what()))));
   }
   tokenizer = tokenizer_in(folder);

@@ -20,7 +20,7 @@ std::filesystem::path checkpoint_to_resume(Communicator& world, const Settings& 
 
 void say_what_changed(Report& report, const Settings& s, const std::filesystem::path& resumed,
                       const CheckpointInfo& before) {
-  report.line(text("  goes on from ", resumed.string(), ", after ", before.step, " steps"));
+  report.line(text("  resumes from ", resumed.string(), ", after ", before.step, " steps"));
   const auto compare = [&](const std::string& name, const auto& now, const auto& then) {
     if (now != then) report.line(text("  changed: --", name, " ", now, ", it was ", then));
   };

@@ -27,7 +27,7 @@ void choose_small_model(Settings& s, Runtime& runtime) {
   const int ranks = runtime.world().size();
   if (s.tp == 0 && s.dp == 0 && ranks > 2 && ranks % 2 == 0) s.tp = 2;
   require_usage(s.training.steps >= 4, "--steps ", s.training.steps,
-                ": a run that is broken off and goes on takes 4 steps at least");
+                ": a run that is interrupted and resumed takes at least 4 steps");
 }
 
 /// Who writes what: every byte of the files' tensors once.
@@ -108,7 +108,9 @@ void show_round_trips(Runtime& runtime, Report& report, Settings& s) {
     show_writers(runtime, report, unbroken, comparison.middle());
   }
   compare_layouts(runtime, report, s, saved, comparison);
-  report.line("\n  --save DIR keeps checkpoints of a training, --resume latest goes on from them");
+  report.line(
+      "\n  --save DIR saves checkpoints of a training run, --resume latest continues from the "
+      "last");
 }
 
 }  // namespace shard::chapter_11

@@ -26,7 +26,7 @@ void SavedTraining::read_corpus() {
   const chapter_10::Source source = chapter_10::source_of(settings_);
   fingerprint_ = fingerprint_of(source.text);
   require_usage(resumed_.empty() || checkpoint_.data == fingerprint_, source.where,
-                " is not, or no longer, the text of the checkpoint ", resumed_.string(),
+                " differs from the text of the checkpoint ", resumed_.string(),
                 ": --data must name the one that it was trained on");
   corpus_.emplace(source, settings_, origin());
 }

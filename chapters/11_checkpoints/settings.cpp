@@ -19,7 +19,7 @@ void add_options(Options& options, Settings& s) {
   options.text("--resume", s.resume,
                "checkpoint to go on from: its folder, a directory of them, \"latest\" in --save, "
                "or \"auto\": the latest in --save where there is one, else start");
-  options.flag("--allow-nan", s.allow_nan, "take NaN and infinity in a file's weights");
+  options.flag("--allow-nan", s.allow_nan, "accept NaN and infinity in a file's weights");
 }
 
 bool uses_checkpoints(const Settings& s) {
@@ -28,7 +28,7 @@ bool uses_checkpoints(const Settings& s) {
 
 void require_consistent(const Settings& s) {
   require_usage(s.start_from.empty() || s.resume.empty() || s.resume == "auto",
-                "--start-from begins a training and --resume goes on with one: give one of them");
+                "--start-from begins a run and --resume continues one: give only one of them");
   require_usage(s.save_every == 0 || !s.save.empty(), "--save-every ", s.save_every,
                 " needs --save");
 }

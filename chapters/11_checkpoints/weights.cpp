@@ -9,11 +9,11 @@ std::vector<float> read_part(const SafetensorsReader& file, const std::string& n
                              const Shard& shard, bool allow_nan) {
   const Shape& shape = file.entry(name).shape;
   require_usage(shape == shard.whole, file.path(), ": ", name, " has shape ", to_string(shape),
-                " where ", to_string(shard.whole), " belongs");
+                " instead of ", to_string(shard.whole));
   const std::vector<float> whole = file.floats(name);
   for (size_t i = 0; i < whole.size() && !allow_nan; ++i) {
     require_usage(std::isfinite(whole[i]), file.path(), ": element ", i, " of ", name, " is ",
-                  whole[i], " (--allow-nan takes it all the same)");
+                  whole[i], " (--allow-nan accepts it)");
   }
   return shard.cut(whole);
 }
@@ -30,7 +30,7 @@ void WeightsFile::find_sizes() {
   require_usage(words.rank() == 2 && words.elements() > 0 && places.rank() == 2 &&
                     places.elements() > 0 && places.columns() == words.columns(),
                 path().string(), ": ", prefix_,
-                "wte.weight and wpe.weight are no matrices of the same width");
+                "wte.weight and wpe.weight are not matrices of the same width");
   const int64_t width = words.columns();
   const auto layer = [&](int64_t number) {
     return text(prefix_, "h.", number, ".attn.c_attn.weight");
@@ -39,8 +39,8 @@ void WeightsFile::find_sizes() {
   while (files_.has(layer(sizes_.layers))) {
     const Shape& shape = shape_of(layer(sizes_.layers++));
     require_usage(shape == Shape{width, 3 * width}, path().string(), ": ", layer(sizes_.layers - 1),
-                  " has shape ", to_string(shape), " where ", to_string(Shape{width, 3 * width}),
-                  " belongs");
+                  " has shape ", to_string(shape), " instead of ",
+                  to_string(Shape{width, 3 * width}));
   }
   require_usage(sizes_.layers > 0, path().string(), ": there is no ", layer(0));
 }

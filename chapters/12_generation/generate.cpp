@@ -23,7 +23,7 @@ void describe(Report& report, const std::string& name, const Pretrained& pretrai
 void generate(Runtime& runtime, Report& report, const Settings& s, const Pretrained& pretrained) {
   const int ranks = runtime.world().size();
   require_usage(pretrained.sizes.heads % ranks == 0, "the model's ", pretrained.sizes.heads,
-                " heads cannot be shared out over ", ranks, " ranks");
+                " heads cannot be divided among ", ranks, " ranks");
   const Tokenizer& tokenizer = *pretrained.tokenizer;
   const std::vector<int32_t> prompt = tokenizer.encode(s.prompt);
   require_usage(!prompt.empty(), "--prompt is empty: there is nothing to go on from");
@@ -48,7 +48,7 @@ void generate(Runtime& runtime, Report& report, const Settings& s, const Pretrai
                      tokens.back(), " is the end of text"));
   }
   const auto all = runtime.world().gather_text(tokenizer.decode(tokens));
-  report.check("all ranks wrote the same",
+  report.check("all ranks generated the same text",
                std::count(all.begin(), all.end(), all[0]) == std::ssize(all));
   report.result("tokens", std::vector<double>(tokens.begin(), tokens.end()));
 }

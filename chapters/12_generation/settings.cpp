@@ -11,7 +11,7 @@ void add_options(Options& options, Settings& s) {
   options.size("--generate", s.generate, "tokens to write", 0, 1 << 20);
   options.number("--temperature", s.temperature,
                  "of what is written; 0: always the most probable token");
-  options.flag("--allow-nan", s.allow_nan, "take NaN and infinity in a file's weights");
+  options.flag("--allow-nan", s.allow_nan, "accept NaN and infinity in a file's weights");
   options.group("The small model");
   options.text("--data", s.data,
                "a text file in UTF-8; without it data/text.txt of this repository");

@@ -157,8 +157,8 @@ TEST_CASE("a checkpoint of another model, or not whole, is refused") {
                  "learning-rate is \"fast\", which is not from 0 to"));
   CHECK(contains(refusal("/precision", "f16"), "precision is f32, tf32 or bf16, not f16"));
   CHECK(contains(refusal("/reduce_in", "tf32"), "reduce_in is f32 or bf16, not tf32"));
-  CHECK(contains(refusal("/characters", 3), "training.json is no checkpoint's: "));
-  CHECK(contains(refusal("width", nullptr), "training.json is no checkpoint's: "));
+  CHECK(contains(refusal("/characters", 3), "training.json is not from a checkpoint: "));
+  CHECK(contains(refusal("width", nullptr), "training.json is not from a checkpoint: "));
   world().barrier();
   if (world().rank() == 0)
     write_file(checkpoint / "training.json", whole.substr(0, whole.size() / 2));

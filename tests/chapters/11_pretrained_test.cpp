@@ -209,7 +209,7 @@ TEST_CASE(
   tensors.pop_back();
   CHECK(refusal(true) == nothing);
   CHECK(contains(refusal(false),
-                 "config.json: tie_word_embeddings is false, where this model has true"));
+                 "config.json: tie_word_embeddings is false, but this model has true"));
 }
 
 TEST_CASE("tensors that GPT-2 does not have, of any type, are passed over") {
@@ -264,7 +264,7 @@ TEST_CASE(
                    Gpt longer(alone(), other, init);
                    weights.load(longer.parameters(), false);
                  }),
-                 "transformer.wpe.weight has shape [10 × 24] where [11 × 24] belongs"));
+                 "transformer.wpe.weight has shape [10 × 24] instead of [11 × 24]"));
 }
 
 TEST_CASE(

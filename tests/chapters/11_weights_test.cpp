@@ -87,15 +87,15 @@ TEST_CASE(
                  "there is no tensor \"h.1.attn.c_attn.weight\""));
   CHECK(contains(refusal(without("h.0.attn.c_attn.weight")), "there is no h.0.attn.c_attn.weight"));
   CHECK(contains(refusal(with_shape("h.0.mlp.c_fc.weight", {96, 24})),
-                 "h.0.mlp.c_fc.weight has shape [96 × 24] where [24 × 96] belongs"));
+                 "h.0.mlp.c_fc.weight has shape [96 × 24] instead of [24 × 96]"));
   CHECK(contains(refusal(with_shape("h.1.attn.c_attn.weight", {0})),
-                 "has shape [0] where [24 × 72] belongs"));
+                 "has shape [0] instead of [24 × 72]"));
   CHECK(contains(refusal(with_shape("wte.weight", {0, int64_t{1} << 62})),
-                 "wte.weight and wpe.weight are no matrices"));
+                 "wte.weight and wpe.weight are not matrices"));
   CHECK(contains(refusal(with_shape("wpe.weight", {24})),
-                 "wte.weight and wpe.weight are no matrices"));
-  CHECK(contains(refusal({}, NAN),
-                 "element 3 of h.1.mlp.c_fc.bias is nan (--allow-nan takes it all the same)"));
+                 "wte.weight and wpe.weight are not matrices"));
+  CHECK(
+      contains(refusal({}, NAN), "element 3 of h.1.mlp.c_fc.bias is nan (--allow-nan accepts it)"));
   CHECK(contains(refusal({}, -INFINITY), "element 3 of h.1.mlp.c_fc.bias is -inf"));
   CHECK(refusal({}, NAN, true) == "(nothing was thrown)");
 }

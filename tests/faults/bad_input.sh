@@ -86,7 +86,7 @@ done
 refuses '--picture draws a ring of at most 8 ranks, not of 9' 9 02_collectives \
   --picture "$work/ring.svg"
 refuses '--save-every 5 needs --save' 1 11_checkpoints --save-every 5
-refuses '--steps 3: a run that is broken off' 2 11_checkpoints --steps 3
+refuses '--steps 3: a run that is interrupted' 2 11_checkpoints --steps 3
 refuses '--heads 12 is not divisible by --tp 5' 5 11_checkpoints --tp 5
 refuses '--weights names a trained model' 1 12_generation --weights "$work/none" --steps 3
 refuses "there is no model.safetensors in $work" 2 12_generation --weights "$work" --prompt a

@@ -44,7 +44,7 @@ broken; sed -i 's/"ln_f.bias"/"ln_f.bios"/' "$file";   refuses_both 'there is no
 broken; sed -i 's/"wpe.weight"/"wpe.height"/' "$file"; refuses_both 'model.safetensors'
 broken; printf '\0\0\300\177' |
   dd of="$file" bs=1 seek=$(($(stat -c %s "$file") - 4)) conv=notrunc status=none
-refuses_both 'is nan (--allow-nan takes it all the same)'
+refuses_both 'is nan (--allow-nan accepts it)'
 train allowed 2 --tp 2 --resume "$work/broken" --steps 9 --allow-nan
 ends_with allowed 1
 says allowed 'step 5 has loss nan'
@@ -80,7 +80,7 @@ limit=10 write out 1 --weights "$file" --prompt the --generate 3
 refuses 'this is not a regular file' out
 broken; sed -i 's/"n_layer": 2/"n_layer": 1/' "$work/broken/config.json"
 write out 1 --weights "$file" --prompt the --generate 3
-refuses 'n_layer is 1, where this model has 2' out
+refuses 'n_layer is 1, but this model has 2' out
 broken; sed -i 's/"n_head": 12/"n_head": 7/' "$work/broken/config.json"
 write out 1 --weights "$file" --prompt the --generate 3
 refuses 'cannot be divided into 7 heads' out
@@ -89,7 +89,7 @@ write out 1 --weights "$file" --prompt the --generate 3
 refuses 'activation_function is "relu"' out
 broken; rm "$work/broken/config.json"
 write out 1 --weights "$file" --prompt the --generate 3
-refuses 'which says how many heads' out
+refuses 'which gives the number of heads' out
 write out 1 --weights "$checkpoint/model.safetensors" --generate 3
 refuses '--prompt is empty' out
 write out 1 --weights "$checkpoint/model.safetensors" --generate 3 --steps 3
@@ -97,7 +97,7 @@ refuses 'it takes no --steps' out
 write out 1 --weights "$checkpoint/model.safetensors" --prompt 'Ж' --generate 3
 refuses 'does not know the character U+' out
 write out 5 --weights "$checkpoint/model.safetensors" --prompt the --generate 3
-refuses "the model's 12 heads cannot be shared out over 5 ranks" out
+refuses "the model's 12 heads cannot be divided among 5 ranks" out
 
 printf 'a text that ends in half of a character: \342\202' >"$work/half.txt"
 model=("${small[@]}" --data "$work/half.txt")

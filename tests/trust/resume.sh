@@ -30,7 +30,7 @@ curve_from() {
 
 from=$work/first/step-00000004
 train same 4 --tp 2 --dp 2 --resume "$from"
-says same "goes on from $from, after 4 steps"
+says same "resumes from $from, after 4 steps"
 same_losses same 4 whole
 curve_from same 1 16
 says same '] step  5/16  loss '
@@ -95,7 +95,7 @@ ends_with auto-start 0
 printf 'step-00000006\r\n' >"$work/job/latest"
 train auto-on 2 "${job[@]}" --steps 16
 ends_with auto-on 0
-says auto-on "goes on from $work/job/step-00000006, after 6 steps"
+says auto-on "resumes from $work/job/step-00000006, after 6 steps"
 train auto-done 2 "${job[@]}" --steps 16
 ends_with auto-done 0
 says auto-done "nothing is left to do: $work/job/step-00000016 has taken 16 of 16 steps"
@@ -120,19 +120,19 @@ train every 1 --save-every 5
 refuses '--save-every 5 needs --save' every
 text_of 400 8 >"$data"
 train changed 2 --resume "$from" --tp 2
-refuses "--data $data is not, or no longer, the text of the checkpoint $from" changed
+refuses "--data $data differs from the text of the checkpoint $from" changed
 text_of 400 7 >"$data"
 last=own
 ! timeout 60 "$program" --resume "$from" >"$work/own.out" 2>"$work/own.err" </dev/null ||
   failed 'another text was taken'
-says own "the default text is not, or no longer, the text of the checkpoint $from: --data must" \
+says own "the default text differs from the text of the checkpoint $from: --data must" \
   'name the one that it was trained on'
 ! grep -q 'changed: ' "$work/same.out" || failed 'nothing was changed'
 
 # The same command again would replace what it has saved.
 train twice 4 "${grid[@]}" --save "$work/first" --save-every 4
 refuses \
-  'there are checkpoints of another run, of up to 16 steps; --resume latest goes on from there' \
+  'there are checkpoints of another run, of up to 16 steps; --resume latest continues from there' \
   twice
 train inside 4 "${grid[@]}" --save "$from";                  refuses 'this is a checkpoint' inside
 train other 4 --tp 2 --dp 2 --resume "$from" --save "$work/first" --save-every 4 --keep 9 \

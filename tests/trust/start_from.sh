@@ -52,7 +52,7 @@ ends_with first 0
 says first 'starts from'
 train second 2 "${auto[@]}" --steps 4
 ends_with second 0
-says second 'goes on from'
+says second 'resumes from'
 if has_said second 'starts from'; then failed 'a run that goes on does not start again'; fi
 passed 'with --resume auto the first run starts from the model, and the next goes on'
 
@@ -62,7 +62,7 @@ refuses_start '--layers 3: the model of --start-from has 2' --layers 3
 refuses_start '--heads 6: the model of --start-from has 12' --heads 6
 refuses_start '--width 24: the model of --start-from has 48' --width 24
 refuses_start '--vocabulary 300: the tokenizer in' --vocabulary 300
-refuses_start '--start-from begins a training and --resume goes on with one' --resume "$trained"
+refuses_start '--start-from begins a run and --resume continues one' --resume "$trained"
 refuses_start 'unknown option --weights' --weights "$trained" --prompt the
 refuses_start 'unknown option --layouts' --layouts
 echo 'the river Ж' >"$work/other.txt"
