@@ -67,8 +67,8 @@ Ledger Ledger::since(const Ledger& earlier) const {
   Ledger difference = *this;
   for (const LedgerRow& row : earlier.rows_)
     difference.add(row.op, row.group, -row.calls, -row.bytes, -row.seconds, row.travels, -row.sent);
-  for (Pending pending :
-       earlier.pending_) {  // whether it has been settled here or not: it cancels out
+  // whether it has been settled here or not: it cancels out
+  for (Pending pending : earlier.pending_) {
     pending.sign = -pending.sign;
     difference.pending_.push_front(pending);
   }
@@ -76,6 +76,13 @@ Ledger Ledger::since(const Ledger& earlier) const {
                 [&](const Pending& time) { return difference.calls(time.op, time.group) == 0; });
   std::erase_if(difference.rows_, [](const LedgerRow& row) { return row.calls == 0; });
   return difference;
+}
+
+template <class Number>
+static Number total(const std::vector<LedgerRow>& rows, Number LedgerRow::*column) {
+  Number sum = 0;
+  for (const LedgerRow& row : rows) sum += row.*column;
+  return sum;
 }
 
 int64_t Ledger::calls(Collective op, std::string_view group) const {
@@ -86,28 +93,12 @@ int64_t Ledger::calls(Collective op, std::string_view group) const {
   return sum;
 }
 
-int64_t Ledger::calls() const {
-  int64_t sum = 0;
-  for (const LedgerRow& row : rows_) sum += row.calls;
-  return sum;
-}
+int64_t Ledger::calls() const { return total(rows_, &LedgerRow::calls); }
 
-int64_t Ledger::bytes() const {
-  int64_t sum = 0;
-  for (const LedgerRow& row : rows_) sum += row.bytes;
-  return sum;
-}
+int64_t Ledger::bytes() const { return total(rows_, &LedgerRow::bytes); }
 
-int64_t Ledger::sent() const {
-  int64_t sum = 0;
-  for (const LedgerRow& row : rows_) sum += row.sent;
-  return sum;
-}
+int64_t Ledger::sent() const { return total(rows_, &LedgerRow::sent); }
 
-double Ledger::seconds() const {
-  double sum = 0;
-  for (const LedgerRow& row : rows()) sum += row.seconds;
-  return sum;
-}
+double Ledger::seconds() const { return total(rows(), &LedgerRow::seconds); }
 
 }  // namespace shard

@@ -64,8 +64,8 @@ void* CudaBackend::take_block(size_t bytes) {
   void* block = nullptr;
   if (bytes == 0) return block;
   cudaError_t result = cudaMallocAsync(&block, bytes, compute_);
-  if (result ==
-      cudaErrorMemoryAllocation) {  // released blocks of other sizes may be large enough together
+  // released blocks of other sizes may be large enough together
+  if (result == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     give_back_all();
     synchronize();

@@ -24,8 +24,8 @@ class GroupedQueryAttention {
               init.seed, init.vector),
         projection_(group, name + ".c_proj", sizes.width(), sizes.width(), init) {}
 
-  Tensor forward(const Tensor& x,
-                 int64_t batch) {  // x: [batch·context × width], the same on every rank
+  // x: [batch·context × width], the same on every rank
+  Tensor forward(const Tensor& x, int64_t batch) {
     x_ = x;
     batch_ = batch;
     Tensor qkv = matmul(x, weight_.value);  // [tokens × n]: Q_i K_i V_i

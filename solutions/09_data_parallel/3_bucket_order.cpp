@@ -8,8 +8,8 @@ Buckets assign_buckets(const std::vector<int64_t>& bytes, int64_t limit) {
   Buckets buckets;
   int64_t filled = 0;  // bytes of the last bucket
   for (size_t i = bytes.size(); i-- > 0;) {
-    if (buckets.empty() ||
-        filled + bytes[i] > limit) {  // nothing fits after a parameter larger than the limit
+    // nothing fits after a parameter larger than the limit
+    if (buckets.empty() || filled + bytes[i] > limit) {
       buckets.emplace_back();
       filled = 0;
     }

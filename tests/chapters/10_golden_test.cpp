@@ -179,8 +179,8 @@ TEST_SUITE("10_golden") {
       check_training(golden, trainer, model);
     }
     CHECK_FALSE(layouts.empty());
-    if (std::getenv("SHARD_GOLDEN") ==
-        nullptr) {  // 12 heads, 6 sequences: every grid of as many ranks fits, but tp 5
+    // 12 heads, 6 sequences: every grid of as many ranks fits, but tp 5
+    if (std::getenv("SHARD_GOLDEN") == nullptr) {
       const std::map<int, size_t> fitting{{1, 1}, {2, 2}, {3, 2}, {4, 3}, {5, 1}, {6, 4}};
       CHECK(layouts.size() == fitting.at(world().size()));
     }
