@@ -1,10 +1,10 @@
-// Comparison: runs that go on in other layouts, beside the run that was not broken.
+// Comparison: runs resumed in other layouts, and the run that was not interrupted.
 #pragma once
 #include "chapters/11_checkpoints/broken_run.h"
 
 namespace shard::chapter_11 {
 
-/// How a run that went on differs from the one that was not broken.
+/// How a resumed run differs from the one that was not interrupted.
 struct Difference {
   std::vector<double> losses;  // on rank 0
   double of_losses = 0, of_weights = 0;
@@ -27,7 +27,7 @@ class Comparison {
   Difference go_on(chapter_10::Layout layout, bool forgets_moments = false);
 
   const std::string& middle() const { return middle_; }  // the checkpoint that all go on from
-  const std::vector<double>& losses() const { return losses_; }  // after it, not broken
+  const std::vector<double>& losses() const { return losses_; }  // after it, not interrupted
 
  private:
   void compare(Communicator& ranks, chapter_10::Layout layout, bool forgets_moments,

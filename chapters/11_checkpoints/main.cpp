@@ -1,4 +1,4 @@
-// Chapter 11: checkpoints that do not know their layout. Chapter 10's training saves, and goes on,
+// Chapter 11: checkpoints that do not know their layout. Chapter 10's training saves, and resumes,
 // on any grid; run without --save, the program shows that on its own.
 #include "chapters/11_checkpoints/round_trip.h"
 #include "chapters/11_checkpoints/saved_training.h"
@@ -16,7 +16,8 @@ void train(Runtime& runtime, Report& report, Settings& settings) {
 
 int main(int argc, char** argv) {
   Settings settings;
-  Options options("11_checkpoints", "A training that is saved on one grid and goes on on another");
+  Options options("11_checkpoints",
+                  "A training run that is saved on one grid and resumed on another");
   add_options(options, settings);
   options.offer_picture("the process grid");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {

@@ -55,8 +55,8 @@ void compare_layouts(Runtime& runtime, Report& report, const Settings& s, Layout
                      Comparison& comparison) {
   const int64_t half = s.training.steps / 2;
   report.heading(
-      text("Saved on ", name_of(saved), " after step ", half, ", and gone on from there"));
-  std::vector<std::string> heading{"tp × dp"}, unbroken{name_of(saved) + ", not broken"};
+      text("Saved on ", name_of(saved), " after step ", half, ", and resumed from there"));
+  std::vector<std::string> heading{"tp × dp"}, unbroken{name_of(saved) + ", not interrupted"};
   for (size_t i = 0; i < comparison.losses().size(); ++i) {
     heading.push_back(text("loss ", half + 1 + static_cast<int64_t>(i)));
     unbroken.push_back(fixed(comparison.losses()[i], 6));

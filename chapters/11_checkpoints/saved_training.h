@@ -1,4 +1,4 @@
-// SavedTraining: chapter 10's training, which saves, and goes on from what was saved.
+// SavedTraining: chapter 10's training, which saves, and resumes from what was saved.
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/training.h"
 #include "chapters/11_checkpoints/pretrained.h"
