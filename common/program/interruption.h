@@ -2,7 +2,10 @@
 // instead of ending at once. mpirun forwards SIGUSR1 to its ranks; after SIGINT or SIGTERM it kills
 // them after one second.
 #pragma once
+#include <array>
 #include <csignal>
+#include <cstddef>
+#include <vector>
 
 #include "common/comm/communicator.h"
 
@@ -11,7 +14,7 @@ namespace shard {
 class Interruption {
  public:
   /// During the lifetime of this object the signals are only recorded. A second one ends the
-  /// program as usual.
+  /// program as usual. To be made by the program's first thread, which receives its signals.
   Interruption();
   ~Interruption();
   Interruption(const Interruption&) = delete;
@@ -20,8 +23,11 @@ class Interruption {
   static bool asked_for(Communicator& world);
 
  private:
-  struct sigaction interrupt_ {
-  }, terminate_{}, user_{};  // the previous actions
+  // Some of oneDNN's generated kernels keep values further below the stack pointer than the 128
+  // bytes that a signal handler leaves alone, so the handler gets a stack of its own.
+  std::vector<std::byte> stack_{65536};
+  stack_t previous_stack_{};
+  std::array<struct sigaction, 3> previous_{};
 };
 
 }  // namespace shard

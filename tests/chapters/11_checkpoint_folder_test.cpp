@@ -109,9 +109,9 @@ TEST_CASE("a run that does not go on from a directory's checkpoints does not sav
   const auto refusal = [&](const fs::path& resumed) {
     return message_of<UsageError>([&] { CheckpointFolder(here, 1, resumed); });
   };
-  CHECK(
-      contains(refusal({}),
-               "there are checkpoints of another run, of up to 5 steps; --resume latest goes on"));
+  CHECK(contains(refusal({}),
+                 "there are checkpoints of another run, of up to 5 steps; --resume latest "
+                 "continues from there"));
   CHECK(contains(refusal(elsewhere / "step-00000005"), "there are checkpoints of another run"));
   CHECK_NOTHROW(CheckpointFolder(here, 1, here / "step-00000005"));
   CHECK_NOTHROW(CheckpointFolder(here, 1, here / "." / "step-00000005" / ""));
