@@ -20,18 +20,27 @@ run_tests() {
   exit $rc
 }
 
-# A test says how many cores it wants (PROCESSORS), so those of many ranks run alone.
+# A test says how many half cores it takes (PROCESSORS): those of many ranks run alone.
 run_ctest() {
   local rc
-  ctest --test-dir "$build" --parallel "$(cores)" \
+  know_costs
+  ctest --test-dir "$build" --parallel $((2 * $(cores))) \
     --no-tests=error --output-on-failure "${selected[@]}" </dev/null |
     show_tests || rc=("${PIPESTATUS[@]}")
   ((${rc[1]:-0} <= 128)) || exit "${rc[1]}"   # nobody reads on, as with | head
   return "${rc[0]:-0}"
 }
 
-# seconds_of_tests: "NAME SECONDS" of the tests that will run, as the last run here took them, or
-# that of tests/costs.txt.
+# ctest starts the longest tests first, and knows them from its last run; for its first one it gets
+# those of tests/costs.txt.
+costs=$build/Testing/Temporary/CTestCostData.txt
+know_costs() {
+  [[ ! -s $costs ]] || return 0
+  mkdir -p "${costs%/*}"
+  { awk '{ print $1, 1, $2 }' "$root/tests/costs.txt"; echo ---; } >"$costs"
+}
+
+# seconds_of_tests: "NAME SECONDS" of the tests that will run, as the last run took them.
 seconds_of_tests() {
   ctest --test-dir "$build" -N "${selected[@]}" | awk '
     FILENAME == "-" {
@@ -39,11 +48,7 @@ seconds_of_tests() {
       next
     }
     /^---/ { nextfile }
-    { cost[$1] = $NF }' "$root/tests/costs.txt" "$(costs_of_last_run)" -
-}
-costs_of_last_run() {
-  local file=$build/Testing/Temporary/CTestCostData.txt
-  if [[ -s $file ]]; then echo "$file"; else echo /dev/null; fi
+    { cost[$1] = $NF }' "$costs" -
 }
 
 # Of what ctest says: one line with how far it is and how long it will still take, at every 10 %

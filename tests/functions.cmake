@@ -1,4 +1,6 @@
-# What declares a test, for CMakeLists.txt of tests/ and the chapters' chapter.cmake.
+# What declares a test, for CMakeLists.txt of tests/ and the chapters' chapter.cmake. PROCESSORS
+# counts half cores: scripts/tests.sh runs tests on twice the number of cores. A rank that computes
+# takes two; a script that mostly waits for its ranks, one.
 
 # add_mpi_test(name RANKS n LABEL label [SECONDS limit] [GPUS n] [SCRIPT script with arguments]
 # COMMAND program arguments…): GPUS are emulated ones. What is not told a device computes on the
@@ -17,8 +19,9 @@ function(add_mpi_test name)
     list(APPEND environment SHARD_EMULATED_GPUS=${test_GPUS})
   endif()
   add_test(NAME ${name} COMMAND ${test_SCRIPT} ${test_COMMAND})
+  math(EXPR half_cores "2 * ${test_RANKS}")
   set_tests_properties(${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_SECONDS}
-                       PROCESSORS ${test_RANKS} ENVIRONMENT "${environment}")
+                       PROCESSORS ${half_cores} ENVIRONMENT "${environment}")
 endfunction()
 
 # add_files_tests(prefix suffix program FILES files… and what add_mpi_test takes, but COMMAND): one

@@ -40,7 +40,7 @@ bool parse(std::string_view line, StepMetrics& row) {
 }  // namespace
 
 std::string metrics_text(const Metrics& metrics) {
-  std::string out = std::string(names) + "\n";
+  std::string out = text(names, "\n");
   for (const StepMetrics& row : metrics) {
     out += std::to_string(row.step);
     for (const double value :

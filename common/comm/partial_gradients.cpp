@@ -74,7 +74,7 @@ PartialGradients::PartialGradients(Grid& grid, const Parameters& parameters, con
       group = groups_.back().get();
     }
     if (!holds) continue;
-    Sum& sum = sums_.emplace_back(Sum{.group = group});
+    Sum& sum = sums_.emplace_back(Sum{.group = group, .parameters = {}, .flat = {}});
     int64_t elements = 0;
     for (const std::string& name : names) {
       sum.parameters.push_back(mine.at(name));

@@ -9,6 +9,6 @@ add_test(NAME docs.screenshots COMMAND python3 ${CMAKE_CURRENT_LIST_DIR}/screens
          ${PROJECT_BINARY_DIR}/screenshots)
 set_tests_properties(docs.site docs.links docs.quotes docs.screenshots
                      PROPERTIES LABELS docs TIMEOUT 300 SKIP_RETURN_CODE 77)
-set_tests_properties(docs.site PROPERTIES FIXTURES_SETUP site PROCESSORS 4
+set_tests_properties(docs.site PROPERTIES FIXTURES_SETUP site PROCESSORS 3
                      ENVIRONMENT "SHARD_BUILD=${PROJECT_BINARY_DIR};MPIEXEC=${MPIEXEC_EXECUTABLE}")
 set_tests_properties(docs.links docs.screenshots PROPERTIES FIXTURES_REQUIRED site)

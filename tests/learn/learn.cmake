@@ -2,7 +2,7 @@
 # checkouts as people have them, and other machines.
 function(add_learn_test name script)
   add_test(NAME learn.${name} COMMAND ${CMAKE_CURRENT_LIST_DIR}/${script} ${PROJECT_BINARY_DIR})
-  set_tests_properties(learn.${name} PROPERTIES LABELS scripts TIMEOUT 300 PROCESSORS 4
+  set_tests_properties(learn.${name} PROPERTIES LABELS scripts TIMEOUT 300 PROCESSORS 2
                        SKIP_RETURN_CODE 77
                        ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER};CXXFLAGS=${CMAKE_CXX_FLAGS}")
 endfunction()
