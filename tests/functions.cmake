@@ -1,6 +1,8 @@
 # What declares a test, for CMakeLists.txt of tests/ and the chapters' chapter.cmake. PROCESSORS
 # counts half cores: scripts/tests.sh runs tests on twice the number of cores. A rank that computes
-# takes two; a script that mostly waits for its ranks, one.
+# takes two; a script that mostly waits for its ranks, one, and may run beside any other test.
+cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
+math(EXPR all_but_one "2 * ${cores} - 1")
 
 # add_mpi_test(name RANKS n LABEL label [SECONDS limit] [GPUS n] [SCRIPT script with arguments]
 # COMMAND program arguments…): GPUS are emulated ones. What is not told a device computes on the
@@ -20,6 +22,9 @@ function(add_mpi_test name)
   endif()
   add_test(NAME ${name} COMMAND ${test_SCRIPT} ${test_COMMAND})
   math(EXPR half_cores "2 * ${test_RANKS}")
+  if(half_cores GREATER all_but_one)
+    set(half_cores ${all_but_one})
+  endif()
   set_tests_properties(${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_SECONDS}
                        PROCESSORS ${half_cores} ENVIRONMENT "${environment}")
 endfunction()

@@ -1,4 +1,5 @@
 // The files of a Hugging Face tokenizer: read as transformers reads them, or refused.
+// CPU only.
 #include "tests/common/byte_pair_support.h"
 #include "tests/test_support.h"
 

@@ -1,5 +1,6 @@
 // Byte pairs learnt from a text.
 // Ranks: 1. CPU only.
+// CPU only.
 #include "common/text/byte_pair_training.h"
 
 #include "common/text/text_data.h"

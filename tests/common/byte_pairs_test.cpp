@@ -1,6 +1,7 @@
 // BytePairTokenizer: GPT-2's tokenizer, with a vocabulary of our own that is small enough to follow
 // by hand.
 // Ranks: 1. CPU only.
+// CPU only.
 #include <algorithm>
 #include <ctime>
 

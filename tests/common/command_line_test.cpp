@@ -1,4 +1,5 @@
 // The displayed command that started this run.
+// CPU only.
 #include "common/base/command_line.h"
 
 #include <cstdlib>

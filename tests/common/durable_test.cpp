@@ -1,4 +1,5 @@
 // Files that must outlive a crash.
+// CPU only.
 #include "common/storage/durable.h"
 
 #include <fcntl.h>

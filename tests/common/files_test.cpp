@@ -1,4 +1,5 @@
 // Files: read whole or refused in a sentence, and tried before they are written.
+// CPU only.
 #include "common/base/files.h"
 
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 // The arithmetic of the grid, for every grid of up to 64 ranks of four axes in every order: groups
 // are sets of bits, made here from the coordinates of all ranks.
+// CPU only.
 #include <algorithm>
 #include <array>
 #include <bit>

@@ -21,7 +21,9 @@ struct Outer {
 
 }  // namespace
 
-TEST_CASE("bytes_of: nothing kept is 0") { CHECK(bytes_of(Outer{.one = {}, .several = {{}, {}}, .tensors = {}}) == 0); }
+TEST_CASE("bytes_of: nothing kept is 0") {
+  CHECK(bytes_of(Outer{.one = {}, .several = {{}, {}}, .tensors = {}}) == 0);
+}
 
 TEST_CASE("bytes_of: the tensors of all parts, inner ones and those in vectors") {
   const Outer kept{.one = {.x = Tensor(backend(), {2, 3}), .y = Tensor(backend(), {5})},

@@ -1,4 +1,5 @@
 // The ledger's seconds that a device measures only later.
+// CPU only.
 #include "tests/test_support.h"
 
 using namespace shard;

@@ -1,4 +1,5 @@
 // The command line: defaults, and one sentence for everything that cannot be.
+// CPU only.
 #include "common/program/options.h"
 
 #include <cstdlib>

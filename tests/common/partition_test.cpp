@@ -1,4 +1,5 @@
 // Partitions: parts cover the whole without overlap, and what a shard cuts out can be pasted back.
+// CPU only.
 #include "common/base/partition.h"
 
 #include <numeric>

@@ -1,4 +1,5 @@
 // The parts of pictures: pages, divided matrices, timelines, plots.
+// CPU only.
 #include <cmath>
 
 #include "common/draw/matrix_picture.h"

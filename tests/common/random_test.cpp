@@ -1,4 +1,5 @@
 // Random numbers: Philox's published test vectors, and the distributions made from it.
+// CPU only.
 #include "common/base/random.h"
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // What programs print: tables, numbers, sentences; and the ledger's arithmetic.
+// CPU only.
 #include "common/program/report.h"
 
 #include "tests/test_support.h"

@@ -1,4 +1,5 @@
 // Shapes: their sizes and products, and what is refused.
+// CPU only.
 #include "common/base/shape.h"
 
 #include "tests/test_support.h"

@@ -1,4 +1,5 @@
 // The SVG writer: well-formed whatever it is given, and nothing is drawn from broken data.
+// CPU only.
 #include "common/draw/svg.h"
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // A text as training data: characters as tokens, and batches.
+// CPU only.
 #include "common/text/text_data.h"
 
 #include <algorithm>

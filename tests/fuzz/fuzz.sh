@@ -27,7 +27,7 @@ esac
 mkdir -p "$folder/$target"
 folder=$(cd "$folder" && pwd)
 cd "$here/../.."
-flags=(-std=c++20 -O2 -g -I. -DOMPI_SKIP_MPICXX -fno-sanitize-recover=all)
+flags=(-std=c++20 -O1 -g -I. -DOMPI_SKIP_MPICXX -fno-sanitize-recover=all)
 program=$folder/${target}_fuzz
 probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }'
 clang++ -x c++ -fsanitize=fuzzer,address - -o "$program" <<<"$probe" 2>/dev/null ||

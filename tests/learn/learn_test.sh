@@ -2,6 +2,7 @@
 # learn_test.sh BUILD: the learner's loop of ./learn, from a stub to its reset, in a copy of the
 # checkout that holds one exercise and links the library of BUILD.
 # shellcheck source-path=SCRIPTDIR source=small_copy.sh
+name="a checkout, 100 % naïve \$HOME (its)"
 source "$(dirname "${BASH_SOURCE[0]}")/small_copy.sh"
 
 count() { grep -cF -- "$1" <<<"$output" || true; }

@@ -5,7 +5,8 @@ set -euo pipefail
 
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$(mktemp -d)
-copy="$folder/a checkout, 100 % naïve & \$HOME (it's)"   # paths may contain all this
+# Paths may contain all this; where one has an & or a ', ninja compiles all again at each build.
+copy=$folder/${name:-"a checkout, 100 % naïve & \$HOME (it's)"}
 exercise=03_row_parallel_gemm/1_bias_once
 answer="$copy/exercises/$exercise.cpp"
 export SHARD_BUILD=$1 SHARD_SKIP_PACKAGES=1 GIT_CEILING_DIRECTORIES=$folder

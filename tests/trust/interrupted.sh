@@ -4,7 +4,6 @@
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 here=$(dirname "$0")
 source "$here/trust.sh"
-unset OMPI_MCA_odls_base_sigkill_timeout   # this is about the second that mpirun waits
 grid=(--tp 2 --dp 2)
 model_alone=("${model[@]}" "${quick[@]}" "${endless[@]}")
 

@@ -4,6 +4,7 @@
 # And what is said is so: characters, ledger, checks.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
+wait_for_no_rank
 text_of_ones=$work/ones.txt
 printf 'a%.0s' {1..3000} >"$text_of_ones"
 

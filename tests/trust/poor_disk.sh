@@ -5,6 +5,7 @@
 # poor_file_system.cpp.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
+wait_for_no_rank
 shim=${2:?the library of poor_file_system.cpp}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --data "$data")

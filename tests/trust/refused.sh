@@ -3,6 +3,7 @@
 # sentence. Weights from a file write the same text on every number of ranks.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
+wait_for_no_rank
 train made 2 --tp 2 --steps 4 --save "$work/saved"
 ends_with made 0
 checkpoint=$work/saved/step-00000004

@@ -4,6 +4,7 @@
 # and the same files.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
+wait_for_no_rank
 
 grid=(--tp 2 --dp 2 --steps 16)
 train whole 4 "${grid[@]}" --save "$work/first" --save-every 4 --keep 9

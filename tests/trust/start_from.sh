@@ -4,6 +4,7 @@
 # the same with models of transformers.
 # shellcheck source-path=SCRIPTDIR source=trust.sh
 source "$(dirname "$0")/trust.sh"
+wait_for_no_rank
 # still: a training that changes nothing.
 still=(--steps 1 --learning-rate 0 --min-learning-rate 0 --warmup 0)
 validation_loss() {

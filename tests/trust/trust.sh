@@ -5,8 +5,9 @@
 set -euo pipefail
 export OMP_NUM_THREADS=1 LC_ALL=C.UTF-8 TERM=dumb
 export OMPI_MCA_mpi_yield_when_idle=1
-# Nothing waits for a network that is not used, nor for the other ranks when one has failed.
-export OMPI_MCA_pml=ob1 OMPI_MCA_odls_base_sigkill_timeout=0
+export OMPI_MCA_pml=ob1   # no network is looked for
+# A script in which many runs are refused does not wait for their other ranks.
+wait_for_no_rank() { export OMPI_MCA_odls_base_sigkill_timeout=0; }
 bin=$(cd "${1:?the folder of the programs, as in build/bin}" && pwd)
 program=$bin/11_checkpoints   # trains as chapter 10 does, and saves
 base=$(mktemp -d)
