@@ -5,6 +5,7 @@
 
 #include "chapters/02_collectives/ring_all_reduce.h"
 #include "chapters/02_collectives/test_vectors.h"
+#include "common/base/counted.h"
 #include "common/draw/picture_page.h"
 
 namespace shard::chapter_02 {
@@ -109,7 +110,7 @@ void draw_moment(Svg& svg, Point at, const Moment& moment) {
 void draw_ring(Runtime& runtime, Report& report) {
   const int size = runtime.world().size();
   PicturePage page(
-      text("A ring all-reduce on ", size, size == 1 ? " rank" : " ranks"),
+      text("A ring all-reduce on ", counted(size, "rank")),
       text("Each of ", size,
            " ranks holds a vector, one number per chunk. In each step every rank sends "
            "one chunk to the next "

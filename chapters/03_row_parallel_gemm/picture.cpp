@@ -1,5 +1,6 @@
 #include "chapters/03_row_parallel_gemm/picture.h"
 
+#include "common/base/counted.h"
 #include "common/draw/matrix_picture.h"
 #include "common/tensor/ops.h"
 
@@ -11,8 +12,8 @@ void draw_row_parallel(Runtime& runtime, Report& report, Range part, const Tenso
   MatrixPicture picture(
       "Y = X·A with A cut by rows",
       text(
-          "The worked example on ", world.size(),
-          " ranks. Rank i holds some columns of X and the same rows of A, shown in its colour. Its "
+          "The worked example on ", counted(world.size(), "rank"),
+          ". Rank i holds some columns of X and the same rows of A, shown in its colour. Its "
           "product is a whole matrix, one term of Y. The all-reduce adds the terms, and every rank "
           "holds Y."));
   picture.line("Rank i holds columns of X and the same rows of A:");

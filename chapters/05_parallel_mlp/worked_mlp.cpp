@@ -1,6 +1,7 @@
 #include "chapters/05_parallel_mlp/worked_mlp.h"
 
 #include "chapters/01_gemm/worked_example.h"
+#include "common/base/counted.h"
 #include "common/draw/matrix_picture.h"
 #include "common/tensor/ops.h"
 
@@ -44,8 +45,8 @@ void draw(Runtime& runtime, Report& report, const WorkedMlp& mine, const Tensor&
   const Shard columns = Shard::of_columns({4, 4}, {mine.part}),
               rows = Shard::of_rows({4, 4}, mine.part);
   MatrixPicture picture("Z = GeLU(X·A)·B: A cut by columns, B by rows",
-                        text("A worked example on ", world.size(),
-                             " ranks. Every rank holds X. Rank i holds some columns of A, computes "
+                        text("A worked example on ", counted(world.size(), "rank"),
+                             ". Every rank holds X. Rank i holds some columns of A, computes "
                              "the same columns of "
                              "H = GeLU(X·A), and holds the same rows of B, all shown in its "
                              "colour. Its product of the "

@@ -1,5 +1,6 @@
 #include "chapters/06_parallel_attention/picture.h"
 
+#include "common/base/counted.h"
 #include "common/draw/matrix_picture.h"
 
 namespace shard::chapter_06 {
@@ -18,8 +19,9 @@ void draw_qkv_cut(Runtime& runtime, Report& report, ParallelAttention& layer, in
   }
   MatrixPicture picture(
       "The cut of A = [Q K V] by heads",
-      text("The columns of the fused matrix A = Q, K, V side by side. With ", ranks,
-           " ranks each one holds the same share of the columns of Q, of K and of V: those of its "
+      text("The columns of the fused matrix A = Q, K, V side by side. With ",
+           counted(ranks, "rank"),
+           " each one holds the same share of the columns of Q, of K and of V: those of its "
            "heads. One range of all columns for each rank would be wrong. The projection B is cut "
            "by "
            "rows, those of the same heads."));

@@ -8,6 +8,7 @@
 #include "chapters/08_vocab_parallel/tied_model.h"
 #include "chapters/08_vocab_parallel/trial.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
+#include "common/base/counted.h"
 #include "common/check/calls.h"
 #include "common/check/compare.h"
 #include "common/check/finite_differences.h"
@@ -18,8 +19,7 @@ using namespace shard::reference;
 
 void show_parts(Report& report, const Trial& trial) {
   const int ranks = trial.world.size();
-  report.heading(text("A vocabulary of ", trial.sizes.vocabulary, " on ", ranks,
-                      ranks == 1 ? " rank" : " ranks"));
+  report.heading(text("A vocabulary of ", trial.sizes.vocabulary, " on ", counted(ranks, "rank")));
   Table table({"rank", "its words", "padding"});
   for (int rank = 0; rank < ranks; ++rank) {
     const Range part = vocabulary_part(trial.sizes.vocabulary, ranks, rank);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/counted.h"
 #include "common/draw/matrix_picture.h"
 
 namespace shard::chapter_08 {
@@ -51,8 +52,8 @@ void draw_vocabulary_cut(Report& report, Trial& trial) {
   ids.resize(std::min<size_t>(ids.size(), 12));
   MatrixPicture picture(
       "The vocabulary cut over the ranks",
-      text("A vocabulary of ", vocabulary, " words on ", world.size(),
-           " ranks. Each rank holds the rows of its words in the table E of the embedding, and "
+      text("A vocabulary of ", vocabulary, " words on ", counted(world.size(), "rank"),
+           ". Each rank holds the rows of its words in the table E of the embedding, and "
            "computes the columns of its words in the logits. Every rank's share is of the same "
            "size; "
            "what reaches past the last word is padding."));

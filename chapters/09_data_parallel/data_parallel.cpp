@@ -1,6 +1,7 @@
 #include "chapters/09_data_parallel/data_parallel.h"
 
 #include "common/base/clock.h"
+#include "common/base/counted.h"
 #include "common/tensor/ops.h"
 
 namespace shard {
@@ -71,7 +72,8 @@ void DataParallel::on_ready(size_t index) {
 void DataParallel::wait() {
   for (const Bucket& bucket : buckets_) {
     require(!reducing_ || bucket.waiting_for == 0, "the backward pass finished without ",
-            bucket.waiting_for, " gradients of the bucket of ", bucket.parameters.front());
+            counted(bucket.waiting_for, "gradient"), " of the bucket of ",
+            bucket.parameters.front());
   }
   for (size_t i = 0; i < pending_.size(); ++i) {
     Bucket& bucket = buckets_[started_[i]];

@@ -3,6 +3,7 @@
 #include "chapters/09_data_parallel/picture.h"
 #include "chapters/09_data_parallel/replica.h"
 #include "common/base/clock.h"
+#include "common/base/counted.h"
 #include "common/check/calls.h"
 #include "common/check/finite_differences.h"
 #include "common/comm/trace.h"
@@ -12,8 +13,9 @@ using namespace shard::chapter_09;
 using namespace shard::reference;
 
 void train_beside_one_process(Runtime& runtime, Report& report, const Settings& settings) {
-  report.heading(text("Training: ", runtime.world().size(), " ranks with a part of each batch of ",
-                      settings.batch, ", beside one process with all of it"));
+  report.heading(text("Training: ", counted(runtime.world().size(), "rank"),
+                      " with a part of each batch of ", settings.batch,
+                      ", beside one process with all of it"));
   const auto alone = runtime.alone();
   Replica split(runtime, runtime.world(), settings), whole(runtime, *alone, settings);
   const Ledger before = runtime.ledger();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/counted.h"
 #include "common/draw/trace_picture.h"
 
 namespace shard::chapter_09 {
@@ -40,12 +41,12 @@ void show_bucket_timeline(Runtime& runtime, Report& report, const DataParallel& 
   if (runtime.options().picture.empty()) return;
   PicturePage page(
       "The buckets of one backward pass",
-      text("A timeline of ", seconds_text(end - start), " on ", world.size(),
-           " ranks, for each of which it shows when the rank computes, forward and backward, and "
+      text("A timeline of ", seconds_text(end - start), " on ", counted(world.size(), "rank"),
+           ", for each of which it shows when the rank computes, forward and backward, and "
            "for each "
            "of its ",
-           data_parallel.buckets().size(),
-           " buckets of gradients the time from the start of its all-reduce to its end."));
+           counted(data_parallel.buckets().size(), "bucket"),
+           " of gradients the time from the start of its all-reduce to its end."));
   page.sentence(
       "Each bucket's all-reduce starts as soon as its gradients are ready, during the backward "
       "pass "

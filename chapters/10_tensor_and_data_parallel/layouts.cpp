@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "chapters/10_tensor_and_data_parallel/picture.h"
+#include "common/base/counted.h"
 #include "common/check/reference.h"
 
 namespace shard::chapter_10 {
@@ -44,7 +45,7 @@ static std::vector<double> losses_of(Runtime& runtime, Layout layout, const GptS
 void compare_layouts(Runtime& runtime, Report& report, const GptSizes& sizes, const TextData& data,
                      const TrainingSettings& settings) {
   report.heading(text("The same ", settings.steps, " steps on every grid of at most ",
-                      runtime.world().size(), " ranks"));
+                      counted(runtime.world().size(), "rank")));
   std::vector<std::string> heading{"tp × dp"};
   for (int64_t step = 1; step <= settings.steps; ++step) heading.push_back(text("loss ", step));
   heading.push_back("largest difference");

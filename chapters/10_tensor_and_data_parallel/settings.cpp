@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "chapters/10_tensor_and_data_parallel/setting_table.h"
+#include "common/base/counted.h"
 #include "common/base/folders.h"
 
 namespace shard::chapter_10 {
@@ -76,7 +77,7 @@ void complete_grid(Settings& s, int ranks) {
   if (s.tp == 0) s.tp = std::max<int64_t>(1, ranks / s.dp);
   if (s.dp == 0) s.dp = std::max<int64_t>(1, ranks / s.tp);
   require_usage(s.tp * s.dp == ranks, "--tp ", s.tp, " × --dp ", s.dp, " is a grid of ",
-                s.tp * s.dp, " ranks, but the program runs on ", ranks);
+                counted(s.tp * s.dp, "rank"), ", but the program runs on ", counted(ranks, "rank"));
 }
 
 static void require_device_for(const TrainingSettings& s, const Backend& backend) {

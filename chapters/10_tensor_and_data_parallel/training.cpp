@@ -10,6 +10,7 @@
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
 #include "chapters/10_tensor_and_data_parallel/self_checks.h"
 #include "common/base/clock.h"
+#include "common/base/counted.h"
 
 namespace shard::chapter_10 {
 
@@ -28,13 +29,13 @@ void Training::describe() {
   const Tokenizer& tokenizer = *corpus_.tokenizer;
   const std::string bytes =
       tokenizer.files().empty() ? "" : text(" of ", fixed(corpus_.bytes_per_token), " bytes");
-  report_.line(text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", s.sizes.layers, " layers, ",
-                    s.sizes.heads, " heads, width ", s.sizes.width, ", context ", s.sizes.context,
-                    ", vocabulary ", s.sizes.vocabulary, ", ", model_.parameter_count(),
-                    " parameters"));
+  report_.line(
+      text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", counted(s.sizes.layers, "layer"), ", ",
+           counted(s.sizes.heads, "head"), ", width ", s.sizes.width, ", context ", s.sizes.context,
+           ", vocabulary ", s.sizes.vocabulary, ", ", model_.parameter_count(), " parameters"));
   report_.line(text("  data: ", corpus_.data.training_tokens(), " ", tokenizer.unit(), bytes,
                     " to learn from, ", corpus_.data.validation_tokens(), " to validate on; ",
-                    s.training.batch, " sequences a step"));
+                    counted(s.training.batch, "sequence"), " a step"));
   if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8)
     report_.table(grid_table(grid_.tp().size(), grid_.dp().size()));
   if (!runtime_.options().picture.empty())

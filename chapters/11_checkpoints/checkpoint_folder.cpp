@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/counted.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/storage/durable.h"
@@ -42,8 +43,8 @@ void CheckpointFolder::prepare(const fs::path& resumed) {
   const bool goes_on =
       !resumed.empty() && fs::equivalent(fs::canonical(resumed).parent_path(), directory_);
   require(there.empty() || goes_on, "there are checkpoints of another run, of up to ",
-          there.empty() ? 0 : there.rbegin()->first,
-          " steps; --resume latest continues from there");
+          counted(there.empty() ? 0 : there.rbegin()->first, "step"),
+          "; --resume latest continues from there");
   try_out();
   if (!lock_->missing().empty()) {
     warn(text("--save ", directory_.string(), ": its file system has no locks (", lock_->missing(),

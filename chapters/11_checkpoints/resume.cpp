@@ -3,6 +3,7 @@
 #include "chapters/10_tensor_and_data_parallel/setting_table.h"
 #include "chapters/11_checkpoints/checkpoint.h"
 #include "common/base/command_line.h"
+#include "common/base/counted.h"
 #include "common/base/folders.h"
 
 namespace shard::chapter_11 {
@@ -20,7 +21,7 @@ std::filesystem::path checkpoint_to_resume(Communicator& world, const Settings& 
 
 void say_what_changed(Report& report, const Settings& s, const std::filesystem::path& resumed,
                       const CheckpointInfo& before) {
-  report.line(text("  resumes from ", resumed.string(), ", after ", before.step, " steps"));
+  report.line(text("  resumes from ", resumed.string(), ", after ", counted(before.step, "step")));
   const auto compare = [&](const std::string& name, const auto& now, const auto& then) {
     if (now != then) report.line(text("  changed: --", name, " ", now, ", it was ", then));
   };

@@ -1,6 +1,7 @@
 #include "chapters/11_checkpoints/saved_training.h"
 
 #include "chapters/11_checkpoints/resume.h"
+#include "common/base/counted.h"
 #include "common/program/output_files.h"
 
 namespace shard::chapter_11 {
@@ -18,7 +19,7 @@ bool SavedTraining::find_origin() {
   take_over(s, checkpoint_, runtime_.options());
   if (s.resume != "auto" || checkpoint_.step < s.training.steps) return true;
   report_.line(text("  nothing is left to do: ", resumed_.string(), " has taken ", checkpoint_.step,
-                    " of ", s.training.steps, " steps"));
+                    " of ", counted(s.training.steps, "step")));
   return false;
 }
 

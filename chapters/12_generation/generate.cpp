@@ -4,6 +4,7 @@
 
 #include "chapters/12_generation/cached_sampling.h"
 #include "common/base/clock.h"
+#include "common/base/counted.h"
 
 namespace shard::chapter_12 {
 namespace {
@@ -11,8 +12,9 @@ namespace {
 void describe(Report& report, const std::string& name, const Pretrained& pretrained,
               int64_t parameters, size_t prompt) {
   const GptSizes& sizes = pretrained.sizes;
-  report.line(text("  ", name, ": ", sizes.layers, " layers, ", sizes.heads, " heads, width ",
-                   sizes.width, ", ", parameters, " parameters; prompt of ", prompt, " tokens"));
+  report.line(text("  ", name, ": ", counted(sizes.layers, "layer"), ", ",
+                   counted(sizes.heads, "head"), ", width ", sizes.width, ", ", parameters,
+                   " parameters; prompt of ", counted(prompt, "token")));
   if (pretrained.padding() == 0) return;
   report.line(text("  ", sizes.vocabulary, " rows for ", pretrained.tokenizer->vocabulary(),
                    " tokens: the last ", pretrained.padding(), " are padding and never written"));
@@ -22,8 +24,9 @@ void describe(Report& report, const std::string& name, const Pretrained& pretrai
 
 void generate(Runtime& runtime, Report& report, const Settings& s, const Pretrained& pretrained) {
   const int ranks = runtime.world().size();
-  require_usage(pretrained.sizes.heads % ranks == 0, "the model's ", pretrained.sizes.heads,
-                " heads cannot be divided among ", ranks, " ranks");
+  require_usage(pretrained.sizes.heads % ranks == 0, "the model's ",
+                counted(pretrained.sizes.heads, "head"), " cannot be divided among ",
+                counted(ranks, "rank"));
   const Tokenizer& tokenizer = *pretrained.tokenizer;
   const std::vector<int32_t> prompt = tokenizer.encode(s.prompt);
   require_usage(!prompt.empty(), "--prompt is empty: there is nothing to go on from");

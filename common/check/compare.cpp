@@ -1,13 +1,14 @@
 #include "common/check/compare.h"
 
+#include "common/base/counted.h"
 #include "common/check/reference.h"
 
 namespace shard {
 
 /// Throws Error unless both lists hold the same parameters in the same order.
 static void require_same_parameters(const Parameters& split, const Parameters& unsplit) {
-  require(split.size() == unsplit.size(), "comparing gradients: ", split.size(),
-          " parameters against ", unsplit.size());
+  require(split.size() == unsplit.size(),
+          "comparing gradients: ", counted(split.size(), "parameter"), " against ", unsplit.size());
   for (size_t i = 0; i < split.size(); ++i) {
     require(split[i]->name == unsplit[i]->name, "comparing gradients: ", split[i]->name,
             " against ", unsplit[i]->name);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "common/base/counted.h"
 #include "common/base/formulas.h"
 
 namespace shard::reference {
@@ -25,8 +26,8 @@ Tensor to_tensor(Backend& backend, const Matrix& matrix) {
 }
 
 Matrix matmul(const Matrix& a, const Matrix& b) {
-  require(a.columns == b.rows, "reference::matmul: ", a.columns, " columns times ", b.rows,
-          " rows");
+  require(a.columns == b.rows, "reference::matmul: ", counted(a.columns, "column"), " times ",
+          counted(b.rows, "row"));
   Matrix c(a.rows, b.columns);
   for (int64_t i = 0; i < a.rows; ++i) {
     for (int64_t k = 0; k < a.columns; ++k) {
@@ -53,7 +54,7 @@ Matrix add(const Matrix& a, const Matrix& b) {
 
 Matrix add_bias(Matrix y, const Matrix& bias) {
   require(bias.rows == 1 && bias.columns == y.columns, "reference::add_bias: the bias has ",
-          bias.columns, " entries for ", y.columns, " columns");
+          counted(bias.columns, "entry", "entries"), " for ", counted(y.columns, "column"));
   for (int64_t i = 0; i < y.rows; ++i) {
     for (int64_t j = 0; j < y.columns; ++j) y(i, j) += bias(0, j);
   }

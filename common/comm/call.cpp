@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/counted.h"
 #include "common/base/error.h"
 
 namespace shard {
@@ -41,10 +42,10 @@ std::string waiting_in(const Call& call, std::string_view group) {
 }
 
 void require_fit(Collective op, int from, int64_t sent, int to, int64_t expected) {
-  require(sent <= expected, to_string(op), ": rank ", from, " sent more than the ", expected,
-          " elements that rank ", to, " expects");
-  require(sent == expected, to_string(op), ": rank ", from, " sent ", sent, " of the ", expected,
-          " elements that rank ", to, " expects");
+  require(sent <= expected, to_string(op), ": rank ", from, " sent more than the ",
+          counted(expected, "element"), " that rank ", to, " expects");
+  require(sent == expected, to_string(op), ": rank ", from, " sent ", sent, " of the ",
+          counted(expected, "element"), " that rank ", to, " expects");
 }
 
 }  // namespace shard

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "common/base/clock.h"
+#include "common/base/counted.h"
 #include "common/comm/trace.h"
 #include "common/tensor/backend.h"
 
@@ -163,8 +164,8 @@ void Communicator::check_rows(const Tensor& piece, std::span<const int64_t> rows
   const int64_t here = rows_of(piece);
   const auto mine = static_cast<size_t>(rank_);
   require(rows.empty() || (std::ssize(rows) == size_ && rows[mine] == here), "all_gather on ",
-          name_, ": the list of rows has ", rows.size(), " entries for ", size_,
-          " ranks, or its entry for this rank is not ", here);
+          name_, ": the list of rows has ", counted(rows.size(), "entry", "entries"), " for ",
+          counted(size_, "rank"), ", or its entry for this rank is not ", here);
 }
 
 /// A new tensor for what is gathered.
@@ -248,8 +249,8 @@ Communicator::Job Communicator::transpose_job(const Tensor& x, std::span<const i
   };
   require(are_rows(rows_to) && are_rows(rows_from) && total(rows_to) == rows_of(x),
           "all_to_all on ", name_, ": lists of ", rows_to.size(), " and ", rows_from.size(),
-          " row counts for ", size_, " ranks do not divide the ", rows_of(x), " rows of ",
-          to_string(x.shape()));
+          " row counts for ", counted(size_, "rank"), " do not divide the ",
+          counted(rows_of(x), "row"), " of ", to_string(x.shape()));
   const Tensor in(backend_, with_rows(x, total(rows_from)), x.type());
   const std::vector<int64_t> to = elements_of(rows_to, row_of(x));
   return {.call = {.op = Collective::all_to_all,
@@ -266,8 +267,8 @@ Communicator::Job Communicator::transpose_job(const Tensor& x, std::span<const i
 
 std::vector<int64_t> Communicator::equal_parts(const Tensor& x) const {
   is_at_home("all_to_all", x);
-  require(rows_of(x) % size_ == 0, "all_to_all on ", name_, ": ", rows_of(x),
-          " rows cannot be divided into ", size_, " equal parts");
+  require(rows_of(x) % size_ == 0, "all_to_all on ", name_, ": ", counted(rows_of(x), "row"),
+          " cannot be divided into ", size_, " equal parts");
   return part_sizes(rows_of(x), size_);
 }
 
@@ -289,7 +290,7 @@ void Communicator::compare_rows(std::span<const int64_t> rows_to,
   for (int from = 0; from < size_; ++from) {
     for (int to = 0; to < size_; ++to) {
       require(sent[place(from, to)] == expected[place(to, from)], "all_to_all on ", name_,
-              ": rank ", from, " sends ", sent[place(from, to)], " rows to rank ", to,
+              ": rank ", from, " sends ", counted(sent[place(from, to)], "row"), " to rank ", to,
               ", which expects ", expected[place(to, from)]);
     }
   }
@@ -320,8 +321,8 @@ Pending Communicator::start_all_to_all(const Tensor& x, std::span<const int64_t>
 }
 
 std::vector<int64_t> Communicator::exchange_rows(std::span<const int64_t> rows_to) {
-  require(std::ssize(rows_to) == size_, "exchange_rows on ", name_, ": ", rows_to.size(),
-          " row counts for ", size_, " ranks");
+  require(std::ssize(rows_to) == size_, "exchange_rows on ", name_, ": ",
+          counted(rows_to.size(), "row count"), " for ", counted(size_, "rank"));
   const std::vector<int32_t> mine(rows_to.begin(), rows_to.end());
   const std::vector<int32_t> theirs =
       all_to_all(Tensor::from(backend_, {size_}, std::span<const int32_t>(mine))).to_host_int();

@@ -4,6 +4,8 @@
 #include <limits>
 #include <numeric>
 
+#include "common/base/counted.h"
+
 namespace shard {
 namespace {
 
@@ -38,8 +40,8 @@ const AxisSizes& fitting(const AxisSizes& sizes, std::string_view order, int ran
     positive = positive && size->second > 0;
   }
   require_usage(positive && product_of(sizes) == ranks, product, " is a grid of ",
-                product_of(sizes), " ranks, but the program runs on ", ranks,
-                ranks == 1 ? " rank" : " ranks");
+                counted(product_of(sizes), "rank"), ", but the program runs on ",
+                counted(ranks, "rank"));
   return sizes;
 }
 

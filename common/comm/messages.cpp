@@ -1,5 +1,6 @@
 // The communicator's messages between two ranks.
 #include "common/base/clock.h"
+#include "common/base/counted.h"
 #include "common/comm/communicator.h"
 #include "common/comm/trace.h"
 
@@ -12,7 +13,7 @@ Communicator::Job Communicator::exchange_job(const Tensor& out, int to, const Te
   is_at_home("send_receive", out);
   is_at_home("send_receive", in);
   require(to >= 0 && to < size_ && from >= 0 && from < size_, "send_receive on ", name_, ": to ",
-          to, " and from ", from, " of ", size_, " ranks");
+          to, " and from ", from, " of ", counted(size_, "rank"));
   return {.call = {.op = Collective::send_receive,
                    .count = out.elements(),
                    .type = out.type(),

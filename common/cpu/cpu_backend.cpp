@@ -9,6 +9,8 @@
 #include <fstream>
 #include <new>
 
+#include "common/base/counted.h"
+
 namespace shard {
 
 CpuBackend::CpuBackend(int threads) : threads_(threads) { omp_set_num_threads(threads); }
@@ -25,8 +27,8 @@ static std::string processor_name() {
 
 std::string CpuBackend::description() const {
   const dnnl_version_t* version = dnnl_version();
-  return text("CPU (", processor_name(), ", ", threads_, threads_ == 1 ? " thread" : " threads",
-              " per rank, oneDNN ", version->major, ".", version->minor, ".", version->patch, ")");
+  return text("CPU (", processor_name(), ", ", counted(threads_, "thread"), " per rank, oneDNN ",
+              version->major, ".", version->minor, ".", version->patch, ")");
 }
 
 void* CpuBackend::take_block(size_t bytes) {

@@ -1,5 +1,6 @@
 #include "common/program/machine.h"
 
+#include "common/base/counted.h"
 #include "common/comm/group_of_one.h"
 #include "common/mpi/mpi_communicator.h"
 
@@ -37,8 +38,7 @@ std::string Machine::description() const {
   std::string by = nccl_ ? gpus_->collectives() : MpiSession::library();
   if (gpus_ != nullptr && !nccl_) by += ", staged through host memory";
   if (gpus_ != nullptr && gpus_of_node_ < session_.ranks_on_node()) {
-    by += text(": ", session_.ranks_on_node(), " ranks share ", gpus_of_node_,
-               gpus_of_node_ == 1 ? " GPU" : " GPUs");
+    by += text(": ", session_.ranks_on_node(), " ranks share ", counted(gpus_of_node_, "GPU"));
   }
   return backend_->description() + "; collectives by " + by;
 }

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "common/base/counted.h"
 #include "common/base/process.h"
 #include "common/draw/trace_picture.h"
 #include "common/program/output_files.h"
@@ -57,8 +58,8 @@ Runtime::~Runtime() = default;
 std::unique_ptr<Communicator> Runtime::alone() { return machine_.alone(ledger_of_alone_); }
 
 std::string Runtime::description() const {
-  return text(options_.name(), ": ", world_->size(),
-              world_->size() == 1 ? " rank on " : " ranks on ", machine_.description());
+  return text(options_.name(), ": ", counted(world_->size(), "rank"), " on ",
+              machine_.description());
 }
 
 int run(Options& options, int argc, char** argv,

@@ -4,6 +4,7 @@
 #pragma once
 #include <string>
 
+#include "common/base/counted.h"
 #include "common/tensor/backend.h"
 #include "common/tensor/tensor.h"
 
@@ -17,7 +18,7 @@ inline void same_shape(const char* op, const Tensor& a, const Tensor& b) {
 /// The tensor has `elements` elements: one for each row or column of another one.
 inline void has(const char* op, const char* what, const Tensor& x, int64_t elements) {
   require(x.elements() == elements, op, ": ", what, " has shape ", to_string(x.shape()),
-          ", but needs ", elements, elements == 1 ? " element" : " elements");
+          ", but needs ", counted(elements, "element"));
 }
 
 inline void is_f32(const char* op, const Tensor& x) {

@@ -208,8 +208,8 @@ Tensor dropout(const Tensor& x, float probability, RandomStream random, Block bl
 Tensor split_heads(const Tensor& x, int64_t first_column, int64_t batch, int64_t heads,
                    int64_t head_width) {
   columns_fit("split_heads", x, first_column, heads * head_width);
-  require(batch > 0 && x.rows() % batch == 0, "split_heads: ", x.rows(), " rows are not ", batch,
-          " sequences");
+  require(batch > 0 && x.rows() % batch == 0, "split_heads: ", counted(x.rows(), "row"),
+          x.rows() == 1 ? " is" : " are", " not ", counted(batch, "sequence"));
   one_type("split_heads", x);
   Tensor out(x.backend(), {batch * heads, x.rows() / batch, head_width}, x.type());
   x.backend().split_heads(out, x, first_column);

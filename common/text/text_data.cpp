@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "common/base/counted.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/folders.h"
@@ -28,11 +29,11 @@ TextData::TextData(std::vector<int32_t> tokens, double validation_fraction, int6
     : context_(context) {
   const auto kept = static_cast<int64_t>(validation_fraction * static_cast<double>(tokens.size()));
   const int64_t training = std::ssize(tokens) - kept;
-  require_usage(training > context, "the training text has ", training, " tokens; --context ",
-                context, " needs at least ", context + 1);
+  require_usage(training > context, "the training text has ", counted(training, "token"),
+                "; --context ", context, " needs at least ", context + 1);
   require_usage(kept == 0 || kept > context, "--validation-fraction ", validation_fraction, " of ",
-                tokens.size(), " tokens keeps ", kept, " for validation; --context ", context,
-                " needs at least ", context + 1);
+                counted(tokens.size(), "token"), " keeps ", kept, " for validation; --context ",
+                context, " needs at least ", context + 1);
   training_.assign(tokens.begin(), tokens.begin() + training);
   validation_.assign(tokens.begin() + training, tokens.end());
 }

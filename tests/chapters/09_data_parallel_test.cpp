@@ -104,7 +104,7 @@ TEST_CASE("data parallel: a gradient that never becomes ready is named") {
   DataParallel data_parallel(world(), model.parameters(), 1);
   data_parallel.reduce_in_next_backward();
   CHECK(contains(message_of([&] { data_parallel.wait(); }),
-                 "the backward pass finished without 1 gradients of the bucket"));
+                 "the backward pass finished without 1 gradient of the bucket"));
 }
 
 TEST_CASE("data parallel: parameters outlive it and no longer report to it") {

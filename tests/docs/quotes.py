@@ -24,7 +24,7 @@ def main():
     said = spoken()
     faults = 0
     for quote in quotes:
-        for piece in re.split(r"[#(]*\d+[)]*|…|\ball_reduce\b|\bf32\b|\bworld\b|\bpp\b|\bsend\b|\brank\b", quote):
+        for piece in re.split(r"[#(]*\d+[)]*(?: ranks?)?|…|\ball_reduce\b|\bf32\b|\bworld\b|\bpp\b|\bsend\b|\brank\b", quote):
             if piece.strip(" ,():") and piece.strip() not in said:
                 print(f'nothing says "{piece.strip()}", of "{quote}"')
                 faults += 1

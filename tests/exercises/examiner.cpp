@@ -117,8 +117,12 @@ std::string diagnose(const std::string& name, const std::vector<double>& got,
   return comparison.first_difference();
 }
 
+/// "2 all_reduces", "0 calls of all_reduce_max".
 std::string calls_text(int64_t calls, Collective op) {
-  return text(calls, " ", to_string(op), calls == 1 ? "" : "s");
+  const std::string name = to_string(op);
+  const bool is_noun = op != Collective::all_reduce_max && op != Collective::all_to_all;
+  if (!is_noun) return text(calls, calls == 1 ? " call of " : " calls of ", name);
+  return text(calls, " ", name, calls == 1 ? "" : "s");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // all_to_all: part j of every rank's tensor goes to rank j. The data say where they come from:
 // whole numbers that every rank can compute for every other.
+#include "common/base/counted.h"
 #include "tests/parallel/collectives_support.h"
 
 using namespace shard;
@@ -119,7 +120,7 @@ TEST_CASE("all_to_all: what does not fit is refused, with the numbers") {
   CHECK(contains(message_of([&] {
                    world().all_to_all(my_data({size(), 3}), ones, too_few);
                  }),
-                 text("lists of ", size(), " and 7 row counts for ", size(), " ranks")));
+                 text("lists of ", size(), " and 7 row counts for ", counted(size(), "rank"))));
   CHECK(contains(message_of([&] { world().exchange_rows(too_few); }), "7 row counts"));
 }
 
@@ -129,7 +130,7 @@ TEST_CASE("all_to_all: who expects another number than is sent is told, on every
   if (rank() == 1) wrong[0] = 2;
   CHECK(message_of([&] {
           world().all_to_all(my_data({size(), 3}), ones, wrong);
-        }) == "all_to_all on world: rank 0 sends 1 rows to rank 1, which expects 2");
+        }) == "all_to_all on world: rank 0 sends 1 row to rank 1, which expects 2");
 }
 
 TEST_CASE("all_to_all: the ledger counts what is given, and what goes to others") {

@@ -198,7 +198,7 @@ TEST_CASE("split against whole: lists of other parameters are refused with both 
   CHECK(message_of([&] { largest_gradient_error({&layer.weight}, {&layer.whole_bias}); }) ==
         "comparing gradients: w against b");
   CHECK(message_of([&] { largest_gradient_error({&layer.weight}, {}); }) ==
-        "comparing gradients: 1 parameters against 0");
+        "comparing gradients: 1 parameter against 0");
 }
 
 // ---- What was communicated ----------------------------------------------------------------------

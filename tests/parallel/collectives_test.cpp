@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "common/base/counted.h"
 #include "tests/parallel/collectives_support.h"
 
 using namespace shard;
@@ -90,8 +91,9 @@ TEST_CASE("all_gather: a list of rows that does not fit is refused") {
   const std::vector<int64_t> wrong(static_cast<size_t>(world().size()), 4), too_long(5, 3);
   CHECK(message_of([&] {
           world().all_gather(my_data({3, 5}), wrong);
-        }) == text("all_gather on world: the list of rows has ", world().size(), " entries for ",
-                   world().size(), " ranks, or its entry for this rank is not 3"));
+        }) == text("all_gather on world: the list of rows has ",
+                   counted(world().size(), "entry", "entries"), " for ",
+                   counted(world().size(), "rank"), ", or its entry for this rank is not 3"));
   CHECK(contains(message_of([&] {
                    world().all_gather(my_data({3, 5}), too_long);
                  }),

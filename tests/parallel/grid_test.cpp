@@ -2,6 +2,7 @@
 // Ranks: 1, 2, 3, 4. CPU only.
 #include "common/comm/grid.h"
 
+#include "common/base/counted.h"
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -53,18 +54,19 @@ TEST_CASE("grid: tp has neighbours, and a sum over tp and then over dp is the su
 
 TEST_CASE("grid: any other size is refused in one sentence with both numbers") {
   const int size = world().size();
-  const std::string runs_on =
-      text(" ranks, but the program runs on ", size, size == 1 ? " rank" : " ranks");
+  const auto a_grid_of = [&](int ranks) {
+    return text(" is a grid of ", counted(ranks, "rank"), ", but the program runs on ",
+                counted(size, "rank"));
+  };
   const auto refusal = [](int tp, int dp) {
     return message_of<UsageError>([=] { Grid(world(), {{"tp", tp}, {"dp", dp}}); });
   };
-  CHECK(refusal(size + 1, 1) ==
-        text("--tp ", size + 1, " × --dp 1 is a grid of ", size + 1, runs_on));
-  CHECK(refusal(size, 2) == text("--tp ", size, " × --dp 2 is a grid of ", 2 * size, runs_on));
-  CHECK(refusal(0, size) == text("--tp 0 × --dp ", size, " is a grid of 0", runs_on));
-  CHECK(refusal(-1, -size) == text("--tp -1 × --dp ", -size, " is a grid of ", size, runs_on));
+  CHECK(refusal(size + 1, 1) == text("--tp ", size + 1, " × --dp 1", a_grid_of(size + 1)));
+  CHECK(refusal(size, 2) == text("--tp ", size, " × --dp 2", a_grid_of(2 * size)));
+  CHECK(refusal(0, size) == text("--tp 0 × --dp ", size, a_grid_of(0)));
+  CHECK(refusal(-1, -size) == text("--tp -1 × --dp ", -size, a_grid_of(size)));
   CHECK(contains(refusal(1 << 30, 1 << 30), "is a grid of 1152921504606846976 ranks"));
   CHECK(message_of<UsageError>([=] {
           Grid(world(), {{"tp", 2}, {"pp", 3}, {"dp", size}});
-        }) == text("--tp 2 × --pp 3 × --dp ", size, " is a grid of ", 6 * size, runs_on));
+        }) == text("--tp 2 × --pp 3 × --dp ", size, a_grid_of(6 * size)));
 }
