@@ -1,5 +1,5 @@
 // RowParallelLinear: Y = X·A + b with A cut by rows and X by columns.
-//     X·A = [X₁ X₂ … X_t] · [A₁; A₂; …; A_t] = Σ X_i·A_i
+//     X·A = [X₀ X₁ … ] · [A₀; A₁; … ] = Σ X_i·A_i, i from 0 to t - 1
 // Each rank computes one term of the sum; an all-reduce adds them. Shoeybi et al.,
 // arXiv:1909.08053, section 3.
 #pragma once

@@ -1,5 +1,5 @@
 // ColumnParallelLinear: Y = X·A + b with A (and b) cut by columns.
-//     X·[A₁ A₂ … A_t] = [X·A₁ X·A₂ … X·A_t]
+//     X·[A₀ A₁ … ] = [X·A₀ X·A₁ … ], for ranks 0 to t - 1
 // Each rank computes complete columns of Y, so GeLU can follow at once. Shoeybi et al.,
 // arXiv:1909.08053, section 3.
 #pragma once

@@ -115,10 +115,11 @@ void check_ledgers(Communicator& world, Report& report, const std::vector<Outcom
     return report.line("  With one rank nothing is sent, and the designs differ in copies only.");
   report.check("column → row sends least", column_row.bytes_sent < row_row.bytes_sent &&
                                                column_row.bytes_sent < column_column.bytes_sent);
-  report.line(text(
-      "  Column → row wins: it communicates nothing between its two products, and the others send ",
-      fixed(row_row.bytes_sent / column_row.bytes_sent, 2), " and ",
-      fixed(column_column.bytes_sent / column_row.bytes_sent, 2), " times as much."));
+  const std::string rows = fixed(row_row.bytes_sent / column_row.bytes_sent, 2),
+                    columns = fixed(column_column.bytes_sent / column_row.bytes_sent, 2);
+  report.line(text("  Column → row wins: it communicates nothing between its two products, and ",
+                   rows == columns ? "each of the others sends " : "the others send ", rows,
+                   rows == columns ? "" : " and " + columns, " times as much."));
 }
 
 /// The speed of three pairs of products, one forward and two backward: 2·tokens·width·hidden FLOP
