@@ -46,7 +46,7 @@ def comments(source: str) -> list[str]:
 
 def main() -> None:
     documents = [ROOT / "README.md", *sorted(ROOT.glob("chapters/*/README.md")), ROOT / "exercises/README.md",
-                 *sorted(ROOT.glob("exercises/*/*.hints.md")), *sorted(ROOT.glob("docs/*.md")),
+                 *sorted(ROOT.glob("exercises/hints/*/*.md")), *sorted(ROOT.glob("docs/*.md")),
                  *sorted(ROOT.glob("docs/pages/*.md"))]
     sources = sorted(ROOT.glob("common/*/*.h")) + sorted(ROOT.glob("chapters/*/*.h")) + sorted(
         ROOT.glob("exercises/*/*.cpp")) + sorted(ROOT.glob("common/*/*.cpp"))

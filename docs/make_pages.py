@@ -253,7 +253,7 @@ def task_of(stem):
 
 
 def hints(stem):
-    text = (ROOT / f"exercises/{stem}.hints.md").read_text(encoding="utf-8")
+    text = (ROOT / f"exercises/hints/{stem}.md").read_text(encoding="utf-8")
     parts = re.split(r"^## (\d+)\n", text, flags=re.M)[1:]
     return "".join(f"\\htmlonly[block]<details><summary>Hint {number}</summary>\\endhtmlonly\n\n{body.strip()}\n\n"
                    "\\htmlonly[block]</details>\\endhtmlonly\n\n"

@@ -5,6 +5,7 @@
 # shellcheck shell=bash disable=SC2154
 
 state=$root/.learn
+hints=$root/exercises/hints   # not beside the tasks: cat exercises/06*/* should not show them
 exercise_limit=${SHARD_EXERCISE_LIMIT:-10}   # seconds that one run may take
 watching=false
 
@@ -12,7 +13,7 @@ watching=false
 
 # exercises [NN]: the numbers NN.K of all, or of a chapter.
 exercises() {
-  (cd "$root/exercises" && printf '%s\n' [0-9][0-9]_*/[0-9]_*.hints.md) |
+  (cd "$hints" && printf '%s\n' [0-9][0-9]_*/[0-9]_*.md) |
     sed -nE "s|^(${1:-[0-9]{2\}})_.*/([0-9])_.*|\1.\2|p"
 }
 
@@ -26,7 +27,7 @@ exercise_named() {
 }
 
 stem_of() {
-  (cd "$root/exercises" && printf '%s\n' "${1%.*}"_*/"${1#*.}"_*.hints.md) | sed 's/\.hints\.md$//'
+  (cd "$hints" && printf '%s\n' "${1%.*}"_*/"${1#*.}"_*.md) | sed 's/\.md$//'
 }
 file_name_of() {   # NN_chapter/K_name.cpp, or .cu for CUDA
   local stem
@@ -280,7 +281,7 @@ what_now() {
   fi
 }
 
-hints_of() { echo "$root/exercises/$(stem_of "$1").hints.md"; }
+hints_of() { echo "$hints/$(stem_of "$1").md"; }
 hint_count() { grep -c '^## ' "$(hints_of "$1")" || true; }
 
 hint_offer() {

@@ -24,6 +24,8 @@ done
 # ---- Not written, and the hints ----
 learn 0
 says '0 of 1 exercises solved'
+[[ $(cat "$copy/exercises/"03*/*) != *'## 1'* ]] || failed 'the hints lie beside the task'
+readme=chapters/${exercise%/*}/README.md
 learn 0 list
 says '· 03.1  the test of learn' '1_bias_once.cpp' '0 of 1 solved'
 learn 1 check

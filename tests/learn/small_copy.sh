@@ -17,12 +17,12 @@ make_copy() {
   local part
   mkdir -p "$copy/exercises"
   for part in learn scripts common chapters tests/exercises solutions CMakePresets.json \
-    exercises/CMakeLists.txt exercises/todo.h "exercises/${exercise%/*}"; do
+    exercises/CMakeLists.txt exercises/todo.h exercises/{,hints/}"${exercise%/*}"; do
     mkdir -p "$copy/$(dirname "$part")"
     cp -r "$source/$part" "$copy/$part"
   done
   cp "$source/tests/learn/small_project.cmake" "$copy/CMakeLists.txt"
-  find "$copy/exercises/${exercise%/*}" -type f ! -name '1_bias_once*' -delete
+  find "$copy/exercises" -type f -name '[0-9]_*' ! -name '1_bias_once*' -delete
   echo "add_exercise(${exercise/\// } RANKS 1 2 3 4)" \
     >"$copy/exercises/${exercise%/*}/exercises.cmake"
 }
