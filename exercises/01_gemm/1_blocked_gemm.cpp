@@ -8,11 +8,12 @@
 // edition, section 3.1). The tests use this to find out whether your sums are formed in blocks.
 //
 // Write: the loops over tiles of Y and over blocks of the sum, and inside them the product of one
-//        tile. Sizes need not be multiples of the tile's. At most 15 lines, closing braces not
-//        counted.
+//        tile. Sizes need not be multiples of the tile's. About 14 lines.
 // Shapes: x [tokens × in], a [in × out] → y [tokens × out]; element (i, j) of y is y[i * y_stride +
 //         j], and likewise for x and a. y begins with arbitrary values.
-// Ledger: nothing is communicated.
+// Ledger: nothing is communicated. (The ledger is the record of all communication: operation,
+//         group, calls and bytes. In every task this line says what an answer may communicate, and
+//         the test compares.)
 #include "exercises/01_gemm/1_blocked_gemm.h"
 
 #include "exercises/todo.h"

@@ -6,7 +6,7 @@
 // call and without a copy. With square matrices most wrong calls still run, so draw the memory
 // layout first.
 //
-// Write: one call of column_major_gemm, with the leading dimensions it needs. At most 6 lines.
+// Write: one call of column_major_gemm, with the leading dimensions it needs. About 6 lines.
 // Shapes: op(A) [m × k] · op(B) [k × n] → C [m × n], row-major; A is stored as [m × k] or [k × m],
 //         B as [k × n] or [n × k].
 // Ledger: nothing is communicated.

@@ -6,7 +6,7 @@
 // copied along rows, and A's tile is read down its columns only in shared memory, where any order
 // is fast. (NVIDIA, CUDA C++ Programming Guide, "Shared Memory".)
 //
-// Write: the kernel's body, and its launch on as many blocks as dX needs. At most 20 lines.
+// Write: the kernel's body, and its launch on as many blocks as dX needs. About 16 lines.
 // Shapes: dy [tokens × out], a [in × out] → dx [tokens × in]; element (i, k) of dy is dy[i * out +
 //         k].
 // Tested: on an emulated GPU, so that no GPU is needed. It runs the threads of a block one after

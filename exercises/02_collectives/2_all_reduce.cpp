@@ -7,7 +7,7 @@
 // even for 2 rows on 3 ranks.
 //
 // Write: the reduce-scatter and the all-gather of Communicator, each called once, so that every
-//        rank sums 1/t of the *elements*, to within one. At most 6 lines.
+//        rank sums 1/t of the *elements*, to within one. About 5 lines.
 // Shapes: sum.unreduced() [rows × columns] → [rows × columns].
 // Ledger: one reduce_scatter of all rows × columns elements; one all_gather of part_of(rows ×
 //         columns, t, rank) elements; nothing else.

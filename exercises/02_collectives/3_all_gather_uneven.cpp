@@ -6,8 +6,8 @@
 // and all know its length from `rows`.
 //
 // Write: where each piece begins, this rank's own piece in its place, and t-1 steps in which the
-//        piece received last is sent to rank + 1 and the next one is received from rank - 1. At
-//        most 13 lines.
+//        piece received last is sent to rank + 1 and the next one is received from rank - 1. About
+//        13 lines.
 // Shapes: piece [rows[rank] × columns] → [Σ rows × columns]. A piece may have no rows.
 // Ledger: t-1 send_receives, in which every piece except that of rank + 1 is sent once; nothing
 //         else.

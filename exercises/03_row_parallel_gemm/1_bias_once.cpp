@@ -4,8 +4,8 @@
 // parallelism (Korthikanti et al., arXiv:2205.05198, section 4.2.2) needs only a part of the tokens
 // on each rank and uses a reduce-scatter instead: half of the all-reduce's traffic.
 //
-// Write: this rank's term X_i·A_i, its sum over the ranks scattered by rows, and the bias, once. At
-//        most 5 lines.
+// Write: this rank's term X_i·A_i, its sum over the ranks scattered by rows, and the bias, once.
+//        About 3 lines.
 // Shapes: x [tokens × in/t], a [in/t × out], bias [out] → [tokens/t × out]. If t does not divide
 //         tokens, the first ranks get one row more, as Communicator::reduce_scatter does.
 // Ledger: one reduce_scatter of tokens × out elements, nothing else.

@@ -5,7 +5,7 @@
 // in the forward pass is an all-gather in the backward pass (Korthikanti et al., arXiv:2205.05198,
 // section 4.2.2). Decide which of dX, dA and db need the tokens of other ranks.
 //
-// Write: the gather of dY, the columns of dX, and what is added to da and db. At most 6 lines.
+// Write: the gather of dY, the columns of dX, and what is added to da and db. About 4 lines.
 // Shapes: x [tokens × in/t], a [in/t × out], dy [own tokens × out] → [tokens × in/t]. t need not
 //         divide tokens: the first ranks have one row more, so all_gather must be told every rank's
 //         number of rows (part_sizes).

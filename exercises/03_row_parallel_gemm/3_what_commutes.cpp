@@ -7,8 +7,8 @@
 // use its unreduced() term, and have to know when that is allowed.
 //
 // Write: for each operation the earliest place where it gives the right result; then an expression
-//        moved before the sum; then a product on the cheaper side of the sum. At most 15 lines in
-//        all, a list of cases counted as one.
+//        moved before the sum; then a product on the cheaper side of the sum. About 19 lines in
+//        all.
 // Shapes: scaled_residual: x, residual [tokens × width], bias [width] → [tokens × width]. project:
 //         x [tokens × in], w [in × out] → [tokens × out].
 // Ledger: project: one all_reduce of tokens × in or tokens × out elements, whichever is less;

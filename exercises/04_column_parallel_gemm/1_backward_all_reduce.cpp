@@ -6,8 +6,8 @@
 // the backward pass of each layer is right, but communicates twice.
 //
 // Write: this rank's term of dX through both layers, its sum over the ranks, and the four
-//        gradients. At most 10 lines. Use the layers' weight and bias (value and gradient), not
-//        their backward.
+//        gradients. About 8 lines. Use the layers' weight and bias (value and gradient), not their
+//        backward.
 // Shapes: x [tokens × in], dq [tokens × query_out/t], dk [tokens × key_out/t]; query.weight [in ×
 //         query_out/t], key.weight [in × key_out/t], biases [query_out/t] and [key_out/t] → [tokens
 //         × in]. query_out differs from key_out.

@@ -6,7 +6,7 @@
 // every collective. gather_columns of the chapter only supports the chapter's cut.
 //
 // Write: a rank's range of columns; then its columns of Y, and the gather that puts the columns of
-//        all ranks in their place on every rank. At most 15 lines.
+//        all ranks in their place on every rank. About 17 lines.
 // Shapes: x [tokens × in], a [in × out], bias [out] → [tokens × out]; in between [tokens × own
 //         columns], where the number of own columns may be 0.
 // Ledger: one all_gather of tokens × own columns elements, nothing else: no padding.

@@ -6,7 +6,7 @@
 // cuts whole transformer blocks along the batch in this way.
 //
 // Write: for each half, its term of dX and the start of its sum; then what is added to da and db,
-//        of all tokens; then both waits. At most 12 lines. Do not read or write the tensor of a
+//        of all tokens; then both waits. About 11 lines. Do not read or write the tensor of a
 //        PendingSum before you have waited for it.
 // Shapes: x [tokens × in], dy [tokens × out/t], a [in × out/t] → [tokens × in]; in between two
 //         terms, [half × in] each. With an odd number of tokens the halves differ by one.

@@ -8,7 +8,7 @@
 // The test has two batches in flight, 1 and 2.
 //
 // Write: Z = GeLU(X·A + b)·B + c, and its backward pass: dX and the gradients of all four
-//        parameters. At most 15 lines.
+//        parameters. About 11 lines.
 // Shapes: x, z, dz, dx [tokens × width]; a [width × n], a_bias [n], b [n × width], b_bias [width],
 //         before_gelu [tokens × n]. n is this rank's share of hidden, and differs between ranks if
 //         t does not divide hidden.

@@ -6,7 +6,7 @@
 // U], so that one large product computes both. There are no biases.
 //
 // Write: which columns of [G U] a rank holds, so that its columns of the product match its rows of
-//        D; then the forward and the backward pass. At most 15 lines.
+//        D; then the forward and the backward pass. About 17 lines.
 // Shapes: x, z, dz, dx [tokens × width]; gate_up [width × 2n], gate and up [tokens × n], down [n ×
 //         width]. n is this rank's share of hidden, and differs between ranks if t does not divide
 //         hidden.

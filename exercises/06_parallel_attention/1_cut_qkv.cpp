@@ -8,7 +8,7 @@
 //     checkpoint, 4 heads       q₀ k₀ v₀ q₁ k₁ v₁ q₂ k₂ v₂ q₃ k₃ v₃
 //     rank 1 of 2, to return    q₂ q₃ k₂ k₃ v₂ v₃
 //
-// Write: rank `rank`'s part of the matrix and of the bias, in the order Q_i K_i V_i. At most 10
+// Write: rank `rank`'s part of the matrix and of the bias, in the order Q_i K_i V_i. About 11
 //        lines.
 // Shapes: weight [width × 3·width] → [width × 3·width/t], bias [3·width] → [3·width/t]; q₀ is
 //         [width × width/heads].

@@ -11,7 +11,7 @@
 //
 // Write: the KV head of a query head; a rank's columns; the group of the ranks that share; and the
 //        backward pass through the fused matrix, in which copies must get the same gradient and dX
-//        must count no KV head twice. At most 15 lines. The layer around them is given:
+//        must count no KV head twice. About 17 lines. The layer around them is given:
 //        grouped_query_layer.h.
 // Shapes: x, dX [tokens × width]; the fused matrix [width × (width + 2·kv_width)]; this rank's part
 //         of it [width × n], dqkv [tokens × n], n = width/t + 2·its KV heads·head_width.

@@ -7,7 +7,7 @@
 // of ranks. If all ranks used the same mask, t columns would always be dropped together.
 //
 // Write: dropout after GeLU on this rank's columns, its backward pass, and dropout on this rank's
-//        rows. At most 10 lines.
+//        rows. About 8 lines.
 // Shapes: h, dy [tokens × hidden/t] → [tokens × hidden/t];  x [tokens/t × width] → [tokens/t ×
 //         width]. t need not divide hidden or tokens: the parts are those of part_of. An element's
 //         index in the mask is its index in the whole tensor of the global batch: [all tokens ×

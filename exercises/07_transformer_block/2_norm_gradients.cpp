@@ -8,7 +8,7 @@
 // message.
 //
 // Write: dX of this rank's rows, and the gradients of gain and bias over all rows, added to those
-//        of earlier passes. At most 8 lines.
+//        of earlier passes. About 9 lines.
 // Shapes: dy, x [tokens/t × width]; gain, dgain, dbias [width] → dX [tokens/t × width].
 // Ledger: one all_reduce of 2·width elements, nothing else.
 #include "exercises/07_transformer_block/2_norm_gradients.h"

@@ -6,7 +6,7 @@
 // communication in chapter 08, now does: a rank has dY only for its own tokens, while any token may
 // have used its words.
 //
-// Write: the look-up, scattered by tokens, and its backward pass. At most 8 lines in all.
+// Write: the look-up, scattered by tokens, and its backward pass. About 5 lines in all.
 // Shapes: table, dtable [⌈vocabulary/t⌉ × width], ids [tokens] ↔ Y, dy [tokens/t × width]. t need
 //         not divide the vocabulary (cut by chapter 08's vocabulary_part, padded) nor the tokens
 //         (cut by part_of, as reduce_scatter does).

@@ -8,8 +8,7 @@
 // collective if you choose well what to sum. Tokens with target -1 (padding, or a prompt that is
 // not to be learnt) have loss 0.
 //
-// Write: the losses. exp must not overflow: logits may be about 100 or about -120. At most 15
-//        lines.
+// Write: the losses. exp must not overflow: logits may be about 100 or about -120. About 16 lines.
 // Shapes: logits [tokens × ⌈V/t⌉] (part.words columns of words, then padding with arbitrary
 //         values), targets [tokens] → [tokens].
 // Ledger: one all_reduce_max and two all_reduces, of [tokens] each, nothing else. A rank without

@@ -6,7 +6,7 @@
 // needs data of another, the logits can stay sharded (Shoeybi et al., arXiv:1909.08053, section 3,
 // where only losses are communicated, not logits).
 //
-// Write: the gradient of the mean loss over the tokens that have a target. At most 15 lines.
+// Write: the gradient of the mean loss over the tokens that have a target. About 16 lines.
 // Shapes: exps [tokens × ⌈V/t⌉], sums, targets [tokens] → [tokens × ⌈V/t⌉]. Zero where the target
 //         is -1, and in padding.
 // Ledger: nothing.

@@ -4,8 +4,8 @@
 // the last batch of a text is short, and padding tokens do not count. Then each rank knows only its
 // own number of samples, and the mean of the ranks' means is not the mean over the samples.
 //
-// Write: the weighted mean Σ samples·mean / Σ samples, over the ranks, of gradient and loss. At
-//        most 12 lines.
+// Write: the weighted mean Σ samples·mean / Σ samples, over the ranks, of gradient and loss. About
+//        11 lines.
 // Shapes: gradient [elements], loss [1] → the same. A rank may have no samples: its means are
 //         zeros.
 // Ledger: one all_reduce of elements + 2 numbers (gradient, loss and the number of samples in one

@@ -7,8 +7,8 @@
 // (https://huggingface.co/blog/gradient_accumulation). Summing over the ranks after every
 // micro-batch would communicate several times for the same result.
 //
-// Write: the passes of all micro-batches into one buffer, its one reduction, and the division. At
-//        most 14 lines; the pass itself, add_pass, is in the header.
+// Write: the passes of all micro-batches into one buffer, its one reduction, and the division.
+//        About 13 lines; the pass itself, add_pass, is in the header.
 // Shapes: a [in × out], bias [out]; micro-batches [samples × in] and [samples × out] → gradients
 //         [in × out], [out] and loss [1].
 // Ledger: one all_reduce of in·out + out + 2 numbers (both gradients, the loss and the number of

@@ -7,7 +7,7 @@
 // PyTorch therefore never starts bucket i + 1 before bucket i (Li et al., arXiv:2006.15704, section
 // 3.2.3).
 //
-// Write: assign_buckets, with a strict limit, and buckets_started. At most 10 lines each.
+// Write: assign_buckets, with a strict limit, and buckets_started. About 20 lines in all.
 // Shapes: lists of parameter numbers 0 … n-1 and of bucket numbers 0 … buckets-1.
 // Ledger: nothing: both functions only plan.
 #include "exercises/09_data_parallel/3_bucket_order.h"

@@ -6,7 +6,7 @@
 // are too small to be cut are still all-reduced, and all dp ranks hold them. So a gradient may be
 // split over tp, over dp, over both, or over neither.
 //
-// Write: the norm of the whole gradient, each element counted once. At most 8 lines.
+// Write: the norm of the whole gradient, each element counted once. About 6 lines.
 // Shapes: parts of any shape; a part may have no elements on this rank.
 // Ledger: one all_reduce of one number, nothing else, for any grid and any number of gradients.
 #include "exercises/10_tensor_and_data_parallel/2_gradient_norm.h"

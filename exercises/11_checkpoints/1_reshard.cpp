@@ -5,7 +5,7 @@
 // not divisible by 3, uneven parts and padding depend on t, and two adjacent parts of [Q K V],
 // joined, are not the [Q K V] of their heads.
 //
-// Write: the parts for another number of ranks, through the whole tensor. At most 15 lines.
+// Write: the parts for another number of ranks, through the whole tensor. About 20 lines.
 // Shapes: parts of whole [rows × columns] or [columns] for tensor.parts.size() ranks → parts for
 //         `ranks` ranks.
 // Ledger: nothing: host vectors in, host vectors out.

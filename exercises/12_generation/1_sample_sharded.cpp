@@ -9,7 +9,7 @@
 //                                                 ▲ u: a word of rank 1
 //
 // Write: the word that chapter 10's draw would find in the whole logits. exp must not overflow:
-//        logits may be about 100 or about -120. At most 25 lines.
+//        logits may be about 100 or about -120. About 25 lines.
 // Shapes: logits [columns], this rank's part; the first words.size() of them count.
 // Ledger: at most three calls of all_reduce, all_reduce_max or all_gather, with one number of each
 //         rank in each. A rank without words makes them too.

@@ -9,7 +9,7 @@
 //                        query 5         x x x x x x .
 //                        query 6         x x x x x x x
 //
-// Write: an empty cache, and a step of attention that uses it and adds to it. At most 20 lines.
+// Write: an empty cache, and a step of attention that uses it and adds to it. About 22 lines.
 // Shapes: qkv [new × 3·width], all heads, in chapter 06's order → [new × width/t]; the cache
 //         [heads/t × context × head_width].
 // Ledger: nothing. What a rank needs of earlier tokens, it has kept itself.

@@ -35,6 +35,7 @@ add_trust_test(trust.slurm LABEL hosts SECONDS 300 COMMAND ${here}/../slurm.sh
 add_trust_test(trust.scripts LABEL scripts SECONDS 120 COMMAND ${here}/scripts.sh)
 add_trust_test(trust.data LABEL scripts SECONDS 60 COMMAND ${here}/data.sh)
 add_trust_test(trust.layers LABEL scripts SECONDS 60 COMMAND python3 ${here}/layers.py)
+add_trust_test(trust.tasks LABEL exercises SECONDS 60 COMMAND python3 ${here}/tasks.py)
 
 # The fuzz targets: with clang for some seconds, and everywhere on each file of the corpus, cut
 # after any byte.
