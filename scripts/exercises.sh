@@ -8,6 +8,7 @@ state=$root/.learn
 hints=$root/exercises/hints   # not beside the tasks: cat exercises/06*/* should not show them
 exercise_limit=${SHARD_EXERCISE_LIMIT:-10}   # seconds that one run may take
 watching=false
+tests=()   # the process of the test on N ranks, while it runs
 
 # ---- Which exercises there are -------------------------------------------------------------------
 
@@ -172,18 +173,29 @@ build_exercise() {
   attempt "$target" && echo "$2" >"$built"
 }
 
-# try NN.K: runs its test on each number of ranks, up to the first on which it fails.
+# try NN.K: runs its test on each number of ranks, up to the first on which it fails. They run side
+# by side: a start of mpirun mostly waits.
 try() {
-  local ranks all rc=0 passed=() output=$build/exercises/$1.txt
+  local ranks all rc=0 passed=() output
+  tests=()
   all=$(sed -nE "s/^$1 .* ([0-9,]+)$/\1/p" "$build/exercises.txt" | tr ',' ' ')
   [[ -n $all ]] || fail "exercise $1 is not in $(shown "$build/exercises.txt")"
+  trap 'end_tests; echo; exit 130' INT   # what runs in the background does not hear a Ctrl-C
+  trap 'end_tests; exit 143' TERM
   for ranks in $all; do
+    run_exercise "$1" "$ranks" >"$build/exercises/$1.$ranks.txt" &
+    tests[ranks]=$!
+  done
+  for ranks in $all; do
+    output=$build/exercises/$1.$ranks.txt
     ! $on_terminal || progress "testing on $(ranks_text "$ranks")"
-    run_exercise "$1" "$ranks" >"$output" || rc=$?
+    wait "${tests[ranks]}" || rc=$?
     clear_progress
+    unset "tests[ranks]"
     [[ $rc == 0 ]] || break
     passed+=("$ranks")
   done
+  end_tests
   if [[ $rc == 0 ]]; then
     show_output "$output"
     printf '\n%s✓ Right on %s.%s (%s)\n' "$green" "$(on_ranks "${passed[@]}")" "$plain" \
@@ -197,9 +209,20 @@ try() {
   fi
 }
 
+# mpirun waits a second before it ends the ranks of a run that has failed; here they have said all.
 run_exercise() {
-  OMP_NUM_THREADS=1 timeout --foreground --kill-after=2 "$exercise_limit" "$mpirun" "$2" \
+  export OMP_NUM_THREADS=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_odls_base_sigkill_timeout=0
+  exec timeout --foreground --kill-after=2 "$exercise_limit" "$mpirun" "$2" \
     "$build/exercises/"{examine,"exercise_${1/./_}.so"} 2>&1
+}
+
+# Without wait, which returns at once in a trap.
+end_tests() {
+  local test
+  for test in "${tests[@]}"; do kill "$test" 2>/dev/null || true; done
+  for test in "${tests[@]}"; do
+    while kill -0 "$test" 2>/dev/null; do sleep 0.05; done
+  done
 }
 
 # "1, 2 and 3 ranks"

@@ -56,6 +56,13 @@ says 'The first of 3 errors; all errors: build/setup.log'
 write "while (group.rank() >= 0) {" '}' "$stub"
 SHARD_EXERCISE_LIMIT=2 learn 1 check 03.1
 says 'Stopped after 2 s'
+no_test_runs() {
+  output=$(pgrep -af "^$folder/.*/examine " || true)
+  [[ -z $output ]] || failed "a test goes on after $1"
+}
+no_test_runs 'the check'
+(cd "$copy" && timeout --foreground --signal=INT 4 ./learn check 03.1 >/dev/null 2>&1) || true
+no_test_runs 'Ctrl-C'
 
 # ---- The right one ----
 write "${right[@]}"
