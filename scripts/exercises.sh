@@ -42,6 +42,18 @@ title_of_exercise() {
   echo "${title:-$(basename "$(stem_of "$1")" | sed 's/^._//; s/_/ /g')}"
 }
 
+# reading_for NN.K: its chapter's README, until one of the chapter's exercises is solved.
+reading_for() {
+  local id
+  for id in $(exercises "${1%.*}"); do [[ $(state_of "$id") == open ]] || return 0; done
+  shown "$root/chapters/$(dirname "$(stem_of "$1")")/README.md"
+}
+read_first() {
+  local readme
+  readme=$(reading_for "$1")
+  [[ -z $readme ]] || echo "      Read first: $readme"
+}
+
 # ---- What is remembered --------------------------------------------------------------------------
 
 # remember solved/03.1 TEXT
@@ -102,7 +114,9 @@ list() {
   local name id
   for name in $(chapters); do
     [[ -n $(exercises "${name%%_*}") ]] || continue
-    echo "$bold${name%%_*}  $(title_of "$name")$plain  $(shown "$root/exercises/$name/")"
+    echo "$bold${name%%_*}  $(title_of "$name")$plain"
+    echo "  Read $(shown "$root/chapters/$name/README.md"), then edit in" \
+      "$(shown "$root/exercises/$name/"):"
     for id in $(exercises "${name%%_*}"); do
       printf '  %s %s  %s  %s\n' "$(mark_of "$id")" "$id" "$(pad "$(title_of_exercise "$id")" 70)" \
         "$(basename "$(answer_of "$id")")"
@@ -150,8 +164,10 @@ all_solved() { echo 'Every exercise is solved. ./learn list shows them.'; exit 0
 check_one() {
   local file sum started
   file=$(answer_of "$1") started=$(microseconds)
-  printf '\n%s%s  %s%s\n      %s\n\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" \
+  printf '\n%s%s  %s%s\n      %s\n' "$bold" "$1" "$(title_of_exercise "$1")" "$plain" \
     "$(shown "$file")" || exit 1
+  read_first "$1"
+  echo
   [[ -f $file ]] || {
     echo "The file is missing: ./learn reset $1 restores the stub back."
     return 1
@@ -230,13 +246,26 @@ on_ranks() { ranks_text "$*" | sed -E 's/ ([0-9])/, \1/g; s/, ([0-9]+ ranks)/ an
 
 # The verdicts as the test printed them, without Open MPI's list of addresses after a crash.
 show_output() {
-  local lines=40
-  grep -vE '^\[[^]]+:[0-9]+\] ' "$1" | head -n $lines | wrapped |
+  local lines=40 fit=cat
+  ! $on_terminal || fit=wrapped
+  grep -vE '^\[[^]]+:[0-9]+\] ' "$1" | head -n $lines | $fit |
     sed -E "s/^  ok /  ${green}ok$plain /; s/^  WRONG/  ${red}WRONG$plain/" || true
   (($(wc -l <"$1") <= lines)) || echo "  … full output: $(shown "$1")"
 }
 
-wrapped() { if $on_terminal; then fold -s -w "${COLUMNS:-80}"; else cat; fi; }   # between words
+# Lines as wide as the terminal, broken between words; fold counts bytes, this counts characters.
+wrapped() {
+  local width=${COLUMNS:-80} line head
+  while IFS= read -r line || [[ -n $line ]]; do
+    while ((${#line} > width)); do
+      head=${line:0:width+1} head=${head% *}
+      [[ $head == *[!\ ]* && ${#head} -le $width ]] || head=${line:0:width}   # one long word
+      printf '%s\n' "$head"
+      line=${line:${#head}} line=${line# }
+    done
+    printf '%s\n' "$line"
+  done
+}
 
 # What the test cannot say itself: how a program ended that did not end well.
 ending() {
@@ -293,13 +322,15 @@ explain_build() {
 # ---- What to do next -----------------------------------------------------------------------------
 
 what_now() {
-  local next
-  ! $watching || return 0
+  local next solved all
   if [[ $(state_of "$1") == solved ]]; then
-    next=$(unsolved "$1")
-    printf '\nOne way to write it: ./learn solution %s\n' "$1"
-    echo "${next:+Next: $next, $(title_of_exercise "$next"); $(shown "$(answer_of "$next")")}"
-  else
+    next=$(unsolved "$1") solved=$(exercises | count_solved) all=$(exercises | wc -l)
+    $watching || printf '\nOne way to write it: ./learn solution %s\n' "$1"
+    printf '\n%s  %d of %d exercises solved\n' "$(bar "$solved" "$all")" "$solved" "$all"
+    [[ -n $next ]] || return 0
+    echo "Next: $next, $(title_of_exercise "$next"); $(shown "$(answer_of "$next")")"
+    read_first "$next"
+  elif ! $watching; then
     printf '\nWhen you have changed it: ./learn check %s. %s\n' "$1" "$(hint_offer "$1")"
   fi
 }
@@ -325,11 +356,21 @@ hint() {
   all=$(hint_count "$id") level=$(($(remembered "hints/$id" 0) + 1))
   for ((n = 1; n <= (level < all ? level : all); ++n)); do
     printf '%s%s hint %d of %d%s\n' "$bold" "$id" $n "$all" "$plain"
-    awk -v n=$n '/^## / { ++section; next } section == n && NF' "$(hints_of "$id")" | wrapped
+    hint_text "$id" $n | wrapped
   done
   if ((level > all)); then
     echo "There are no more hints. ./learn solution $id --anyway shows a solution."
   else remember "hints/$id" $level; fi
+}
+
+# hint_text NN.K N: each paragraph in one line.
+hint_text() {
+  awk -v n="$2" '
+    /^## / { ++section; next }
+    section != n { next }
+    NF { paragraph = paragraph (paragraph == "" ? "" : " ") $0; next }
+    paragraph != "" { print paragraph; paragraph = "" }
+    END { if (paragraph != "") print paragraph }' "$(hints_of "$1")"
 }
 
 solution() {

@@ -19,7 +19,10 @@ watch() {
     printf '\e[H\e[2J'
     (trap 'exit 130' INT; check_one "$id") || true
     keys "$id"
-    until wait_for_event "$id" "$seen"; do answer_key "$event" "$id"; done
+    until wait_for_event "$id" "$seen"; do
+      answer_key "$event" "$id"
+      [[ $event != x ]] || seen=$(stamp_of "$id")   # the stub is not checked
+    done
     case $event in
       n) id=$(unsolved "$id" | grep . || echo "$id") ;;
       q) return ;;
@@ -28,7 +31,7 @@ watch() {
 }
 
 keys() {
-  local key next keys=(h:hint l:list r:'run again' q:quit)
+  local key next keys=(h:hint s:solution x:reset l:list r:'run again' q:quit)
   next=$(unsolved "$1")
   if [[ -n $next ]]; then keys=("n:next, $next" "${keys[@]}"); fi
   printf '\nWaiting for a save of %s\n' "$(shown "$(answer_of "$1")")"
@@ -39,10 +42,27 @@ keys() {
 answer_key() {
   case $1 in
     h) echo; hint "$2" ;;
+    s)
+      [[ $(state_of "$2") != open ]] ||
+        confirmed s "$2 is not solved yet. s again shows a solution even so." || return 0
+      (solution "$2" --anyway) || true
+      ;;
+    x)
+      confirmed x "x again restores the empty exercise, and keeps your version." || return 0
+      (reset "$2") || true
+      ;;
     l) echo; list ;;
     *) return 0 ;;
   esac
   keys "$2"
+}
+
+# confirmed KEY SENTENCE: whether it is pressed again.
+confirmed() {
+  local again=''
+  printf '\n%s\n' "$2"
+  IFS= read -rsn 1 -t 30 again || true
+  [[ $again == "$1" ]] || { echo 'Nothing was done.'; return 1; }
 }
 
 stamp_of() { stat -c '%y %s %i' "$(answer_of "$1")" 2>/dev/null || true; }

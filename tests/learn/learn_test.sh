@@ -27,9 +27,18 @@ says '0 of 1 exercises solved'
 [[ $(cat "$copy/exercises/"03*/*) != *'## 1'* ]] || failed 'the hints lie beside the task'
 readme=chapters/${exercise%/*}/README.md
 learn 0 list
-says '· 03.1  the test of learn' '1_bias_once.cpp' '0 of 1 solved'
+says "Read $readme, then edit in exercises/${exercise%/*}/:" '· 03.1  the test of learn' \
+  '1_bias_once.cpp' '0 of 1 solved'
 learn 1 check
-says 'On 1 rank:' 'not written yet: row_parallel_scattered' './learn hint 03.1 shows hint 1 of 3'
+says "Read first: $readme" 'On 1 rank:' 'not written yet: row_parallel_scattered' \
+  './learn hint 03.1 shows hint 1 of 3'
+# As after ./learn run: that all chapters have been run says nothing of what was read.
+for chapter in "$copy"/chapters/[0-9]*; do
+  chapter=${chapter##*/}
+  echo '0|2|1.0 s|3 of 3|' >"$copy/build/run/${chapter%%_*}.status"
+done
+learn 0
+says "Next: read $readme, then do" 'exercise 03.1, the test of learn: ./learn watch'
 for level in 1 2 3; do
   learn 0 hint 3.1
   [[ $(count '03.1 hint') == "$level" ]] || failed "hint $level is not the last one shown"
@@ -40,6 +49,19 @@ learn 1 solution 3.1
 says 'not solved yet' '--anyway'
 learn 0 solution 3.1 --anyway
 says "-  $stub" '+  return y;'
+
+# ---- Hints are as wide as the terminal: every word that fits in a line is in it ----
+wrapped_once() {
+  awk -v width="$1" '
+    / hint [0-9] of / { before = ""; next }
+    length($0) > width { print "too long: " $0 }
+    before != "" && length(before) + 1 + length($1) <= width { print "too short: " before }
+    { before = $0 }'
+}
+for width in 60 100; do
+  output=$(cd "$copy" && COLUMNS=$width ./learn hint 03.1 | head -n -1 | wrapped_once $width)
+  [[ -z $output ]] || failed "hints are not wrapped to $width columns"
+done
 
 # ---- Wrong answers ----
 write 'return group.reduce_scatter(PartialSum(matmul(x, a)));'
@@ -67,7 +89,17 @@ no_test_runs 'Ctrl-C'
 # ---- The right one ----
 write "${right[@]}"
 learn 0 check 03.1
-says '✓ Right on 1, 2, 3 and 4 ranks.' './learn solution 03.1'
+says '✓ Right on 1, 2, 3 and 4 ranks.' './learn solution 03.1' '#  1 of 1 exercises solved'
+# The next one in another chapter: its README comes first.
+next=04_column_parallel_gemm/1_backward_all_reduce
+mkdir -p "$copy/exercises/"{,hints/}${next%/*}
+cp "$source/exercises/hints/$next.md" "$copy/exercises/hints/$next.md"
+echo '// Exercise 04.1: another.' >"$copy/exercises/$next.cpp"
+learn 0 check 03.1
+[[ $output != *"Read first: $readme"* ]] || failed 'it sends to a chapter that is known'
+says '1 of 2 exercises solved' "Next: 04.1, another; exercises/$next.cpp" \
+  "Read first: chapters/${next%/*}/README.md"
+rm -r "$copy/exercises/"{,hints/}${next%/*}
 learn 0 list
 says '✓ 03.1' '1 of 1 solved'
 learn 0 check
@@ -116,16 +148,27 @@ shown() {
 if script -qec true /dev/null >/dev/null 2>&1; then
   (
     shown 'not written yet'
+    printf s
+    shown '03.1 is not solved yet. s again shows a solution'
+    printf s
+    shown '+  return y;'
+    printf h
+    shown '03.1 hint 1 of 3'
     write "${right[@]}"
-    shown 'Right on'
+    shown '1 of 1 exercises solved'
+    printf x
+    shown 'x again restores the empty exercise'
+    printf x
+    shown 'is the stub again'
     printf q
     sleep 5   # script ends its session early when its input ends
   ) 2>/dev/null |
     (cd "$copy" &&
       TERM=xterm timeout 80 script -qefc './learn watch 03.1' "$folder/watched" >/dev/null) ||
     { output=$(cat "$folder/watched") && failed 'watch did not end well'; }
-  grep -q 'Right on' "$folder/watched" ||
-    { output=$(cat "$folder/watched") && failed 'watch did not check after a save'; }
+  output=$(cat "$folder/watched")
+  says 'Right on' '1 of 1 exercises solved' 'return y;' 'is the stub again'
+  cmp "$answer" "$folder/stub.cpp" || failed 'watch has not restored the stub'
   echo 'ok  ./learn watch 03.1'
 else
   echo 'skipped  ./learn watch: there is no pseudo-terminal to try it on'
