@@ -61,15 +61,18 @@ void MpiGroup::compare(const Call& mine) const {
                            &request),
             "MPI_Iallgather");
   wait(mine, request);
-  bool same = true;
+  bool same = true, only_lengths_differ = mine.op == Collective::all_gather && !mine.uneven;
   std::string all;  // the same words on every rank
   for (size_t other = 0; other < calls.size(); ++other) {
     const Call& theirs = calls[other];
-    same = same && theirs.op == mine.op && theirs.type == mine.type &&
-           theirs.number == mine.number && (mine.uneven || theirs.count == mine.count);
+    const bool alike = theirs.op == mine.op && theirs.type == mine.type &&
+                       theirs.number == mine.number;
+    only_lengths_differ = only_lengths_differ && alike && !theirs.uneven;
+    same = same && alike && (mine.uneven || theirs.count == mine.count);
     all += text(other == 0 ? "rank " : ", rank ", world_ranks_[other], ": ", to_string(theirs));
   }
-  require(same, "the ranks of ", name_, " call different collectives: ", all);
+  require(same, "the ranks of ", name_, " call different collectives: ", all,
+          only_lengths_differ ? " (pieces of different lengths: `rows` must name them)" : "");
 }
 
 MpiGroup::Watch::Watch(const MpiGroup& group)

@@ -3,8 +3,10 @@
 // Chapter 01's tiled kernel computes Y = X·A. The gradient dX = dY·Aᵀ sums along the rows of both
 // matrices: dX[i][j] = Σ over k of dY[i][k]·A[j][k]. If adjacent threads read A[j][k] from global
 // memory, each would read another row, and the reads would not be coalesced. So both tiles are
-// copied along rows, and A's tile is read down its columns only in shared memory, where any order
-// is fast. (NVIDIA, CUDA C++ Programming Guide, "Shared Memory".)
+// copied along rows, and A's tile is read down its columns only in shared memory. There the 32
+// threads of a warp read at once what lies in 32 different banks, and a word's bank is its number
+// modulo 32: a column of a [32 × 32] tile lies in one bank, of a [32 × 33] tile in 32. (NVIDIA,
+// CUDA C++ Programming Guide, "Shared Memory".)
 //
 // Write: the kernel's body, and its launch on as many blocks as dX needs. About 16 lines.
 // Shapes: dy [tokens × out], a [in × out] → dx [tokens × in]; element (i, k) of dy is dy[i * out +

@@ -129,13 +129,13 @@ std::string calls_text(int64_t calls, Collective op) {
 
 Matrix Examiner::random(int64_t rows, int64_t columns, std::string_view name,
                         double deviation) const {
-  return reference::random_matrix(rows, columns, {20, stream_of(name)}, deviation);
+  return reference::random_matrix(rows, columns, {20 + round_, stream_of(name)}, deviation);
 }
 
 Matrix Examiner::random_integers(int64_t rows, int64_t columns, std::string_view name,
                                  int64_t largest) const {
   Matrix matrix(rows, columns);
-  const RandomStream random{20, stream_of(name)};
+  const RandomStream random{20 + round_, stream_of(name)};
   for (size_t i = 0; i < matrix.values.size(); ++i) {
     matrix.values[i] =
         static_cast<double>(random.below(static_cast<uint64_t>(2 * largest + 1), i)) -
@@ -144,9 +144,35 @@ Matrix Examiner::random_integers(int64_t rows, int64_t columns, std::string_view
   return matrix;
 }
 
-Tensor Examiner::tensor(const Matrix& matrix) { return reference::to_tensor(backend(), matrix); }
+Tensor Examiner::variable(const Matrix& matrix) {
+  return reference::to_tensor(backend(), matrix);
+}
 
-Tensor Examiner::vector(const Matrix& row) { return tensor(row).reshape({row.columns}); }
+Tensor Examiner::variable_vector(const Matrix& row) {
+  return variable(row).reshape({row.columns});
+}
+
+Tensor Examiner::tensor(const Matrix& matrix) {
+  arguments_.push_back({variable(matrix), matrix.floats()});
+  return arguments_.back().tensor;
+}
+
+Tensor Examiner::vector(const Matrix& row) {
+  arguments_.push_back({variable_vector(row), row.floats()});
+  return arguments_.back().tensor;
+}
+
+void Examiner::expect_unchanged_arguments() {
+  std::string changed;
+  for (const Argument& argument : arguments_) {
+    if (argument.tensor.to_host() == argument.values) continue;
+    changed += (changed.empty() ? "" : " and that of ") + to_string(argument.tensor.shape());
+  }
+  arguments_.clear();
+  findings_.push_back({"", changed.empty() ? "" : text(
+      "your function changed its argument of ", changed, ", which must stay as it is: a Tensor is "
+      "a handle, and a copy of it means the same numbers; clone() makes new ones")});
+}
 
 void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& expected,
                       const std::vector<Suspect>& suspects, double tolerance) {
@@ -210,7 +236,17 @@ void Examiner::expect(const std::string& name, bool holds, const std::string& di
   findings_.push_back({name, holds ? "" : diagnosis});
 }
 
+std::string Examiner::wrong_so_far() const {
+  std::string lines;
+  for (const Finding& finding : findings_) {
+    if (!finding.diagnosis.empty())
+      lines += text("  WRONG rank ", world_.rank(), ": ", finding.diagnosis, "\n");
+  }
+  return lines;
+}
+
 bool Examiner::verdict() {
+  expect_unchanged_arguments();
   for (const Finding& finding : findings_) {
     std::map<std::string, std::vector<int>> ranks_by_diagnosis;
     const std::vector<std::string> all = world_.gather_text(finding.diagnosis);
@@ -219,7 +255,7 @@ bool Examiner::verdict() {
     }
     all_hold_ = all_hold_ && ranks_by_diagnosis.empty();
     if (world_.rank() != 0) continue;
-    if (ranks_by_diagnosis.empty()) std::cout << "  ok    " << finding.name << "\n";
+    if (ranks_by_diagnosis.empty() && !finding.name.empty() && round_ == 0) std::cout << "  ok    " << finding.name << "\n";
     for (const auto& [diagnosis, ranks] : ranks_by_diagnosis) {
       std::string who = ranks.size() == 1 ? "rank " : "ranks ";
       for (size_t i = 0; i < ranks.size(); ++i) who += text(i == 0 ? "" : ", ", ranks[i]);

@@ -3,6 +3,7 @@
 // constant factor. It uses only the numbers.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,20 +44,28 @@ struct Wanted {
 
 class Examiner {
  public:
-  Examiner(Communicator& world, Communicator& alone) : world_(world), alone_(alone) {}
+  /// Of several rounds, each has random numbers of its own.
+  Examiner(Communicator& world, Communicator& alone, uint64_t round = 0)
+      : world_(world), alone_(alone), round_(round) {}
 
   Communicator& world() { return world_; }
   Communicator& alone() { return alone_; }
-  Backend& backend() { return world_.backend(); }
+  Backend& backend() { return backend_ ? *backend_ : world_.backend(); }
   Ledger& ledger() { return world_.ledger(); }
+  /// Makes the tensors from now on: one that watches what is done with them.
+  void use(std::unique_ptr<Backend> backend) { backend_ = std::move(backend); }
 
   /// Random numbers: the same on every rank, different for every name.
   Matrix random(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) const;
   /// Small random whole numbers: sums of them are exact in any order.
   Matrix random_integers(int64_t rows, int64_t columns, std::string_view name,
                          int64_t largest = 9) const;
+  /// An argument that the answer must leave as it is: verdict() compares.
   Tensor tensor(const Matrix& matrix);
   Tensor vector(const Matrix& row);  // [columns], of a matrix of one row
+  /// The same, but the answer may or must change it.
+  Tensor variable(const Matrix& matrix);
+  Tensor variable_vector(const Matrix& row);
 
   /// `got` on this rank is `expected` within `tolerance` (relative error); otherwise the suspects
   /// are tried in order.
@@ -75,13 +84,25 @@ class Examiner {
   /// Returns true if all so far hold on every rank. examine() may call it where later checks make
   /// sense only if the earlier ones hold.
   bool verdict();
+  /// What has been found wrong on this rank since the last verdict, where there will be none
+  /// because of an exception: one line each.
+  std::string wrong_so_far() const;
 
  private:
   struct Finding {
     std::string name, diagnosis;  // an empty diagnosis: it holds
   };
+  struct Argument {
+    Tensor tensor;
+    std::vector<float> values;
+  };
+  void expect_unchanged_arguments();
+
   Communicator& world_;
   Communicator& alone_;
+  uint64_t round_;
+  std::unique_ptr<Backend> backend_;
+  std::vector<Argument> arguments_;
   std::vector<Finding> findings_;
   bool all_hold_ = true;
 };

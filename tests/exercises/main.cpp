@@ -28,6 +28,43 @@ Examine* test_in(const char* library) {
   return reinterpret_cast<Examine*>(test);
 }
 
+/// "rank 1 has returned from your function; rank 0 waits in all_reduce of 45 f32", of an error that
+/// lists different calls of which one is gather_text, the examiner's own first call.
+std::string explained(const std::string& message) {
+  constexpr std::string_view introduction = "call different collectives: rank ",
+                             own_call = ": gather_text (#", separator = ", rank ";
+  const size_t list = message.find(introduction);
+  if (list == std::string::npos || message.find(own_call) == std::string::npos) return message;
+  std::string returned, waiting;
+  std::string_view calls = std::string_view(message).substr(list + introduction.size());
+  while (!calls.empty()) {
+    const size_t end = std::min(calls.find(separator), calls.size());
+    const std::string_view call = calls.substr(0, end), rank = call.substr(0, call.find(':'));
+    if (call.find(own_call) != std::string_view::npos) {
+      returned += text(returned.empty() ? "" : ", ", "rank ", rank);
+    } else {
+      const std::string_view what = call.substr(rank.size() + 2);
+      waiting += text(waiting.empty() ? "" : ", ", "rank ", rank, " waits in ",
+                      what.substr(0, what.find(" (#")));
+    }
+    calls.remove_prefix(std::min(end + separator.size(), calls.size()));
+  }
+  return text(returned, returned.find(',') == std::string::npos ? " has" : " have",
+              " returned from your function; ", waiting);
+}
+
+/// Whether the answer is right in this round. Throws Error, after it has told what was wrong before.
+bool passes(Examine* test, Communicator& world, Communicator& alone, uint64_t round) {
+  Examiner examiner(world, alone, round);
+  try {
+    test(examiner);
+    return examiner.verdict();
+  } catch (const Error& error) {
+    std::cout << examiner.wrong_so_far() << std::flush;
+    throw;
+  }
+}
+
 /// 0 right, 1 wrong, 3 not written yet. Collective.
 int check(MpiSession& session, const char* library) {
   Ledger ledger, ledger_of_alone;
@@ -35,10 +72,16 @@ int check(MpiSession& session, const char* library) {
   machine.backend().poison(true);
   const auto world = machine.world(ledger);
   const auto alone = machine.alone(ledger_of_alone);
-  Examiner examiner(*world, *alone);
+  Examine* test = test_in(library);
   try {
-    test_in(library)(examiner);
-    return examiner.verdict() ? 0 : 1;
+    if (!passes(test, *world, *alone, 0)) return 1;
+    if (passes(test, *world, *alone, 1)) return 0;
+    if (session.rank() == 0) {
+      std::cout << "        This is a second round, with other numbers; all was right in the first. "
+                   "What does your function remember, as in a static variable?"
+                << std::endl;
+    }
+    return 1;
   } catch (const NotWritten& open) {
     if (session.rank() == 0) std::cout << "  " << open.what() << std::endl;
     return 3;
@@ -66,7 +109,8 @@ int main(int argc, char** argv) {
   try {
     return check_all(session, argc, argv);
   } catch (const std::exception& error) {
-    std::cout << "  WRONG rank " << session.rank() << ": " << error.what() << std::endl;
+    std::cout << "  WRONG rank " << session.rank() << ": " << explained(error.what())
+              << std::endl;
     session.abort(1);
   }
 }

@@ -8,7 +8,8 @@
 #       the solution passes on each of these numbers of ranks
 #   run.sh FOLDER wrong ID FILE
 #       the wrong answer FILE fails, with the diagnosis of its line "// expect: …", on 3 ranks or
-#       those of a line "// ranks: N"; within 10 seconds
+#       those of a line "// ranks: N"; within 10 seconds. One with a line "// right: …" is an
+#       unusual answer that passes
 #   run.sh FOLDER stubs
 #       builds and runs the learner's files, and keeps what came out
 #   run.sh FOLDER open ID FILE
@@ -43,7 +44,7 @@ run_alone() {   # RANKS ANSWER
 # result RANKS ANSWER: sets output and status.
 result() { outcome "$1" "$folder/$2.so" || run_alone "$1" "$folder/$2.so"; }
 
-is_right() { [[ $status == 0 ]] || fail "the solution fails (status $status):" "$output"; }
+is_right() { [[ $status == 0 ]] || fail "the right answer fails (status $status):" "$output"; }
 is_diagnosed() {
   [[ $status != 0 ]] || fail "the mistake passes:" "$output"
   [[ $status != 124 ]] || fail "the check took longer than $limit s:" "$output"
@@ -84,10 +85,11 @@ case $kind in
     ;;
   wrong)
     results=$folder/results/$1
-    expected=$(sed -n 's|^// expect: ||p' "$2")
-    [[ -n $expected ]] || fail "$2 has no line '// expect: …'"
     ranks=$(ranks_of "$2") answer=mistake_$1_$(item "$2")
     result "$ranks" "$answer"
+    if grep -q '^// right: ' "$2"; then is_right; exit; fi
+    expected=$(sed -n 's|^// expect: ||p' "$2")
+    [[ -n $expected ]] || fail "$2 has no line '// expect: …'"
     # Other wrong answers may have spoilt the memory of the program before: then it is run alone.
     (is_diagnosed >/dev/null) || run_alone "$ranks" "$folder/$answer.so"
     is_diagnosed

@@ -16,12 +16,14 @@ class WatchedGroup : public Communicator {
     bool is_start;  // otherwise a wait
     int64_t sum;    // which one, from 1, in the order of the starts
     int64_t elements;
-    bool touched = false;  // at a wait: the tensor was changed since the start
+    bool touched = false;            // at a wait: the tensor was changed since the start
+    std::vector<float> values = {};  // at a start: this rank's term
   };
   using Listener = std::function<void(const Event&)>;
 
-  WatchedGroup(Communicator& group, Listener listener)
-      : Communicator(group.backend(), own_ledger_, group.rank(), group.size(), group.name()),
+  /// What the group makes is a tensor of `backend`.
+  WatchedGroup(Communicator& group, Backend& backend, Listener listener)
+      : Communicator(backend, own_ledger_, group.rank(), group.size(), group.name()),
         group_(group),
         listener_(std::move(listener)) {}
 
@@ -31,20 +33,21 @@ class WatchedGroup : public Communicator {
     const int64_t number = ++sums_;
     auto work = std::make_unique<SumWork>();
     work->finish = [this, number, x = Tensor(x), term = x.to_host(),
-                    sum = group_.all_reduce(PartialSum(x.clone()))]() mutable {
+                    sum = group_.all_reduce(PartialSum(copy_on(group_.backend(), x)))]() mutable {
       const std::vector<float> now = x.to_host();
       const bool touched = std::memcmp(now.data(), term.data(), now.size() * sizeof(float)) != 0;
-      copy(x, sum);
+      copy(x, copy_on(x.backend(), sum));
       listener_({false, number, x.elements(), touched});
     };
-    listener_({true, number, x.elements()});
+    listener_({true, number, x.elements(), false, x.to_host()});
     return work;
   }
 
   // All other collectives are complete when they return.
   Started start_max(const Call&, const Tensor& x) override {
-    Tensor maximum = x;
+    Tensor maximum = copy_on(group_.backend(), x), everywhere = x;
     group_.all_reduce_max(maximum);
+    copy(everywhere, copy_on(x.backend(), maximum));
     return std::make_unique<SumWork>();
   }
   Started start_gather(const Call&, const Tensor& all, const Tensor& piece,
@@ -93,6 +96,10 @@ class WatchedGroup : public Communicator {
   bool compares() const override { return false; }
 
  private:
+  static Tensor copy_on(Backend& backend, const Tensor& x) {
+    return Tensor::from(backend, x.shape(), std::span<const float>(x.to_host()));
+  }
+
   struct SumWork : Work {
     std::function<void()> finish;
     void wait() override {

@@ -37,6 +37,13 @@ TEST_CASE("mismatch: another count") {
   CHECK(contains(message, ": all_reduce of 128 f32 (#"));
 }
 
+TEST_CASE("mismatch: pieces of different lengths without a list of them") {
+  const std::string message =
+      told([] { world().all_gather(zeros(42)); }, [] { world().all_gather(zeros(35)); });
+  CHECK(contains(message, "rank 1: all_gather of 42 f32 (#"));
+  CHECK(contains(message, " (pieces of different lengths: `rows` must name them)"));
+}
+
 TEST_CASE("mismatch: another type") {
   const auto integers = [] { world().all_reduce(PartialSum(indices({1, 2, 3}))); };
   const std::string message = told(integers, [] { all_reduce(3); });

@@ -45,7 +45,7 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
     terms.push_back(examiner.random(rows, columns, text("term ", rank, " of ", rows)));
     sum = add(sum, terms.back());
   }
-  const Tensor term = examiner.tensor(terms[static_cast<size_t>(world.rank())]);
+  const Tensor term = examiner.variable(terms[static_cast<size_t>(world.rank())]);
   const int64_t elements = rows * columns, mine = part_of(elements, t, world.rank()).size();
   const int64_t mine_by_rows = part_of(rows, t, world.rank()).size() * columns;
 

@@ -18,7 +18,7 @@ void examine(Examiner& examiner) {
                db_before = examiner.random(1, out, "db");
   const Matrix da_term = matmul(transpose(x), dy), db_term = column_sums(dy);
 
-  Tensor da = examiner.tensor(da_before), db = examiner.vector(db_before);
+  Tensor da = examiner.variable(da_before), db = examiner.variable_vector(db_before);
   const Ledger before = examiner.ledger();
   const Tensor dx = row_parallel_scattered_backward(world, examiner.tensor(x), examiner.tensor(a),
                                                     examiner.tensor(own_dy), da, db);

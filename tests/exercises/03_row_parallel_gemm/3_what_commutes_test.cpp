@@ -151,7 +151,7 @@ void examine_scaled_residual(Examiner& examiner) {
       add(scaled(examiner.random(tokens, width, "term 0"), factor - 1), sum);
 
   const PartialSum y =
-      scaled_residual(world, PartialSum(examiner.tensor(term)), static_cast<float>(factor),
+      scaled_residual(world, PartialSum(examiner.variable(term)), static_cast<float>(factor),
                       examiner.vector(bias), examiner.tensor(residual));
   const auto is = [](double wanted) {
     return [=](double c) { return std::abs(c - wanted) < 0.01; };
@@ -183,7 +183,7 @@ void examine_project(Examiner& examiner, const std::string& name, int64_t out) {
   for (int rank = 0; rank < world.size(); ++rank)
     sum = add(sum, examiner.random(tokens, width, text("term ", rank)));
   const Ledger before = examiner.ledger();
-  const Tensor y = project(world, PartialSum(examiner.tensor(term)), examiner.tensor(w));
+  const Tensor y = project(world, PartialSum(examiner.variable(term)), examiner.tensor(w));
   examiner.expect(
       text("y of project, ", name), y, matmul(sum, w),
       {Suspect::result("this rank's own term xᵢ·W: the terms were never added", matmul(term, w)),

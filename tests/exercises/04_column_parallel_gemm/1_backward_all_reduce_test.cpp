@@ -29,8 +29,8 @@ struct Side {
         db_before(columns_of(examiner.random(1, out, "db " + name), mine)),
         dx(matmul(dy, transpose(weight))),
         own_dx(matmul(own_dy(), transpose(columns_of(weight, mine)))) {
-    layer.weight.gradient = examiner.tensor(da_before);  // as left by an earlier micro-batch
-    layer.bias.gradient = examiner.vector(db_before);
+    layer.weight.gradient = examiner.variable(da_before);  // as left by an earlier micro-batch
+    layer.bias.gradient = examiner.variable_vector(db_before);
   }
 
   Matrix own_dy() const { return columns_of(dy, mine); }

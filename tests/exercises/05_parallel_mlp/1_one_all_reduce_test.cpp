@@ -158,7 +158,8 @@ void examine(Examiner& examiner) {
   const std::vector<Batch> batches{{examiner, 11, "1", mlp}, {examiner, 7, "2", mlp}};
   const Range mine = part_of(hidden, world.size(), world.rank());
   const MlpPart part = mlp.part(examiner, mine);
-  MlpPart gradients = before.part(examiner, mine);
+  const MlpPart held = before.part(examiner, mine);
+  MlpPart gradients{held.a.clone(), held.a_bias.clone(), held.b.clone(), held.b_bias.clone()};
   for (const Batch& batch : batches) {
     const Tensor x = examiner.tensor(batch.x);
     Tensor before_gelu;

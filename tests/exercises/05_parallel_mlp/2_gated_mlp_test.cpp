@@ -185,7 +185,7 @@ void examine(Examiner& examiner) {
   const GatedMlpPart part{examiner.tensor(weight), examiner.tensor(rows_of(mlp.down, mine))};
   const Matrix gate_up_before = examiner.random(width, 2 * mine.size(), "gradient of gate_up");
   const Matrix down_before = examiner.random(mine.size(), width, "gradient of down");
-  GatedMlpPart gradients{examiner.tensor(gate_up_before), examiner.tensor(down_before)};
+  GatedMlpPart gradients{examiner.variable(gate_up_before), examiner.variable(down_before)};
   const Tensor x = examiner.tensor(mlp.x);
 
   Ledger start = examiner.ledger();

@@ -306,7 +306,7 @@ void check_backward(Examiner& examiner, const GroupedQuery& sizes) {
   const GroupedQkvPart part{
       examiner.tensor(columns_of(pass.weight, columns)),
       examiner.vector(columns_of(examiner.random(1, whole, "bias"), columns))};
-  GroupedQkvPart gradients{examiner.tensor(weight_before), examiner.vector(bias_before)};
+  GroupedQkvPart gradients{examiner.variable(weight_before), examiner.variable_vector(bias_before)};
   const Tensor x = examiner.tensor(pass.x),
                dqkv = examiner.tensor(pass.dqkv[static_cast<size_t>(pass.rank)]);
 

@@ -78,7 +78,7 @@ void examine(Examiner& examiner) {
 
   const Tensor my_x = examiner.tensor(rows_of(x, mine)), my_dy = examiner.tensor(rows_of(dy, mine));
   const LayerNorm forward = layer_norm(my_x, examiner.vector(gain), examiner.vector(bias));
-  Tensor dgain = examiner.vector(old_gain), dbias = examiner.vector(old_bias);
+  Tensor dgain = examiner.variable_vector(old_gain), dbias = examiner.variable_vector(old_bias);
   const Ledger before = examiner.ledger();
   const Tensor dx = sequence_parallel_norm_backward(world, my_dy, my_x, forward,
                                                     examiner.vector(gain), dgain, dbias);

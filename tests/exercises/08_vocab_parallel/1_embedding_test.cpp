@@ -154,7 +154,7 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   Matrix before(lookup.table.rows, width);  // zero in padding
   const Matrix random = examiner.random(vocabulary, width, "gradient before");
   std::copy(random.values.begin(), random.values.end(), before.values.begin());
-  Tensor dtable = examiner.tensor(lookup.part(before));
+  Tensor dtable = examiner.variable(lookup.part(before));
   const Ledger in_between = examiner.ledger();
   embed_scattered_backward(world, dtable, ids, examiner.tensor(rows_of(dy, lookup.tokens)),
                            vocabulary);

@@ -177,7 +177,7 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   const Tensor targets =
       Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(all.targets));
   const Ledger before = examiner.ledger();
-  const Tensor got = smoothed_cross_entropy(examiner.world(), examiner.tensor(cut(all)), targets,
+  const Tensor got = smoothed_cross_entropy(examiner.world(), examiner.variable(cut(all)), targets,
                                             all.part(), smoothing);
 
   const Pieces p{all};

@@ -140,7 +140,7 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
 
   const Ledger before = examiner.ledger();
   const Tensor got =
-      smoothed_cross_entropy_backward(examiner.world(), examiner.tensor(exps),
+      smoothed_cross_entropy_backward(examiner.world(), examiner.variable(exps),
                                       examiner.vector(sums), targets, all.part(), smoothing);
   examiner.expect("gradient of the logits" + of, got, gradient.right(), suspects);
   examiner.expect_ledger("no communication" + of, before, {});

@@ -1,4 +1,4 @@
-// expect: the ranks of world call different collectives: rank 0: split (#
+// expect: rank 1, rank 2 have returned from your function; rank 0 waits in split
 #include "exercises/10_tensor_and_data_parallel/1_coordinates.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: the ranks of world call different collectives: rank 0: all_reduce of 1 f32 (#
+// expect: rank 1, rank 2 have returned from your function; rank 0 waits in all_reduce of 1 f32
 #include <cmath>
 
 #include "common/tensor/ops.h"

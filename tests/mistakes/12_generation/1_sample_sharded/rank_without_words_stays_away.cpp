@@ -1,4 +1,4 @@
-// expect: rank 0: all_reduce_max of 1 f32
+// expect: rank 2 has returned from your function; rank 0 waits in all_reduce_max of 1 f32
 #include <algorithm>
 #include <cmath>
 #include <numeric>
