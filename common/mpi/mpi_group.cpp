@@ -65,8 +65,8 @@ void MpiGroup::compare(const Call& mine) const {
   std::string all;  // the same words on every rank
   for (size_t other = 0; other < calls.size(); ++other) {
     const Call& theirs = calls[other];
-    const bool alike = theirs.op == mine.op && theirs.type == mine.type &&
-                       theirs.number == mine.number;
+    const bool alike =
+        theirs.op == mine.op && theirs.type == mine.type && theirs.number == mine.number;
     only_lengths_differ = only_lengths_differ && alike && !theirs.uneven;
     same = same && alike && (mine.uneven || theirs.count == mine.count);
     all += text(other == 0 ? "rank " : ", rank ", world_ranks_[other], ": ", to_string(theirs));

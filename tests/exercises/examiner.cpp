@@ -144,13 +144,9 @@ Matrix Examiner::random_integers(int64_t rows, int64_t columns, std::string_view
   return matrix;
 }
 
-Tensor Examiner::variable(const Matrix& matrix) {
-  return reference::to_tensor(backend(), matrix);
-}
+Tensor Examiner::variable(const Matrix& matrix) { return reference::to_tensor(backend(), matrix); }
 
-Tensor Examiner::variable_vector(const Matrix& row) {
-  return variable(row).reshape({row.columns});
-}
+Tensor Examiner::variable_vector(const Matrix& row) { return variable(row).reshape({row.columns}); }
 
 Tensor Examiner::tensor(const Matrix& matrix) {
   arguments_.push_back({variable(matrix), matrix.floats()});
@@ -169,9 +165,13 @@ void Examiner::expect_unchanged_arguments() {
     changed += (changed.empty() ? "" : " and that of ") + to_string(argument.tensor.shape());
   }
   arguments_.clear();
-  findings_.push_back({"", changed.empty() ? "" : text(
-      "your function changed its argument of ", changed, ", which must stay as it is: a Tensor is "
-      "a handle, and a copy of it means the same numbers; clone() makes new ones")});
+  findings_.push_back(
+      {"",
+       changed.empty()
+           ? ""
+           : text("your function changed its argument of ", changed,
+                  ", which must stay as it is: a Tensor is "
+                  "a handle, and a copy of it means the same numbers; clone() makes new ones")});
 }
 
 void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& expected,
@@ -255,7 +255,8 @@ bool Examiner::verdict() {
     }
     all_hold_ = all_hold_ && ranks_by_diagnosis.empty();
     if (world_.rank() != 0) continue;
-    if (ranks_by_diagnosis.empty() && !finding.name.empty() && round_ == 0) std::cout << "  ok    " << finding.name << "\n";
+    if (ranks_by_diagnosis.empty() && !finding.name.empty() && round_ == 0)
+      std::cout << "  ok    " << finding.name << "\n";
     for (const auto& [diagnosis, ranks] : ranks_by_diagnosis) {
       std::string who = ranks.size() == 1 ? "rank " : "ranks ";
       for (size_t i = 0; i < ranks.size(); ++i) who += text(i == 0 ? "" : ", ", ranks[i]);

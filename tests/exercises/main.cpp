@@ -77,9 +77,10 @@ int check(MpiSession& session, const char* library) {
     if (!passes(test, *world, *alone, 0)) return 1;
     if (passes(test, *world, *alone, 1)) return 0;
     if (session.rank() == 0) {
-      std::cout << "        This is a second round, with other numbers; all was right in the first. "
-                   "What does your function remember, as in a static variable?"
-                << std::endl;
+      std::cout
+          << "        This is a second round, with other numbers; all was right in the first. "
+             "What does your function remember, as in a static variable?"
+          << std::endl;
     }
     return 1;
   } catch (const NotWritten& open) {
@@ -109,8 +110,7 @@ int main(int argc, char** argv) {
   try {
     return check_all(session, argc, argv);
   } catch (const std::exception& error) {
-    std::cout << "  WRONG rank " << session.rank() << ": " << explained(error.what())
-              << std::endl;
+    std::cout << "  WRONG rank " << session.rank() << ": " << explained(error.what()) << std::endl;
     session.abort(1);
   }
 }

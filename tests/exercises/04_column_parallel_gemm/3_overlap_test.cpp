@@ -58,9 +58,7 @@ struct Gradients {
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
-  void watch(const WatchedGroup::Event& event) {
-    moments.push_back({event, values(), dx_rows});
-  }
+  void watch(const WatchedGroup::Event& event) { moments.push_back({event, values(), dx_rows}); }
   void watch(const Tensor& product) { dx_rows += product.columns() == in ? product.rows() : 0; }
 };
 
@@ -73,8 +71,9 @@ std::string order_diagnosis(const std::vector<Gradients::Moment>& moments,
     const std::string verb =
         text(event.is_start ? "you start" : "you wait for", " sum ", event.sum);
     if (event.is_start && event.sum == 1 && dx_rows > event.elements / in) {
-      return verb + " when the other half of dX is computed as well: that product could have "
-                    "run while this sum was under way";
+      return verb +
+             " when the other half of dX is computed as well: that product could have "
+             "run while this sum was under way";
     }
     if (event.is_start && values == after) {
       return verb +
@@ -126,7 +125,8 @@ void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range
   const double ranks = world.size();
   gradients.moments.clear();
   gradients.dx_rows = 0;
-  WatchedGroup group(world, examiner.backend(), [&](const WatchedGroup::Event& event) { gradients.watch(event); });
+  WatchedGroup group(world, examiner.backend(),
+                     [&](const WatchedGroup::Event& event) { gradients.watch(event); });
   const std::vector<float> values_before = gradients.values();
   const Ledger before = examiner.ledger();
   const Tensor dx =
@@ -182,8 +182,8 @@ void examine(Examiner& examiner) {
       two(examiner, "micro-batch 2", 6, columns);
 
   Gradients gradients;
-  examiner.use(std::make_unique<WatchedBackend>(
-      [&](const Tensor& product) { gradients.watch(product); }));
+  examiner.use(
+      std::make_unique<WatchedBackend>([&](const Tensor& product) { gradients.watch(product); }));
   gradients.da = examiner.variable(da);
   gradients.db = examiner.variable_vector(db);
   examine_call(examiner, one, a, columns, gradients);

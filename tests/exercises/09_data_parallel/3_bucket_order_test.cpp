@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "common/base/counted.h"
 #include "tests/exercises/answers.h"
 
 namespace shard {
@@ -168,8 +169,8 @@ std::string first_difference(const Buckets& buckets, const std::vector<std::vect
     const std::string where =
         text(" (buckets ", shown(buckets), ", ready in the order ", shown(orders[order]), ")");
     if (got[order].size() != expected.size()) {
-      return text("your buckets_started has ", got[order].size(), " entries for ", expected.size(),
-                  " gradients", where);
+      return text("your buckets_started has ", counted(got[order].size(), "entry", "entries"),
+                  " for ", expected.size(), " gradients", where);
     }
     for (size_t i = 0; i < expected.size(); ++i) {
       if (got[order][i] == expected[i]) continue;
