@@ -73,7 +73,7 @@ while IFS= read -r file; do
   printf '\0\5\26\7\377\376' | tee "${file%/*}/._${file##*/}" >"${file%/*}/#${file##*/}#"
   cp "$file" "$file~"
 done < <(find . -type f)
-if ! cmake -S . -B "$folder/build" -DSHARD_CUDA=OFF >"$folder/out" 2>&1; then
+if ! cmake -S . -B "$folder/build" -G Ninja -DSHARD_CUDA=OFF >"$folder/out" 2>&1; then
   output=$(<"$folder/out")
   failed 'CMake takes them'
 fi
