@@ -112,6 +112,10 @@ std::string diagnose(const std::string& name, const std::vector<double>& got,
   if (alike(got, expected.values, tolerance)) return "";
   if (std::string found = known_mistake(name, got, expected, suspects, tolerance); !found.empty())
     return found;
+  if (got.size() > 1 && norm(got) == 0)
+    return text("your ", name,
+                " is 0 everywhere: was it computed, and is no factor of it a quotient "
+                "of whole numbers, such as 1 / ranks, which is 0?");
   const Comparison comparison{name, got, expected, tolerance};
   if (std::string found = comparison.factor(); !found.empty()) return found;
   return comparison.first_difference();

@@ -37,15 +37,11 @@ struct Side {
 
   void expect_gradients(Examiner& examiner, const Matrix& x) const {
     const Matrix da = matmul(transpose(x), own_dy()), db = column_sums(own_dy());
-    const auto missing = [](double c) { return std::abs(c + 1) < 0.01; };
+    const int ranks = examiner.world().size();
     examiner.expect("dA of " + name, layer.weight.gradient, add(da_before, da),
-                    {overwritten(da_before),
-                     Suspect::extra("xᵀ·d" + name, da, "it was never added", missing),
-                     Suspect::extra("xᵀ·d" + name, da, "it was added more than once")});
+                    wrongly_added(da_before, "xᵀ·d" + name, da, ranks, tokens));
     examiner.expect("db of " + name, layer.bias.gradient, add(db_before, db),
-                    {overwritten(db_before),
-                     Suspect::extra("Σ d" + name, db, "it was never added", missing),
-                     Suspect::extra("Σ d" + name, db, "it was added more than once")});
+                    wrongly_added(db_before, "Σ d" + name, db, ranks, tokens));
   }
 };
 

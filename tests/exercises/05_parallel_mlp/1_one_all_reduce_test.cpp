@@ -116,7 +116,10 @@ void check_gradient(Examiner& examiner, const std::string& name, const Tensor& g
   suspects.push_back(
       counted_by_all("what the two batches add", added, examiner.world().size(),
                      "it was summed over the ranks, but each rank already has the whole sum"));
-  examiner.expect(name, got, add(before, added), suspects);
+  examiner.expect(name, got, add(before, added),
+                  suspects + wrongly_added(before, "what the two batches add", added,
+                                           examiner.world().size(),
+                                           batches[0].x.rows + batches[1].x.rows));
 }
 
 void check_gradients(Examiner& examiner, const MlpPart& got, const Whole& before,
