@@ -1,4 +1,4 @@
-// expect: rank 0: all_gather of 35 f32 (#1)
+// expect: (pieces of different lengths: `rows` must name them)
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 
