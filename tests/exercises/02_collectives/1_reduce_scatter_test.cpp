@@ -1,5 +1,6 @@
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
+#include "tests/exercises/ring_group.h"
 #include "tests/exercises/support.h"
 
 namespace shard {
@@ -71,9 +72,10 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
   const std::vector<float> term_before = term.to_host();
   const Range mine = part_of(rows, t, rank);
 
+  RingGroup ring(world);
   const Ledger before = examiner.ledger();
   const Tensor part =
-      with_explanation([&] { return ring_reduce_scatter(world, PartialSum(term)); },
+      with_explanation([&] { return ring_reduce_scatter(ring, PartialSum(term)); },
                        "the receive buffer must have the shape of the part that arrives, which may "
                        "differ from that of the part that leaves");
   const std::string of_rows = text(" of the ", rows, " rows");

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "tests/exercises/ring_group.h"
 #include "tests/exercises/support.h"
 
 namespace shard {
@@ -89,9 +90,10 @@ void examine_rows(Examiner& examiner, std::vector<int64_t> rows, int64_t columns
   }
   const Matrix whole = stacked(pieces);
 
+  RingGroup ring(world);
   const Ledger before = examiner.ledger();
   const Tensor piece = examiner.tensor(pieces[static_cast<size_t>(rank)]);
-  const Tensor got = with_explanation([&] { return ring_all_gather(world, piece, rows); },
+  const Tensor got = with_explanation([&] { return ring_all_gather(ring, piece, rows); },
                                       "piece i has rows[i] rows all the way around, and every rank "
                                       "takes part in every step, even with an empty piece");
   examiner.expect("result of " + lengths + " rows", got, whole, suspects(pieces, rank));

@@ -1,4 +1,4 @@
-// expect: rank 0 is waiting in send_receive of 28 f32 (#1) on world
+// expect: you receive from rank 1 on rank 0: rank - 1 was asked for, which is rank 2
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
