@@ -152,7 +152,10 @@ TEST_CASE("options: one of several names goes to the function that takes it") {
     });
     const bool runs = program.parse(arguments);
     CHECK(program.options.given("--colour") == !taken.empty());
-    if (!runs) CHECK(contains(program.options.help(), "=red"));
+    if (!runs) {  // as CLI11 2.3 or 2.4 writes a default
+      const std::string help = program.options.help();
+      CHECK((contains(help, "=red") || contains(help, "[red]")));
+    }
     return runs;
   };
   CHECK(parse({}));
