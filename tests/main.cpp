@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "common/base/counted.h"
 #include "common/program/machine.h"
 #include "tests/test_world.h"
 
@@ -40,10 +41,6 @@ TestWorld* here = nullptr;
 std::string of_device() {
   const Backend& device = here->machine.backend();
   return device.device() == Device::cpu ? "" : text(" of ", device.description());
-}
-
-std::string counted(double number, const char* what) {
-  return text(number, " ", what, number == 1 ? "" : "s");
 }
 
 bool is_sigterm(const doctest::TestCaseException& exception) {

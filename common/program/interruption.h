@@ -14,7 +14,7 @@ namespace shard {
 class Interruption {
  public:
   /// During the lifetime of this object the signals are only recorded. A second one ends the
-  /// program as usual. To be made by the program's first thread, which receives its signals.
+  /// program as usual. Construct it on the main thread, which receives the program's signals.
   Interruption();
   ~Interruption();
   Interruption(const Interruption&) = delete;

@@ -152,7 +152,7 @@ void check_log_sum_exp(const Problem& problem, const AttentionResult& result) {
     const Problem::LogSumExp expected =
         problem.expected_log_sum_exp(row / problem.context, row % problem.context);
     CHECK(std::abs(double{got[static_cast<size_t>(row)]} - expected.value) <
-          1e-5 + 2e-6 * expected.of_terms);
+          1e-5 + 1e-6 * expected.of_terms);
   }
 }
 

@@ -77,10 +77,9 @@ int check(MpiSession& session, const char* library) {
     if (!passes(test, *world, *alone, 0)) return 1;
     if (passes(test, *world, *alone, 1)) return 0;
     if (session.rank() == 0) {
-      std::cout
-          << "        This is a second round, with other numbers; all was right in the first. "
-             "What does your function remember, as in a static variable?"
-          << std::endl;
+      std::cout << "        Your function was called again, with other numbers; the first call was "
+                   "right. Does it keep something from it, as in a static variable?"
+                << std::endl;
     }
     return 1;
   } catch (const NotWritten& open) {

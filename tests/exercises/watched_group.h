@@ -33,10 +33,10 @@ class WatchedGroup : public Communicator {
     const int64_t number = ++sums_;
     auto work = std::make_unique<SumWork>();
     work->finish = [this, number, x = Tensor(x), term = x.to_host(),
-                    sum = group_.all_reduce(PartialSum(copy_on(group_.backend(), x)))]() mutable {
+                    sum = group_.all_reduce(PartialSum(there(x).clone()))]() mutable {
       const std::vector<float> now = x.to_host();
       const bool touched = std::memcmp(now.data(), term.data(), now.size() * sizeof(float)) != 0;
-      copy(x, copy_on(x.backend(), sum));
+      bring(sum, x);
       listener_({false, number, x.elements(), touched});
     };
     listener_({true, number, x.elements(), false, x.to_host()});
@@ -45,36 +45,40 @@ class WatchedGroup : public Communicator {
 
   // All other collectives are complete when they return.
   Started start_max(const Call&, const Tensor& x) override {
-    Tensor maximum = copy_on(group_.backend(), x), everywhere = x;
+    Tensor maximum = there(x);
     group_.all_reduce_max(maximum);
-    copy(everywhere, copy_on(x.backend(), maximum));
+    bring(maximum, x);
     return std::make_unique<SumWork>();
   }
   Started start_gather(const Call&, const Tensor& all, const Tensor& piece,
                        Counts counts) override {
-    group_.all_gather_into(all.reshape({all.elements()}), piece.reshape({piece.elements()}),
-                           counts);
+    const Tensor pieces = there(all.reshape({all.elements()}));
+    group_.all_gather_into(pieces, there(piece.reshape({piece.elements()})), counts);
+    bring(pieces, all);
     return std::make_unique<SumWork>();
   }
   Started start_scatter(const Call&, const Tensor& part, const Tensor& term, Counts) override {
-    group_.reduce_scatter_into(part, PartialSum(term));
+    const Tensor sum = there(part);
+    group_.reduce_scatter_into(sum, PartialSum(there(term)));
+    bring(sum, part);
     return std::make_unique<SumWork>();
   }
   Started start_transpose(const Call&, const Tensor& in, const Tensor& out, Counts to,
                           Counts from) override {
-    Tensor all = in.reshape({in.elements()});
-    copy(all, group_.all_to_all(out.reshape({out.elements()}), to, from));
+    bring(group_.all_to_all(there(out.reshape({out.elements()})), to, from), in);
     return std::make_unique<SumWork>();
   }
   Started start_broadcast(const Call&, const Tensor& x, int root) override {
-    Tensor everywhere = x;
+    Tensor everywhere = there(x);
     group_.broadcast(everywhere, root);
+    bring(everywhere, x);
     return std::make_unique<SumWork>();
   }
   Started start_exchange(const Call&, const Tensor& out, int to, const Tensor& in,
                          int from) override {
-    Tensor received = in;
-    group_.send_receive(out, to, received, from);
+    Tensor received = there(in);
+    group_.send_receive(there(out), to, received, from);
+    bring(received, in);
     return std::make_unique<SumWork>();
   }
   Started move_messages(std::span<const Message> messages, std::span<const Call>) override {
@@ -98,6 +102,16 @@ class WatchedGroup : public Communicator {
  private:
   static Tensor copy_on(Backend& backend, const Tensor& x) {
     return Tensor::from(backend, x.shape(), std::span<const float>(x.to_host()));
+  }
+  /// x, or a copy of it where the watched group's tensors are another backend's.
+  Tensor there(const Tensor& x) const {
+    return &x.backend() == &group_.backend() ? x : copy_on(group_.backend(), x);
+  }
+  /// x becomes `result`, of the group that is watched.
+  static void bring(const Tensor& result, Tensor x) {
+    if (result.address() == x.address()) return;
+    x = x.reshape(result.shape());
+    copy(x, &x.backend() == &result.backend() ? result : copy_on(x.backend(), result));
   }
 
   struct SumWork : Work {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "chapters/06_parallel_attention/parallel_attention.h"
+#include "common/base/counted.h"
 #include "exercises/06_parallel_attention/grouped_query_layer.h"
 #include "tests/exercises/answers.h"
 #include "tests/exercises/support.h"
@@ -13,9 +14,7 @@ namespace {
 constexpr int64_t heads = 12, head_width = 2, width = heads * head_width, tokens = 7;
 
 GroupedQuery with(int64_t kv_heads) { return {heads, kv_heads, head_width}; }
-std::string kv_text(int64_t kv_heads) {
-  return text(kv_heads, kv_heads == 1 ? " KV head" : " KV heads");
-}
+std::string kv_text(int64_t kv_heads) { return text(counted(kv_heads, "KV head")); }
 
 Range right_kv_heads(const GroupedQuery& sizes, int ranks, int rank) {
   const Range mine = part_of(heads, ranks, rank);

@@ -1,4 +1,4 @@
-// expect: This is a second round, with other numbers; all was right in the first.
+// expect: Your function was called again, with other numbers; the first call was right.
 #include <map>
 
 #include "common/tensor/ops.h"
