@@ -1,4 +1,4 @@
-// expect: you receive from rank 1 on rank 0: rank - 1 was asked for, which is rank 2
+// expect: rank 0 receives from rank 1 instead of rank - 1, which is rank 2
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 

@@ -1,4 +1,4 @@
-// expect: you send to rank 2 on rank 0: rank + 1 was asked for, which is rank 1
+// expect: rank 0 sends to rank 2 instead of rank + 1, which is rank 1
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 
