@@ -93,6 +93,7 @@ Pending Communicator::start(Job job) {
 
 void Communicator::enter(Collective op, int64_t calls, int64_t bytes, int64_t sent,
                          double host_seconds, std::shared_ptr<const DeviceTime> time) {
+  if (calls > 0) ledger_.tell(op, bytes);
   if (time == nullptr) {
     ledger_.add(op, name_, calls, bytes, host_seconds, size_ > 1, sent);
   } else {
@@ -281,7 +282,7 @@ void Communicator::compare_rows(std::span<const int64_t> rows_to,
     return static_cast<size_t>(of) * static_cast<size_t>(size_) + static_cast<size_t>(rank);
   };
   std::vector<int64_t> sent, expected;  // by rank, and by its partner
-  for (const std::string& lists : gather_text(joined(rows_to) + joined(rows_from))) {
+  for (const std::string& lists : all_texts(joined(rows_to) + joined(rows_from))) {
     std::istringstream numbers(lists);
     int64_t number = 0;
     for (int i = 0; i < 2 * size_ && numbers >> number; ++i)
@@ -347,6 +348,11 @@ std::unique_ptr<Communicator> Communicator::split(int color, const std::string& 
 }
 
 std::vector<std::string> Communicator::gather_text(const std::string& mine) {
+  ledger_.tell(Collective::gather_text, 0);
+  return all_texts(mine);
+}
+
+std::vector<std::string> Communicator::all_texts(const std::string& mine) {
   const Call call{.op = Collective::gather_text, .number = ++calls_};
   announce(call);
   return exchange_text(call, mine);

@@ -192,6 +192,7 @@ class Communicator {
   Tensor place_for_all(const Tensor& piece, std::span<const int64_t> rows) const;
   Tensor place_for_part(const PartialSum& sum) const;
   std::vector<int64_t> equal_parts(const Tensor& x) const;
+  std::vector<std::string> all_texts(const std::string& mine);
   void compare_rows(std::span<const int64_t> rows_to, std::span<const int64_t> rows_from);
   void check_messages(const std::vector<Message>& messages) const;
   Call call_of(const Message& message);

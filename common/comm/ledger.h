@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -84,6 +85,14 @@ class Ledger {
   int64_t sent() const;    // bytes sent in all collectives
   double seconds() const;  // of all collectives
 
+  /// `listener` is told of each call that a communicator of this ledger has done, with the bytes
+  /// given to it on this rank: also of gather_text, which no row counts.
+  using Listener = std::function<void(Collective op, int64_t bytes)>;
+  void listen(Listener listener) { listener_ = std::move(listener); }
+  void tell(Collective op, int64_t bytes) const {
+    if (listener_) listener_(op, bytes);
+  }
+
  private:
   struct Pending {
     Collective op;
@@ -96,6 +105,7 @@ class Ledger {
 
   mutable std::vector<LedgerRow> rows_;
   mutable std::deque<Pending> pending_;  // in the order in which they will be known
+  Listener listener_;
 };
 
 }  // namespace shard

@@ -15,6 +15,9 @@ class Machine {
   /// `device`: auto, cpu or cuda. Throws UsageError if cuda is requested and a rank has no GPU.
   /// Collective.
   Machine(MpiSession& session, const std::string& device);
+  /// A CPU of the caller's own.
+  Machine(MpiSession& session, std::unique_ptr<Backend> cpu)
+      : session_(session), backend_(std::move(cpu)) {}
 
   Backend& backend() const { return *backend_; }
   /// The group of all ranks. Machine and ledger must outlive it. Collective.

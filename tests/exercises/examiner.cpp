@@ -4,8 +4,11 @@
 #include <cmath>
 #include <iostream>
 #include <map>
+#include <utility>
 
+#include "common/base/counted.h"
 #include "common/program/report.h"
+#include "tests/exercises/watched_backend.h"
 
 namespace shard {
 namespace {
@@ -131,6 +134,46 @@ std::string calls_text(int64_t calls, Collective op) {
 
 }  // namespace
 
+Examiner::Examiner(WatchedBackend& backend, Communicator& world, Communicator& alone,
+                   uint64_t round)
+    : backend_(backend),
+      world_(world),
+      alone_(alone),
+      round_(round),
+      calls_before_(world.ledger().calls()),
+      multiplications_(backend.multiplications()) {
+  world.ledger().listen([this](Collective op, int64_t bytes) {
+    if (op == Collective::gather_text)
+      ++host_numbers_;
+    else
+      done_.push_back({op, bytes});
+  });
+}
+
+Examiner::~Examiner() {
+  world_.ledger().listen(nullptr);
+  backend_.listen(nullptr);
+}
+
+double Examiner::max_of(double value) {
+  --host_numbers_;
+  return world_.max_of(value);
+}
+
+double Examiner::sum_of(double value) {
+  --host_numbers_;
+  return world_.sum_of(value);
+}
+
+std::vector<std::string> Examiner::gather_text(Communicator& group, const std::string& mine) {
+  --host_numbers_;
+  return group.gather_text(mine);
+}
+
+void Examiner::watch_products(std::function<void(const Tensor& c)> listener) {
+  backend_.listen(std::move(listener));
+}
+
 Matrix Examiner::random(int64_t rows, int64_t columns, std::string_view name,
                         double deviation) const {
   return reference::random_matrix(rows, columns, {20 + round_, stream_of(name)}, deviation);
@@ -162,20 +205,34 @@ Tensor Examiner::vector(const Matrix& row) {
   return arguments_.back().tensor;
 }
 
+std::string Examiner::arguments_text() const {
+  if (compared_ >= arguments_.size()) return "";
+  std::string shapes;
+  for (size_t i = compared_; i < arguments_.size(); ++i) {
+    const char* separator = i == compared_ ? "" : i + 1 == arguments_.size() ? " and " : ", ";
+    shapes += separator + to_string(arguments_[i].tensor.shape());
+  }
+  return " (called with " + shapes + ")";
+}
+
+void Examiner::find(const std::string& name, const std::string& diagnosis) {
+  compared_ = arguments_.size();
+  findings_.push_back({name, diagnosis});
+}
+
 void Examiner::expect_unchanged_arguments() {
   std::string changed;
   for (const Argument& argument : arguments_) {
     if (argument.tensor.to_host() == argument.values) continue;
     changed += (changed.empty() ? "" : " and that of ") + to_string(argument.tensor.shape());
   }
+  find("", changed.empty()
+               ? ""
+               : text("your function changed its argument of ", changed,
+                      ", which must stay as it is: a Tensor is a handle, and a copy of it means "
+                      "the same numbers; clone() makes new ones"));
   arguments_.clear();
-  findings_.push_back(
-      {"",
-       changed.empty()
-           ? ""
-           : text("your function changed its argument of ", changed,
-                  ", which must stay as it is: a Tensor is "
-                  "a handle, and a copy of it means the same numbers; clone() makes new ones")});
+  compared_ = 0;
 }
 
 void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& expected,
@@ -190,12 +247,11 @@ void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& 
     const std::string shape = got ? "has shape " + to_string(got.shape()) : "is an empty tensor";
     const std::string wanted = text("[", expected.rows, " × ", expected.columns, "]");
     if (diagnosis.empty()) diagnosis = text("your ", name, " ", shape, " instead of ", wanted);
-    findings_.push_back({name, diagnosis});
+    find(name, diagnosis);
     return;
   }
   const std::vector<float> values = got.to_host();
-  findings_.push_back(
-      {name, diagnose(name, {values.begin(), values.end()}, expected, suspects, tolerance)});
+  find(name, diagnose(name, {values.begin(), values.end()}, expected, suspects, tolerance));
 }
 
 void Examiner::expect(const std::string& name, double got, double expected,
@@ -206,12 +262,26 @@ void Examiner::expect(const std::string& name, double got, double expected,
   if (diagnosis.find("first differs") != std::string::npos) {
     diagnosis = text("your ", name, " is ", got, ", expected ", expected);
   }
-  findings_.push_back({name, diagnosis});
+  find(name, diagnosis);
+}
+
+/// " (360 and 4 bytes)", of the calls of `op` from the one on that is the `first` in the ledger.
+std::string Examiner::sizes_of(Collective op, int64_t first) const {
+  std::vector<std::string> sizes;
+  int64_t number = calls_before_;
+  for (const Done& done : done_) {
+    if (number++ >= first && done.op == op) sizes.push_back(text(done.bytes));
+  }
+  if (sizes.size() < 2) return "";
+  std::string all = sizes[0];
+  for (size_t i = 1; i < sizes.size(); ++i)
+    all += (i + 1 == sizes.size() ? " and " : ", ") + sizes[i];
+  return " (of " + all + " bytes)";
 }
 
 void Examiner::expect_ledger(const std::string& name, const Ledger& before,
                              const std::vector<Wanted>& wanted) {
-  const Ledger since = ledger().since(before);
+  const Ledger since = world_.ledger().since(before);
   std::string diagnosis;
   const auto add = [&](const std::string& sentence) {
     diagnosis += (diagnosis.empty() ? "" : "; ") + sentence;
@@ -227,17 +297,35 @@ void Examiner::expect_ledger(const std::string& name, const Ledger& before,
     for (const LedgerRow& row : since.rows()) bytes += row.op == want.op ? row.bytes : 0;
     const int64_t calls = since.calls(want.op);
     if (calls != want.calls) {
-      add(text(calls_text(calls, want.op), " instead of ", want.calls));
+      add(text(calls_text(calls, want.op), " instead of ", want.calls,
+               sizes_of(want.op, before.calls())));
     } else if (want.bytes >= 0 && bytes != want.bytes) {
       add(text(calls_text(calls, want.op), " of ", bytes, " bytes instead of ", want.bytes));
     }
   }
-  findings_.push_back(
-      {name, diagnosis.empty() ? "" : "your communication differs from the task: " + diagnosis});
+  if (const std::string sentence = about_host_numbers(); !sentence.empty()) add(sentence);
+  find(name, diagnosis.empty() ? "" : "your communication differs from the task: " + diagnosis);
+}
+
+std::string Examiner::about_host_numbers() {
+  const int64_t calls = std::exchange(host_numbers_, 0);
+  return calls == 0 ? ""
+                    : text(counted(calls, "call"),
+                           " of gather_text, max_of or sum_of, which are for reports: the ledger "
+                           "does not count them");
+}
+
+void Examiner::expect_products(const std::string& name, int64_t multiplications,
+                               const std::string& advice) {
+  const int64_t before = std::exchange(multiplications_, backend_.multiplications()),
+                got = multiplications_ - before;
+  find(name, got <= multiplications ? ""
+                                    : text("this rank multiplies ", got, " times where ",
+                                           multiplications, " are enough: ", advice));
 }
 
 void Examiner::expect(const std::string& name, bool holds, const std::string& diagnosis) {
-  findings_.push_back({name, holds ? "" : diagnosis});
+  find(name, holds ? "" : diagnosis);
 }
 
 std::string Examiner::wrong_so_far() const {
@@ -253,7 +341,7 @@ bool Examiner::verdict() {
   expect_unchanged_arguments();
   for (const Finding& finding : findings_) {
     std::map<std::string, std::vector<int>> ranks_by_diagnosis;
-    const std::vector<std::string> all = world_.gather_text(finding.diagnosis);
+    const std::vector<std::string> all = gather_text(world_, finding.diagnosis);
     for (size_t rank = 0; rank < all.size(); ++rank) {
       if (!all[rank].empty()) ranks_by_diagnosis[all[rank]].push_back(static_cast<int>(rank));
     }

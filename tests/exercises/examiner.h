@@ -42,18 +42,26 @@ struct Wanted {
   int64_t bytes = -1;
 };
 
+class WatchedBackend;
+
 class Examiner {
  public:
-  /// Of several rounds, each has random numbers of its own.
-  Examiner(Communicator& world, Communicator& alone, uint64_t round = 0)
-      : world_(world), alone_(alone), round_(round) {}
+  /// `backend` is that of both groups. Of several rounds, each has random numbers of its own.
+  Examiner(WatchedBackend& backend, Communicator& world, Communicator& alone, uint64_t round);
+  ~Examiner();
+  Examiner(const Examiner&) = delete;
 
   Communicator& world() { return world_; }
   Communicator& alone() { return alone_; }
-  Backend& backend() { return backend_ ? *backend_ : world_.backend(); }
-  Ledger& ledger() { return world_.ledger(); }
-  /// Makes the tensors from now on: one that watches what is done with them.
-  void use(std::unique_ptr<Backend> backend) { backend_ = std::move(backend); }
+  Backend& backend() { return world_.backend(); }
+  const Ledger& ledger() const { return world_.ledger(); }
+  /// Those of world(), and of a part of it, for the test's own use: an answer's own calls of them
+  /// are found wrong.
+  double max_of(double value);
+  double sum_of(double value);
+  std::vector<std::string> gather_text(Communicator& group, const std::string& mine);
+  /// `listener` is told of each matrix product of this test, when it is computed.
+  void watch_products(std::function<void(const Tensor& c)> listener);
 
   /// Random numbers: the same on every rank, different for every name.
   Matrix random(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) const;
@@ -77,6 +85,12 @@ class Examiner {
   /// The communication since `before` (a copy of ledger()) is exactly this.
   void expect_ledger(const std::string& name, const Ledger& before,
                      const std::vector<Wanted>& wanted);
+  /// The sentence about the answer's calls of gather_text, max_of and sum_of, or "": part of
+  /// expect_ledger().
+  std::string about_host_numbers();
+  /// The matrix products since the last such expectation multiply at most this many elements on
+  /// this rank; otherwise `advice` says how.
+  void expect_products(const std::string& name, int64_t multiplications, const std::string& advice);
   /// `holds` on this rank; otherwise `diagnosis` is reported.
   void expect(const std::string& name, bool holds, const std::string& diagnosis);
 
@@ -87,6 +101,8 @@ class Examiner {
   /// What has been found wrong on this rank since the last verdict, where there will be none
   /// because of an exception: one line each.
   std::string wrong_so_far() const;
+  /// " (called with [5 × 6], [6 × 20] and [20])": the arguments of the call under way.
+  std::string arguments_text() const;
 
  private:
   struct Finding {
@@ -96,13 +112,24 @@ class Examiner {
     Tensor tensor;
     std::vector<float> values;
   };
+  struct Done {
+    Collective op;
+    int64_t bytes;
+  };
   void expect_unchanged_arguments();
+  void find(const std::string& name, const std::string& diagnosis);
+  std::string sizes_of(Collective op, int64_t first) const;
 
+  WatchedBackend& backend_;
   Communicator& world_;
   Communicator& alone_;
   uint64_t round_;
-  std::unique_ptr<Backend> backend_;
   std::vector<Argument> arguments_;
+  size_t compared_ = 0;       // of the arguments: those of calls whose result has been looked at
+  int64_t calls_before_;      // in the ledger, when this began
+  std::vector<Done> done_;    // since then
+  int64_t host_numbers_ = 0;  // asked for by the answer, and not told of
+  int64_t multiplications_;   // that have been looked at
   std::vector<Finding> findings_;
   bool all_hold_ = true;
 };

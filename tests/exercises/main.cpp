@@ -11,6 +11,7 @@
 #include "common/program/machine.h"
 #include "exercises/todo.h"
 #include "tests/exercises/examiner.h"
+#include "tests/exercises/watched_backend.h"
 
 using namespace shard;
 
@@ -54,28 +55,32 @@ std::string explained(const std::string& message) {
 }
 
 /// Whether the answer is right in this round. Throws Error, after it has told what was wrong before.
-bool passes(Examine* test, Communicator& world, Communicator& alone, uint64_t round) {
-  Examiner examiner(world, alone, round);
+bool passes(Examine* test, WatchedBackend& backend, Communicator& world, Communicator& alone,
+            uint64_t round) {
+  Examiner examiner(backend, world, alone, round);
   try {
     test(examiner);
     return examiner.verdict();
-  } catch (const Error& error) {
-    std::cout << examiner.wrong_so_far() << std::flush;
+  } catch (const NotWritten&) {
     throw;
+  } catch (const std::exception& error) {
+    std::cout << examiner.wrong_so_far() << std::flush;
+    throw Error(explained(error.what()) + examiner.arguments_text());
   }
 }
 
 /// 0 right, 1 wrong, 3 not written yet. Collective.
 int check(MpiSession& session, const char* library) {
   Ledger ledger, ledger_of_alone;
-  Machine machine(session, "cpu");
-  machine.backend().poison(true);
+  auto cpu = std::make_unique<WatchedBackend>();
+  WatchedBackend& backend = *cpu;
+  Machine machine(session, std::move(cpu));
   const auto world = machine.world(ledger);
   const auto alone = machine.alone(ledger_of_alone);
   Examine* test = test_in(library);
   try {
-    if (!passes(test, *world, *alone, 0)) return 1;
-    if (passes(test, *world, *alone, 1)) return 0;
+    if (!passes(test, backend, *world, *alone, 0)) return 1;
+    if (passes(test, backend, *world, *alone, 1)) return 0;
     if (session.rank() == 0) {
       std::cout << "        Your function was called again, with other numbers; the first call was "
                    "right. Does it keep something from it, as in a static variable?"
@@ -109,7 +114,7 @@ int main(int argc, char** argv) {
   try {
     return check_all(session, argc, argv);
   } catch (const std::exception& error) {
-    std::cout << "  WRONG rank " << session.rank() << ": " << explained(error.what()) << std::endl;
+    std::cout << "  WRONG rank " << session.rank() << ": " << error.what() << std::endl;
     session.abort(1);
   }
 }

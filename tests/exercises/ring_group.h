@@ -6,8 +6,7 @@ namespace shard {
 
 class RingGroup : public WatchedGroup {
  public:
-  explicit RingGroup(Communicator& group)
-      : WatchedGroup(group, group.backend(), [](const Event&) {}) {}
+  explicit RingGroup(Communicator& group) : WatchedGroup(group, [](const Event&) {}) {}
 
  protected:
   /// Throws Error, before anybody waits, where a message is for or from another rank.

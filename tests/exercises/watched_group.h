@@ -21,9 +21,8 @@ class WatchedGroup : public Communicator {
   };
   using Listener = std::function<void(const Event&)>;
 
-  /// What the group makes is a tensor of `backend`.
-  WatchedGroup(Communicator& group, Backend& backend, Listener listener)
-      : Communicator(backend, own_ledger_, group.rank(), group.size(), group.name()),
+  WatchedGroup(Communicator& group, Listener listener)
+      : Communicator(group.backend(), own_ledger_, group.rank(), group.size(), group.name()),
         group_(group),
         listener_(std::move(listener)) {}
 
@@ -33,10 +32,10 @@ class WatchedGroup : public Communicator {
     const int64_t number = ++sums_;
     auto work = std::make_unique<SumWork>();
     work->finish = [this, number, x = Tensor(x), term = x.to_host(),
-                    sum = group_.all_reduce(PartialSum(there(x).clone()))]() mutable {
+                    sum = group_.all_reduce(PartialSum(x.clone()))]() mutable {
       const std::vector<float> now = x.to_host();
       const bool touched = std::memcmp(now.data(), term.data(), now.size() * sizeof(float)) != 0;
-      bring(sum, x);
+      copy(x, sum);
       listener_({false, number, x.elements(), touched});
     };
     listener_({true, number, x.elements(), false, x.to_host()});
@@ -45,40 +44,35 @@ class WatchedGroup : public Communicator {
 
   // All other collectives are complete when they return.
   Started start_max(const Call&, const Tensor& x) override {
-    Tensor maximum = there(x);
+    Tensor maximum = x;
     group_.all_reduce_max(maximum);
-    bring(maximum, x);
     return std::make_unique<SumWork>();
   }
   Started start_gather(const Call&, const Tensor& all, const Tensor& piece,
                        Counts counts) override {
-    const Tensor pieces = there(all.reshape({all.elements()}));
-    group_.all_gather_into(pieces, there(piece.reshape({piece.elements()})), counts);
-    bring(pieces, all);
+    group_.all_gather_into(all.reshape({all.elements()}), piece.reshape({piece.elements()}),
+                           counts);
     return std::make_unique<SumWork>();
   }
   Started start_scatter(const Call&, const Tensor& part, const Tensor& term, Counts) override {
-    const Tensor sum = there(part);
-    group_.reduce_scatter_into(sum, PartialSum(there(term)));
-    bring(sum, part);
+    group_.reduce_scatter_into(part, PartialSum(term));
     return std::make_unique<SumWork>();
   }
   Started start_transpose(const Call&, const Tensor& in, const Tensor& out, Counts to,
                           Counts from) override {
-    bring(group_.all_to_all(there(out.reshape({out.elements()})), to, from), in);
+    Tensor parts = in.reshape({in.elements()});
+    copy(parts, group_.all_to_all(out.reshape({out.elements()}), to, from));
     return std::make_unique<SumWork>();
   }
   Started start_broadcast(const Call&, const Tensor& x, int root) override {
-    Tensor everywhere = there(x);
+    Tensor everywhere = x;
     group_.broadcast(everywhere, root);
-    bring(everywhere, x);
     return std::make_unique<SumWork>();
   }
   Started start_exchange(const Call&, const Tensor& out, int to, const Tensor& in,
                          int from) override {
-    Tensor received = there(in);
-    group_.send_receive(there(out), to, received, from);
-    bring(received, in);
+    Tensor received = in;
+    group_.send_receive(out, to, received, from);
     return std::make_unique<SumWork>();
   }
   Started move_messages(std::span<const Message> messages, std::span<const Call>) override {
@@ -100,20 +94,6 @@ class WatchedGroup : public Communicator {
   bool compares() const override { return false; }
 
  private:
-  static Tensor copy_on(Backend& backend, const Tensor& x) {
-    return Tensor::from(backend, x.shape(), std::span<const float>(x.to_host()));
-  }
-  /// x, or a copy of it where the watched group's tensors are another backend's.
-  Tensor there(const Tensor& x) const {
-    return &x.backend() == &group_.backend() ? x : copy_on(group_.backend(), x);
-  }
-  /// x becomes `result`, of the group that is watched.
-  static void bring(const Tensor& result, Tensor x) {
-    if (result.address() == x.address()) return;
-    x = x.reshape(result.shape());
-    copy(x, &x.backend() == &result.backend() ? result : copy_on(x.backend(), result));
-  }
-
   struct SumWork : Work {
     std::function<void()> finish;
     void wait() override {

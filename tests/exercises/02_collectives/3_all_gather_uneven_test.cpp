@@ -102,7 +102,7 @@ void examine_rows(Examiner& examiner, std::vector<int64_t> rows, int64_t columns
   const int64_t bytes_of_row = 4 * columns,
                 rows_to_send = whole.rows - rows[static_cast<size_t>((rank + 1) % t)];
   const int64_t sent = since.bytes() / bytes_of_row,
-                sent_by_all = static_cast<int64_t>(world.sum_of(static_cast<double>(sent)));
+                sent_by_all = static_cast<int64_t>(examiner.sum_of(static_cast<double>(sent)));
   const bool only_messages =
       since.calls() == t - 1 && since.calls(Collective::send_receive) == t - 1;
   const std::string wasted = only_messages ? waste(rows, rank, sent, sent_by_all) : "";

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "tests/exercises/support.h"
-#include "tests/exercises/watched_backend.h"
 #include "tests/exercises/watched_group.h"
 
 namespace shard {
@@ -125,8 +124,7 @@ void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range
   const double ranks = world.size();
   gradients.moments.clear();
   gradients.dx_rows = 0;
-  WatchedGroup group(world, examiner.backend(),
-                     [&](const WatchedGroup::Event& event) { gradients.watch(event); });
+  WatchedGroup group(world, [&](const WatchedGroup::Event& event) { gradients.watch(event); });
   const std::vector<float> values_before = gradients.values();
   const Ledger before = examiner.ledger();
   const Tensor dx =
@@ -182,8 +180,7 @@ void examine(Examiner& examiner) {
       two(examiner, "micro-batch 2", 6, columns);
 
   Gradients gradients;
-  examiner.use(
-      std::make_unique<WatchedBackend>([&](const Tensor& product) { gradients.watch(product); }));
+  examiner.watch_products([&](const Tensor& product) { gradients.watch(product); });
   gradients.da = examiner.variable(da);
   gradients.db = examiner.variable_vector(db);
   examine_call(examiner, one, a, columns, gradients);

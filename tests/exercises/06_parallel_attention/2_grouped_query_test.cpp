@@ -148,11 +148,11 @@ void check_sharing(Examiner& examiner, const GroupedQuery& sizes) {
   Communicator& world = examiner.world();
   const std::unique_ptr<Communicator> sharing = sharing_group(world, sizes);
   const std::string name = text("sharing_group (", kv_text(sizes.kv_heads), ")");
-  if (world.max_of(sharing == nullptr ? 1 : 0) > 0) {
+  if (examiner.max_of(sharing == nullptr ? 1 : 0) > 0) {
     return examiner.expect(name, sharing != nullptr, "your sharing_group is an empty pointer");
   }
   std::vector<int> got, in_turn, all;
-  for (const std::string& member : sharing->gather_text(text(world.rank())))
+  for (const std::string& member : examiner.gather_text(*sharing, text(world.rank())))
     got.push_back(std::stoi(member));
   for (int rank = 0; rank < world.size(); ++rank) {
     all.push_back(rank);

@@ -216,7 +216,7 @@ void expect_groups_of_this_run(Examiner& examiner) {
         group_along(world, c.along, c.sizes, "along " + shown(c.along));
     Group group;
     if (!made) return group;
-    for (const std::string& rank : made->gather_text(text(world.rank())))
+    for (const std::string& rank : examiner.gather_text(*made, text(world.rank())))
       group.push_back(std::stoi(rank));
     return group;
   });

@@ -151,7 +151,7 @@ void expect_norm(Examiner& examiner, Grid& grid, const std::vector<WholeGradient
   const std::string layout = text("tp ", tp, " × dp ", dp);
   const Ledger before = examiner.ledger();
   const double norm = gradient_norm(grid, mine);
-  const std::vector<std::string> norms = examiner.world().gather_text(text(norm));
+  const std::vector<std::string> norms = examiner.gather_text(examiner.world(), text(norm));
   const bool all_alike = std::ranges::count(norms, norms.front()) == std::ssize(norms);
   const GridOfTest of_test{gradients, tp, dp};
   examiner.expect("norm on " + layout, norm, std::sqrt(squares),

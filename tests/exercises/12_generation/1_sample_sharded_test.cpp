@@ -252,6 +252,7 @@ void expect_ledger(Examiner& examiner, const Answer& answer, const Row& row,
     diagnosis = text("you communicate otherwise than asked: ", answer.bytes, " bytes in ",
                      answer.calls, " calls, where each takes one number");
   }
+  if (diagnosis.empty()) diagnosis = examiner.about_host_numbers();
   examiner.expect("at most three calls of one number each" + of, diagnosis.empty(), diagnosis);
 }
 
