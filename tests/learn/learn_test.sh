@@ -70,6 +70,10 @@ says 'On 1 rank:' 'WRONG' 'the bias is missing'
 write 'Tensor y = matmul(x, a);' 'add_bias(y, bias);' 'return group.reduce_scatter(PartialSum(y));'
 learn 1 check 3
 says 'On 2 ranks (it is right on 1 rank):' 'plus 1 × bias: the bias was added on every rank'
+# Without the collective, one rank's numbers are right: what it does shows on two.
+write 'Tensor y = matmul(x, a);' 'add_bias(y, bias);' 'return y;'
+learn 1 check 03.1
+says 'On 1 rank:' '0 reduce_scatters instead of 1' 'On 2 ranks:' 'your Y '
 write 'Tensor y = mat_mul(x, a);' 'y.nothing();' 'return 3;'
 learn 1 check 03.1
 [[ $(count 'error:') == 1 ]] || failed 'not one compile error'
