@@ -1,0 +1,26 @@
+// expect: is right for small sizes only: 32 bits are too few, compute in int64_t
+#include "common/base/partition.h"
+#include "exercises/05_parallel_mlp/3_count_costs.h"
+
+namespace shard {
+
+Costs costs_of(Design design, const MlpSizes& sizes, int ranks, int rank) {
+  const auto column = static_cast<uint32_t>(4 * sizes.tokens);
+  // An all_reduce is given whole rows, an all_gather this rank's columns.
+  const int64_t own =
+      part_of(sizes.width, ranks, rank).size() + part_of(sizes.hidden, ranks, rank).size();
+  const Cost two_sums{
+      Collective::all_reduce, 2,
+      static_cast<int32_t>(column * static_cast<uint32_t>(sizes.width + sizes.hidden))};
+  const Cost two_gathers{Collective::all_gather, 2,
+                         static_cast<int32_t>(column * static_cast<uint32_t>(own))};
+  const Cost one_sum{Collective::all_reduce, 1,
+                     static_cast<int32_t>(column * static_cast<uint32_t>(sizes.width))};
+  switch (design) {
+    case Design::row_row: return {two_sums, two_gathers};
+    case Design::column_column: return {two_gathers, two_sums};
+    default: return {one_sum, one_sum};
+  }
+}
+
+}  // namespace shard
