@@ -1,0 +1,45 @@
+// expect: your loss per token (ordinary logits) is computed with this rank's own sum of exponentials
+#include <algorithm>
+
+#include "chapters/08_vocab_parallel/vocab_parallel.h"
+#include "common/tensor/ops.h"
+#include "exercises/08_vocab_parallel/4_find_the_faults.h"
+
+namespace shard {
+
+/// How this rank's columns of the logits belong to words.
+struct Part {
+  int64_t words;  // its first columns; the rest are padding
+  int64_t first;  // the word of column 0
+};
+
+static Part part_of_rank(const Communicator& group, int64_t vocabulary) {
+  const Range columns = vocabulary_part(vocabulary, group.size(), group.rank());
+  const int64_t words = std::clamp<int64_t>(vocabulary - columns.begin, 0, columns.size());
+  return {words, columns.begin};  // also where this rank has fewer words than those before
+}
+
+Tensor head_forward(Communicator& group, const Tensor& x, const Tensor& e, const Tensor& targets,
+                    int64_t vocabulary, HeadKept& kept) {
+  const auto [words, first] = part_of_rank(group, vocabulary);
+  Tensor logits = matmul(x, transposed(e));  // [tokens × ⌈V/t⌉]
+  Tensor max = row_max(logits, words);       // [tokens], without the padding's zeros
+  group.all_reduce_max(max);
+  const Tensor target_logits = group.all_reduce(PartialSum(pick(logits, targets, first)));
+  const Tensor own = exp_and_row_sum(logits, max, words);
+  kept.sums = group.all_reduce(PartialSum(own.clone()));
+  kept.exps = logits;
+  return cross_entropy(own, max, target_logits);
+}
+
+Tensor head_backward(Communicator& group, const Tensor& x, const Tensor& e, const Tensor& targets,
+                     int64_t vocabulary, HeadKept& kept, Tensor& de) {
+  const int64_t first = part_of_rank(group, vocabulary).first;
+  const float mean = 1.0f / static_cast<float>(x.rows());
+  cross_entropy_backward(kept.exps, kept.sums, targets, first, mean);  // dlogits
+  PendingSum dx = group.start_all_reduce(PartialSum(matmul(kept.exps, e)));
+  add_matmul(de, transposed(kept.exps), x);
+  return dx.wait();
+}
+
+}  // namespace shard
