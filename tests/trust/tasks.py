@@ -3,6 +3,7 @@
 
   - "About N lines" is what the solution adds to the stub, within 2 lines or a fifth: without blank lines, comments,
     includes, lines of a closing brace alone, and what the stub has already.
+  - Of a task to find faults, the wrong answer as_given.cpp is the code that the task gives, without its todo().
   - The task has the headings Write, Shapes and Ledger, and hints: three, in exercises/hints, not beside the task.
 """
 import re
@@ -39,6 +40,10 @@ def faults_of(stub, stem):
         count = lines_to_write(stub, solution)
         if abs(int(said[1]) - count) > max(2, count / 5):
             yield f"says about {said[1]} lines, but the solution has {count}"
+    given = ROOT / "tests/mistakes" / stem / "as_given.cpp"
+    if given.exists() and 'todo("' in stub.read_text(encoding="utf-8"):
+        if code_of(given) != [line for line in code_of(stub) if not line.startswith('todo("')]:
+            yield f"gives other code than {given.relative_to(ROOT)}"
     for heading in ("Write", "Shapes", "Ledger"):
         if f" {heading}: " not in task:
             yield f"has no {heading}:"
