@@ -2,6 +2,7 @@
 #include "exercises/04_column_parallel_gemm/4_find_the_faults.h"
 
 #include <limits>
+#include <utility>
 
 #include "tests/exercises/support.h"
 
@@ -32,8 +33,8 @@ struct Batch {
   Matrix x, dy, y, dx;  // [tokens × in], [tokens × out], the same, [tokens × in]
   Matrix own_x;         // [tokens × in/t]
 
-  Batch(Examiner& examiner, int64_t tokens, const std::string& the_number, const Layer& layer)
-      : number(the_number),
+  Batch(Examiner& examiner, int64_t tokens, std::string the_number, const Layer& layer)
+      : number(std::move(the_number)),
         x(examiner.random(tokens, in, "x" + number)),
         dy(examiner.random(tokens, out, "dy" + number)),
         y(add_bias(matmul(x, layer.a), layer.bias)),
