@@ -92,6 +92,7 @@ class Block {
   const uint64_t* exchange(const char* operation, unsigned mask, uint64_t value, Location where);
   void* shared_memory() const { return shared_.begin(); }
   const Launch* launch() const { return launch_; }
+  unsigned phase() const { return phase_; }
   std::string explain(const char* address) const;
 
  private:
@@ -118,7 +119,7 @@ class Block {
   std::vector<Released> released_;
 
   Reason barrier_{"__syncthreads"};
-  unsigned at_barrier_ = 0;
+  unsigned at_barrier_ = 0, phase_ = 0;
   std::array<std::deque<Exchange>, all_warps> exchanges_;
   std::array<Exchange*, all_warps> last_exchange_{};
 
@@ -141,6 +142,7 @@ void Block::run(const Launch& launch) {
   here = {{0, 0, 0}, {0, 0, 0}, launch.block, launch.grid, 0};
   idle_.reserve(all_threads + 1);
   block_ = {0, 0, 0};
+  phase_ = 0;
   begin_block();
   jump(idle_fiber(), host_);
   launch_ = nullptr;
@@ -150,6 +152,7 @@ void Block::begin_block() {
   here.block = backward_ ? mirrored(block_, here.grid_size) : block_;
   started_ = ended_ = 0;
   next_thread_ = {0, 0, 0};
+  ++phase_;
   shared_.poison();
 }
 
@@ -221,6 +224,7 @@ void Block::barrier(Location where) {
   if (!same(where, barrier_.where)) wait(*new Reason{barrier_.operation, 0, where});
   if (++at_barrier_ < size_) return wait(barrier_);
   at_barrier_ = 0;
+  ++phase_;
   const unsigned warps = (size_ + threads_of_warp - 1) / threads_of_warp;
   for (unsigned i = 0; i < warps; ++i) {
     const unsigned first = (backward_ ? i : warps - 1 - i) * threads_of_warp;
@@ -309,6 +313,7 @@ std::string Block::explain(const char* address) const {
 
 void run_grid(const Launch& launch) { block.run(launch); }
 const Launch* running_launch() { return block.launch(); }
+unsigned phase() { return block.phase(); }
 std::string explain_block_memory(const char* address) { return block.explain(address); }
 
 void barrier(Location where) { block.barrier(where); }

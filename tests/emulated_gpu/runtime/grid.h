@@ -14,6 +14,9 @@ constexpr size_t shared_bytes_of_block_at_most = 48 << 10;
 void run_grid(const Launch& launch);
 /// The launch that is running, or nullptr.
 const Launch* running_launch();
+/// How many blocks have begun since the launch and how many barriers all threads of one have
+/// passed: nothing orders the accesses of different threads at the same count.
+unsigned phase();
 
 /// Why an access to `address` is wrong, if it is a page next to a block's dynamic shared memory or
 /// a thread's stack.
