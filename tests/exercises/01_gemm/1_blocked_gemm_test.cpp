@@ -170,35 +170,75 @@ bool examine_sizes(Examiner& examiner, const std::string& name, int64_t tokens, 
   return examiner.verdict();
 }
 
-/// Terms 2²⁶, ones or so, and -2²⁶: added one by one, the small ones are lost on the large one. In
-/// blocks they are added to each other first, and the sum is exact.
+/// Products whose terms are ±large, then ±1, ±2 or ±3, then ∓large: the large ones and the small
+/// ones are in blocks of their own.
+struct LargeAndSmall {
+  static constexpr int64_t tokens = 11, out = 21, small = 2 * tile_depth,
+                           in = tile_depth + small + 1;
+
+  static float sign(int64_t i) { return i % 3 == 0 ? -1.0f : 1.0f; }
+  static float factor(int64_t j) { return 1.0f + static_cast<float>(j % 3); }
+  static Matrix sums() {
+    Matrix y(tokens, out);
+    for (int64_t i = 0; i < tokens; ++i) {
+      for (int64_t j = 0; j < out; ++j) y(i, j) = sign(i) * factor(j) * static_cast<float>(small);
+    }
+    return y;
+  }
+
+  static std::vector<float> answer(float large) {
+    std::vector<float> x(tokens * in), a(in * out), y(tokens * out);
+    for (int64_t i = 0; i < tokens; ++i) {
+      for (int64_t k = tile_depth; k < in - 1; ++k) x[static_cast<size_t>(i * in + k)] = sign(i);
+      x[static_cast<size_t>(i * in)] = sign(i) * large;
+      x[static_cast<size_t>(i * in + in - 1)] = -sign(i) * large;
+    }
+    for (int64_t k = 0; k < in; ++k) {
+      for (int64_t j = 0; j < out; ++j)
+        a[static_cast<size_t>(k * out + j)] = k == 0 || k == in - 1 ? 1.0f : factor(j);
+    }
+    tiled_gemm(tokens, in, out, x.data(), in, a.data(), out, y.data(), out);
+    return y;
+  }
+  /// Whether the small terms are not lost in a sum with ±large.
+  static bool keeps(float large) {
+    const std::vector<float> y = answer(large);
+    const Matrix expected = sums();
+    for (size_t i = 0; i < y.size(); ++i) {
+      const double gap = std::abs(y[i] - expected.values[i]);
+      if (!(gap < std::abs(expected.values[i]) / 2)) return false;  // nor for NaN
+    }
+    return true;
+  }
+};
+
+/// In a number of p bits, terms below 4 are lost on one of 2^(p + 2), one by one. Added to each
+/// other first, in blocks, they are not. So a sum of more bits than float's, which keeps terms that
+/// are lost in a float, is formed in blocks if it keeps those as well.
 bool examine_rounding(Examiner& examiner) {
-  constexpr int64_t tokens = 11, out = 21, small = 2 * tile_depth + 8, in = tile_depth + small + 1;
-  constexpr float large = 1 << 26;
-  std::vector<float> x(tokens * in), a(in * out), y(tokens * out);
-  Matrix expected(tokens, out);
-  for (int64_t i = 0; i < tokens; ++i) {
-    const float sign = i % 3 == 0 ? -1.0f : 1.0f;
-    for (int64_t k = tile_depth; k < in; ++k) x[static_cast<size_t>(i * in + k)] = sign;
-    x[static_cast<size_t>(i * in)] = sign * large;
-    x[static_cast<size_t>(i * in + in - 1)] = -sign * large;
-    for (int64_t j = 0; j < out; ++j)
-      expected(i, j) = static_cast<double>(sign) * small * static_cast<double>(1 + j % 3);
-  }
-  for (int64_t k = 0; k < in; ++k) {
-    for (int64_t j = 0; j < out; ++j)
-      a[static_cast<size_t>(k * out + j)] =
-          k == 0 || k == in - 1 ? 1.0f : 1.0f + static_cast<float>(j % 3);
-  }
-  tiled_gemm(tokens, in, out, x.data(), in, a.data(), out, y.data(), out);
-  const Tensor got = Tensor::from(examiner.backend(), {tokens, out}, std::span<const float>(y));
+  const Tensor got = Tensor::from(examiner.backend(), {LargeAndSmall::tokens, LargeAndSmall::out},
+                                  std::span<const float>(LargeAndSmall::answer(0x1p26f)));
+  const std::string advice =
+      "Start each block's sum from 0, and add it to Y at the end of the block";
   examiner.expect(
-      "Y (large and small terms)", got, expected,
-      {Suspect::result("0 where the sum in blocks is ±72, ±144 or ±216: all terms were added to "
-                       "one running sum, and the small terms were lost in the large one. Start "
-                       "each block's sum from 0, and add it to Y at the end of the block",
-                       Matrix(tokens, out))},
+      "Y (large and small terms)", got, LargeAndSmall::sums(),
+      {Suspect::result("0 where the sum in blocks is ±64, ±128 or ±192: all terms were added to "
+                       "one running sum, and the small terms were lost in the large one. " +
+                           advice,
+                       Matrix(LargeAndSmall::tokens, LargeAndSmall::out))},
       0);
+  if (!examiner.verdict()) return false;
+  const auto expect_blocks = [&](const std::string& type, float kept, const std::string& kept_power,
+                                 float lost, const std::string& lost_power) {
+    examiner.expect("blocks, if sums are " + type,
+                    !LargeAndSmall::keeps(kept) || LargeAndSmall::keeps(lost),
+                    text("your Y is right where terms of 1 to 3 are between ±", kept_power,
+                         ", which is more than a float can, but not between ±", lost_power,
+                         ": all terms were added to one running sum, in ", type,
+                         ", which loses small terms as well, only later. ", advice));
+  };
+  expect_blocks("double", 0x1p40f, "2⁴⁰", 0x1p55f, "2⁵⁵");
+  expect_blocks("long double", 0x1p60f, "2⁶⁰", 0x1p66f, "2⁶⁶");
   return examiner.verdict();
 }
 
@@ -212,6 +252,9 @@ void examine(Examiner& examiner) {
     return;
   if (!examine_sizes(examiner, "tiles at the edges", 37, 75, 53, 4)) return;
   if (!examine_sizes(examiner, "smaller than a tile", 3, 5, 7, 3)) return;
+  if (!examine_sizes(examiner, "many tokens", 231, 2, 3, 3)) return;
+  if (!examine_sizes(examiner, "in is large", 2, 517, 3, 3)) return;
+  if (!examine_sizes(examiner, "out is large", 3, 1, 231, 3)) return;
   examine_rounding(examiner);
 }
 
