@@ -51,6 +51,7 @@ class CpuBackend : public Backend {
   void gather_rows(Tensor& out, const Tensor& table, const Tensor& ids, int64_t first_row) override;
   void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) override;
   void row_max(Tensor& max, const Tensor& x, int64_t valid_columns) override;
+  void row_sum(Tensor& sums, const Tensor& x, int64_t valid_columns) override;
   void exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max, int64_t valid_columns) override;
   void pick(Tensor& picked, const Tensor& x, const Tensor& columns, int64_t first_column) override;
   void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,

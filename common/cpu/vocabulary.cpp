@@ -62,6 +62,20 @@ void CpuBackend::row_max(Tensor& max, const Tensor& x, int64_t valid_columns) {
   });
 }
 
+void CpuBackend::row_sum(Tensor& sums, const Tensor& x, int64_t valid_columns) {
+  const int64_t columns = x.columns();
+  const float* values = x.data<float>();
+  float* out = sums.data<float>();
+  parallel_for(x.rows(), columns, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      double sum = 0;
+      for (int64_t i = 0; i < valid_columns; ++i)
+        sum += static_cast<double>(values[row * columns + i]);
+      out[row] = static_cast<float>(sum);
+    }
+  });
+}
+
 void CpuBackend::exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max,
                                  int64_t valid_columns) {
   const int64_t columns = x.columns();

@@ -55,6 +55,15 @@ void CudaBackend::row_max(Tensor& max, const Tensor& x, int64_t valid_columns) {
   });
 }
 
+void CudaBackend::row_sum(Tensor& sums, const Tensor& x, int64_t valid_columns) {
+  if (x.rows() == 0) return;
+  const Line line = line_of(x, multiprocessors_);
+  by_type(x.type(), [&]<class T>() {
+    launch(kernels::row_sum<T>, line.grid, line.block, 0, compute_, sums.data<float>(), x.data<T>(),
+           x.rows(), x.columns(), valid_columns);
+  });
+}
+
 void CudaBackend::exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max,
                                   int64_t valid_columns) {
   if (x.rows() == 0) return;

@@ -158,6 +158,8 @@ class Backend {
                            int64_t first_row) = 0;
   /// max ← the largest of the first valid_columns of each row.
   virtual void row_max(Tensor& max, const Tensor& x, int64_t valid_columns) = 0;
+  /// sums ← those of the first valid_columns of each row.
+  virtual void row_sum(Tensor& sums, const Tensor& x, int64_t valid_columns) = 0;
   /// x ← exp(x - max), zeros from valid_columns on; sums ← the rows' sums.
   virtual void exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max,
                                int64_t valid_columns) = 0;

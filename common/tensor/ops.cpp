@@ -282,6 +282,14 @@ Tensor row_max(const Tensor& x, int64_t valid_columns) {
   return max;
 }
 
+Tensor row_sum(const Tensor& x, int64_t valid_columns) {
+  columns_fit("row_sum", x, 0, valid_columns);
+  one_type("row_sum", x);
+  Tensor sums = one_a_row(x);
+  x.backend().row_sum(sums, x, valid_columns);
+  return sums;
+}
+
 Tensor exp_and_row_sum(Tensor& x, const Tensor& max, int64_t valid_columns) {
   columns_fit("exp_and_row_sum", x, 0, valid_columns);
   has("exp_and_row_sum", "the maximum", max, x.rows());

@@ -108,6 +108,8 @@ void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t fi
 /// Maximum over the first `valid_columns` of each row: [rows]; the lowest float where there are
 /// none.
 Tensor row_max(const Tensor& x, int64_t valid_columns);
+/// Sum over the first `valid_columns` of each row: [rows].
+Tensor row_sum(const Tensor& x, int64_t valid_columns);
 /// x ← exp(x - max of its row) in place, 0 in those after the first `valid_columns`; returns the
 /// sums over rows: [rows].
 Tensor exp_and_row_sum(Tensor& x, const Tensor& max, int64_t valid_columns);

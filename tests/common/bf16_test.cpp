@@ -304,6 +304,11 @@ TEST_CASE("bf16: the parts of the cross entropy") {
       }
     }
     CHECK(max.to_host() == maxima.floats());
+    CHECK(relative_error(row_sum(x, valid), matrix_of(layout.rows, 1, [&](int64_t i, int64_t) {
+                           double sum = 0;
+                           for (int64_t j = 0; j < valid; ++j) sum += logits(i, j);
+                           return sum;
+                         })) < f32_sum);
     CHECK(picked.to_host() == matrix_of(layout.rows, 1, [&](int64_t i, int64_t) {
                                 return logits(i, targets[i] - 100);
                               }).floats());

@@ -185,13 +185,14 @@ TEST_CASE("devices: rows of a table and the parts of the cross entropy agree") {
       Tensor x = on.matrix(layout, "logits");
       const int64_t valid = layout.columns - layout.columns / 5;
       const Tensor targets = on.indices(uneven_ids(layout.rows, static_cast<int32_t>(valid)));
-      const Tensor max = row_max(x, valid), picked = pick(x, targets, 1),
-                   sums = exp_and_row_sum(x, max, valid);
+      const Tensor max = row_max(x, valid), row_sums = row_sum(x, valid),
+                   picked = pick(x, targets, 1), sums = exp_and_row_sum(x, max, valid);
       const Tensor exps = x.clone(), losses = cross_entropy(sums, max, picked);
       cross_entropy_backward(x, sums, targets, 1, 0.125f);
       return std::vector<Tensor>{gather_rows(on.matrix(table, "table"), ids, first),
                                  dtable,
                                  max,
+                                 row_sums,
                                  picked,
                                  sums,
                                  exps,

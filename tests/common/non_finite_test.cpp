@@ -153,6 +153,7 @@ TEST_CASE("infinities and NaN: the parts of the cross entropy") {
   for (const float bad : {not_a_number, infinity, -infinity}) {
     Tensor x = tensor_with(bad, columns + 9, shape);
     const Tensor max = row_max(x, columns), targets = indices({0, 9, 22, 5});
+    CHECK(bad_rows(row_sum(x, columns).reshape({rows, 1})) == Rows{1});
     const Tensor picked = pick(x, targets, 0), sums = exp_and_row_sum(x, max, columns);
     const Rows expected = bad == -infinity ? Rows{} : Rows{1};
     CHECK(bad_rows(sums.reshape({rows, 1})) == expected);

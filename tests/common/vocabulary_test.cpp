@@ -48,6 +48,22 @@ TEST_CASE("row_max: over the valid columns only") {
         std::vector<float>(4, std::numeric_limits<float>::lowest()));
 }
 
+TEST_CASE("row_sum: over the valid columns only, and x stays as it is") {
+  const Matrix x = random_matrix(5, 301, "x");
+  const Tensor there = tensor(x);
+  for (int64_t valid : {301, 256, 4, 1, 0}) {
+    Matrix sums(5, 1);
+    for (int64_t i = 0; i < 5; ++i) {
+      for (int64_t j = 0; j < valid; ++j) sums(i, 0) += x(i, j);
+    }
+    const Tensor got = row_sum(there, valid);
+    CHECK(got.shape() == Shape{5});
+    CHECK(reference::largest_difference(got, sums) <= 1e-5);
+  }
+  CHECK(there.to_host() == x.floats());
+  CHECK(row_sum(tensor(Matrix(0, 3)), 3).elements() == 0);
+}
+
 TEST_CASE("exp_and_row_sum: padding becomes zero and is not summed") {
   const Matrix x = random_matrix(4, 6, "x", 3.0), max = random_matrix(4, 1, "max");
   for (int64_t valid : {6, 4, 0}) {
@@ -110,6 +126,7 @@ TEST_CASE("vocabulary ops: shapes and types that do not fit are refused") {
           add_to_rows(table, indices({1, 2, 3, 4}), x, 0);
         }) == "add_to_rows: [4 × 6] into [5 × 7]");
   CHECK(message_of([&] { row_max(x, 7); }) == "row_max: columns 0 to 7 of shape [4 × 6]");
+  CHECK(message_of([&] { row_sum(x, 7); }) == "row_sum: columns 0 to 7 of shape [4 × 6]");
   CHECK(message_of([&] { exp_and_row_sum(x, three, 6); }) ==
         "exp_and_row_sum: the maximum has shape [3], but needs 4 elements");
   CHECK(message_of([&] { pick(x, indices({1}), 0); }) ==

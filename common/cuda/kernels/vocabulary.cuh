@@ -46,6 +46,17 @@ __global__ void row_max(float* max, const T* x, int64_t rows, int64_t columns,
 }
 
 template <class T>
+__global__ void row_sum(float* sums, const T* x, int64_t rows, int64_t columns,
+                        int64_t valid_columns) {
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    float sum = 0;
+    for_each_in_row(x + row * columns, valid_columns, [&](int64_t, float value) { sum += value; });
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) sums[row] = sum;
+  }
+}
+
+template <class T>
 __global__ void exp_and_row_sum(T* x, float* sums, const float* max, int64_t rows, int64_t columns,
                                 int64_t valid_columns) {
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
