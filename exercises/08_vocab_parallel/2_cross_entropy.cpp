@@ -1,14 +1,14 @@
 // Exercise 08.2: cross entropy from sharded logits, with label smoothing and ignored tokens.
 //
-// With label smoothing (Szegedy et al., arXiv:1512.00567, section 7) the target is not one word but
-// a distribution over all words: q_j = ε/V, plus 1 - ε for the target word. So the loss of a token
-// is
-//     log Σ_j exp(logit_j)  -  (1-ε)·logit_target  -  ε/V · Σ_j logit_j
-// This is one more sum over the vocabulary than in chapter 08, but it needs no additional
-// collective if you choose well what to sum. Tokens with target -1 (padding, or a prompt that is
-// not to be learnt) have loss 0.
+// With label smoothing (Szegedy et al., arXiv:1512.00567, section 7) the target of a token is not
+// one word but a distribution q over all V words: ε/V for each, and 1 - ε more for the target word.
+// The token's loss is the cross entropy of the softmax of its logits with q:
+//     - Σ_j q_j · log softmax_j
+// This sums over the whole vocabulary, of which a rank has a part. Chapter 08, where q is 1 for the
+// target and 0 elsewhere, needs one maximum and two sums over the ranks. You have no more. Tokens
+// with target -1 (padding, or a prompt that is not to be learnt) have loss 0.
 //
-// Write: the losses. exp must not overflow: logits may be about 100 or about -120. About 16 lines.
+// Write: the losses. exp must not overflow: logits may be about 100 or about -120. About 15 lines.
 // Shapes: logits [tokens × ⌈V/t⌉] (part.words columns of words, then padding with arbitrary
 //         values), targets [tokens] → [tokens].
 // Ledger: one all_reduce_max and two all_reduces, of [tokens] each, nothing else. A rank without

@@ -9,14 +9,11 @@ Tensor smoothed_cross_entropy(Communicator& group, Tensor logits, const Tensor& 
   Tensor max = row_max(logits, part.words);  // [tokens]
   group.all_reduce_max(max);
 
-  // (1-ε)·logit_target + ε/V · Σ logits: each rank adds its terms of both, and one all-reduce sums
-  // them over the ranks.
+  // q adds up to 1, so the loss is log Σ exp - Σ q·logit. A rank's terms of the second sum are
+  // (1-ε)·logit_target + ε/V · Σ logits of its words: one number a token.
   Tensor mixed = pick(logits, targets, part.first);  // [tokens]
   scale(mixed, 1 - smoothing);
-  const Tensor row_sums =
-      matmul(columns_of(logits, {0, part.words}), Tensor::full(max.backend(), {part.words, 1}, 1));
-  accumulate(mixed, row_sums.reshape(mixed.shape()),
-             smoothing / static_cast<float>(part.vocabulary));
+  accumulate(mixed, row_sum(logits, part.words), smoothing / static_cast<float>(part.vocabulary));
   mixed = group.all_reduce(PartialSum(mixed));
 
   const Tensor sums = group.all_reduce(PartialSum(exp_and_row_sum(logits, max, part.words)));

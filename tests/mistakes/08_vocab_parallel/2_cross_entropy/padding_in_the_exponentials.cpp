@@ -6,8 +6,9 @@ namespace shard {
 
 /// factor · Σ of the first `words` logits of each row.
 static Tensor uniform_term(const Tensor& logits, int64_t words, float factor) {
-  const Tensor weights = Tensor::full(logits.backend(), {words, 1}, factor);
-  return matmul(columns_of(logits, {0, words}), weights).reshape({logits.rows()});
+  Tensor sums = row_sum(logits, words);
+  scale(sums, factor);
+  return sums;
 }
 
 static Tensor without_ignored(const Tensor& losses, const Tensor& targets) {
