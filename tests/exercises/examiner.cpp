@@ -265,7 +265,7 @@ void Examiner::expect(const std::string& name, double got, double expected,
   find(name, diagnosis);
 }
 
-/// " (360 and 4 bytes)", of the calls of `op` from the one on that is the `first` in the ledger.
+/// " (of 360 and 4 bytes)": the calls of `op` after the ledger's `first` calls; "" for one or none.
 std::string Examiner::sizes_of(Collective op, int64_t first) const {
   std::vector<std::string> sizes;
   int64_t number = calls_before_;

@@ -55,8 +55,8 @@ class Examiner {
   Communicator& alone() { return alone_; }
   Backend& backend() { return world_.backend(); }
   const Ledger& ledger() const { return world_.ledger(); }
-  /// Those of world(), and of a part of it, for the test's own use: an answer's own calls of them
-  /// are found wrong.
+  /// For the test itself: an answer that calls those of world() is wrong where the ledger is
+  /// compared.
   double max_of(double value);
   double sum_of(double value);
   std::vector<std::string> gather_text(Communicator& group, const std::string& mine);

@@ -7,6 +7,7 @@
 
 #include "chapters/05_parallel_mlp/other_designs.h"
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
+#include "common/base/counted.h"
 #include "tests/exercises/answers.h"
 
 namespace shard {
@@ -37,12 +38,12 @@ std::string sizes_of(const Pass& pass) {
               pass.sizes.width);
 }
 std::string shown(const Cost& cost) {
-  return text(to_string(cost.collective), ", ", cost.calls,
-              cost.calls == 1 ? " call, " : " calls, ", cost.bytes, " bytes");
+  return text(to_string(cost.collective), ", ", counted(cost.calls, "call"), ", ",
+              counted(cost.bytes, "byte"));
 }
 
 /// The cost, if `bytes_of` says how many bytes one collective on so many columns counts.
-Cost counted(const Pass& pass, const std::function<int64_t(int64_t columns)>& bytes_of) {
+Cost cost_of(const Pass& pass, const std::function<int64_t(int64_t columns)>& bytes_of) {
   const bool both = !pass.is(Design::column_row);
   const Collective collective = pass.sums() ? Collective::all_reduce : Collective::all_gather;
   return {collective, both ? 2 : 1,
@@ -53,7 +54,7 @@ int64_t given(const Pass& pass, int64_t columns) {
   return 4 * pass.sizes.tokens * (pass.sums() ? columns : pass.own(columns));
 }
 Cost right(const Pass& pass) {
-  return counted(pass, [&](int64_t columns) { return given(pass, columns); });
+  return cost_of(pass, [&](int64_t columns) { return given(pass, columns); });
 }
 
 struct Slip {
@@ -65,7 +66,7 @@ struct Slip {
 Slip bytes_slip(const std::string& diagnosis,
                 const std::function<int64_t(const Pass&, int64_t columns)>& bytes_of) {
   return {diagnosis, [=](const Pass& pass) {
-            return counted(pass, [&](int64_t columns) { return bytes_of(pass, columns); });
+            return cost_of(pass, [&](int64_t columns) { return bytes_of(pass, columns); });
           }};
 }
 

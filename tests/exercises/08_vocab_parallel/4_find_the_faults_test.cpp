@@ -104,8 +104,7 @@ std::vector<Suspect> wrong_losses(const Case& c) {
   };
   const std::string last_words =
       "right except for tokens whose target is one of the last words: there it depends on the "
-      "number "
-      "of ranks";
+      "number of ranks";
   const auto padding = static_cast<double>(c.ranks * c.columns - c.vocabulary);
   std::vector<Suspect> suspects;
   for (const First& first : {First(after_full_parts), First(of_even_parts)}) {
