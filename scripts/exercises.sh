@@ -314,14 +314,14 @@ first_message() {
 explain_build() {
   local file missing errors
   file=$(answer_of "$1")
-  missing=$(sed -nE "s/.*undefined reference to \`(.*)'.*/\1/p" "$log" | sort | head -n 1)
+  missing=$(sed -nE "s/.*undefined reference to \`(.*)'.*/\1/p" "$log" | sort | sed -n 1p)
   if first_message error "$file"; then :
   elif [[ -n $missing ]]; then
     echo "The file compiles, but a function is missing: $missing"
     echo "Does it have the name and parameters that $(shown "${file%.*}.h") declares?"
   elif grep -qF "$file:" "$log"; then   # in a template that it uses
     grep -m 1 -A 2 -E ' error: ' "$log"
-    { grep -F "$file:" "$log" | grep -m 1 'required from' || true; } |
+    { grep -F "$file:" "$log" | grep 'required from' || true; } | sed -n 1p |
       sed "s|^.*/exercises/|exercises/|"
   else
     show_errors 'the exercise could not be built, but the error is not in its file'

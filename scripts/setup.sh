@@ -204,7 +204,7 @@ jobs_that_fit() {
     awk '/^MemAvailable:/ { print int($2 / 2e6) }' /proc/meminfo
     # Of a container; "max" is none.
     if [[ -r $limit ]]; then awk '/^[0-9]+$/ { print int($1 / 2e9) }' "$limit"; fi
-  } | sort -n | head -n 1)
+  } | sort -n | sed -n 1p)
   echo $((jobs > 1 ? jobs : 1))
 }
 

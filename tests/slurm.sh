@@ -21,7 +21,7 @@ by_srun() {
 }
 
 start_slurm
-srun --mpi=list 2>&1 | grep -qw pmix || skip 'this Slurm has no PMIx'
+grep -qw pmix < <(srun --mpi=list 2>&1) || skip 'this Slurm has no PMIx'
 passed "$slurm_version on this machine"
 
 # ---- A training without a break, beside the job, and as long as needed ---------------------------

@@ -23,7 +23,7 @@ fault() {
     wrong "$name ${args[*]}: exit status $wanted was expected"
   ((seconds <= 5)) || wrong "$name ${args[*]} took too long"
   for phrase; do
-    cat "$work/out" "$work/err" | grep -qF -- "$phrase" ||
+    grep -qF -- "$phrase" "$work/out" "$work/err" ||
       wrong "$name ${args[*]}: nothing says \"$phrase\""
   done
 }

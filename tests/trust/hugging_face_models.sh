@@ -116,7 +116,7 @@ ends_with tuned 0
 tuned=$work/tuned/step-00000012
 has_loss tuned "$tuned" "$data" 0.25 validation
 writes_the_same "$tuned" 'over it' "$(transformers tokens "$tuned" 'over it' | wc -w)" 2
-tr -d ' \n' <"$tuned/config.json" | grep -q '"eos_token_id":\[99999,5\]' ||
+grep -q '"eos_token_id":\[99999,5\]' < <(tr -d ' \n' <"$tuned/config.json") ||
   failed "the end of text is not the model's any more"
 train tuned-on 2 --tp 2 --resume "$work/tuned/step-00000008" "${steady[@]}" --steps 12
 ends_with tuned-on 0

@@ -95,10 +95,10 @@ last='command-on'
 [[ $(sed -n '/continue with/{n;p}' command-on.out) == "$command" ]] ||
   failed 'the same command was expected again'
 cd - >/dev/null
-sed -n '/continue with/{n;p}' "$work/learn-INT.out" |
-  grep -q '/checkout/learn run 11 --ranks 4 -- ' ||
+grep -q '/checkout/learn run 11 --ranks 4 -- ' \
+  < <(sed -n '/continue with/{n;p}' "$work/learn-INT.out") ||
   failed 'the command of ./learn was expected'
-! sed -n '/continue with/{n;p}' "$work/alone-TERM.out" | grep -q 'mpirun' ||
+! grep -q 'mpirun' < <(sed -n '/continue with/{n;p}' "$work/alone-TERM.out") ||
   failed 'no mpirun was expected'
 passed 'the command that goes on is printed'
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# scripts.sh: all scripts of the project pass shellcheck, and none of them pipes a download into a
-# shell. What starts ./learn elsewhere, on GitHub and in an editor, is well formed and names
-# commands that there are.
+# scripts.sh: all scripts of the project pass shellcheck, none of them pipes a download into a
+# shell, and none pipes into a grep that stops reading: with pipefail, a program that still writes
+# then fails, now and then. What starts ./learn elsewhere, on GitHub and in an editor, is well
+# formed and names commands that there are.
 set -euo pipefail
+shopt -s globstar
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 mapfile -t scripts < <(
   find learn scripts tests .ci docs -type f ! -name '.*' ! -name '#*' ! -name '*~' \
@@ -13,9 +15,14 @@ if grep -nE '(curl|wget)[^|#]*\|[^|]*\b(ba|da)?sh\b' "${scripts[@]}"; then
   echo 'FAILED: a download goes into a shell'
   exit 1
 fi
+if grep -lPzo '(?<!\|)\|\s*grep\s+(-\w+\s+)*-\w*[qm]' "${scripts[@]}" {scripts,tests}/**/*.sh; then
+  echo 'FAILED: grep -q or -m at the end of a pipe; give it files, or < <(…)'
+  exit 1
+fi
 ci=.github/workflows/ci.yml editor=.devcontainer/devcontainer.json
+commands=$(./learn help)
 while read -r command; do
-  ./learn help | grep -q "^       ./learn $command " ||
+  grep -q "^       ./learn $command " <<<"$commands" ||
     { echo "FAILED: there is no ./learn $command"; exit 1; }
 done < <(grep -hoP '\./learn \K\w+' $ci $editor || echo nothing)
 if command -v python3 >/dev/null; then

@@ -89,7 +89,7 @@ start_endless() { start "$@" "${endless[@]}"; }
 ended() { last=$1; wait "$started" || true; status=$(<"$work/$1.status"); }
 
 says() {
-  cat "$work/$1.out" "$work/$1.err" | grep -qF -- "${*:2}" || failed "$1: nothing says \"${*:2}\""
+  grep -qF -- "${*:2}" "$work/$1.out" "$work/$1.err" || failed "$1: nothing says \"${*:2}\""
 }
 ends_with() { [[ $status == "$2" ]] || failed "$1: exit status $2 was expected, not $status"; }
 # refuses PHRASE NAME: what was just trained ended with status 2 and one sentence.
@@ -173,7 +173,7 @@ processes() { pgrep -f -- "^$bin/1[012]_[a-z_]+ .*$base" || true; }
 process_of() {
   local process
   for process in $(processes); do
-    tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
+    grep -qzx "OMPI_COMM_WORLD_RANK=$1" "/proc/$process/environ" 2>/dev/null &&
       { echo "$process"; return; }
   done
   return 1
