@@ -178,8 +178,8 @@ using Kernel = void (*)(int tokens, int in, int out, const float* x, const float
 void start(Kernel kernel, int block_side, dim3 block, const Tensor& x, const Tensor& a, Tensor& y) {
   const int64_t tokens = x.rows(), in = x.columns(), out = a.columns(), largest = int64_t{1} << 30;
   require(tokens <= largest && in <= largest && out <= largest,
-          "the kernels count rows and columns in an int: ", to_string(x.shape()), " · ",
-          to_string(a.shape()), " is too large");
+          "the kernels count rows and columns in an int: ", x.shape(), " · ", a.shape(),
+          " is too large");
   const auto blocks = [&](int64_t size) {
     return static_cast<unsigned>((size + block_side - 1) / block_side);
   };

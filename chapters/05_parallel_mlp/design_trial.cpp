@@ -24,7 +24,7 @@ void check_usage(const MlpSizes& s, const MlpSizes& check_sizes, int ranks) {
 std::string collectives_of(const Ledger& ledger) {
   std::string list;
   for (const LedgerRow& row : ledger.rows())
-    list += text(list.empty() ? "" : ", ", row.calls, " ", to_string(row.op));
+    list += text(list.empty() ? "" : ", ", row.calls, " ", row.op);
   return list;
 }
 

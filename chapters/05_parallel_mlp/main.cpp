@@ -131,8 +131,8 @@ void show_speed(Report& report, const Outcome& winner, const MlpSizes& s) {
   Ledger both = winner.forward;
   for (const LedgerRow& row : winner.backward.rows())
     both.add(row.op, row.group, row.calls, row.bytes, row.seconds, row.travels, row.sent);
-  report.heading(text("Column → row, forward and backward, ", to_string(s),
-                      ": the ledger of its first pass, its speed"));
+  report.heading(
+      text("Column → row, forward and backward, ", s, ": the ledger of its first pass, its speed"));
   report.ledger(both);
   report.line(text("  ", seconds_text(winner.timing.seconds), " for ", fixed(flop / 1e9),
                    " GFLOP: ", fixed(gflops, 1), " GFLOP/s over all ranks, ",

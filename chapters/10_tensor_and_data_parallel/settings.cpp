@@ -82,9 +82,8 @@ void complete_grid(Settings& s, int ranks) {
 
 static void require_device_for(const TrainingSettings& s, const Backend& backend) {
   const bool only_f32 = s.precision == Precision::f32 && s.reduce_in == Precision::f32;
-  require_usage(only_f32 || backend.device() == Device::cuda, "--precision ",
-                to_string(s.precision), " with --reduce-in ", to_string(s.reduce_in),
-                " needs a GPU: the CPU computes in f32");
+  require_usage(only_f32 || backend.device() == Device::cuda, "--precision ", s.precision,
+                " with --reduce-in ", s.reduce_in, " needs a GPU: the CPU computes in f32");
 }
 
 static void require_memory_for(const Settings& s) {

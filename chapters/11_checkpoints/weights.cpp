@@ -8,8 +8,8 @@ namespace shard {
 std::vector<float> read_part(const SafetensorsReader& file, const std::string& name,
                              const Shard& shard, bool allow_nan) {
   const Shape& shape = file.entry(name).shape;
-  require_usage(shape == shard.whole, file.path(), ": ", name, " has shape ", to_string(shape),
-                " instead of ", to_string(shard.whole));
+  require_usage(shape == shard.whole, file.path(), ": ", name, " has shape ", shape, " instead of ",
+                shard.whole);
   const std::vector<float> whole = file.floats(name);
   for (size_t i = 0; i < whole.size() && !allow_nan; ++i) {
     require_usage(std::isfinite(whole[i]), file.path(), ": element ", i, " of ", name, " is ",
@@ -39,8 +39,7 @@ void WeightsFile::find_sizes() {
   while (files_.has(layer(sizes_.layers))) {
     const Shape& shape = shape_of(layer(sizes_.layers++));
     require_usage(shape == Shape{width, 3 * width}, path().string(), ": ", layer(sizes_.layers - 1),
-                  " has shape ", to_string(shape), " instead of ",
-                  to_string(Shape{width, 3 * width}));
+                  " has shape ", shape, " instead of ", Shape{width, 3 * width});
   }
   require_usage(sizes_.layers > 0, path().string(), ": there is no ", layer(0));
 }

@@ -15,15 +15,24 @@ struct UsageError : Error {
   using Error::Error;
 };
 
-/// Joins its arguments into one string: text("heads ", 5, " / ", 2) is "heads 5 / 2".
+/// Joins its arguments into one string: text("heads ", 5, " / ", 2) is "heads 5 / 2". What cannot be
+/// written to a stream has a to_string.
 template <class... Parts>
 [[gnu::cold]] std::string text(const Parts&... parts) {
   std::ostringstream stream;
-  (stream << ... << parts);
+  const auto write = [&stream](const auto& part) {
+    if constexpr (requires { stream << part; }) {
+      stream << part;
+    } else {
+      stream << to_string(part);
+    }
+  };
+  (write(parts), ...);
   return stream.str();
 }
 
-/// Throws Error with the joined parts if `holds` is false: for preconditions of a function.
+/// Throws Error with the joined parts if `holds` is false: for preconditions of a function. The
+/// text is made only then; what costs time to make, as to_string does, is not a part.
 template <class... Parts>
 void require(bool holds, const Parts&... parts) {
   if (!holds) throw Error(text(parts...));

@@ -54,8 +54,8 @@ void Shard::for_each_run(const std::function<void(int64_t, int64_t, int64_t)>& v
 }
 
 std::vector<float> Shard::cut(std::span<const float> whole_values) const {
-  require(std::ssize(whole_values) == whole.elements(), "a whole of shape ", to_string(whole),
-          " was given ", whole_values.size(), " values");
+  require(std::ssize(whole_values) == whole.elements(), "a whole of shape ", whole, " was given ",
+          whole_values.size(), " values");
   std::vector<float> part(local().elements(), 0.0f);
   for_each_run([&](int64_t local_begin, int64_t whole_begin, int64_t length) {
     std::copy_n(whole_values.begin() + whole_begin, length, part.begin() + local_begin);
@@ -66,8 +66,8 @@ std::vector<float> Shard::cut(std::span<const float> whole_values) const {
 void Shard::paste(std::span<const float> local_values, std::span<float> whole_values) const {
   require(std::ssize(local_values) == local().elements() &&
               std::ssize(whole_values) == whole.elements(),
-          "a part of shape ", to_string(local()), " of a whole ", to_string(whole), " was given ",
-          local_values.size(), " and ", whole_values.size(), " values");
+          "a part of shape ", local(), " of a whole ", whole, " was given ", local_values.size(),
+          " and ", whole_values.size(), " values");
   for_each_run([&](int64_t local_begin, int64_t whole_begin, int64_t length) {
     std::copy_n(local_values.begin() + local_begin, length, whole_values.begin() + whole_begin);
   });

@@ -35,8 +35,8 @@ bool holds_just(const Ledger& ledger, const std::vector<Calls>& expected) {
 std::string calls_in(const Ledger& ledger) {
   std::string list;
   for (const auto& [op, total] : totals_of(ledger.rows())) {
-    list += text(list.empty() ? "" : ", ", total.calls, " ", to_string(op), " of ",
-                 counted(total.bytes, "byte"));
+    list +=
+        text(list.empty() ? "" : ", ", total.calls, " ", op, " of ", counted(total.bytes, "byte"));
   }
   return list.empty() ? "no communication" : list;
 }

@@ -31,20 +31,20 @@ static std::string partner_of(const Call& call) {
 std::string to_string(const Call& call) {
   const bool no_tensor = call.op == Collective::barrier || call.op >= Collective::gather_text;
   if (no_tensor) return to_string(call.op) + number_and_label(call);
-  return text(to_string(call.op), " of ", call.count, " ", to_string(call.type), partner_of(call),
+  return text(call.op, " of ", call.count, " ", call.type, partner_of(call),
               number_and_label(call));
 }
 
 std::string waiting_in(const Call& call, std::string_view group) {
-  if (!is_message(call.op)) return text("is waiting in ", to_string(call), " on ", group);
-  return text("is waiting to ", to_string(call.op), " ", call.count, " ", to_string(call.type),
-              partner_of(call), number_and_label(call), " on ", group);
+  if (!is_message(call.op)) return text("is waiting in ", call, " on ", group);
+  return text("is waiting to ", call.op, " ", call.count, " ", call.type, partner_of(call),
+              number_and_label(call), " on ", group);
 }
 
 void require_fit(Collective op, int from, int64_t sent, int to, int64_t expected) {
-  require(sent <= expected, to_string(op), ": rank ", from, " sent more than the ",
+  require(sent <= expected, op, ": rank ", from, " sent more than the ",
           counted(expected, "element"), " that rank ", to, " expects");
-  require(sent == expected, to_string(op), ": rank ", from, " sent ", sent, " of the ",
+  require(sent == expected, op, ": rank ", from, " sent ", sent, " of the ",
           counted(expected, "element"), " that rank ", to, " expects");
 }
 

@@ -142,8 +142,8 @@ Communicator::Job Communicator::gather_job(const Tensor& all, const Tensor& piec
   std::vector<int64_t> counts(static_cast<size_t>(size_), piece.elements());
   if (!rows.empty()) counts = elements_of(rows, row_of(piece));
   require(all.elements() == total(counts) && all.type() == piece.type(), "all_gather on ", name_,
-          ": pieces of ", total(counts), " ", to_string(piece.type()),
-          " together do not fit into a tensor of ", all.elements(), " ", to_string(all.type()));
+          ": pieces of ", total(counts), " ", piece.type(),
+          " together do not fit into a tensor of ", all.elements(), " ", all.type());
   const int64_t begin = total(std::span(counts).first(static_cast<size_t>(rank_)));
   require(is_apart_or_in_place(all, piece, begin), "all_gather on ", name_,
           ": the piece overlaps the result outside its own place");
@@ -202,8 +202,8 @@ Communicator::Job Communicator::scatter_job(const Tensor& part, const PartialSum
   const Range mine = part_of(rows_of(term), size_, rank_);
   const int64_t row = row_of(term), count = mine.size() * row;
   require(part.elements() == count && part.type() == term.type(), "reduce_scatter on ", name_,
-          ": this rank's part of ", count, " ", to_string(term.type()),
-          " does not fit into a tensor of ", part.elements(), " ", to_string(part.type()));
+          ": this rank's part of ", count, " ", term.type(), " does not fit into a tensor of ",
+          part.elements(), " ", part.type());
   require(is_apart_or_in_place(term, part, mine.begin * row), "reduce_scatter on ", name_,
           ": the result overlaps the term outside its own part");
   return {.call = {.op = Collective::reduce_scatter, .count = term.elements(), .type = term.type()},
@@ -251,7 +251,7 @@ Communicator::Job Communicator::transpose_job(const Tensor& x, std::span<const i
   require(are_rows(rows_to) && are_rows(rows_from) && total(rows_to) == rows_of(x),
           "all_to_all on ", name_, ": lists of ", rows_to.size(), " and ", rows_from.size(),
           " row counts for ", counted(size_, "rank"), " do not divide the ",
-          counted(rows_of(x), "row"), " of ", to_string(x.shape()));
+          counted(rows_of(x), "row"), " of ", x.shape());
   const Tensor in(backend_, with_rows(x, total(rows_from)), x.type());
   const std::vector<int64_t> to = elements_of(rows_to, row_of(x));
   return {.call = {.op = Collective::all_to_all,

@@ -35,7 +35,7 @@ Pending::~Pending() {
 }
 
 Tensor Pending::wait() {
-  require(work_ != nullptr, "wait() was called twice on one pending ", to_string(call_.op));
+  require(work_ != nullptr, "wait() was called twice on one pending ", call_.op);
   const double start = now();
   const bool moves = !is_message(call_.op) || call_.partner >= 0;
   if (moves) {

@@ -58,7 +58,7 @@ struct Cell {
 /// The elements of a part with their positions in the whole matrix.
 std::vector<Cell> cells_of(const HeldPart& part) {
   require(std::ssize(part.values) == part.shard.local().elements(), "a part of ",
-          to_string(part.shard.local()), " cannot be drawn with ", part.values.size(), " numbers");
+          part.shard.local(), " cannot be drawn with ", part.values.size(), " numbers");
   std::vector<Cell> cells;
   const int64_t columns = part.shard.whole.columns();
   part.shard.for_each_run([&](int64_t local, int64_t whole, int64_t length) {

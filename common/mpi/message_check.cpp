@@ -70,8 +70,8 @@ void CheckedMessages::wait() {
     const bool same = theirs.count == mine.count && theirs.type == mine.type &&
                       theirs.number == mine.number && theirs.label == mine.label;
     require(same, "two ranks of ", group_.name(), " disagree about a message: rank ",
-            group_.world_rank(mine.partner), ": ", to_string(group_.in_world(theirs)), ", rank ",
-            group_.world_rank(group_.rank()), ": ", to_string(group_.in_world(mine)));
+            group_.world_rank(mine.partner), ": ", group_.in_world(theirs), ", rank ",
+            group_.world_rank(group_.rank()), ": ", group_.in_world(mine));
   }
   work_->wait();
 }

@@ -69,7 +69,7 @@ void MpiGroup::compare(const Call& mine) const {
         theirs.op == mine.op && theirs.type == mine.type && theirs.number == mine.number;
     only_lengths_differ = only_lengths_differ && alike && !theirs.uneven;
     same = same && alike && (mine.uneven || theirs.count == mine.count);
-    all += text(other == 0 ? "rank " : ", rank ", world_ranks_[other], ": ", to_string(theirs));
+    all += text(other == 0 ? "rank " : ", rank ", world_ranks_[other], ": ", theirs);
   }
   require(same, "the ranks of ", name_, " call different collectives: ", all,
           only_lengths_differ ? " (pieces of different lengths: `rows` must name them)" : "");

@@ -140,7 +140,7 @@ std::string StatusBoard::describe(const std::vector<int>& ranks) const {
       case Phase::waiting: all += waiting_in(call, group) + since; break;
       case Phase::computing:
         all += "is not in a collective" + since;
-        if (call.number > 0) all += text(", its last was ", to_string(call), " on ", group);
+        if (call.number > 0) all += text(", its last was ", call, " on ", group);
         break;
     }
   }

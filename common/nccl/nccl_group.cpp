@@ -127,7 +127,7 @@ void NcclGroup::watch(bool host_waits) {
     const std::string in =
         unfinished_.empty()
             ? ""
-            : text("; the oldest is ", to_string(ranks_->in_world(unfinished_.front()->call())));
+            : text("; the oldest is ", ranks_->in_world(unfinished_.front()->call()));
     check_nccl(state_of(comm_), text("NCCL's collectives of ", ranks_->name(), in).c_str(), comm_);
     look();
   } catch (...) {

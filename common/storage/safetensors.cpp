@@ -98,8 +98,7 @@ SafetensorsEntry entry_of(const json& object, int64_t data_begin, int64_t data_b
   int64_t bytes = 0;
   require(!__builtin_mul_overflow(entry.shape.elements(), bytes_of_type(type), &bytes) &&
               bytes == end - begin,
-          "its ", end - begin, " bytes of data do not fit its shape ", to_string(entry.shape),
-          " of ", type);
+          "its ", end - begin, " bytes of data do not fit its shape ", entry.shape, " of ", type);
   return entry;
 }
 

@@ -66,7 +66,7 @@ std::string header_of(std::span<const SafetensorsTensor> tensors,
     header.add(tensor.name, tensor.values.index() == 0 ? "F32" : "I32", tensor.shape);
     const int64_t values = std::visit([](auto span) { return std::ssize(span); }, tensor.values);
     require(values == tensor.shape.elements(), "tensor \"", tensor.name, "\" of shape ",
-            to_string(tensor.shape), " was given ", values, " values");
+            tensor.shape, " was given ", values, " values");
   }
   return header.text();
 }

@@ -10,7 +10,7 @@ static void is_attention(const char* op, const Tensor& q, const Tensor& k, const
                          const AttentionSettings& settings) {
   const Shape &of_q = q.shape(), &of_k = k.shape();
   require(of_q.rank() == 3 && of_k.rank() == 3 && of_q[0] == of_k[0] && of_q[2] == of_k[2], op,
-          ": queries ", to_string(of_q), " and keys ", to_string(of_k),
+          ": queries ", of_q, " and keys ", of_k,
           " are not [matrices × rows × head_width] with the same matrices and head_width");
   same_shape(op, k, v);
   one_type(op, q, k, v);

@@ -11,18 +11,17 @@
 namespace shard::op_checks {
 
 inline void same_shape(const char* op, const Tensor& a, const Tensor& b) {
-  require(a.shape() == b.shape(), op, ": shapes ", to_string(a.shape()), " and ",
-          to_string(b.shape()), " differ");
+  require(a.shape() == b.shape(), op, ": shapes ", a.shape(), " and ", b.shape(), " differ");
 }
 
 /// The tensor has `elements` elements: one for each row or column of another one.
 inline void has(const char* op, const char* what, const Tensor& x, int64_t elements) {
-  require(x.elements() == elements, op, ": ", what, " has shape ", to_string(x.shape()),
-          ", but needs ", counted(elements, "element"));
+  require(x.elements() == elements, op, ": ", what, " has shape ", x.shape(), ", but needs ",
+          counted(elements, "element"));
 }
 
 inline void is_f32(const char* op, const Tensor& x) {
-  require(x.type() == DataType::f32, op, " needs a tensor of f32, not ", to_string(x.type()));
+  require(x.type() == DataType::f32, op, " needs a tensor of f32, not ", x.type());
 }
 
 /// All tensors are of one type, f32 or bf16.
@@ -30,8 +29,8 @@ template <class... Tensors>
 void one_type(const char* op, const Tensor& first, const Tensors&... others) {
   if (first.type() != DataType::bf16) is_f32(op, first);
   [[maybe_unused]] const auto same = [&](const Tensor& x) {
-    require(x.type() == first.type(), op, ": ", to_string(x.type()), " and ",
-            to_string(first.type()), " cannot be mixed");
+    require(x.type() == first.type(), op, ": ", x.type(), " and ", first.type(),
+            " cannot be mixed");
   };
   (same(others), ...);
 }

@@ -11,13 +11,13 @@ using namespace op_checks;
 namespace {
 
 void is_index_list(const char* op, const Tensor& ids, int64_t rows) {
-  require(ids.type() == DataType::i32, op, ": ids must be i32, not ", to_string(ids.type()));
+  require(ids.type() == DataType::i32, op, ": ids must be i32, not ", ids.type());
   has(op, "ids", ids, rows);
 }
 
 void columns_fit(const char* op, const Tensor& x, int64_t first, int64_t count) {
   require(first >= 0 && count >= 0 && first + count <= x.columns(), op, ": columns ", first, " to ",
-          first + count, " of shape ", to_string(x.shape()));
+          first + count, " of shape ", x.shape());
 }
 
 int64_t batch_of(const Tensor& x) { return x.shape().rank() == 3 ? x.shape()[0] : 1; }
@@ -26,8 +26,8 @@ Shape product_shape(const char* op, const Operand& a, const Operand& b) {
   const int rank = a.matrix.shape().rank();
   require(rank == b.matrix.shape().rank() && (rank == 2 || rank == 3) && a.columns() == b.rows() &&
               batch_of(a.matrix) == batch_of(b.matrix),
-          op, ": ", to_string(a.matrix.shape()), a.transposed ? " transposed" : "", " times ",
-          to_string(b.matrix.shape()), b.transposed ? " transposed" : "");
+          op, ": ", a.matrix.shape(), a.transposed ? " transposed" : "", " times ",
+          b.matrix.shape(), b.transposed ? " transposed" : "");
   return rank == 2 ? Shape{a.rows(), b.columns()}
                    : Shape{batch_of(a.matrix), a.rows(), b.columns()};
 }
@@ -39,8 +39,7 @@ Shape product_shape(const char* op, const Operand& a, const Operand& b) {
 void copy(Tensor& to, const Tensor& from) {
   has("copy", "the source", from, to.elements());
   const bool whole_numbers = to.type() == DataType::i32 || from.type() == DataType::i32;
-  require(to.type() == from.type() || !whole_numbers, "copy: ", to_string(from.type()), " into ",
-          to_string(to.type()));
+  require(to.type() == from.type() || !whole_numbers, "copy: ", from.type(), " into ", to.type());
   backend_of("copy", to, from).copy(to, from);
 }
 
@@ -85,8 +84,7 @@ Tensor columns_of(const Tensor& x, Range range) {
 void set_columns(Tensor& y, int64_t first, const Tensor& part) {
   columns_fit("set_columns", y, first, part.columns());
   one_type("set_columns", y, part);
-  require(y.rows() == part.rows(), "set_columns: ", to_string(part.shape()), " into ",
-          to_string(y.shape()));
+  require(y.rows() == part.rows(), "set_columns: ", part.shape(), " into ", y.shape());
   backend_of("set_columns", y, part).copy_columns(y, first, part, 0, part.columns());
 }
 
@@ -94,8 +92,7 @@ void set_columns(Tensor& y, int64_t first, const Tensor& part) {
 
 Operand lower(const Tensor& matrix) {
   const Operand stored = matrix;
-  require(stored.rows() == stored.columns(), "lower: ", to_string(matrix.shape()),
-          " is not square");
+  require(stored.rows() == stored.columns(), "lower: ", matrix.shape(), " is not square");
   return {matrix, false, true};
 }
 
@@ -131,8 +128,8 @@ void add_matmul(Tensor& c, Operand a, Operand b) {
   const Shape shape = product_shape("add_matmul", a, b);
   one_type("add_matmul", a.matrix, b.matrix);
   is_f32("add_matmul", c);
-  require(shape == c.shape(), "add_matmul: a product of shape ", to_string(shape), " was added to ",
-          to_string(c.shape()));
+  require(shape == c.shape(), "add_matmul: a product of shape ", shape, " was added to ",
+          c.shape());
   backend_of("add_matmul", c, a.matrix, b.matrix);
   multiply(c, a, b, 1.0f, Wanted::all);
 }
@@ -219,7 +216,7 @@ Tensor split_heads(const Tensor& x, int64_t first_column, int64_t batch, int64_t
 void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) {
   const Shape& shape = heads.shape();  // [batch·heads × context × head_width]
   require(shape.rank() == 3 && x.rows() % shape[1] == 0 && shape[0] % (x.rows() / shape[1]) == 0,
-          "merge_heads: ", to_string(shape), " into ", to_string(x.shape()));
+          "merge_heads: ", shape, " into ", x.shape());
   columns_fit("merge_heads", x, first_column, heads.elements() / x.rows());
   one_type("merge_heads", x, heads);
   backend_of("merge_heads", x, heads).merge_heads(x, first_column, heads);
@@ -228,8 +225,7 @@ void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) {
 Tensor causal_scores(const Tensor& q, const Tensor& k) {
   same_shape("causal_scores", q, k);
   one_type("causal_scores", q, k);
-  require(q.shape().rank() == 3, "causal_scores: [batch × context × head_width], not ",
-          to_string(q.shape()));
+  require(q.shape().rank() == 3, "causal_scores: [batch × context × head_width], not ", q.shape());
   Tensor scores(backend_of("causal_scores", q, k), product_shape("causal_scores", q, transposed(k)),
                 q.type());
   multiply(scores, q, transposed(k), 0.0f, Wanted::on_and_below_diagonal);
@@ -240,7 +236,7 @@ void causal_softmax(Tensor& scores, float scale) {
   const Shape& shape = scores.shape();
   require(shape.rank() == 3 && shape[1] <= shape[2],
           "causal_softmax: scores are [batch × queries × context] with no more ",
-          "queries than context, not ", to_string(shape));
+          "queries than context, not ", shape);
   one_type("causal_softmax", scores);
   scores.backend().causal_softmax(scores, scale);
 }
@@ -248,7 +244,7 @@ void causal_softmax(Tensor& scores, float scale) {
 void causal_softmax_backward(Tensor& dprobabilities, const Tensor& probabilities, float scale) {
   const Shape& shape = dprobabilities.shape();
   require(shape.rank() == 3 && shape[1] == shape[2],
-          "causal_softmax_backward: [batch × context × context], not ", to_string(shape));
+          "causal_softmax_backward: [batch × context × context], not ", shape);
   same_shape("causal_softmax_backward", dprobabilities, probabilities);
   one_type("causal_softmax_backward", dprobabilities, probabilities);
   backend_of("causal_softmax_backward", dprobabilities, probabilities)
@@ -267,8 +263,7 @@ Tensor gather_rows(const Tensor& table, const Tensor& ids, int64_t first_row) {
 
 void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) {
   is_index_list("add_to_rows", ids, dy.rows());
-  require(dtable.columns() == dy.columns(), "add_to_rows: ", to_string(dy.shape()), " into ",
-          to_string(dtable.shape()));
+  require(dtable.columns() == dy.columns(), "add_to_rows: ", dy.shape(), " into ", dtable.shape());
   one_type("add_to_rows", dy);
   is_f32("add_to_rows", dtable);
   backend_of("add_to_rows", dtable, ids, dy).add_to_rows(dtable, ids, dy, first_row);

@@ -30,14 +30,16 @@ struct Tensor::Storage {
 
 Tensor::Tensor(Backend& backend, Shape shape, DataType type) : shape_(shape), type_(type) {
   int64_t bytes = 0;
-  require(backend.computes_in(type), to_string(type),
-          " was requested on a device that does not support it: ", backend.description());
+  if (!backend.computes_in(type)) {
+    throw Error(
+        text(type, " was requested on a device that does not support it: ", backend.description()));
+  }
   require(!__builtin_mul_overflow(shape.elements(), size_of(type), &bytes),
-          "the bytes of a tensor of shape ", to_string(shape), " overflow 64 bits");
+          "the bytes of a tensor of shape ", shape, " overflow 64 bits");
   try {
     storage_ = std::make_shared<Storage>(backend, static_cast<size_t>(bytes));
   } catch (const OutOfMemory& error) {
-    throw Error(text(error.what(), ", for a tensor ", to_string(shape), " of ", to_string(type)));
+    throw Error(text(error.what(), ", for a tensor ", shape, " of ", type));
   }
 }
 
@@ -76,8 +78,8 @@ int64_t Tensor::memory_bytes() const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
-  require(shape.elements() == elements(), "a tensor of shape ", to_string(shape_),
-          " cannot be reshaped to ", to_string(shape));
+  require(shape.elements() == elements(), "a tensor of shape ", shape_, " cannot be reshaped to ",
+          shape);
   Tensor view = *this;
   view.shape_ = shape;
   return view;
@@ -89,7 +91,7 @@ Tensor Tensor::slice(Range range) const {
   const int64_t rows_here = vector ? elements() : rows();
   require(shape_.rank() >= 1 && shape_.rank() <= 2 && 0 <= range.begin &&
               range.begin <= range.end && range.end <= rows_here,
-          "rows ", range.begin, " to ", range.end, " of a tensor of shape ", to_string(shape_));
+          "rows ", range.begin, " to ", range.end, " of a tensor of shape ", shape_);
   Tensor view = *this;
   view.offset_ += range.begin * row * size_of(type_);
   view.shape_ = vector ? Shape{range.size()} : Shape{range.size(), row};
@@ -104,8 +106,7 @@ Tensor Tensor::clone() const {
 
 template <class T>
 static std::vector<T> copy_to_host(const Tensor& tensor, DataType wanted) {
-  require(tensor.type() == wanted, "a tensor of ", to_string(tensor.type()), " was read as ",
-          to_string(wanted));
+  require(tensor.type() == wanted, "a tensor of ", tensor.type(), " was read as ", wanted);
   std::vector<T> host(static_cast<size_t>(tensor.elements()));
   tensor.backend().copy_to_host(host.data(), tensor.address(), static_cast<size_t>(tensor.bytes()));
   return host;
@@ -123,9 +124,8 @@ std::vector<int32_t> Tensor::to_host_int() const {
 
 template <class T>
 static void copy_from_host(Tensor& tensor, std::span<const T> values, DataType given) {
-  require(tensor.type() == given, "a tensor of ", to_string(tensor.type()), " was given ",
-          to_string(given));
-  require(std::ssize(values) == tensor.elements(), "a tensor of shape ", to_string(tensor.shape()),
+  require(tensor.type() == given, "a tensor of ", tensor.type(), " was given ", given);
+  require(std::ssize(values) == tensor.elements(), "a tensor of shape ", tensor.shape(),
           " was given ", values.size(), " values");
   tensor.backend().copy_from_host(tensor.address(), values.data(),
                                   static_cast<size_t>(tensor.bytes()));
