@@ -1,15 +1,89 @@
-// Attention on the CPU, row by row: the scores of one query stay in the cache; those of all queries
-// are never stored. Compiled so that sums may be taken in any order and exp is a vector instruction
-// (CMakeLists.txt). Infinities and NaN keep their meaning, which the log-sum-exp of no key needs.
+// Attention on the CPU, a strip of queries at a time: the strip's scores are products that stay in
+// the cache of the core that computes them; those of all queries are never stored. With whole rows
+// of scores at hand, a softmax needs none of the rescaling of Dao et al., arXiv:2205.14135.
+// Compiled so that sums may be taken in any order and exp is a vector instruction (CMakeLists.txt).
+// Infinities and NaN keep their meaning, which the log-sum-exp of no key needs.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "common/cpu/cpu_backend.h"
+#include "common/cpu/largest.h"
 #include "common/cpu/parallel.h"
+#include "common/cpu/product.h"
 
 namespace shard {
 namespace {
+
+/// The queries of a strip: enough for products at full speed, few enough for the cache.
+constexpr int64_t strip_queries = 64;
+
+/// Some queries of one matrix of the batch, with the keys that the last of them sees.
+struct Strip {
+  int64_t matrix, first_query, queries, keys;
+  int64_t first_row, first_key;  // in the tensors q and k, whose matrices lie one after another
+};
+
+/// The strips of all matrices, one matrix after another.
+struct Strips {
+  int64_t matrices, queries, keys, width;
+  const AttentionSettings& settings;
+
+  Strips(const Tensor& q, const Tensor& k, const AttentionSettings& the_settings)
+      : matrices(q.shape()[0]),
+        queries(q.shape()[1]),
+        keys(k.shape()[1]),
+        width(q.columns()),
+        settings(the_settings) {}
+  int64_t of_matrix() const { return (queries + strip_queries - 1) / strip_queries; }
+  Strip operator[](int64_t index) const {
+    const int64_t matrix = index / of_matrix(), first = index % of_matrix() * strip_queries,
+                  count = std::min(strip_queries, queries - first);
+    return {matrix,
+            first,
+            count,
+            settings.seen_keys(first + count - 1, keys),
+            matrix * queries + first,
+            matrix * keys};
+  }
+};
+
+/// This thread's memory for strips of scores, `count` numbers.
+float* strip_memory(int64_t count) {
+  static thread_local std::vector<float> memory;  // kept between calls: a step allocates nothing
+  memory.resize(std::max(memory.size(), static_cast<size_t>(count)));
+  return memory.data();
+}
+
+/// exp(x - shift) of the first `seen` numbers, zeros after them; returns the sum.
+float exp_of_row(float* x, int64_t seen, int64_t count, float shift) {
+  constexpr int64_t lanes = 16;  // whole vectors, as exp of what is left over is slow
+  const int64_t whole = std::min(count, (seen + lanes - 1) / lanes * lanes);
+  for (int64_t j = 0; j < whole; ++j) x[j] = std::exp(x[j] - shift);
+  std::fill(x + seen, x + count, 0.0f);
+  float sum = 0;
+  for (int64_t j = 0; j < seen; ++j) sum += x[j];
+  return sum;
+}
+
+/// scores [queries × keys] ← scale · Q·Kᵀ.
+void scores_of(float* scores, const Strip& strip, const Tensor& q, const Tensor& k,
+               const AttentionSettings& settings) {
+  const int64_t width = q.columns();
+  product(scores, strip.keys, {q.data<float>() + strip.first_row * width, width},
+          {k.data<float>() + strip.first_key * width, width, true}, strip.queries, strip.keys,
+          width, 0.0f, settings.scale);
+}
+
+/// Multiplies row i of a strip [queries × keys] by `factor` and by the dropout's factors.
+void scale_and_drop(float* row, float factor, const Strip& strip, int64_t i,
+                    const AttentionSettings& settings) {
+  if (factor != 1.0f)
+    for (int64_t j = 0; j < strip.keys; ++j) row[j] *= factor;
+  if (settings.dropout.probability == 0.0f) return;
+  for (int64_t j = 0; j < strip.keys; ++j)
+    row[j] *= settings.factor(strip.matrix, strip.first_query + i, j);
+}
 
 float dot(const float* a, const float* b, int64_t width) {
   float sum = 0;
@@ -17,56 +91,29 @@ float dot(const float* a, const float* b, int64_t width) {
   return sum;
 }
 
-/// y ← y + factor · x.
-void add_scaled(float* y, float factor, const float* x, int64_t width) {
-  for (int64_t c = 0; c < width; ++c) y[c] += factor * x[c];
-}
-
-/// This thread's memory for the scores of one query.
-float* scores_of(int64_t keys) {
-  static thread_local std::vector<float> scores;  // kept between calls: a step allocates nothing
-  scores.resize(std::max(scores.size(), static_cast<size_t>(keys)));
-  return scores.data();
-}
-
-/// scores[j] ← scale · q·k_j, for the first `seen` keys.
-void scores_of_query(float* scores, const float* q, const float* k, int64_t seen, int64_t width,
-                     float scale) {
-  for (int64_t j = 0; j < seen; ++j) scores[j] = scale * dot(q, k + j * width, width);
-}
-
-/// The softmax's numerators in place, and their sum; returns the log-sum-exp, -∞ of none.
-float exp_of_row(float* scores, int64_t seen, float& sum) {
-  float max = -INFINITY;
-  sum = 0;
-  for (int64_t j = 0; j < seen; ++j) max = std::max(max, scores[j]);
-  for (int64_t j = 0; j < seen; ++j) scores[j] = std::exp(scores[j] - max);
-  for (int64_t j = 0; j < seen; ++j) sum += scores[j];
-  return max + std::log(sum);
-}
-
 }  // namespace
 
 void CpuBackend::attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q, const Tensor& k,
                            const Tensor& v, const AttentionSettings& settings) {
-  const int64_t queries = q.shape()[1], keys = k.shape()[1], width = q.columns();
-  const float *of_q = q.data<float>(), *of_k = k.data<float>(), *of_v = v.data<float>();
-  float *out = output.data<float>(), *lse = log_sum_exp.data<float>();
-  parallel_for(q.rows(), 4 * keys * width, [=, &settings](int64_t begin, int64_t end) {
-    float* const scores = scores_of(keys);
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t matrix = row / queries, query = row % queries;
-      const int64_t seen = settings.seen_keys(query, keys), first = matrix * keys * width;
-      scores_of_query(scores, of_q + row * width, of_k + first, seen, width, settings.scale);
-      float sum = 0, *const to = out + row * width;
-      lse[row] = exp_of_row(scores, seen, sum);
-      std::fill_n(to, width, 0.0f);
-      for (int64_t j = 0; j < seen; ++j) {
-        const float weight = scores[j] / sum * settings.factor(matrix, query, j);
-        add_scaled(to, weight, of_v + first + j * width, width);
-      }
+  const Strips strips(q, k, settings);
+  const int64_t width = strips.width;
+  const auto attend = [&](const Strip& strip) {
+    float* const p = strip_memory(strip.queries * strip.keys);
+    scores_of(p, strip, q, k, settings);
+    for (int64_t i = 0; i < strip.queries; ++i) {
+      float* const row = p + i * strip.keys;
+      const int64_t seen = settings.seen_keys(strip.first_query + i, strip.keys);
+      const float max = largest(row, seen), sum = exp_of_row(row, seen, strip.keys, max);
+      log_sum_exp.data<float>()[strip.first_row + i] = max + std::log(sum);
+      scale_and_drop(row, sum == 0.0f ? 0.0f : 1.0f / sum, strip, i, settings);
     }
-  });
+    product(output.data<float>() + strip.first_row * width, width, {p, strip.keys},
+            {v.data<float>() + strip.first_key * width, width}, strip.queries, width, strip.keys);
+  };
+  parallel_for(strips.matrices * strips.of_matrix(), 4 * strip_queries * strips.keys * width,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) attend(strips[i]);
+               });
 }
 
 void CpuBackend::merge_attention(Tensor& output, Tensor& log_sum_exp, const Tensor& part,
@@ -85,46 +132,44 @@ void CpuBackend::merge_attention(Tensor& output, Tensor& log_sum_exp, const Tens
   });
 }
 
-/// Adds one query's part to the gradients of its matrix: dq [width]; dk and dv [keys × width].
-static void add_query_gradients(float* dq, float* dk, float* dv, const float* dout, const float* q,
-                                const float* k, const float* v, const float* output, float lse,
-                                int64_t matrix, int64_t query, int64_t keys, int64_t width,
-                                const AttentionSettings& settings) {
-  const int64_t seen = settings.seen_keys(query, keys);
-  float* const p = scores_of(keys);
-  scores_of_query(p, q, k, seen, width, settings.scale);
-  for (int64_t j = 0; j < seen; ++j) p[j] = std::exp(p[j] - lse);
-  const float sum = dot(dout, output, width);
-  for (int64_t j = 0; j < seen; ++j) {
-    const float factor = settings.factor(matrix, query, j);
-    const float dp = factor * dot(dout, v + j * width, width);
-    const float ds = settings.scale * p[j] * (dp - sum);
-    add_scaled(dq, ds, k + j * width, width);
-    add_scaled(dk + j * width, ds, q, width);
-    add_scaled(dv + j * width, factor * p[j], dout, width);
-  }
-}
-
 void CpuBackend::attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout,
                                     const Tensor& q, const Tensor& k, const Tensor& v,
                                     const Tensor& output, const Tensor& log_sum_exp,
                                     const AttentionSettings& settings) {
-  const int64_t queries = q.shape()[1], keys = k.shape()[1], width = q.columns();
-  for (Tensor* gradient : {&dq, &dk, &dv}) fill(*gradient, 0.0f);
-  float *to_q = dq.data<float>(), *to_k = dk.data<float>(), *to_v = dv.data<float>();
-  const float *of_q = q.data<float>(), *of_k = k.data<float>(), *of_v = v.data<float>(),
-              *upstream = dout.data<float>(), *out = output.data<float>(),
-              *lse = log_sum_exp.data<float>();
-  // Threads share the matrices, not the queries: two queries must not add to one key at once.
-  parallel_for(
-      q.shape()[0], 10 * queries * keys * width, [=, &settings](int64_t begin, int64_t end) {
-        for (int64_t row = begin * queries; row < end * queries; ++row) {
-          const int64_t matrix = row / queries, at = row * width, first = matrix * keys * width;
-          add_query_gradients(to_q + at, to_k + first, to_v + first, upstream + at, of_q + at,
-                              of_k + first, of_v + first, out + at, lse[row], matrix, row % queries,
-                              keys, width, settings);
-        }
-      });
+  const Strips strips(q, k, settings);
+  const int64_t width = strips.width;
+  const auto go_back = [&](const Strip& strip) {
+    const int64_t rows = strip.queries, keys = strip.keys, at = strip.first_row * width,
+                  first = strip.first_key * width;
+    const float* const upstream = dout.data<float>() + at;
+    float *const p = strip_memory(2 * rows * keys), *const ds = p + rows * keys;
+    scores_of(p, strip, q, k, settings);
+    product(ds, keys, {upstream, width}, {v.data<float>() + first, width, true}, rows, keys, width);
+    for (int64_t i = 0; i < rows; ++i) {
+      float *const p_row = p + i * keys, *const ds_row = ds + i * keys;
+      const float sum = dot(upstream + i * width, output.data<float>() + at + i * width, width);
+      const int64_t seen = settings.seen_keys(strip.first_query + i, keys);
+      exp_of_row(p_row, seen, keys, log_sum_exp.data<float>()[strip.first_row + i]);
+      scale_and_drop(ds_row, 1.0f, strip, i, settings);
+      for (int64_t j = 0; j < seen; ++j) ds_row[j] = settings.scale * p_row[j] * (ds_row[j] - sum);
+      std::fill(ds_row + seen, ds_row + keys, 0.0f);
+      scale_and_drop(p_row, 1.0f, strip, i, settings);
+    }
+    product(dq.data<float>() + at, width, {ds, keys}, {k.data<float>() + first, width}, rows, width,
+            keys);
+    product(dk.data<float>() + first, width, {ds, keys, true}, {q.data<float>() + at, width}, keys,
+            width, rows, 1.0f);
+    product(dv.data<float>() + first, width, {p, keys, true}, {upstream, width}, keys, width, rows,
+            1.0f);
+  };
+  // Threads share the matrices, not the strips: two strips must not add to one key at once.
+  const int64_t of_keys = strips.keys * width;
+  parallel_for(strips.matrices, 10 * strips.queries * of_keys, [&](int64_t begin, int64_t end) {
+    for (Tensor* sums : {&dk, &dv})
+      std::fill(sums->data<float>() + begin * of_keys, sums->data<float>() + end * of_keys, 0.0f);
+    for (int64_t i = begin * strips.of_matrix(); i < end * strips.of_matrix(); ++i)
+      go_back(strips[i]);
+  });
 }
 
 }  // namespace shard

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/cpu/cpu_backend.h"
+#include "common/cpu/largest.h"
 #include "common/cpu/parallel.h"
 
 namespace shard {
@@ -117,8 +118,8 @@ void CpuBackend::causal_softmax(Tensor& scores, float scale) {
     for (int64_t row = begin; row < end; ++row) {
       float* p = all + row * context;
       const int64_t seen = context - queries + row % queries + 1;  // position i attends to 0 … i
-      float max = p[0], sum = 0;
-      for (int64_t i = 1; i < seen; ++i) max = std::max(max, p[i]);
+      const float max = largest(p, seen);
+      float sum = 0;
       for (int64_t i = 0; i < seen; ++i) p[i] = std::exp(scale * (p[i] - max));
       for (int64_t i = 0; i < seen; ++i) sum += p[i];
       const float inverse = 1.0f / sum;

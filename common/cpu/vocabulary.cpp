@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/cpu/cpu_backend.h"
+#include "common/cpu/largest.h"
 #include "common/cpu/parallel.h"
 
 namespace shard {
@@ -54,10 +55,8 @@ void CpuBackend::row_max(Tensor& max, const Tensor& x, int64_t valid_columns) {
   float* out = max.data<float>();
   parallel_for(x.rows(), columns, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      float largest = std::numeric_limits<float>::lowest();
-      for (int64_t i = 0; i < valid_columns; ++i)
-        largest = std::max(largest, values[row * columns + i]);
-      out[row] = largest;
+      out[row] = std::max(std::numeric_limits<float>::lowest(),
+                          largest(values + row * columns, valid_columns));
     }
   });
 }
@@ -80,12 +79,12 @@ void CpuBackend::exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max,
                                  int64_t valid_columns) {
   const int64_t columns = x.columns();
   float *all = x.data<float>(), *out = sums.data<float>();
-  const float* largest = max.data<float>();
+  const float* of_row = max.data<float>();
   parallel_for(x.rows(), 6 * columns, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       float* values = all + row * columns;
       float sum = 0;
-      for (int64_t i = 0; i < valid_columns; ++i) values[i] = std::exp(values[i] - largest[row]);
+      for (int64_t i = 0; i < valid_columns; ++i) values[i] = std::exp(values[i] - of_row[row]);
       for (int64_t i = 0; i < valid_columns; ++i) sum += values[i];
       std::fill(values + valid_columns, values + columns, 0.0f);
       out[row] = sum;
@@ -107,11 +106,11 @@ void CpuBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns,
 
 void CpuBackend::cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
                                const Tensor& picked) {
-  const float *sum = sums.data<float>(), *largest = max.data<float>(),
+  const float *sum = sums.data<float>(), *of_row = max.data<float>(),
               *target = picked.data<float>();
   float* out = losses.data<float>();
   for (int64_t row = 0; row < losses.elements(); ++row)
-    out[row] = std::log(sum[row]) + (largest[row] - target[row]);
+    out[row] = std::log(sum[row]) + (of_row[row] - target[row]);
 }
 
 void CpuBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
