@@ -64,7 +64,7 @@ Ledger check_forward_and_backward(Runtime& runtime, Report& report, Trial& trial
   report.check("Y against double precision", relative_error(y, expected(trial.points)), 1e-5);
   check_split(report, "the unsplit layer", {.y = {}, .dx = dx, .parameters = split},
               {.y = {}, .dx = dx_unsplit, .parameters = unsplit}, 1e-5);
-  check_one_operation(report, trial, dropout, y, dx);
+  check_one_operation(runtime, report, trial, dropout, y, dx);
   check_finite_differences(report, loss_of(expected, Matrix(trial.dy)),
                            variables_of(trial.x, dx_unsplit, unsplit),
                            {runtime.options().seed, stream_of("samples")}, 1e-4);
@@ -155,6 +155,7 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const 
 int main(int argc, char** argv) {
   Sizes sizes;
   double probability = 0.2;
+  int64_t timing_context = 1024;
   Options options("06_parallel_attention",
                   "causal multi-head attention with its heads divided among the ranks");
   options.size("--batch", sizes.batch, "sequences", 2);
@@ -163,6 +164,7 @@ int main(int argc, char** argv) {
   options.size("--width", sizes.width, "columns of X; each head has width/heads of them");
   options.number("--dropout", probability, "probability of dropping an attention probability", 0,
                  0.99);
+  options.size("--timing-context", timing_context, "the largest context that is timed", 128);
   options.offer_picture("the cut of the QKV matrix");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const auto [batch, context, heads, width] = sizes;
@@ -187,6 +189,7 @@ int main(int argc, char** argv) {
     check_forward_and_backward(runtime, report, trial, dropout);
     check_halves(report, trial, dropout);
     check_causality(runtime, report, trial);
+    show_growing_contexts(runtime, report, timing_context);
     show_failing_designs(runtime, report, trial, init);
   });
 }

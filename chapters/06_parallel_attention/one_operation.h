@@ -1,12 +1,16 @@
-// Comparing the layer with one that uses attention as one operation (common/tensor/attention.h).
+// Comparing the layer with the one that computes attention as one operation.
 #pragma once
 #include "chapters/06_parallel_attention/trial.h"
 
 namespace shard::chapter_06 {
 
-/// Checks that Y and dX [tokens × width] of the layer, with this dropout, are those of the unsplit
-/// layer that calls attention() and attention_backward() instead of the steps.
-void check_one_operation(Report& report, Trial& trial, const AttentionDropout& dropout,
-                         const Tensor& y, const Tensor& dx);
+/// Checks that Y, dX [tokens × width] and the parameters' gradients of the split layer, with this
+/// dropout, are those of FusedAttention.
+void check_one_operation(Runtime& runtime, Report& report, Trial& trial,
+                         const AttentionDropout& dropout, const Tensor& y, const Tensor& dx);
+
+/// Shows what both keep for the backward pass, and how long they take, for growing contexts up to
+/// `largest`.
+void show_growing_contexts(Runtime& runtime, Report& report, int64_t largest);
 
 }  // namespace shard::chapter_06

@@ -55,14 +55,15 @@ class ParallelAttention {
   ColumnParallelLinear qkv;      // c_attn: of this rank's heads the columns of Q, then of K and V
   RowParallelLinear projection;  // c_proj
 
+ protected:
+  Communicator& group_;
+  int64_t heads_, local_heads_, head_width_;
+
  private:
   /// x [batch·heads/t × context × context] with the dropout of a forward pass: the mask is a
   /// function of the element's index in the whole batch and of all heads, so it is the same for
   /// every number of ranks.
   Tensor with_dropout(const Tensor& x, const Kept& kept) const;
-
-  Communicator& group_;
-  int64_t heads_, local_heads_, head_width_;
 };
 
 }  // namespace shard

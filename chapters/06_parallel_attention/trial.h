@@ -18,21 +18,24 @@ struct Sizes {
 struct Trial {
   Sizes sizes;
   Tensor x, dy;  // [tokens × width]
+  Init init;
+  static constexpr float projection = 0.3f;
   std::unique_ptr<Communicator> alone;
   ParallelAttention split, unsplit;
   Points points;  // all that Y depends on: X, then the unsplit layer's parameters
 
-  Trial(Runtime& runtime, Sizes s, const Init& init)
+  Trial(Runtime& runtime, Sizes s, const Init& the_init)
       : sizes(s),
         x(reference::to_tensor(runtime.backend(),
                                reference::random_matrix(s.tokens(), s.width,
-                                                        {init.seed, stream_of("x")}))),
+                                                        {the_init.seed, stream_of("x")}))),
         dy(reference::to_tensor(runtime.backend(),
                                 reference::random_matrix(s.tokens(), s.width,
-                                                         {init.seed, stream_of("dy")}))),
+                                                         {the_init.seed, stream_of("dy")}))),
+        init(the_init),
         alone(runtime.alone()),
-        split(runtime.world(), "attn", s.width, s.heads, init, 0.3f),
-        unsplit(*alone, "attn", s.width, s.heads, init, 0.3f) {
+        split(runtime.world(), "attn", s.width, s.heads, init, projection),
+        unsplit(*alone, "attn", s.width, s.heads, init, projection) {
     points.emplace_back(x);
     for (const Parameter* parameter : unsplit.parameters()) points.emplace_back(parameter->value);
   }

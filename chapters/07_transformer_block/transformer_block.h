@@ -6,7 +6,7 @@
 // backward: inside RowParallelLinear).
 #pragma once
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
-#include "chapters/06_parallel_attention/parallel_attention.h"
+#include "chapters/06_parallel_attention/fused_attention.h"
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
 
@@ -139,7 +139,7 @@ class BasicBlock {
   Mlp mlp;
 };
 
-using TransformerBlock = BasicBlock<ParallelAttention, ParallelMlp>;
-extern template class BasicBlock<ParallelAttention, ParallelMlp>;
+using TransformerBlock = BasicBlock<FusedAttention, ParallelMlp>;
+extern template class BasicBlock<FusedAttention, ParallelMlp>;
 
 }  // namespace shard
