@@ -1,6 +1,5 @@
 // What the tests of several exercises need besides the examiner.
 #pragma once
-#include <cmath>
 #include <iterator>
 #include <vector>
 
@@ -79,32 +78,6 @@ inline Matrix column_sums(const Matrix& matrix) {
   Matrix ones(1, matrix.rows);
   for (double& one : ones.values) one = 1;
   return matmul(ones, matrix);
-}
-
-/// A gradient that overwrote what it held `before` instead of being added to it.
-inline Suspect overwritten(const Matrix& before) {
-  return Suspect::extra("what it held before", before,
-                        "gradients accumulate, but this one was overwritten",
-                        [](double c) { return c < 0; });
-}
-
-/// What a gradient that held `before` becomes where `term` is not added to it exactly once: for the
-/// end of a list, after more special suspects. `what` names the term, as in "Xᵀ·dY".
-inline std::vector<Suspect> wrongly_added(const Matrix& before, const std::string& what,
-                                          const Matrix& term, int ranks, int64_t tokens) {
-  const auto times = [](double wanted) {
-    return [=](double c) { return std::abs(c - wanted) < 0.01; };
-  };
-  return {
-      overwritten(before),
-      Suspect::extra(what, term, "it was never added", times(-1)),
-      Suspect::extra(what, term, "it was subtracted", times(-2)),
-      Suspect::extra(what, term, "it was divided by the number of ranks", times(1.0 / ranks - 1)),
-      Suspect::extra(what, term, "it was divided by the number of tokens; a sum is asked for",
-                     times(1.0 / static_cast<double>(tokens) - 1)),
-      Suspect::extra(what, term, "each rank has all of it, and these sums were added up",
-                     times(ranks - 1)),
-      Suspect::extra(what, term, "it was added more than once", [](double c) { return c > 0; })};
 }
 
 inline std::vector<Suspect> operator+(std::vector<Suspect> first, std::vector<Suspect> second) {

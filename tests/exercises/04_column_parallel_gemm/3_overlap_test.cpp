@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/exercises/support.h"
+#include "tests/exercises/gradients.h"
 #include "tests/exercises/watched_group.h"
 
 namespace shard {
@@ -121,7 +121,6 @@ void examine_sums(Examiner& examiner, const Batch& batch, const Matrix& own,
 void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range columns,
                   Gradients& gradients) {
   Communicator& world = examiner.world();
-  const double ranks = world.size();
   gradients.moments.clear();
   gradients.dx_rows = 0;
   WatchedGroup group(world, [&](const WatchedGroup::Event& event) { gradients.watch(event); });
@@ -136,17 +135,17 @@ void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range
   const Matrix top = rows_of(right, batch.first), bottom = rows_of(right, batch.second);
   examiner.expect(
       "dX of " + batch.name, dx, right,
-      {Suspect::result(
-           "this rank's own term: read before its sums were waited for, or never summed", own),
-       Suspect::result(
-           "summed in the first half of the tokens, and this rank's own term in the second",
-           stacked(top, rows_of(own, batch.second))),
-       Suspect::result(
-           "summed in the second half of the tokens, and this rank's own term in the first",
-           stacked(rows_of(own, batch.first), bottom)),
-       Suspect::result("right except for the order of its halves", stacked(bottom, top)),
-       Suspect::extra("dX", right, "it was summed over the ranks twice",
-                      [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; })});
+      std::vector{
+          Suspect::result(
+              "this rank's own term: read before its sums were waited for, or never summed", own),
+          Suspect::result(
+              "summed in the first half of the tokens, and this rank's own term in the second",
+              stacked(top, rows_of(own, batch.second))),
+          Suspect::result(
+              "summed in the second half of the tokens, and this rank's own term in the first",
+              stacked(rows_of(own, batch.first), bottom)),
+          Suspect::result("right except for the order of its halves", stacked(bottom, top))} +
+          wrongly_summed("dX", right, own, world.size()));
   examine_sums(examiner, batch, own, gradients.moments);
   const std::string wrong = order_diagnosis(gradients.moments, values_before, gradients.values());
   examiner.expect(batch.name + ": the order of steps", wrong.empty(), wrong);
@@ -154,19 +153,28 @@ void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range
                          {{Collective::all_reduce, 2, batch.x.rows * in * 4}});
 }
 
-/// What may be wrong with a gradient that held `before`, after two calls that add `one` and `two`,
-/// of which the first halves of the tokens add `first` and the second halves `second`.
-std::vector<Suspect> suspects(const Matrix& before, const Matrix& one, const Matrix& two,
-                              const Matrix& first, const Matrix& second) {
-  const auto is = [](double wanted) {
-    return [=](double c) { return std::abs(c - wanted) < 0.01; };
-  };
-  return {overwritten(add(before, one)),
+/// One of the two gradients, which held `before`: `whole` and `half` are what a batch and a half of
+/// it add.
+void expect_gradient(Examiner& examiner, const std::string& name, const Tensor& got,
+                     const Matrix& before, const std::vector<Batch>& batches, Matrix Batch::*whole,
+                     Matrix (Batch::*half)(Range) const) {
+  const Matrix zero = scaled(before, 0);
+  Matrix all = zero, first = zero, second = zero;
+  std::vector<Term> terms;
+  for (const Batch& batch : batches) {
+    terms.push_back({batch.*whole, batch.x.rows});
+    all = add(all, batch.*whole);
+    first = add(first, (batch.*half)(batch.first));
+    second = add(second, (batch.*half)(batch.second));
+  }
+  const std::string added = "what both calls should add";
+  examiner.expect(
+      name + " after two calls", got, add(before, all),
+      std::vector{
           Suspect::result("computed from the first half of the tokens only", add(before, first)),
           Suspect::result("computed from the second half of the tokens only", add(before, second)),
-          Suspect::extra("what both calls should add", add(one, two), "it was never added", is(-1)),
-          Suspect::extra("what both calls should add", add(one, two),
-                         "each half added the gradient of all tokens", is(1))};
+          multiple(added, all, 2, "was added by each half, for all tokens")} +
+          wrongly_added(before, added, terms, examiner.world().size()));
 }
 
 }  // namespace
@@ -176,21 +184,16 @@ void examine(Examiner& examiner) {
   const Matrix a = examiner.random(in, out, "a");
   const Matrix da = columns_of(examiner.random(in, out, "da"), columns);
   const Matrix db = columns_of(examiner.random(1, out, "db"), columns);
-  const Batch one(examiner, "micro-batch 1", 11, columns),
-      two(examiner, "micro-batch 2", 6, columns);
+  const std::vector<Batch> batches{{examiner, "micro-batch 1", 11, columns},
+                                   {examiner, "micro-batch 2", 6, columns}};
 
   Gradients gradients;
   examiner.watch_products([&](const Tensor& product) { gradients.watch(product); });
   gradients.da = examiner.variable(da);
   gradients.db = examiner.variable_vector(db);
-  examine_call(examiner, one, a, columns, gradients);
-  examine_call(examiner, two, a, columns, gradients);
-  examiner.expect("dA after two calls", gradients.da, add(da, add(one.da, two.da)),
-                  suspects(da, one.da, two.da, add(one.da_of(one.first), two.da_of(two.first)),
-                           add(one.da_of(one.second), two.da_of(two.second))));
-  examiner.expect("db after two calls", gradients.db, add(db, add(one.db, two.db)),
-                  suspects(db, one.db, two.db, add(one.db_of(one.first), two.db_of(two.first)),
-                           add(one.db_of(one.second), two.db_of(two.second))));
+  for (const Batch& batch : batches) examine_call(examiner, batch, a, columns, gradients);
+  expect_gradient(examiner, "dA", gradients.da, da, batches, &Batch::da, &Batch::da_of);
+  expect_gradient(examiner, "db", gradients.db, db, batches, &Batch::db, &Batch::db_of);
 }
 
 }  // namespace shard

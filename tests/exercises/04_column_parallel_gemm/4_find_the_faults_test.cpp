@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "tests/exercises/support.h"
+#include "tests/exercises/gradients.h"
 
 namespace shard {
 namespace {
@@ -97,12 +97,12 @@ std::vector<Suspect> wrong_input_gradients(const Layer& layer, const Batch& batc
                           only(batch.dx, layer.mine))};
 }
 
-/// Mistakes of a gradient that held `before`, to which batch 2 adds `two` and then batch 1 `one`.
-std::vector<Suspect> wrong_gradients(const Matrix& before, const std::string& term,
-                                     const Matrix& one, const Matrix& two, int ranks) {
+/// Mistakes of a gradient that held `before`, to which batch 2 adds and then batch 1.
+std::vector<Suspect> wrong_gradients(const Matrix& before, const std::string& term, const Term& one,
+                                     const Term& two, int ranks) {
   return std::vector{Suspect::result(
-             "what the last call adds, and nothing else: what it held before is gone", one)} +
-         wrongly_added(before, term, add(one, two), ranks, 17);
+             "what the last call adds, and nothing else: what it held before is gone", one.sum)} +
+         wrongly_added(before, term, {two, one}, ranks);
 }
 
 }  // namespace
@@ -130,9 +130,11 @@ void examine(Examiner& examiner) {
         {{Collective::all_gather, 1, batch->x.rows * layer.mine.size() * 4}});
   }
   examiner.expect("da", da, add(layer.old_da, add(one.da(), two.da())),
-                  wrong_gradients(layer.old_da, "X_iᵀ·dY", one.da(), two.da(), layer.ranks));
+                  wrong_gradients(layer.old_da, "X_iᵀ·dY", {one.da(), one.x.rows},
+                                  {two.da(), two.x.rows}, layer.ranks));
   examiner.expect("db", db, add(layer.old_db, add(one.db(), two.db())),
-                  wrong_gradients(layer.old_db, "Σ dY", one.db(), two.db(), layer.ranks));
+                  wrong_gradients(layer.old_db, "Σ dY", {one.db(), one.x.rows},
+                                  {two.db(), two.x.rows}, layer.ranks));
 }
 
 }  // namespace shard

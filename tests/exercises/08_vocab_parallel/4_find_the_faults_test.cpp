@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
-#include "tests/exercises/support.h"
+#include "tests/exercises/gradients.h"
 
 namespace shard {
 namespace {
@@ -243,7 +243,7 @@ void check(Examiner& examiner, const Case& c) {
     const auto with_old = [&](const Formula& f) { return add(old_de, de(c, f)); };
     examiner.expect("de" + c.of, sum_of_de, add(old_de, de(c)),
                     wrong_gradients(with_old) +
-                        wrongly_added(old_de, "dlogitsᵀ·X", de(c), c.ranks, tokens));
+                        wrongly_added(old_de, "dlogitsᵀ·X", {{de(c), tokens}}, c.ranks));
   }
   examiner.expect_ledger("backward: one all_reduce of tokens × width" + c.of, middle,
                          {{Collective::all_reduce, 1, tokens * width * 4}});

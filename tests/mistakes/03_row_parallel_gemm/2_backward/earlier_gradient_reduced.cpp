@@ -1,4 +1,4 @@
-// expect: your db is the right db plus 2 × what it held before: what every rank held from earlier micro-batches was summed
+// expect: your db is the right db plus 2 × what it held before: it was complete on every rank, and was summed over the ranks
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 

@@ -1,4 +1,4 @@
-// expect: × Σ dY: it was divided by the number of tokens
+// expect: your db is what it held before plus a mean: Σ dY was divided by the number of tokens; a sum is asked for
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 

@@ -1,4 +1,4 @@
-// expect: plus 1 × what both calls should add: each half added the gradient of all tokens
+// expect: plus 1 × what both calls should add: it was added by each half, for all tokens
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 
