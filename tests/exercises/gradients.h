@@ -16,9 +16,9 @@ inline Suspect multiple(const std::string& what, const Matrix& term, double time
   });
 }
 
-inline const std::string as_if_summed =
-    "counts t times, as if something had been summed over the ranks that is the same on each of "
-    "them";
+inline const std::string t_times =
+    "counts t times: it was added so often, or something was summed over the ranks that is the "
+    "same on each of them";
 
 /// A gradient that overwrote what it (or its part, `held`) held `before`.
 inline Suspect overwritten(const Matrix& before, const std::string& held = "it") {
@@ -44,7 +44,7 @@ inline std::vector<WrongCount> wrong_counts(int ranks) {
   return {{0, "was never added, or times 0: 1 / n is 0 in whole numbers"},
           {-1, "was subtracted"},
           {1.0 / ranks, "was divided by the number of ranks; a sum is asked for"},
-          {static_cast<double>(ranks), as_if_summed}};
+          {static_cast<double>(ranks), t_times}};
 }
 
 /// A result in which `term` does not count exactly once.
@@ -102,7 +102,7 @@ inline std::vector<Suspect> wrongly_summed(const std::string& name, const Matrix
   return {Suspect::result("this rank's own term: the terms of the other ranks were never added",
                           own),
           multiple(name, sum, 1.0 / ranks, "is the mean over the ranks instead of the sum"),
-          multiple(name, sum, ranks, as_if_summed)};
+          multiple(name, sum, ranks, t_times)};
 }
 
 /// What gelu_backward(dy, x) returns, in the place of gelu_backward(x, dy).

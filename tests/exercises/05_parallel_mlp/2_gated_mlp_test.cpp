@@ -1,9 +1,7 @@
 #include "exercises/05_parallel_mlp/2_gated_mlp.h"
 
-#include <cmath>
-
 #include "tests/exercises/answers.h"
-#include "tests/exercises/support.h"
+#include "tests/exercises/gradients.h"
 
 namespace shard {
 namespace {
@@ -126,19 +124,9 @@ void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gr
                right_gradient = gradient_of(mlp.d_gate, mlp.d_up);
   const Matrix zero(tokens, hidden);
   const int ranks = examiner.world().size();
-  const auto all_too_often = [=](double c) { return std::abs(c - (ranks - 1)) < 0.01; };
-  std::vector<Suspect> of_dx{
-      Suspect::result("this rank's own term of dX: the terms of the other ranks were never added",
-                      add(matmul(columns_of(mlp.d_gate, mine), rows_of(gate_transposed, mine)),
-                          matmul(columns_of(mlp.d_up, mine), rows_of(up_transposed, mine)))),
-      Suspect::extra("dX", right_dx,
-                     "one sum over the ranks too many, of something that is the same on every rank",
-                     all_too_often)};
-  std::vector<Suspect> of_gradient{
-      overwritten(before),
-      Suspect::extra("what this batch adds", right_gradient,
-                     "dZ was summed over the ranks, but it is the same on every rank",
-                     all_too_often)};
+  const Matrix own_dx = add(matmul(columns_of(mlp.d_gate, mine), rows_of(gate_transposed, mine)),
+                            matmul(columns_of(mlp.d_up, mine), rows_of(up_transposed, mine)));
+  std::vector<Suspect> of_dx, of_gradient;
   const auto known = [&](const std::string& diagnosis, const Matrix& d_gate, const Matrix& d_up) {
     of_dx.push_back(Suspect::result(diagnosis, dx_of(d_gate, d_up)));
     of_gradient.push_back(Suspect::result(diagnosis, add(before, gradient_of(d_gate, d_up))));
@@ -147,6 +135,11 @@ void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gr
   const Matrix without_up = product_of_elements(mlp.d_layer, gelu_derivative(mlp.gate));
   known("computed without GeLU's derivative in the gradient of the gate", without_derivative,
         mlp.d_up);
+  known(derivative_at_output,
+        product_of_elements(without_derivative, gelu_derivative(mlp.activated)), mlp.d_up);
+  known(gelu_backward_exchanged, exchanged_gelu_backward(mlp.gate, without_derivative), mlp.d_up);
+  known(gelu_backward_exchanged,
+        product_of_elements(exchanged_gelu_backward(mlp.gate, mlp.d_layer), mlp.up), mlp.d_up);
   known("computed without the factor X·U in the gradient of the gate", without_up, mlp.d_up);
   known("computed with X·G as the factor of up's gradient instead of GeLU(X·G)", mlp.d_gate,
         product_of_elements(mlp.d_layer, mlp.gate));
@@ -155,21 +148,27 @@ void check_dx_and_gate_up(Examiner& examiner, const Tensor& dx, const Tensor& gr
   known("computed with the gradients of gate and up exchanged", mlp.d_up, mlp.d_gate);
   known("computed from the gate's gradient only: up's is missing", mlp.d_gate, zero);
   known("computed from up's gradient only: the gate's is missing", zero, mlp.d_up);
-  examiner.expect("dX", dx, right_dx, of_dx);
-  examiner.expect("gradients.gate_up", gradient, add(before, right_gradient), of_gradient);
+  examiner.expect("dX", dx, right_dx, of_dx + wrongly_summed("dX", right_dx, own_dx, ranks));
+  examiner.expect("gradients.gate_up", gradient, add(before, right_gradient),
+                  of_gradient + wrongly_added(before, "what this batch adds",
+                                              {{right_gradient, tokens}}, ranks));
 }
 
 void check_down(Examiner& examiner, const Tensor& gradient, const Matrix& before, const Whole& mlp,
                 Range mine) {
-  const auto with_layer = [&](const Matrix& layer) {
-    return add(before, matmul(transpose(columns_of(layer, mine)), mlp.dz));
+  const auto term_of = [&](const Matrix& layer) {
+    return matmul(transpose(columns_of(layer, mine)), mlp.dz);
   };
-  examiner.expect("gradients.down", gradient, with_layer(mlp.layer),
-                  {overwritten(before),
-                   Suspect::result("computed from GeLU(X·G): the factor X·U is missing",
-                                   with_layer(mlp.activated)),
-                   Suspect::result("computed from X·G ∘ X·U: GeLU is missing",
-                                   with_layer(product_of_elements(mlp.gate, mlp.up)))});
+  const auto with_layer = [&](const Matrix& layer) { return add(before, term_of(layer)); };
+  examiner.expect(
+      "gradients.down", gradient, with_layer(mlp.layer),
+      std::vector{Suspect::result("computed from GeLU(X·G): the factor X·U is missing",
+                                  with_layer(mlp.activated)),
+                  Suspect::result("computed from X·G ∘ X·U: GeLU is missing",
+                                  with_layer(product_of_elements(mlp.gate, mlp.up))),
+                  Suspect::result("computed from X·U: GeLU(X·G) is missing", with_layer(mlp.up))} +
+          wrongly_added(before, "what this batch adds", {{term_of(mlp.layer), tokens}},
+                        examiner.world().size()));
 }
 
 }  // namespace

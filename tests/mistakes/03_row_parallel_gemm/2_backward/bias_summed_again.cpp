@@ -1,4 +1,4 @@
-// expect: your db is the right db plus 2 × Σ dY: it counts t times, as if something had been summed over the ranks that is the same on each
+// expect: your db is the right db plus 2 × Σ dY: it counts t times: it was added so often, or something was summed over the ranks that is the same on each
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 

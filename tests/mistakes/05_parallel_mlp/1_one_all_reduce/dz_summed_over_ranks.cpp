@@ -1,4 +1,4 @@
-// expect: your gradients.b is the right gradients.b plus 2 × what the two batches add: it was summed over the ranks, but each rank already has the whole sum
+// expect: your gradients.b is the right gradients.b plus 2 × what the two batches add: it counts t times: it was added so often, or something was summed over the ranks that is the same on each
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 
