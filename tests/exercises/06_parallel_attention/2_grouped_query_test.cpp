@@ -1,12 +1,10 @@
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 
-#include <cmath>
-
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "common/base/counted.h"
 #include "exercises/06_parallel_attention/grouped_query_layer.h"
 #include "tests/exercises/answers.h"
-#include "tests/exercises/support.h"
+#include "tests/exercises/gradients.h"
 
 namespace shard {
 namespace {
@@ -233,26 +231,51 @@ std::vector<int> all_ranks(int ranks) {
 void check_dx(Examiner& examiner, const std::string& name, const Tensor& dx, const Pass& pass,
               const std::vector<int>& sharers) {
   const std::vector<int> all = all_ranks(pass.ranks);
+  const std::string over_sharers =
+      sharers.size() > 1
+          ? "the sum over the ranks that share KV heads, not over all ranks"
+          : "this rank's own term: the terms of the other ranks were never added, or the sum was "
+            "over the ranks that share KV heads, and no rank shares with this one here";
   examiner.expect(
       name, dx, pass.dx_of(all),
-      {Suspect::result("this rank's own term: the terms of the other ranks were never added",
-                       pass.dx_of({pass.rank})),
-       Suspect::result("the sum over the ranks that share KV heads, not over all ranks",
-                       pass.dx_of(sharers)),
-       Suspect::extra("K and V's part of it", pass.dx_of_kv(all),
-                      "dK and dV were summed over the ranks that share a KV head, and then each of "
-                      "these ranks put the whole sum into dX",
-                      [](double c) { return c > 0; }),
-       Suspect::extra("K and V's part of it", pass.dx_of_kv(all),
-                      "only the columns of Q went into it",
-                      [](double c) { return std::abs(c + 1) < 0.01; })});
+      std::vector{Suspect::result(over_sharers, pass.dx_of(sharers)),
+                  multiple("K and V's part of it", pass.dx_of_kv(all),
+                           static_cast<double>(sharers.size()),
+                           "counts once for each rank that shares a KV head: dK and dV were summed "
+                           "over these ranks, and then each of them put the whole sum into dX"),
+                  multiple("K and V's part of it", pass.dx_of_kv(all), 0,
+                           "is missing: only the columns of Q went into it")} +
+          wrongly_summed(name, pass.dx_of(all), pass.dx_of({pass.rank}), pass.ranks));
+}
+
+/// Mistakes in all columns of a gradient, and in those of Q or of K and V alone. `sum_of`: what the
+/// name of its term begins with.
+std::vector<Suspect> wrong_columns(const Pass& pass, const std::string& sum_of,
+                                   const Matrix& before, const Matrix& term,
+                                   const std::vector<int>& sharers) {
+  const auto only = [](const Matrix& all, Range columns) {
+    Matrix some = all;
+    for (int64_t row = 0; row < all.rows; ++row) {
+      for (int64_t column = 0; column < all.columns; ++column)
+        some(row, column) *= column >= columns.begin && column < columns.end;
+    }
+    return some;
+  };
+  const Range q{0, pass.q}, kv{pass.q, before.columns};
+  const int copies = static_cast<int>(sharers.size());
+  return std::vector{summed_with_before(only(before, kv), copies, "K and V's columns"),
+                     overwritten(only(before, q), "Q's columns"),
+                     overwritten(only(before, kv), "K and V's columns")} +
+         wrongly_counted(sum_of + "dQ", only(term, q), pass.ranks) +
+         wrongly_counted(sum_of + "[dK dV]", only(term, kv), copies) +
+         wrongly_added(before, sum_of + "[dQ dK dV]", {{term, tokens}}, pass.ranks);
 }
 
 void check_gradients(Examiner& examiner, const std::string& suffix, const GroupedQkvPart& got,
                      const Matrix& weight_before, const Matrix& bias_before, const Pass& pass,
                      const std::vector<int>& sharers) {
   const auto weight_of = [&](const Matrix& d) { return matmul(transpose(pass.x), d); };
-  std::vector<Suspect> of_weight{overwritten(weight_before)}, of_bias{overwritten(bias_before)};
+  std::vector<Suspect> of_weight, of_bias;
   const auto known = [&](const std::string& diagnosis, const Matrix& d) {
     of_weight.push_back(Suspect::result(diagnosis, add(weight_before, weight_of(d))));
     of_bias.push_back(Suspect::result(diagnosis, add(bias_before, column_sums(d))));
@@ -274,22 +297,12 @@ void check_gradients(Examiner& examiner, const std::string& suffix, const Groupe
       side_by_side(own_q, pass.kv_sum(all_ranks(pass.ranks))));
   known("the mean over the ranks that share K and V, not the sum",
         side_by_side(own_q, scaled(sum, 1.0 / static_cast<double>(sharers.size()))));
-  const auto kv_alone = [&](const Matrix& before) {
-    return side_by_side(Matrix(before.rows, pass.q),
-                        columns_of(before, Range{pass.q, before.columns}));
-  };
-  const auto counted_again = [&](const Matrix& before) {
-    return Suspect::extra(
-        "what K and V's columns held before", kv_alone(before),
-        "the gradient was summed over the ranks together with what it already held",
-        [](double c) { return c > 0; });
-  };
-  of_weight.push_back(counted_again(weight_before));
-  of_bias.push_back(counted_again(bias_before));
   const Matrix d = side_by_side(own_q, sum);
-  examiner.expect("gradients.weight" + suffix, got.weight, add(weight_before, weight_of(d)),
-                  of_weight);
-  examiner.expect("gradients.bias" + suffix, got.bias, add(bias_before, column_sums(d)), of_bias);
+  const Matrix weight_term = weight_of(d), bias_term = column_sums(d);
+  examiner.expect("gradients.weight" + suffix, got.weight, add(weight_before, weight_term),
+                  of_weight + wrong_columns(pass, "Xᵀ·", weight_before, weight_term, sharers));
+  examiner.expect("gradients.bias" + suffix, got.bias, add(bias_before, bias_term),
+                  of_bias + wrong_columns(pass, "Σ ", bias_before, bias_term, sharers));
 }
 
 void check_backward(Examiner& examiner, const GroupedQuery& sizes) {

@@ -1,4 +1,4 @@
-// expect: your gradients.weight (1 KV head) is the right gradients.weight (1 KV head) plus 2 × what K and V's columns held before: the gradient was summed over the ranks together with what it already held
+// expect: your gradients.weight (1 KV head) is the right gradients.weight (1 KV head) plus 2 × what K and V's columns held before: it was complete on every rank, and was summed over the ranks with the terms of this pass
 #include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 

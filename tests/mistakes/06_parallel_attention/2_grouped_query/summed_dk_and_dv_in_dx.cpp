@@ -1,4 +1,4 @@
-// expect: your dX (1 KV head) is the right dX (1 KV head) plus 2 × K and V's part of it: dK and dV were summed over the ranks that share a KV head
+// expect: your dX (1 KV head) is the right dX (1 KV head) plus 2 × K and V's part of it: it counts once for each rank that shares a KV head: dK and dV were summed over these ranks
 #include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 
