@@ -1,6 +1,6 @@
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
-#include "tests/exercises/support.h"
+#include "tests/exercises/gradients.h"
 
 namespace shard {
 namespace {
@@ -117,14 +117,17 @@ void check_columns(Examiner& examiner, const DropoutPlan& plan) {
 
   const Tensor dh =
       gelu_dropout_backward(world, examiner.tensor(h), examiner.tensor(dy), hidden, plan);
-  const Matrix dgelu = product_of_elements(dy, slope);
+  const Matrix dgelu = product_of_elements(dy, slope), masked_dy = product_of_elements(dy, mask);
   suspects = wrong_masks(dgelu, block, mistakes, world.rank());
-  suspects.push_back(Suspect::result("dY under the mask: the derivative of GeLU is missing",
-                                     product_of_elements(dy, mask)));
   suspects.push_back(
-      Suspect::result("computed with GeLU's derivative at dropout(H): it is taken at H",
-                      product_of_elements(product_of_elements(dy, mask),
-                                          gelu_derivative(product_of_elements(h, mask)))));
+      Suspect::result("dY under the mask: the derivative of GeLU is missing", masked_dy));
+  suspects.push_back(
+      Suspect::result(gelu_backward_exchanged, exchanged_gelu_backward(h, masked_dy)));
+  suspects.push_back(Suspect::result(gelu_backward_exchanged,
+                                     product_of_elements(exchanged_gelu_backward(h, dy), mask)));
+  suspects.push_back(Suspect::result(
+      "computed with GeLU's derivative at dropout(H): it is taken at H",
+      product_of_elements(masked_dy, gelu_derivative(product_of_elements(h, mask)))));
   examiner.expect("dH", dh, product_of_elements(dgelu, mask), suspects);
 }
 

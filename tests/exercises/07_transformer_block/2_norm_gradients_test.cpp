@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "tests/exercises/support.h"
+#include "tests/exercises/gradients.h"
 
 namespace shard {
 namespace {
@@ -13,68 +13,106 @@ Matrix ones(int64_t columns) {
   return row;
 }
 
-/// (x - mean) / √(variance + ε) of each row.
-Matrix normalised(const Matrix& x) { return layer_norm(x, ones(x.columns), Matrix(1, x.columns)); }
+/// What the forward pass of layer norm knows of each row of x.
+struct Rows {
+  std::vector<double> mean, deviation;
 
-/// The formula in common/tensor/ops.h: dx = (g - mean(g) - n·mean(g·n)) / √(variance + ε), g =
-/// dy·gain.
-Matrix input_gradient(const Matrix& dy, const Matrix& x, const Matrix& gain) {
-  const Matrix n = normalised(x);
-  Matrix dx(x.rows, x.columns);
-  const auto width = static_cast<double>(x.columns);
-  for (int64_t i = 0; i < x.rows; ++i) {
-    double mean = 0, variance = 0, mean_g = 0, mean_gn = 0;
-    for (int64_t j = 0; j < x.columns; ++j) {
-      mean += x(i, j) / width;
-      mean_g += dy(i, j) * gain(0, j) / width;
-      mean_gn += dy(i, j) * gain(0, j) * n(i, j) / width;
-    }
-    for (int64_t j = 0; j < x.columns; ++j) variance += (x(i, j) - mean) * (x(i, j) - mean) / width;
-    for (int64_t j = 0; j < x.columns; ++j) {
-      dx(i, j) = (dy(i, j) * gain(0, j) - mean_g - n(i, j) * mean_gn) / std::sqrt(variance + 1e-5);
+  explicit Rows(const Matrix& x) {
+    const auto width = static_cast<double>(x.columns);
+    for (int64_t i = 0; i < x.rows; ++i) {
+      double sum = 0, squares = 0;
+      for (int64_t j = 0; j < x.columns; ++j) sum += x(i, j);
+      mean.push_back(sum / width);
+      for (int64_t j = 0; j < x.columns; ++j)
+        squares += (x(i, j) - mean.back()) * (x(i, j) - mean.back());
+      deviation.push_back(std::sqrt(squares / width + 1e-5));
     }
   }
-  return dx;
-}
+  Matrix normalised(Matrix x) const {
+    for (int64_t i = 0; i < x.rows; ++i) {
+      const auto row = static_cast<size_t>(i);
+      for (int64_t j = 0; j < x.columns; ++j) x(i, j) = (x(i, j) - mean[row]) / deviation[row];
+    }
+    return x;
+  }
+};
 
-/// What may go wrong with one of the two sums; `own` is this rank's term, `other` the other
-/// parameter's sum.
-std::vector<Suspect> wrong_sums(const Matrix& old, const Matrix& sum, const Matrix& own,
-                                const Matrix& other, int ranks) {
-  return {Suspect::result("what it held before, and nothing more", old),
-          Suspect::result("what it held before plus the terms of this rank's tokens: the other "
-                          "ranks' were never added",
-                          add(old, own)),
-          Suspect::result(
-              "the sum over all ranks of this pass only: what it held before was overwritten", sum),
-          Suspect::result("what it held before plus the mean over the ranks: gradients over tokens "
-                          "are summed, not averaged",
-                          add(old, scaled(sum, 1.0 / ranks))),
-          Suspect::result(
-              "what it held before plus the other parameter's sum: the two halves are exchanged",
-              add(old, other)),
-          Suspect::extra("what it held before", old,
-                         "that was complete on every rank, and has now been summed over the ranks "
-                         "with this pass's terms",
-                         [](double c) { return c > 0.5; })};
+/// What layer_norm_backward(dy, x, …) gives: dX, and the terms of each token in the gradients of
+/// gain and bias. The formula in common/tensor/ops.h: with g = dy·gain, dx = (g - mean(g) -
+/// n·mean(g·n)) / deviation.
+struct Backward {
+  Matrix dx, gain_terms, bias_terms;  // [tokens × width]
+
+  Backward(const Matrix& dy, const Matrix& x, const Rows& rows, const Matrix& gain)
+      : dx(x.rows, x.columns), bias_terms(dy) {
+    const Matrix n = rows.normalised(x);
+    gain_terms = product_of_elements(dy, n);
+    const auto width = static_cast<double>(x.columns);
+    for (int64_t i = 0; i < x.rows; ++i) {
+      double mean_g = 0, mean_gn = 0;
+      for (int64_t j = 0; j < x.columns; ++j) {
+        mean_g += dy(i, j) * gain(0, j) / width;
+        mean_gn += dy(i, j) * gain(0, j) * n(i, j) / width;
+      }
+      for (int64_t j = 0; j < x.columns; ++j) {
+        dx(i, j) = (dy(i, j) * gain(0, j) - mean_g - n(i, j) * mean_gn) /
+                   rows.deviation[static_cast<size_t>(i)];
+      }
+    }
+  }
+};
+
+const std::string exchanged =
+    "computed with the arguments of layer_norm_backward exchanged: dY comes first, then the input "
+    "of the forward pass";
+
+/// One of the two gradients, which held `old`: the terms of each token, those with the arguments
+/// exchanged, and those of the other gradient.
+void expect_sum(Examiner& examiner, const std::string& name, const Tensor& got, const Matrix& old,
+                const std::string& what, const Matrix& terms, const Matrix& exchanged_terms,
+                const Matrix& other_terms) {
+  const int ranks = examiner.world().size();
+  const Range mine = part_of(terms.rows, ranks, examiner.world().rank());
+  const auto with = [&](const std::string& diagnosis, const Matrix& some) {
+    return Suspect::result(diagnosis, add(old, column_sums(some)));
+  };
+  Matrix means(1, terms.columns);
+  for (int rank = 0; rank < ranks; ++rank) {
+    const Range part = part_of(terms.rows, ranks, rank);
+    means = add(means,
+                scaled(column_sums(rows_of(terms, part)), 1.0 / static_cast<double>(part.size())));
+  }
+  examiner.expect(
+      name, got, add(old, column_sums(terms)),
+      std::vector{
+          with("what it held before plus the terms of this rank's tokens: the other ranks' were "
+               "never added",
+               rows_of(terms, mine)),
+          with("what it held before plus the other parameter's sum: the two halves are exchanged",
+               other_terms),
+          with(exchanged, exchanged_terms), summed_with_before(old, ranks)} +
+          wrongly_added(old, what, {{column_sums(terms), terms.rows}}, ranks) +
+          std::vector{Suspect::result("what it held before plus the sum of the ranks' means over "
+                                      "their tokens: a sum is asked for",
+                                      add(old, means)),
+                      with("what it held before plus the sum divided by the number of this rank's "
+                           "tokens: a sum is asked for",
+                           scaled(terms, 1.0 / static_cast<double>(mine.size())))});
 }
 
 }  // namespace
 
 void examine(Examiner& examiner) {
   Communicator& world = examiner.world();
-  const int64_t tokens = 13, width = 7;
+  const int64_t tokens = 22, width = 7;  // no part has as many tokens as there are ranks
   const Range mine = part_of(tokens, world.size(), world.rank());
   const Matrix x = examiner.random(tokens, width, "x", 2),
                dy = examiner.random(tokens, width, "dy");
   const Matrix gain = examiner.random(1, width, "gain"), bias = examiner.random(1, width, "bias");
   const Matrix old_gain = examiner.random(1, width, "old dgain"),
                old_bias = examiner.random(1, width, "old dbias");
-  // of the gain's gradient: dy·n, from each token
-  const Matrix terms = product_of_elements(dy, normalised(x));
-  const Matrix sum_gain = column_sums(terms), sum_bias = column_sums(dy);
-  const Matrix own_gain = column_sums(rows_of(terms, mine)),
-               own_bias = column_sums(rows_of(dy, mine));
+  const Rows rows(x);
+  const Backward right(dy, x, rows, gain), wrong(x, dy, rows, gain);
 
   const Tensor my_x = examiner.tensor(rows_of(x, mine)), my_dy = examiner.tensor(rows_of(dy, mine));
   const LayerNorm forward = layer_norm(my_x, examiner.vector(gain), examiner.vector(bias));
@@ -82,13 +120,14 @@ void examine(Examiner& examiner) {
   const Ledger before = examiner.ledger();
   const Tensor dx = sequence_parallel_norm_backward(world, my_dy, my_x, forward,
                                                     examiner.vector(gain), dgain, dbias);
-  examiner.expect("dX", dx, rows_of(input_gradient(dy, x, gain), mine),
+  examiner.expect("dX", dx, rows_of(right.dx, mine),
                   {Suspect::result("computed without the gain: dY is multiplied by it first",
-                                   rows_of(input_gradient(dy, x, ones(width)), mine))});
-  examiner.expect("gradient of the gain", dgain, add(old_gain, sum_gain),
-                  wrong_sums(old_gain, sum_gain, own_gain, sum_bias, world.size()));
-  examiner.expect("gradient of the bias", dbias, add(old_bias, sum_bias),
-                  wrong_sums(old_bias, sum_bias, own_bias, sum_gain, world.size()));
+                                   rows_of(Backward(dy, x, rows, ones(width)).dx, mine)),
+                   Suspect::result(exchanged, rows_of(wrong.dx, mine))});
+  expect_sum(examiner, "gradient of the gain", dgain, old_gain, "Σ dY·n", right.gain_terms,
+             wrong.gain_terms, right.bias_terms);
+  expect_sum(examiner, "gradient of the bias", dbias, old_bias, "Σ dY", right.bias_terms,
+             wrong.bias_terms, right.gain_terms);
   examiner.expect_ledger("one all_reduce of 2 · width", before,
                          {{Collective::all_reduce, 1, 2 * width * 4}});
 }

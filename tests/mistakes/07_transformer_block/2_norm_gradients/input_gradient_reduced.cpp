@@ -1,4 +1,4 @@
-// expect: rank 0: all_reduce of 35 f32 (#1), rank 1: all_reduce of 28 f32 (#1)
+// expect: rank 0: all_reduce of 56 f32 (#1), rank 1: all_reduce of 49 f32 (#1)
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 

@@ -1,4 +1,4 @@
-// expect: your gradient of the bias is the right gradient of the bias plus 2 × what it held before: that was complete on every rank
+// expect: your gradient of the bias is the right gradient of the bias plus 2 × what it held before: it was complete on every rank
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 

@@ -1,4 +1,4 @@
-// expect: your gradient of the gain is the sum over all ranks of this pass only: what it held before was overwritten
+// expect: your gradient of the gain is the right gradient of the gain minus 1 × what it held before: gradients accumulate
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 

@@ -1,0 +1,19 @@
+// expect: your gradient of the bias is the right gradient of the bias plus 2 × Σ dY: it counts t times
+#include "exercises/07_transformer_block/2_norm_gradients.h"
+
+namespace shard {
+
+Tensor sequence_parallel_norm_backward(Communicator& group, const Tensor& dy, const Tensor& x,
+                                       const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                                       Tensor& dbias) {
+  const int64_t width = x.columns();
+  Tensor both = Tensor::zeros(x.backend(), {2 * width});
+  Tensor of_gain = both.slice({0, width}), of_bias = both.slice({width, 2 * width});
+  Tensor dx = layer_norm_backward(dy, x, forward, gain, of_gain, of_bias);
+  both = group.all_reduce(PartialSum(both));
+  accumulate(dgain, both.slice({0, width}));
+  accumulate(dbias, both.slice({width, 2 * width}), static_cast<float>(group.size()));
+  return dx;
+}
+
+}  // namespace shard
