@@ -4,7 +4,7 @@
 #include <map>
 
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
-#include "tests/exercises/support.h"
+#include "tests/exercises/gradients.h"
 
 namespace shard {
 namespace {
@@ -113,24 +113,26 @@ std::vector<Suspect> wrong_gradients(const Lookup& lookup, const Matrix& before,
   Matrix over_ranks(lookup.rows_here, dy.columns);
   for (int r = 0; r < lookup.ranks; ++r)
     over_ranks = add(over_ranks, rows_of(right, lookup.rows_of_rank(r)));
-  return {
-      Suspect::result("what it held before, and nothing more", lookup.part(before)),
-      Suspect::result("what it held before plus the terms of this rank's tokens: other ranks' "
-                      "tokens use its words too",
-                      here(lookup.scattered(dy, lookup.tokens, as_it_is))),
-      overwritten(lookup.part(before)),
-      Suspect::result("what it held before plus the last token's dY for each word: tokens of the "
-                      "same word add up",
-                      here(last_of_each(lookup, dy))),
-      Suspect::result(
-          "the sum of all ranks' gradients: each rank has rows of its own, nothing is left to sum",
-          over_ranks),
-      Suspect::result(
-          "added up as if every rank's table began with word 0: its first row is the part's begin",
-          from(0)),
-      Suspect::result(
-          "added up with the parts of part_of: the table is padded, and cut by vocabulary_part",
-          from(part_of(lookup.vocabulary, lookup.ranks, lookup.rank).begin))};
+  const Matrix sums = lookup.part(lookup.scattered(dy, all, as_it_is));
+  return std::vector{
+             Suspect::result(
+                 "what it held before plus the terms of this rank's tokens: other ranks' "
+                 "tokens use its words too",
+                 here(lookup.scattered(dy, lookup.tokens, as_it_is))),
+             Suspect::result(
+                 "what it held before plus the last token's dY for each word: tokens of the "
+                 "same word add up",
+                 here(last_of_each(lookup, dy))),
+             Suspect::result("the sum of all ranks' gradients: each rank has rows of its own, "
+                             "nothing is left to sum",
+                             over_ranks),
+             Suspect::result("added up as if every rank's table began with word 0: its first row "
+                             "is the part's begin",
+                             from(0)),
+             Suspect::result("added up with the parts of part_of: the table is padded, and cut by "
+                             "vocabulary_part",
+                             from(part_of(lookup.vocabulary, lookup.ranks, lookup.rank).begin))} +
+         wrongly_added(lookup.part(before), "what the tokens add", {{sums, dy.rows}}, lookup.ranks);
 }
 
 void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {

@@ -100,6 +100,9 @@ std::vector<Suspect> wrong_parts(const Gradient& g) {
   return {
       Suspect::result("right for the words, but not 0 in the padding: -ε/V belongs to words only",
                       g.made(right, -e / (v * n))),
+      Suspect::result("divided by the number of ranks: each rank has logits of its own, nothing is "
+                      "left to average",
+                      scaled(g.right(), 1.0 / all.ranks)),
       Suspect::result("that of the mean over all tokens: the mean is over those that have a target",
                       scaled(g.right(), n / tokens)),
       Suspect::result(
