@@ -7,9 +7,9 @@
 namespace shard {
 
 static constexpr int64_t in = 7, out = 5;
-static constexpr size_t passes = 3;
+static constexpr size_t passes = 5;  // more than there are ranks
 static constexpr int64_t samples_of[4][passes] = {
-    {3, 1, 4}, {2, 6, 5}, {7, 2, 3}, {1, 4, 9}};  // of each rank
+    {3, 1, 4, 2, 7}, {2, 6, 5, 8, 3}, {7, 2, 3, 1, 6}, {1, 4, 9, 5, 2}};  // of each rank
 
 /// One micro-batch of one rank, and what its pass should add to gradients and loss.
 struct Pass {
@@ -55,7 +55,7 @@ static Matrix combined(const Passes& all, Matrix Pass::*part, const Factor& fact
 
 /// The numbers of samples that right and wrong answers divide by.
 struct Counts {
-  double all = 0, own = 0;
+  double all = 0, own = 0, first = 0;  // of all, of this rank, of all first micro-batches
   double each_time = 0;  // of all, with the count summed over the ranks after every pass
 };
 
@@ -66,6 +66,7 @@ static Counts count(size_t ranks, size_t me) {
       const auto samples = static_cast<double>(samples_of[rank][micro]);
       counts.all += samples;
       counts.own += rank == me ? samples : 0;
+      counts.first += micro == 0 ? samples : 0;
       counts.each_time += samples * std::pow(ranks, passes - 1 - micro);
     }
   }
@@ -79,6 +80,7 @@ static std::vector<std::pair<std::string, Factor>> mistakes(const std::string& n
   };
   const auto t = static_cast<double>(ranks), m = static_cast<double>(passes);
   const Counts c = count(ranks, me);
+  const std::string first_only = "that of the first micro-batches only: the others were left out";
   return {{"the plain mean of the micro-batches' means: a small micro-batch counted as much as a "
            "large one. Add up sums, and divide once by the number of all samples",
            [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / m / t; }},
@@ -87,6 +89,8 @@ static std::vector<std::pair<std::string, Factor>> mistakes(const std::string& n
            [=](size_t rank, size_t micro) { return 1 / n(rank, micro); }},
           {"that of the last micro-batches only: every pass overwrote the sums of the previous one",
            [=](size_t, size_t micro) { return micro + 1 == passes ? 1 / c.all : 0; }},
+          {first_only, [=](size_t, size_t micro) { return micro == 0 ? 1 / c.first : 0; }},
+          {first_only, [=](size_t, size_t micro) { return micro == 0 ? 1 / c.all : 0; }},
           {"too much of the first micro-batches: the sums were reduced after every pass, so what "
            "had already been summed over the ranks was summed again",
            [=](size_t, size_t micro) {

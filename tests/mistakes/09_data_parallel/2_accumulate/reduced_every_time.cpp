@@ -1,4 +1,4 @@
-// expect: 3 all_reduces instead of 1
+// expect: 5 all_reduces instead of 1
 #include "exercises/09_data_parallel/2_accumulate.h"
 
 namespace shard {
