@@ -29,7 +29,13 @@ std::string diagnosed(const std::string& name, double got, double expected,
 }
 
 std::string diagnosed(const std::string& name, const Numbers& got, const Numbers& right,
-                      const std::vector<WrongNumbers>& known, const Parameters& parameters) {
+                      double norm, const std::vector<WrongNumbers>& known,
+                      const Parameters& parameters) {
+  if (dot(got, got) == 0 && norm == 0)
+    return text(
+        "your gradients", name,
+        " are 0, and so is their norm: is a factor of them 1 / n in whole numbers, which is 0, "
+        "or were they set to 0 after the passes?");
   if (dot(got, got) == 0)
     return text("your step", name,
                 " leaves moments.first at 0: adamw changes the moments that it is given, and they "
@@ -218,7 +224,8 @@ void expect_first_step(Examiner& examiner, Grid& grid, const StepCase& of, const
   const Numbers wanted = part_of(right.gradients, run.parameters);
   const bool right_gradients =
       expect(examiner, "gradients" + run.layout, alike(gradients, wanted), [&] {
-        return diagnosed(run.layout, gradients, wanted, mistakes.gradients(before), run.parameters);
+        return diagnosed(run.layout, gradients, wanted, got.gradient_norm,
+                         mistakes.gradients(before), run.parameters);
       });
   if (!right_gradients) return;
   const bool right_norm =

@@ -106,6 +106,8 @@ class StepMistakes {
         {"those of the last micro-batch: each pass began with zeros",
          reduced(times(passes_.gradients.back(), 1 / all))},
         {"summed, not averaged, over the tokens: their number is missing", times(right, all)},
+        {"divided by the number of sequences: divide by the number of tokens",
+         times(right, all / static_cast<double>(of_.settings.batch))},
         {"1 + beta1 times too large in the first moment: the update was run twice",
          times(right, 1 + b1)}};
     if (grid_.dp().size() > 1) {
