@@ -1,6 +1,6 @@
 // ParallelAttention: heads divided among the ranks equal the unsplit block, with one all-reduce
 // forward and one backward.
-#include "chapters/06_parallel_attention/parallel_attention.h"
+#include "chapters/06_parallel_attention/fused_attention.h"
 #include "tests/chapters/block_support.h"
 #include "tests/chapters/passes_support.h"
 
@@ -36,13 +36,14 @@ Forward attention_of(const Sizes& s, const AttentionDropout& dropout = {}) {
   };
 }
 
+template <class Attention>
 void check_attention(const Sizes& s, const AttentionDropout& dropout) {
-  ParallelAttention split(world(), "attn", s.width(), s.heads, block_init, 0.2f);
-  ParallelAttention unsplit(alone(), "attn", s.width(), s.heads, block_init, 0.2f);
+  Attention split(world(), "attn", s.width(), s.heads, block_init, 0.2f);
+  Attention unsplit(alone(), "attn", s.width(), s.heads, block_init, 0.2f);
   const Matrix x = random_matrix(s.tokens(), s.width(), "x"),
                dz = random_matrix(s.tokens(), s.width(), "dz");
   const Ledger before = ledger();
-  ParallelAttention::Kept kept, kept_unsplit;
+  typename Attention::Kept kept, kept_unsplit;
   const Tensor z = split.forward(tensor(x), s.batch, dropout, kept);
   check_all_reduces(ledger().since(before), 1, s.tokens() * s.width() * 4);
   const Tensor dx = split.backward(tensor(dz), kept);
@@ -63,29 +64,32 @@ void check_attention(const Sizes& s, const AttentionDropout& dropout) {
 
 }  // namespace
 
-TEST_CASE("parallel attention: forward and backward") {
+TEST_CASE_TEMPLATE("parallel attention: forward and backward", Attention, ParallelAttention,
+                   FusedAttention) {
   const int64_t ranks = world().size();
   for (const Sizes& s : {Sizes{.batch = 3, .context = 7, .heads = 12, .head_width = 3},
                          {.batch = 1, .context = 1, .heads = ranks, .head_width = 5},
                          {.batch = 2, .context = 5, .heads = 2 * ranks, .head_width = 1},
                          {.batch = 1, .context = 10, .heads = ranks, .head_width = 4}}) {
     INFO(s.batch, " sequences of ", s.context, ", ", s.heads, " heads of ", s.head_width);
-    check_attention(s, {});
+    check_attention<Attention>(s, {});
   }
 }
 
-TEST_CASE("parallel attention: with dropout, whose mask depends on no rank") {
-  check_attention({.batch = 2, .context = 6, .heads = 12, .head_width = 2},
-                  {.probability = 0.3f, .random = {5, 6}});
-  check_attention({.batch = 2, .context = 5, .heads = 12, .head_width = 2},
-                  {.probability = 0.5f, .random = {5, 7}, .first_sequence = 3});
+TEST_CASE_TEMPLATE("parallel attention: with dropout, whose mask depends on no rank", Attention,
+                   ParallelAttention, FusedAttention) {
+  check_attention<Attention>({.batch = 2, .context = 6, .heads = 12, .head_width = 2},
+                             {.probability = 0.3f, .random = {5, 6}});
+  check_attention<Attention>({.batch = 2, .context = 5, .heads = 12, .head_width = 2},
+                             {.probability = 0.5f, .random = {5, 7}, .first_sequence = 3});
 }
 
-TEST_CASE("parallel attention: a part of the batch is dropped as in the whole batch") {
+TEST_CASE_TEMPLATE("parallel attention: a part of the batch is dropped as in the whole batch",
+                   Attention, ParallelAttention, FusedAttention) {
   const Sizes s{.batch = 5, .context = 6, .heads = 12, .head_width = 2};
-  ParallelAttention split(world(), "attn", s.width(), s.heads, block_init, 0.2f);
+  Attention split(world(), "attn", s.width(), s.heads, block_init, 0.2f);
   const Tensor x = tensor(random_matrix(s.tokens(), s.width(), "x"));
-  ParallelAttention::Kept kept;
+  typename Attention::Kept kept;
   const Tensor whole = split.forward(x, 5, {.probability = 0.4f, .random = {5, 6}}, kept);
   const Range last_two{3 * s.context, 5 * s.context};
   const Tensor part = split.forward(
@@ -118,10 +122,11 @@ TEST_CASE("parallel attention: heads that cannot be divided evenly are refused w
                                           world().size(), " tensor-parallel ranks")));
 }
 
-TEST_CASE("parallel attention: gradients add up over backward passes") {
-  ParallelAttention split(world(), "attn", 24, 12, block_init, 0.2f);
+TEST_CASE_TEMPLATE("parallel attention: gradients add up over backward passes", Attention,
+                   ParallelAttention, FusedAttention) {
+  Attention split(world(), "attn", 24, 12, block_init, 0.2f);
   const auto pass = [&](int64_t batch, const std::string& name) {
-    ParallelAttention::Kept kept;
+    typename Attention::Kept kept;
     split.forward(tensor(random_matrix(batch * 5, 24, "x" + name)), batch, {}, kept);
     split.backward(tensor(random_matrix(batch * 5, 24, "dz" + name)), kept);
   };
@@ -129,12 +134,11 @@ TEST_CASE("parallel attention: gradients add up over backward passes") {
       split.parameters(), [&] { pass(3, "1"); }, [&] { pass(2, "2"); });
 }
 
-TEST_CASE("parallel attention: two passes at once with dropout, and weights that come and go") {
-  check_passes<ParallelAttention>({
-      .make =
-          [] {
-            return std::make_unique<ParallelAttention>(world(), "a", 24, 12, block_init, 0.2f);
-          },
+TEST_CASE_TEMPLATE(
+    "parallel attention: two passes at once with dropout, and weights that come and go", Attention,
+    ParallelAttention, FusedAttention) {
+  check_passes<Attention>({
+      .make = [] { return std::make_unique<Attention>(world(), "a", 24, 12, block_init, 0.2f); },
       .forward =
           [](const auto& layer, int pass, auto& kept) {
             const AttentionDropout dropout{0.3f, {5, 6}, 3 * pass};
@@ -159,4 +163,16 @@ TEST_CASE("parallel attention: keeps x, q, k, v, the probabilities, and the head
   // now with and without dropout
   split.forward(x, batch, {.probability = 0.1f, .random = {5, 6}}, kept);
   CHECK(bytes_of(kept) == rows + 2 * probabilities);
+}
+
+TEST_CASE("fused attention: keeps the log-sum-exp instead of the probabilities") {
+  const int64_t batch = 3, context = 5, heads = 12, width = 24, ranks = world().size();
+  FusedAttention split(world(), "attn", width, heads, block_init, 0.2f);
+  FusedAttention::Kept kept;
+  const Tensor x = tensor(random_matrix(batch * context, width, "x"));
+  for (const float probability : {0.0f, 0.1f}) {
+    split.forward(x, batch, {.probability = probability, .random = {5, 6}}, kept);
+    // x; of this rank's heads q, k, v, the output head by head and row by row; log-sum-exps
+    CHECK(bytes_of(kept) == 4 * batch * context * (width + 5 * width / ranks + heads / ranks));
+  }
 }
