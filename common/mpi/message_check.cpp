@@ -69,9 +69,10 @@ void CheckedMessages::wait() {
     group_.wait(mine, [&] { return is_done(told->request); });
     const bool same = theirs.count == mine.count && theirs.type == mine.type &&
                       theirs.number == mine.number && theirs.label == mine.label;
-    require(same, "two ranks of ", group_.name(), " disagree about a message: rank ",
-            group_.world_rank(mine.partner), ": ", group_.in_world(theirs), ", rank ",
-            group_.world_rank(group_.rank()), ": ", group_.in_world(mine));
+    if (same) continue;
+    throw Unfinished(text("two ranks of ", group_.name(), " disagree about a message: rank ",
+                          group_.world_rank(mine.partner), ": ", group_.in_world(theirs), ", rank ",
+                          group_.world_rank(group_.rank()), ": ", group_.in_world(mine)));
   }
   work_->wait();
 }

@@ -19,7 +19,7 @@ class CheckedMessages : public Work {
   /// Tells what is sent, at once.
   CheckedMessages(MpiGroup& group, std::span<const Call> calls, std::unique_ptr<Work> work);
   ~CheckedMessages() override;
-  /// Throws Error, with both calls, where the sender's count, type or label is another.
+  /// Throws Unfinished, with both calls, where the sender's count, type or label is another.
   void wait() override;
   std::shared_ptr<const DeviceTime> time() const override { return work_->time(); }
 

@@ -90,14 +90,18 @@ void MpiGroup::Watch::look() {
   if (const int died = board.first_that_died(); died >= 0) {
     constexpr double until_told = 3;  // seconds: another rank has the word, and then ends all
     for (const double start = now(); !board.may_tell() && now() - start < until_told;) usleep(1000);
-    throw Error(text("rank ", died, " has died: ", board.describe(group_.world_ranks_)));
+    throw Unfinished(text("rank ", died, " has died: ", board.describe(group_.world_ranks_)));
   }
   const int left = board.first_that_left(group_.world_ranks_);
   if (left >= 0) left_since_ = std::min(left_since_, now());
-  require(now() - left_since_ < grace, "rank ", left, " has exited while other ranks of ",
-          group_.name_, " wait for it: ", board.describe(group_.world_ranks_));
-  require(now() - start_ < group_.settings_.timeout, "timed out after ", group_.settings_.timeout,
-          " s (--timeout): ", board.describe(group_.world_ranks_));
+  if (now() - left_since_ >= grace) {
+    throw Unfinished(text("rank ", left, " has exited while other ranks of ", group_.name_,
+                          " wait for it: ", board.describe(group_.world_ranks_)));
+  }
+  if (now() - start_ >= group_.settings_.timeout) {
+    throw Unfinished(text("timed out after ", group_.settings_.timeout,
+                          " s (--timeout): ", board.describe(group_.world_ranks_)));
+  }
 }
 
 static std::vector<InBackground*>& background() {

@@ -15,6 +15,12 @@
 
 namespace shard {
 
+/// What this rank waits for does not come, and what it has begun may still be under way: no further
+/// call is safe.
+struct Unfinished : Error {
+  using Error::Error;
+};
+
 /// Work that goes on while its rank waits for something else.
 class InBackground {
  public:
@@ -44,8 +50,8 @@ class MpiGroup {
   /// Puts the call on the board; with check_collectives, compares it across the group and throws
   /// Error on a mismatch.
   void announce(const Call& call);
-  /// Calls done() until it is true, with `call` on the board. Throws Error after the time limit, or
-  /// when a rank of the group has exited.
+  /// Calls done() until it is true, with `call` on the board. Throws Unfinished after the time
+  /// limit, or when a rank of the group has exited.
   void wait(const Call& call, const std::function<bool()>& done) const;
   std::vector<std::string> gather_text(const Call& call, const std::string& text) const;
   std::unique_ptr<Work> start_barrier(const Call& call);
@@ -61,8 +67,8 @@ class MpiGroup {
    public:
     /// Begins to wait for ranks of `group`.
     explicit Watch(const MpiGroup& group);
-    /// Throws Error after the time limit, or when a rank of the group has left. To be called from
-    /// time to time.
+    /// Throws Unfinished after the time limit, or when a rank of the group has left. To be called
+    /// from time to time.
     void look();
 
    private:

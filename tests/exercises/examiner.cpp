@@ -8,6 +8,8 @@
 
 #include "common/base/counted.h"
 #include "common/program/report.h"
+#include "exercises/todo.h"
+#include "tests/exercises/meeting.h"
 #include "tests/exercises/watched_backend.h"
 
 namespace shard {
@@ -132,17 +134,46 @@ std::string calls_text(int64_t calls, Collective op) {
   return text(calls, " ", name, calls == 1 ? "" : "s");
 }
 
+constexpr std::string_view different_calls = "call different collectives: rank ";
+
+/// "rank 1 has returned from your function; rank 0 waits in all_reduce of 45 f32", of an error that
+/// lists different calls of which one is gather_text, the examiner's own first call.
+std::string explained(const std::string& message) {
+  constexpr std::string_view introduction = different_calls, own_call = ": gather_text (#",
+                             separator = ", rank ";
+  const size_t list = message.find(introduction);
+  if (list == std::string::npos || message.find(own_call) == std::string::npos) return message;
+  std::string returned, waiting;
+  std::string_view calls = std::string_view(message).substr(list + introduction.size());
+  while (!calls.empty()) {
+    const size_t end = std::min(calls.find(separator), calls.size());
+    const std::string_view call = calls.substr(0, end), rank = call.substr(0, call.find(':'));
+    if (call.find(own_call) != std::string_view::npos) {
+      returned += text(returned.empty() ? "" : ", ", "rank ", rank);
+    } else {
+      const std::string_view what = call.substr(rank.size() + 2);
+      waiting += text(waiting.empty() ? "" : ", ", "rank ", rank, " waits in ",
+                      what.substr(0, what.find(" (#")));
+    }
+    calls.remove_prefix(std::min(end + separator.size(), calls.size()));
+  }
+  return text(returned, returned.find(',') == std::string::npos ? " has" : " have",
+              " returned from your function; ", waiting);
+}
+
 }  // namespace
 
-Examiner::Examiner(WatchedBackend& backend, Communicator& world, Communicator& alone,
-                   uint64_t round)
-    : backend_(backend),
-      world_(world),
-      alone_(alone),
+Examiner::Examiner(const Equipment& equipment, uint64_t round)
+    : backend_(equipment.backend),
+      world_(equipment.world),
+      alone_(equipment.alone),
+      meeting_(equipment.meeting),
+      exercise_(equipment.exercise),
       round_(round),
-      calls_before_(world.ledger().calls()),
-      multiplications_(backend.multiplications()) {
-  world.ledger().listen([this](Collective op, int64_t bytes) {
+      calls_before_(world_.ledger().calls()),
+      multiplications_(backend_.multiplications()) {
+  world_.ledger().listen([this](Collective op, int64_t bytes) {
+    ++calls_told_;
     if (op == Collective::gather_text)
       ++host_numbers_;
     else
@@ -205,6 +236,7 @@ Tensor Examiner::vector(const Matrix& row) {
   return arguments_.back().tensor;
 }
 
+/// " (called with [5 × 6], [6 × 20] and [20])": the arguments of the call under way.
 std::string Examiner::arguments_text() const {
   if (compared_ >= arguments_.size()) return "";
   std::string shapes;
@@ -328,6 +360,8 @@ void Examiner::expect(const std::string& name, bool holds, const std::string& di
   find(name, holds ? "" : diagnosis);
 }
 
+/// What has been found wrong on this rank since the last verdict, where there will be none because
+/// of an exception: one line each.
 std::string Examiner::wrong_so_far() const {
   std::string lines;
   for (const Finding& finding : findings_) {
@@ -345,7 +379,8 @@ bool Examiner::verdict() {
     for (size_t rank = 0; rank < all.size(); ++rank) {
       if (!all[rank].empty()) ranks_by_diagnosis[all[rank]].push_back(static_cast<int>(rank));
     }
-    all_hold_ = all_hold_ && ranks_by_diagnosis.empty();
+    has_thrown_ = has_thrown_ || finding.is_thrown;
+    all_hold_ = all_hold_ && (finding.is_thrown || ranks_by_diagnosis.empty());
     if (world_.rank() != 0) continue;
     if (ranks_by_diagnosis.empty() && !finding.name.empty() && round_ == 0)
       std::cout << "  ok    " << finding.name << "\n";
@@ -358,6 +393,43 @@ bool Examiner::verdict() {
   std::cout << std::flush;
   findings_.clear();
   return all_hold_;
+}
+
+/// "exercise 02.1, 13 rows, t = 3: …": what was thrown there.
+std::string Examiner::told(const std::string& name, const std::exception& error) const {
+  const std::string message = error.what();
+  const bool is_of_a_call = dynamic_cast<const Unfinished*>(&error) != nullptr ||
+                            message.find(different_calls) != std::string::npos;
+  return text("exercise ", exercise_, name.empty() ? "" : ", ", name, ", t = ", world_.size(), ": ",
+              is_of_a_call ? "" : "an exception where none is asked for: ", explained(message),
+              arguments_text());
+}
+
+/// Whether all ranks have thrown an exception, at the same point: then they are in step.
+bool Examiner::all_have_thrown() {
+  return meeting_.all_say(
+      text(findings_.size(), " findings, ", ledger().calls(), " and ", calls_told_, " calls"));
+}
+
+void Examiner::attempt(const std::string& name, const std::function<void()>& checks) {
+  try {
+    checks();
+    // Else a call of one rank could meet a call of the next case.
+    gather_text(world_, "");
+  } catch (const NotWritten&) {
+    throw;
+  } catch (const CannotGoOn&) {
+    throw;
+  } catch (const std::exception& error) {
+    const std::string diagnosis = told(name, error);
+    const bool is_unfinished = dynamic_cast<const Unfinished*>(&error) != nullptr;
+    if (is_unfinished || !all_have_thrown()) {
+      std::cout << wrong_so_far() << std::flush;
+      throw CannotGoOn(diagnosis);
+    }
+    findings_.push_back({"", diagnosis, true});
+    verdict();
+  }
 }
 
 }  // namespace shard

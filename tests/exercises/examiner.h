@@ -43,11 +43,25 @@ struct Wanted {
 };
 
 class WatchedBackend;
+class Meeting;
+
+/// What an answer is examined with.
+struct Equipment {
+  WatchedBackend& backend;  // of both groups
+  Communicator &world, &alone;
+  Meeting& meeting;
+  std::string exercise;  // "08.2"
+};
+
+/// Nothing more can be examined: the ranks are not in step.
+struct CannotGoOn : Error {
+  using Error::Error;
+};
 
 class Examiner {
  public:
-  /// `backend` is that of both groups. Of several rounds, each has random numbers of its own.
-  Examiner(WatchedBackend& backend, Communicator& world, Communicator& alone, uint64_t round);
+  /// Of several rounds, each has random numbers of its own.
+  Examiner(const Equipment& equipment, uint64_t round);
   ~Examiner();
   Examiner(const Examiner&) = delete;
 
@@ -95,18 +109,20 @@ class Examiner {
   void expect(const std::string& name, bool holds, const std::string& diagnosis);
 
   /// Collective: reports the verdicts since the last call (rank 0 prints), each diagnosis once.
-  /// Returns true if all so far hold on every rank. examine() may call it where later checks make
-  /// sense only if the earlier ones hold.
+  /// Returns true if no result so far was wrong on any rank. examine() may call it where later
+  /// checks make sense only if the earlier ones hold.
   bool verdict();
-  /// What has been found wrong on this rank since the last verdict, where there will be none
-  /// because of an exception: one line each.
-  std::string wrong_so_far() const;
-  /// " (called with [5 × 6], [6 × 20] and [20])": the arguments of the call under way.
-  std::string arguments_text() const;
+  /// Runs the `checks` of one case, or of one function of several. The ranks leave it together. An
+  /// exception is reported with this name; if every rank has thrown one at the same point, what
+  /// follows can be examined. Otherwise throws CannotGoOn. Collective.
+  void attempt(const std::string& name, const std::function<void()>& checks);
+  /// Whether all that verdict() has reported holds, and nothing was thrown.
+  bool passes() const { return all_hold_ && !has_thrown_; }
 
  private:
   struct Finding {
     std::string name, diagnosis;  // an empty diagnosis: it holds
+    bool is_thrown = false;
   };
   struct Argument {
     Tensor tensor;
@@ -117,21 +133,28 @@ class Examiner {
     int64_t bytes;
   };
   void expect_unchanged_arguments();
+  std::string wrong_so_far() const;
+  std::string arguments_text() const;
+  std::string told(const std::string& name, const std::exception& error) const;
+  bool all_have_thrown();
   void find(const std::string& name, const std::string& diagnosis);
   std::string sizes_of(Collective op, int64_t first) const;
 
   WatchedBackend& backend_;
   Communicator& world_;
   Communicator& alone_;
+  Meeting& meeting_;
+  std::string exercise_;
   uint64_t round_;
   std::vector<Argument> arguments_;
   size_t compared_ = 0;       // of the arguments: those of calls whose result has been looked at
   int64_t calls_before_;      // in the ledger, when this began
   std::vector<Done> done_;    // since then
   int64_t host_numbers_ = 0;  // asked for by the answer, and not told of
+  int64_t calls_told_ = 0;    // all of these
   int64_t multiplications_;   // that have been looked at
   std::vector<Finding> findings_;
-  bool all_hold_ = true;
+  bool all_hold_ = true, has_thrown_ = false;
 };
 
 /// The test of an exercise: calls the learner's functions on every rank and states what it expects

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <regex>
 
 #include "common/program/machine.h"
 #include "exercises/todo.h"
 #include "tests/exercises/examiner.h"
+#include "tests/exercises/meeting.h"
 #include "tests/exercises/watched_backend.h"
 
 using namespace shard;
@@ -18,6 +20,8 @@ using namespace shard;
 namespace {
 
 constexpr unsigned limit = 20;  // seconds, of one answer under --each
+// a deadlock should be told of within ten seconds
+constexpr MpiSettings settings{.timeout = 6, .check_collectives = true};
 
 using Examine = void(Examiner&);
 
@@ -29,44 +33,21 @@ Examine* test_in(const char* library) {
   return reinterpret_cast<Examine*>(test);
 }
 
-/// "rank 1 has returned from your function; rank 0 waits in all_reduce of 45 f32", of an error that
-/// lists different calls of which one is gather_text, the examiner's own first call.
-std::string explained(const std::string& message) {
-  constexpr std::string_view introduction = "call different collectives: rank ",
-                             own_call = ": gather_text (#", separator = ", rank ";
-  const size_t list = message.find(introduction);
-  if (list == std::string::npos || message.find(own_call) == std::string::npos) return message;
-  std::string returned, waiting;
-  std::string_view calls = std::string_view(message).substr(list + introduction.size());
-  while (!calls.empty()) {
-    const size_t end = std::min(calls.find(separator), calls.size());
-    const std::string_view call = calls.substr(0, end), rank = call.substr(0, call.find(':'));
-    if (call.find(own_call) != std::string_view::npos) {
-      returned += text(returned.empty() ? "" : ", ", "rank ", rank);
-    } else {
-      const std::string_view what = call.substr(rank.size() + 2);
-      waiting += text(waiting.empty() ? "" : ", ", "rank ", rank, " waits in ",
-                      what.substr(0, what.find(" (#")));
-    }
-    calls.remove_prefix(std::min(end + separator.size(), calls.size()));
-  }
-  return text(returned, returned.find(',') == std::string::npos ? " has" : " have",
-              " returned from your function; ", waiting);
+/// "08.2" of "build/exercises/mistake_08_2_no_maximum.so".
+std::string exercise_in(const std::string& library) {
+  std::smatch numbers;
+  const std::string name = library.substr(library.rfind('/') + 1);
+  if (!std::regex_search(name, numbers, std::regex("_(\\d\\d)_(\\d)"))) return "";
+  return numbers[1].str() + "." + numbers[2].str();
 }
 
-/// Whether the answer is right in this round. Throws Error, after it has told what was wrong before.
-bool passes(Examine* test, WatchedBackend& backend, Communicator& world, Communicator& alone,
-            uint64_t round) {
-  Examiner examiner(backend, world, alone, round);
-  try {
-    test(examiner);
-    return examiner.verdict();
-  } catch (const NotWritten&) {
-    throw;
-  } catch (const std::exception& error) {
-    std::cout << examiner.wrong_so_far() << std::flush;
-    throw Error(explained(error.what()) + examiner.arguments_text());
-  }
+/// Whether the answer is right in this round. Throws CannotGoOn, after it has told what was wrong
+/// before.
+bool passes(Examine* test, const Equipment& equipment, uint64_t round) {
+  Examiner examiner(equipment, round);
+  examiner.attempt("", [&] { test(examiner); });
+  examiner.verdict();
+  return examiner.passes();
 }
 
 /// 0 right, 1 wrong, 3 not written yet. Collective.
@@ -77,10 +58,12 @@ int check(MpiSession& session, const char* library) {
   Machine machine(session, std::move(cpu));
   const auto world = machine.world(ledger);
   const auto alone = machine.alone(ledger_of_alone);
+  Meeting meeting(session, settings);
+  const Equipment equipment{backend, *world, *alone, meeting, exercise_in(library)};
   Examine* test = test_in(library);
   try {
-    if (!passes(test, backend, *world, *alone, 0)) return 1;
-    if (passes(test, backend, *world, *alone, 1)) return 0;
+    if (!passes(test, equipment, 0)) return 1;
+    if (passes(test, equipment, 1)) return 0;
     if (session.rank() == 0) {
       std::cout << "        Your function was called again, with other numbers; the first call was "
                    "right. Does it keep something from it, as in a static variable?"
@@ -109,8 +92,7 @@ int check_all(MpiSession& session, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   MpiSession session;
-  constexpr double timeout = 6;  // seconds: a deadlock should be told of within ten
-  session.configure({.timeout = timeout, .check_collectives = true});
+  session.configure(settings);
   try {
     return check_all(session, argc, argv);
   } catch (const std::exception& error) {

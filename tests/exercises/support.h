@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/base/formulas.h"
+#include "exercises/todo.h"
 #include "tests/exercises/examiner.h"
 
 namespace shard {
@@ -84,6 +85,35 @@ inline std::vector<Suspect> operator+(std::vector<Suspect> first, std::vector<Su
   first.insert(first.end(), std::make_move_iterator(second.begin()),
                std::make_move_iterator(second.end()));
   return first;
+}
+
+/// A refusal that the task asks for.
+struct Refusal {
+  std::string of;                    // "5 heads on 2 ranks"
+  std::string type;                  // "UsageError, which require_usage() throws"
+  std::string accepted;              // the diagnosis where nothing is thrown
+  std::vector<std::string> numbers;  // that its message must name
+};
+
+/// What is wrong with the refusal that `call` should throw as an E; "" if nothing is.
+template <class E, class Call>
+std::string wrong_refusal(const Call& call, const Refusal& asked) {
+  try {
+    call();
+  } catch (const NotWritten&) {
+    throw;
+  } catch (const E& refusal) {
+    const std::string message = refusal.what();
+    for (const std::string& number : asked.numbers) {
+      if (message.find(number) == std::string::npos)
+        return text("you refuse ", asked.of, " without naming ", number, ": ", message);
+    }
+    return "";
+  } catch (const std::exception& other) {
+    return text("you refuse ", asked.of, ", as you must, but by another type of exception than ",
+                asked.type, ": ", other.what());
+  }
+  return asked.accepted;
 }
 
 /// What `call` returns; where a message was longer or shorter than its receiver expected,

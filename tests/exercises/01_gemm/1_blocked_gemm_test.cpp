@@ -150,7 +150,7 @@ std::string change_around(const Problem& p, const std::vector<float>& after) {
   return "";
 }
 
-bool examine_sizes(Examiner& examiner, const std::string& name, int64_t tokens, int64_t in,
+void examine_sizes(Examiner& examiner, const std::string& name, int64_t tokens, int64_t in,
                    int64_t out, int64_t padding) {
   const Problem p{Part(examiner, tokens, in, padding, "x"),
                   Part(examiner, in, out, 2 * padding, "a"),
@@ -164,10 +164,9 @@ bool examine_sizes(Examiner& examiner, const std::string& name, int64_t tokens, 
   }
   const Tensor got = Tensor::from(examiner.backend(), {tokens, out}, std::span<const float>(y));
   examiner.expect(text("Y (", name, ")"), got, right_answer(p), suspects(p), 1e-5);
-  if (!examiner.verdict()) return false;
+  if (!examiner.verdict()) return;
   const std::string change = change_around(p, after);
   examiner.expect(text("the memory around Y (", name, ")"), change.empty(), change);
-  return examiner.verdict();
 }
 
 /// Products whose terms are ±large, then ±1, ±2 or ±3, then ∓large: the large ones and the small
@@ -215,7 +214,7 @@ struct LargeAndSmall {
 /// In a number of p bits, terms below 4 are lost on one of 2^(p + 2), one by one. Added to each
 /// other first, in blocks, they are not. So a sum of more bits than float's, which keeps terms that
 /// are lost in a float, is formed in blocks if it keeps those as well.
-bool examine_rounding(Examiner& examiner) {
+void examine_rounding(Examiner& examiner) {
   const Tensor got = Tensor::from(examiner.backend(), {LargeAndSmall::tokens, LargeAndSmall::out},
                                   std::span<const float>(LargeAndSmall::answer(0x1p26f)));
   const std::string advice =
@@ -227,7 +226,7 @@ bool examine_rounding(Examiner& examiner) {
                            advice,
                        Matrix(LargeAndSmall::tokens, LargeAndSmall::out))},
       0);
-  if (!examiner.verdict()) return false;
+  if (!examiner.verdict()) return;
   const auto expect_blocks = [&](const std::string& type, float kept, const std::string& kept_power,
                                  float lost, const std::string& lost_power) {
     examiner.expect("blocks, if sums are " + type,
@@ -239,23 +238,27 @@ bool examine_rounding(Examiner& examiner) {
   };
   expect_blocks("double", 0x1p40f, "2⁴⁰", 0x1p55f, "2⁵⁵");
   expect_blocks("long double", 0x1p60f, "2⁶⁰", 0x1p66f, "2⁶⁶");
-  return examiner.verdict();
 }
 
 }  // namespace
 
 void examine(Examiner& examiner) {
-  if (!examine_sizes(examiner, "whole tiles", 2 * tile_rows, 2 * tile_depth, 3 * tile_columns, 0))
-    return;
-  if (!examine_sizes(examiner, "inside a larger matrix", 3 * tile_rows, tile_depth,
-                     2 * tile_columns, 2))
-    return;
-  if (!examine_sizes(examiner, "tiles at the edges", 37, 75, 53, 4)) return;
-  if (!examine_sizes(examiner, "smaller than a tile", 3, 5, 7, 3)) return;
-  if (!examine_sizes(examiner, "many tokens", 231, 2, 3, 3)) return;
-  if (!examine_sizes(examiner, "in is large", 2, 517, 3, 3)) return;
-  if (!examine_sizes(examiner, "out is large", 3, 1, 231, 3)) return;
-  examine_rounding(examiner);
+  struct Case {
+    const char* name;
+    int64_t tokens, in, out, padding;
+  };
+  for (const Case& c : {Case{"whole tiles", 2 * tile_rows, 2 * tile_depth, 3 * tile_columns, 0},
+                        {"inside a larger matrix", 3 * tile_rows, tile_depth, 2 * tile_columns, 2},
+                        {"tiles at the edges", 37, 75, 53, 4},
+                        {"smaller than a tile", 3, 5, 7, 3},
+                        {"many tokens", 231, 2, 3, 3},
+                        {"in is large", 2, 517, 3, 3},
+                        {"out is large", 3, 1, 231, 3}}) {
+    examiner.attempt(c.name,
+                     [&] { examine_sizes(examiner, c.name, c.tokens, c.in, c.out, c.padding); });
+    if (!examiner.verdict()) return;
+  }
+  examiner.attempt("large and small terms", [&] { examine_rounding(examiner); });
 }
 
 }  // namespace shard

@@ -45,14 +45,16 @@ std::string refused(const LibraryCall& call) {
   return "";
 }
 
+std::string name_of(Op op_a, Op op_b) {
+  return text("C = ", op_a == Op::none ? "A" : "Aᵀ", "·", op_b == Op::none ? "B" : "Bᵀ");
+}
+
 struct Product {
   Op op_a, op_b;
   const float *a, *b;  // as the learner's function gets them
   float* c;
 
-  std::string name() const {
-    return text("C = ", op_a == Op::none ? "A" : "Aᵀ", "·", op_b == Op::none ? "B" : "Bᵀ");
-  }
+  std::string name() const { return name_of(op_a, op_b); }
   int64_t row_of_a() const { return op_a == Op::none ? k : m; }
   int64_t row_of_b() const { return op_b == Op::none ? n : k; }
 };
@@ -164,7 +166,7 @@ void column_major_gemm(Op op_a, Op op_b, int64_t rows, int64_t columns, int64_t 
 void examine(Examiner& examiner) {
   for (Op op_a : {Op::none, Op::transpose}) {
     for (Op op_b : {Op::none, Op::transpose}) {
-      examine_product(examiner, op_a, op_b);
+      examiner.attempt(name_of(op_a, op_b), [&] { examine_product(examiner, op_a, op_b); });
       if (!examiner.verdict()) return;
     }
   }

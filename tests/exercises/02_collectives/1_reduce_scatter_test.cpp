@@ -91,8 +91,12 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  examine_sizes(examiner, 13, 7);
-  if (examiner.verdict()) examine_sizes(examiner, 2, 5);  // fewer rows than three ranks
+  const auto examine_case = [&](int64_t rows, int64_t columns) {
+    examiner.attempt(text("[", rows, " × ", columns, "]"),
+                     [&] { examine_sizes(examiner, rows, columns); });
+    return examiner.verdict();
+  };
+  if (examine_case(13, 7)) examine_case(2, 5);  // fewer rows than three ranks
 }
 
 }  // namespace shard

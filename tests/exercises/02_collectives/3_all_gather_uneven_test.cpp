@@ -116,9 +116,13 @@ void examine_rows(Examiner& examiner, std::vector<int64_t> rows, int64_t columns
 }  // namespace
 
 void examine(Examiner& examiner) {
-  examine_rows(examiner, {3, 3, 3, 3}, 7);
-  if (examiner.verdict()) examine_rows(examiner, {4, 1, 3, 2}, 7);
-  if (examiner.verdict()) examine_rows(examiner, {3, 0, 5, 2}, 7);
+  const auto examine_case = [&](const std::string& name, const std::vector<int64_t>& rows) {
+    examiner.attempt(name, [&] { examine_rows(examiner, rows, 7); });
+    return examiner.verdict();
+  };
+  if (!examine_case("as many rows on every rank", {3, 3, 3, 3})) return;
+  if (!examine_case("different numbers of rows", {4, 1, 3, 2})) return;
+  examine_case("a rank without rows", {3, 0, 5, 2});
 }
 
 }  // namespace shard

@@ -198,12 +198,15 @@ void examine_project(Examiner& examiner, const std::string& name, int64_t out) {
 void examine(Examiner& examiner) {
   const Laboratory laboratory(examiner);
   for (const Case& tried : cases) {
-    const std::string wrong = diagnosis(laboratory, tried, earliest_place(tried.operation));
-    examiner.expect(tried.name, wrong.empty(), wrong);
+    examiner.attempt(tried.name, [&] {
+      const std::string wrong = diagnosis(laboratory, tried, earliest_place(tried.operation));
+      examiner.expect(tried.name, wrong.empty(), wrong);
+    });
   }
-  examine_scaled_residual(examiner);
-  examine_project(examiner, "W [8 × 3]", narrow);
-  examine_project(examiner, "W [8 × 11]", wide);
+  examiner.attempt("scaled_residual", [&] { examine_scaled_residual(examiner); });
+  for (const auto& [name, out] : {std::pair{"W [8 × 3]", narrow}, {"W [8 × 11]", wide}}) {
+    examiner.attempt(text("project, ", name), [&] { examine_project(examiner, name, out); });
+  }
 }
 
 }  // namespace shard

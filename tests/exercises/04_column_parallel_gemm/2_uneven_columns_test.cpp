@@ -141,15 +141,17 @@ void examine_product(Examiner& examiner, const Cut& cut) {
 void examine(Examiner& examiner) {
   const std::vector<Cut> cuts{
       {20, 4}, {7, 1}, {6, 3}, {8, 8}};  // the last two: fewer blocks than 3 or 2 ranks
-  std::string wrong;
-  for (const Cut& cut : cuts) {
-    for (int ranks : {3, 4, 5, 2, 1}) {  // with 3 and more, no two mistakes look alike
-      if (wrong.empty()) wrong = ranges_diagnosis(cut, ranks);
+  examiner.attempt("columns_of_rank", [&] {
+    std::string wrong;
+    for (const Cut& cut : cuts) {
+      for (int ranks : {3, 4, 5, 2, 1}) {  // with 3 and more, no two mistakes look alike
+        if (wrong.empty()) wrong = ranges_diagnosis(cut, ranks);
+      }
     }
-  }
-  examiner.expect("columns_of_rank for 1 to 5 ranks", wrong.empty(), wrong);
-  if (examiner.max_of(wrong.empty() ? 0 : 1) > 0) return;  // what follows could not be right
-  for (const Cut& cut : cuts) examine_product(examiner, cut);
+    examiner.expect("columns_of_rank for 1 to 5 ranks", wrong.empty(), wrong);
+  });
+  if (!examiner.verdict()) return;  // what follows could not be right
+  for (const Cut& cut : cuts) examiner.attempt(cut.text(), [&] { examine_product(examiner, cut); });
 }
 
 }  // namespace shard

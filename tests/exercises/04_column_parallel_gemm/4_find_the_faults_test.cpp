@@ -113,14 +113,14 @@ void examine(Examiner& examiner) {
   const Batch one(examiner, 11, "1", layer), two(examiner, 6, "2", layer);
   const Tensor a = examiner.tensor(layer.own_a), bias = examiner.vector(layer.bias);
   Tensor da = examiner.variable(layer.old_da), db = examiner.variable_vector(layer.old_db);
-  for (const Batch* batch : {&one, &two}) {
+  const auto forward = [&](const Batch* batch) {
     const Ledger before = examiner.ledger();
     const Tensor y = whole_input_forward(world, examiner.tensor(batch->x), a, bias);
     examiner.expect("Y" + batch->number, y, batch->y, wrong_outputs(layer, *batch));
     examiner.expect_ledger("forward " + batch->number + ": one all_reduce of tokens × out", before,
                            {{Collective::all_reduce, 1, batch->x.rows * out * 4}});
-  }
-  for (const Batch* batch : {&two, &one}) {
+  };
+  const auto backward = [&](const Batch* batch) {
     const Ledger before = examiner.ledger();
     const Tensor dx = whole_input_backward(world, examiner.tensor(batch->x), a,
                                            examiner.tensor(batch->dy), da, db);
@@ -128,13 +128,18 @@ void examine(Examiner& examiner) {
     examiner.expect_ledger(
         "backward " + batch->number + ": one all_gather of this rank's columns of dX", before,
         {{Collective::all_gather, 1, batch->x.rows * layer.mine.size() * 4}});
-  }
-  examiner.expect("da", da, add(layer.old_da, add(one.da(), two.da())),
-                  wrong_gradients(layer.old_da, "X_iᵀ·dY", {one.da(), one.x.rows},
-                                  {two.da(), two.x.rows}, layer.ranks));
-  examiner.expect("db", db, add(layer.old_db, add(one.db(), two.db())),
-                  wrong_gradients(layer.old_db, "Σ dY", {one.db(), one.x.rows},
-                                  {two.db(), two.x.rows}, layer.ranks));
+  };
+  for (const Batch* batch : {&one, &two})
+    examiner.attempt("forward " + batch->number, [&] { forward(batch); });
+  examiner.attempt("backward", [&] {
+    for (const Batch* batch : {&two, &one}) backward(batch);
+    examiner.expect("da", da, add(layer.old_da, add(one.da(), two.da())),
+                    wrong_gradients(layer.old_da, "X_iᵀ·dY", {one.da(), one.x.rows},
+                                    {two.da(), two.x.rows}, layer.ranks));
+    examiner.expect("db", db, add(layer.old_db, add(one.db(), two.db())),
+                    wrong_gradients(layer.old_db, "Σ dY", {one.db(), one.x.rows},
+                                    {two.db(), two.x.rows}, layer.ranks));
+  });
 }
 
 }  // namespace shard

@@ -157,7 +157,7 @@ void examine(Examiner& examiner) {
   const MlpPart part = mlp.part(examiner, mine);
   const MlpPart held = before.part(examiner, mine);
   MlpPart gradients{held.a.clone(), held.a_bias.clone(), held.b.clone(), held.b_bias.clone()};
-  for (const Batch& batch : batches) {
+  const auto forward = [&](const Batch& batch) {
     const Tensor x = examiner.tensor(batch.x);
     Tensor before_gelu;
     const Ledger start = examiner.ledger();
@@ -165,9 +165,8 @@ void examine(Examiner& examiner) {
     examiner.expect_ledger(text("forward ", batch.number, ": one all_reduce of tokens × width"),
                            start, {{Collective::all_reduce, 1, x.bytes()}});
     check_forward(examiner, z, before_gelu, batch, mlp, mine);
-  }
-  for (size_t i : {1, 0}) {
-    const Batch& batch = batches[i];
+  };
+  const auto backward = [&](const Batch& batch) {
     const Tensor x = examiner.tensor(batch.x), dz = examiner.tensor(batch.dz);
     const Tensor before_gelu = examiner.tensor(columns_of(batch.before_gelu, mine));
     const Ledger start = examiner.ledger();
@@ -175,8 +174,13 @@ void examine(Examiner& examiner) {
     examiner.expect_ledger(text("backward ", batch.number, ": one all_reduce of tokens × width"),
                            start, {{Collective::all_reduce, 1, x.bytes()}});
     check_dx(examiner, dx, batch, mlp, mine);
-  }
-  check_gradients(examiner, gradients, before, batches, mine);
+  };
+  for (const Batch& batch : batches)
+    examiner.attempt("forward " + batch.number, [&] { forward(batch); });
+  examiner.attempt("backward", [&] {
+    for (size_t i : {1, 0}) backward(batches[i]);
+    check_gradients(examiner, gradients, before, batches, mine);
+  });
 }
 
 }  // namespace shard

@@ -174,7 +174,7 @@ void check_down(Examiner& examiner, const Tensor& gradient, const Matrix& before
 }  // namespace
 
 void examine(Examiner& examiner) {
-  check_columns(examiner);
+  examiner.attempt("gate_up_columns", [&] { check_columns(examiner); });
   Communicator& world = examiner.world();
   const Whole mlp(examiner);
   const Range mine = part_of(hidden, world.size(), world.rank());
@@ -187,25 +187,30 @@ void examine(Examiner& examiner) {
   GatedMlpPart gradients{examiner.variable(gate_up_before), examiner.variable(down_before)};
   const Tensor x = examiner.tensor(mlp.x);
 
-  Ledger start = examiner.ledger();
-  Tensor gate, up;
-  const Tensor z = gated_mlp_forward(world, x, part, gate, up);
-  examiner.expect_ledger("forward: one all_reduce of tokens × width", start,
-                         {{Collective::all_reduce, 1, x.bytes()}});
-  check_z(examiner, z, mlp, mine);
-  examiner.expect(
-      "gate", gate, my_gate,
-      {Suspect::result("X·U_i, which is up", my_up),
-       Suspect::result("GeLU's output: its input must be kept", columns_of(mlp.activated, mine))});
-  examiner.expect("up", up, my_up, {Suspect::result("X·G_i, which is the gate", my_gate)});
+  examiner.attempt("forward", [&] {
+    const Ledger start = examiner.ledger();
+    Tensor gate, up;
+    const Tensor z = gated_mlp_forward(world, x, part, gate, up);
+    examiner.expect_ledger("forward: one all_reduce of tokens × width", start,
+                           {{Collective::all_reduce, 1, x.bytes()}});
+    check_z(examiner, z, mlp, mine);
+    examiner.expect("gate", gate, my_gate,
+                    {Suspect::result("X·U_i, which is up", my_up),
+                     Suspect::result("GeLU's output: its input must be kept",
+                                     columns_of(mlp.activated, mine))});
+    examiner.expect("up", up, my_up, {Suspect::result("X·G_i, which is the gate", my_gate)});
+  });
 
-  start = examiner.ledger();
-  const Tensor dx = gated_mlp_backward(world, x, part, examiner.tensor(my_gate),
-                                       examiner.tensor(my_up), examiner.tensor(mlp.dz), gradients);
-  examiner.expect_ledger("backward: one all_reduce of tokens × width", start,
-                         {{Collective::all_reduce, 1, x.bytes()}});
-  check_dx_and_gate_up(examiner, dx, gradients.gate_up, gate_up_before, mlp, mine);
-  check_down(examiner, gradients.down, down_before, mlp, mine);
+  examiner.attempt("backward", [&] {
+    const Ledger start = examiner.ledger();
+    const Tensor dx =
+        gated_mlp_backward(world, x, part, examiner.tensor(my_gate), examiner.tensor(my_up),
+                           examiner.tensor(mlp.dz), gradients);
+    examiner.expect_ledger("backward: one all_reduce of tokens × width", start,
+                           {{Collective::all_reduce, 1, x.bytes()}});
+    check_dx_and_gate_up(examiner, dx, gradients.gate_up, gate_up_before, mlp, mine);
+    check_down(examiner, gradients.down, down_before, mlp, mine);
+  });
 }
 
 }  // namespace shard

@@ -272,7 +272,7 @@ std::string run(Examiner& examiner, Design design, const MlpSizes& s) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  expect_on_paper(examiner);
+  examiner.attempt("costs on paper", [&] { expect_on_paper(examiner); });
   std::string wrong;  // a line of each pass; the first is shown
   for (const MlpSizes& sizes : {MlpSizes{5, 7, 13}, {6, 12, 24}}) {
     wrong += run<chapter_05::RowRowMlp>(examiner, Design::row_row, sizes);

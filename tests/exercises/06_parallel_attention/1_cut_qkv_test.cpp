@@ -80,19 +80,13 @@ void check_part(Examiner& examiner, const std::string& name, const std::vector<f
 /// 5 heads on 2 ranks: refused, with both numbers.
 void check_refusal(Examiner& examiner) {
   const std::vector<float> weight(10 * 30, 1.0f), bias(30, 1.0f);
-  std::string message;
-  try {
-    cut_qkv(weight, bias, 10, 5, 2, 0);
-  } catch (const UsageError& refusal) {
-    message = refusal.what();
-  }
-  examiner.expect("refusal", !message.empty(),
-                  "5 heads were divided among 2 ranks: throw a UsageError (require_usage)");
-  if (message.empty()) return;
-  const bool both_numbers =
-      message.find('5') != std::string::npos && message.find('2') != std::string::npos;
-  examiner.expect("both numbers", both_numbers,
-                  "you refuse 5 heads on 2 ranks without naming both numbers: " + message);
+  const std::string wrong = wrong_refusal<UsageError>(
+      [&] { cut_qkv(weight, bias, 10, 5, 2, 0); },
+      {"5 heads on 2 ranks",
+       "UsageError, which require_usage() throws",
+       "5 heads were divided among 2 ranks: throw a UsageError (require_usage)",
+       {"5", "2"}});
+  examiner.expect("refusal", wrong.empty(), wrong);
 }
 
 }  // namespace
@@ -101,10 +95,12 @@ void examine(Examiner& examiner) {
   const Matrix weight = examiner.random(width, 3 * width, "weight"),
                bias = examiner.random(1, 3 * width, "bias");
   const Communicator& world = examiner.world();
-  const QkvPart part =
-      cut_qkv(weight.floats(), bias.floats(), width, heads, world.size(), world.rank());
-  check_part(examiner, "weight", part.weight, weight);
-  check_part(examiner, "bias", part.bias, bias);
+  examiner.attempt(text(heads, " heads"), [&] {
+    const QkvPart part =
+        cut_qkv(weight.floats(), bias.floats(), width, heads, world.size(), world.rank());
+    check_part(examiner, "weight", part.weight, weight);
+    check_part(examiner, "bias", part.bias, bias);
+  });
   check_refusal(examiner);
 }
 

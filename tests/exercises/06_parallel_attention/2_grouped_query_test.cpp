@@ -385,16 +385,19 @@ void examine(Examiner& examiner) {
       apart = with(ranks == 1   ? 3
                    : ranks == 4 ? 4
                                 : 2 * ranks);
-  check_kv_heads(examiner);
+  examiner.attempt("kv_head_of", [&] { check_kv_heads(examiner); });
   if (!examiner.verdict()) return;
-  check_columns(examiner);
+  examiner.attempt("grouped_query_columns", [&] { check_columns(examiner); });
   if (!examiner.verdict()) return;
-  check_sharing(examiner, shared);
-  check_sharing(examiner, apart);
+  const auto attempt = [&](const std::string& name, const auto& check, const GroupedQuery& sizes) {
+    examiner.attempt(text(name, " (", kv_text(sizes.kv_heads), ")"),
+                     [&] { check(examiner, sizes); });
+  };
+  for (const GroupedQuery& sizes : {shared, apart}) attempt("sharing_group", check_sharing, sizes);
   if (!examiner.verdict()) return;
-  check_backward(examiner, shared);
-  check_backward(examiner, apart);
-  if (examiner.verdict()) check_layer(examiner, shared);
+  for (const GroupedQuery& sizes : {shared, apart})
+    attempt("grouped_qkv_backward", check_backward, sizes);
+  if (examiner.verdict()) attempt("the layer", check_layer, shared);
 }
 
 }  // namespace shard

@@ -147,8 +147,8 @@ void check_rows(Examiner& examiner, const DropoutPlan& plan) {
 void examine(Examiner& examiner) {
   const DropoutPlan plan{probability, stream(), first_token};
   const Ledger before = examiner.ledger();
-  check_columns(examiner, plan);
-  check_rows(examiner, plan);
+  examiner.attempt("columns of H", [&] { check_columns(examiner, plan); });
+  examiner.attempt("rows of X", [&] { check_rows(examiner, plan); });
   examiner.expect_ledger("no communication", before, {});
 }
 

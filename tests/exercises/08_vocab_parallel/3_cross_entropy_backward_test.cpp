@@ -152,10 +152,11 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  check(examiner, 37, "");
+  examiner.attempt("vocabulary of 37", [&] { check(examiner, 37, ""); });
   if (!examiner.verdict()) return;
   const int64_t few = examiner.world().size() + 1;  // on 3 and 4 ranks the last has padding only
-  check(examiner, few, text(" (vocabulary of ", few, ")"));
+  examiner.attempt(text("vocabulary of ", few),
+                   [&] { check(examiner, few, text(" (vocabulary of ", few, ")")); });
 }
 
 }  // namespace shard

@@ -252,13 +252,15 @@ void check(Examiner& examiner, const Case& c) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  check(examiner, Case(examiner, "ordinary logits", 37, false));
-  if (!examiner.verdict()) return;
-  check(examiner, Case(examiner, "logits around 0, 100 and -120", 37, true));
-  if (!examiner.verdict()) return;
+  const auto check_case = [&](const std::string& name, int64_t vocabulary, bool is_extreme) {
+    examiner.attempt(name, [&] { check(examiner, Case(examiner, name, vocabulary, is_extreme)); });
+    return examiner.verdict();
+  };
+  if (!check_case("ordinary logits", 37, false)) return;
+  if (!check_case("logits around 0, 100 and -120", 37, true)) return;
   // on 3 and 4 ranks the last has padding only
   const int64_t few = examiner.world().size() + 1;
-  check(examiner, Case(examiner, text("a vocabulary of ", few), few, true));
+  check_case(text("a vocabulary of ", few), few, true);
 }
 
 }  // namespace shard

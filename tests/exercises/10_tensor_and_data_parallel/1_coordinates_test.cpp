@@ -242,12 +242,14 @@ void expect_groups_of_this_run(Examiner& examiner) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  expect_coordinates(examiner);
-  expect_ranks(examiner);
-  expect_groups_of_24(examiner);
-  const Ledger before = examiner.ledger();
-  expect_groups_of_this_run(examiner);
-  examiner.expect_ledger("nothing is communicated", before, {});
+  examiner.attempt("coordinates_of", [&] { expect_coordinates(examiner); });
+  examiner.attempt("rank_of", [&] { expect_ranks(examiner); });
+  examiner.attempt("ranks_along", [&] { expect_groups_of_24(examiner); });
+  examiner.attempt("group_along", [&] {
+    const Ledger before = examiner.ledger();
+    expect_groups_of_this_run(examiner);
+    examiner.expect_ledger("nothing is communicated", before, {});
+  });
 }
 
 }  // namespace shard

@@ -172,7 +172,10 @@ void examine(Examiner& examiner) {
       grids.push_back(
           std::make_unique<Grid>(examiner.world(), AxisSizes{{"tp", tp}, {"dp", ranks / tp}}));
   }
-  for (const auto& grid : grids) expect_norm(examiner, *grid, gradients);
+  for (const auto& grid : grids) {
+    examiner.attempt(text("tp ", grid->tp().size(), " × dp ", grid->dp().size()),
+                     [&] { expect_norm(examiner, *grid, gradients); });
+  }
 }
 
 }  // namespace shard

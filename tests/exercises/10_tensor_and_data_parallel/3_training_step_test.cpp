@@ -263,7 +263,7 @@ std::string about_clipping(const Numbers& got, const Numbers& right, const Numbe
 }
 
 /// Some steps in a row.
-bool expect_training(Examiner& examiner, Grid& grid, const StepCase& of,
+void expect_training(Examiner& examiner, Grid& grid, const StepCase& of,
                      const std::vector<RightStep>& all_right, const std::string& name) {
   const Passes passes(examiner, grid, of);
   Run run(examiner, grid, of);
@@ -296,12 +296,11 @@ bool expect_training(Examiner& examiner, Grid& grid, const StepCase& of,
       return diagnosed("gradient norm" + when, got.gradient_norm, right.norm,
                        {{"that after clipping: it is wanted before", factor * right.norm}});
     });
-    if (!examiner.verdict()) return false;
+    if (!examiner.verdict()) return;
     const bool last = step + 1 == std::ssize(all_right);
     expect_weights(examiner, of, run, right, step, last ? name + run.layout : "");
-    if (!examiner.verdict()) return false;
+    if (!examiner.verdict()) return;
   }
-  return true;
 }
 
 // ---- PyTorch's numbers --------------------------------------------------------------------------
@@ -350,19 +349,29 @@ void examine(Examiner& examiner) {
       grids.push_back(
           std::make_unique<Grid>(examiner.world(), AxisSizes{{"tp", tp}, {"dp", ranks / tp}}));
   }
+  const auto attempt = [&](Grid& grid, const std::string& name, const auto& check) {
+    examiner.attempt(text(name, ", tp ", grid.tp().size(), " × dp ", grid.dp().size()),
+                     [&] { check(grid); });
+    return examiner.verdict();
+  };
   for (const auto& grid : grids) {
-    expect_first_step(examiner, *grid, of, first);
-    if (!examiner.verdict()) return;
+    if (!attempt(*grid, "the first step",
+                 [&](Grid& on) { expect_first_step(examiner, on, of, first); }))
+      return;
   }
   of.settings.clip = 0.6 * first.norm;
   const std::vector<RightStep> steps = right_steps(examiner, of, 2);
+  const auto train = [&](Grid& grid, const std::vector<RightStep>& right, const std::string& name) {
+    return attempt(grid, name, [&](Grid& on) { expect_training(examiner, on, of, right, name); });
+  };
   for (const auto& grid : grids) {
-    if (!expect_training(examiner, *grid, of, steps, "2 steps with clipping")) return;
+    if (!train(*grid, steps, "2 steps with clipping")) return;
   }
   of.settings.clip = 3 * first.norm;  // not reached
   const std::vector<RightStep> unclipped = right_steps(examiner, of, 1);
-  if (!expect_training(examiner, *grids[0], of, unclipped, "a gradient within the limit")) return;
-  for (const auto& grid : grids) expect_golden(examiner, *grid);
+  if (!train(*grids[0], unclipped, "a gradient within the limit")) return;
+  for (const auto& grid : grids)
+    attempt(*grid, "PyTorch's golden file", [&](Grid& on) { expect_golden(examiner, on); });
 }
 
 }  // namespace shard

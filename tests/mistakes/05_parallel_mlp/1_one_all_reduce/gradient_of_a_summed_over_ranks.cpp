@@ -1,4 +1,4 @@
-// expect: rank 0: all_reduce of 30 f32 (#3), rank 1: all_reduce of 24 f32 (#3)
+// expect: rank 0: all_reduce of 30 f32 (#5), rank 1: all_reduce of 24 f32 (#5)
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/1_one_all_reduce.h"
 
