@@ -78,8 +78,14 @@ void examine_sizes(Examiner& examiner, int64_t rows, int64_t columns) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  examine_sizes(examiner, 13, 7);
-  if (examiner.verdict()) examine_sizes(examiner, 2, 5);  // fewer rows than three ranks
+  const auto examine_case = [&](int64_t rows, int64_t columns) {
+    examiner.attempt(text("[", rows, " × ", columns, "]"),
+                     [&] { examine_sizes(examiner, rows, columns); });
+    return examiner.verdict();
+  };
+  if (!examine_case(13, 7)) return;
+  if (!examine_case(2, 5)) return;  // fewer rows than three ranks
+  examine_case(1, 2);               // and fewer elements
 }
 
 }  // namespace shard

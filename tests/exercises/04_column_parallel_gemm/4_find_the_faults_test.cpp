@@ -9,7 +9,7 @@
 namespace shard {
 namespace {
 
-constexpr int64_t in = 17, out = 7;
+constexpr int64_t in = 13, out = 7;  // ranks of ⌈in/t⌉ would hold others than those of part_of
 
 /// The layer, and how it is cut.
 struct Layer {

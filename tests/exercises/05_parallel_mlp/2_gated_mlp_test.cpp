@@ -18,19 +18,23 @@ Columns columns_given(const std::function<std::vector<Range>(int ranks, int rank
   return columns;
 }
 
-void check_columns(Examiner& examiner) {
-  const auto mine = [](int ranks, int rank) { return part_of(hidden, ranks, rank); };
-  const auto of_up = [](Range part) { return Range{hidden + part.begin, hidden + part.end}; };
+void check_columns(Examiner& examiner, int64_t hidden, const std::string& of) {
+  const auto mine = [=](int ranks, int rank) { return part_of(hidden, ranks, rank); };
+  const auto of_up = [=](Range part) { return Range{hidden + part.begin, hidden + part.end}; };
   const Columns expected = columns_given([&](int t, int i) {
     return std::vector{mine(t, i), of_up(mine(t, i))};
   });
-  const Columns got = columns_given([](int t, int i) { return gate_up_columns(hidden, t, i); });
+  const Columns got = columns_given([=](int t, int i) { return gate_up_columns(hidden, t, i); });
   const auto known = [&](const std::string& diagnosis,
                          const std::function<std::vector<Range>(int, int)>& cut) {
     return KnownWrong<Columns>{diagnosis, columns_given(cut)};
   };
-  const auto rounded_down = [](int t, int i) {
+  const auto rounded_down = [=](int t, int i) {
     return Range{hidden / t * i, hidden / t * (i + 1)};
+  };
+  const auto rounded_up = [=](int t, int i) {
+    const int64_t each = (hidden + t - 1) / t;
+    return Range{std::min(hidden, each * i), std::min(hidden, each * (i + 1))};
   };
   std::string difference;
   for (int ranks = 4, place = 9; ranks >= 1; --ranks) {
@@ -45,10 +49,10 @@ void check_columns(Examiner& examiner) {
     }
   }
   expect_answer(
-      examiner, "cut", got, expected,
+      examiner, "cut" + of, got, expected,
       {known("one range of 2·hidden/t columns of [G U] for each rank: the first ranks get columns "
              "of the gate and the last of up, but ∘ needs the same columns of both",
-             [](int t, int i) { return std::vector{part_of(2 * hidden, t, i)}; }),
+             [=](int t, int i) { return std::vector{part_of(2 * hidden, t, i)}; }),
        known("the gate's columns only: those of up are missing",
              [&](int t, int i) { return std::vector{mine(t, i)}; }),
        known("the gate's columns twice: those of up begin at column hidden",
@@ -63,6 +67,11 @@ void check_columns(Examiner& examiner) {
              "columns belong to no rank",
              [&](int t, int i) {
                return std::vector{rounded_down(t, i), of_up(rounded_down(t, i))};
+             }),
+       known("hidden/t columns of each, rounded up, and the rest for the last ranks: part_of "
+             "makes the parts as even as possible",
+             [&](int t, int i) {
+               return std::vector{rounded_up(t, i), of_up(rounded_up(t, i))};
              })},
       difference);
 }
@@ -174,7 +183,12 @@ void check_down(Examiner& examiner, const Tensor& gradient, const Matrix& before
 }  // namespace
 
 void examine(Examiner& examiner) {
-  examiner.attempt("gate_up_columns", [&] { check_columns(examiner); });
+  const auto cut = [&](int64_t columns, const std::string& of) {
+    examiner.attempt("gate_up_columns" + of, [&] { check_columns(examiner, columns, of); });
+    return examiner.verdict();
+  };
+  // ⌈9/t⌉ is another cut than that of part_of, and 3 are fewer than 4 ranks
+  if (cut(hidden, "") && cut(9, " of 9 hidden columns")) cut(3, " of 3 hidden columns");
   Communicator& world = examiner.world();
   const Whole mlp(examiner);
   const Range mine = part_of(hidden, world.size(), world.rank());

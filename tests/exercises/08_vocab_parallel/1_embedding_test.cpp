@@ -135,8 +135,8 @@ std::vector<Suspect> wrong_gradients(const Lookup& lookup, const Matrix& before,
          wrongly_added(lookup.part(before), "what the tokens add", {{sums, dy.rows}}, lookup.ranks);
 }
 
-void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
-  constexpr int64_t width = 7, tokens = 11;
+void check(Examiner& examiner, int64_t vocabulary, int64_t tokens, const std::string& of) {
+  constexpr int64_t width = 7;
   Communicator& world = examiner.world();
   const Lookup lookup(examiner, vocabulary, width, tokens);
   const Tensor ids =
@@ -170,10 +170,16 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
 }  // namespace
 
 void examine(Examiner& examiner) {
-  check(examiner, 37, "");
+  examiner.attempt("vocabulary of 37", [&] { check(examiner, 37, 11, ""); });
   if (!examiner.verdict()) return;
   const int64_t few = examiner.world().size() + 1;  // on 3 and 4 ranks the last has padding only
-  check(examiner, few, text(" (vocabulary of ", few, ")"));
+  examiner.attempt(text("vocabulary of ", few),
+                   [&] { check(examiner, few, 11, text(" (vocabulary of ", few, ")")); });
+  if (!examiner.verdict()) return;
+  // 3 and 4 ranks of ⌈13/t⌉ tokens would have others than those of part_of
+  examiner.attempt("13 tokens", [&] { check(examiner, 37, 13, " (13 tokens)"); });
+  // on 3 and 4 ranks the last has no token
+  examiner.attempt("2 tokens", [&] { check(examiner, 37, 2, " (2 tokens)"); });
 }
 
 }  // namespace shard

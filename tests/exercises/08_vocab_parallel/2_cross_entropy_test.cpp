@@ -14,8 +14,7 @@ Matrix cut(const ShardedLogits& all) {
   Matrix part(all.logits.rows, all.columns);
   for (int64_t i = 0; i < part.rows; ++i) {
     for (int64_t j = 0; j < part.columns; ++j) {
-      part(i, j) =
-          j < all.mine().size() ? all.logits(i, all.mine().begin + j) : ShardedLogits::padding(i);
+      part(i, j) = j < all.mine().size() ? all.logits(i, all.mine().begin + j) : all.padding(i);
     }
   }
   return part;
@@ -141,12 +140,11 @@ std::vector<Suspect> with_padding(const ShardedLogits& all) {
   const auto count = static_cast<double>(all.all_padding()),
              v = static_cast<double>(all.vocabulary);
   const auto log_sum = [=](int64_t i) {
-    return std::log(p.all.sum_of_exps(i) +
-                    count * std::exp(ShardedLogits::padding(i) - p.all.max(i))) +
+    return std::log(p.all.sum_of_exps(i) + count * std::exp(p.all.padding(i) - p.all.max(i))) +
            p.all.max(i);
   };
   const auto uniform = [=](int64_t i) {
-    return p.uniform(i) + p.all.smoothing / v * count * ShardedLogits::padding(i);
+    return p.uniform(i) + p.all.smoothing / v * count * p.all.padding(i);
   };
   const auto target = [=](int64_t i) { return (1 - p.all.smoothing) * p.target(i); };
   return {
@@ -203,13 +201,36 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
                           {Collective::all_reduce, 2, 2 * tokens * 4}});
 }
 
+/// Padding that is so far above the logits that, with it in the maximum, the words' exponentials
+/// vanish.
+void check_far_padding(Examiner& examiner) {
+  constexpr int64_t tokens = 11;
+  ShardedLogits all(examiner, 37, tokens, smoothing);
+  all.above = 1e4;
+  const Tensor targets =
+      Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(all.targets));
+  const Tensor got = smoothed_cross_entropy(examiner.world(), examiner.variable(cut(all)), targets,
+                                            all.part(), smoothing);
+  const Pieces p{all};
+  const Matrix right = losses(all, [&](int64_t i) { return p.right(i); });
+  const bool is_right = got && got.elements() == tokens &&
+                        reference::relative_error(got, right) < 1e-4;  // false for NaN
+  examiner.expect("loss per token beside padding far above the logits", is_right,
+                  text("your loss per token is wrong where the padding is ", all.above,
+                       " above the logits, and right where it is 7 above them: it must be neither "
+                       "in the maximum nor among the exponentials"));
+}
+
 }  // namespace
 
 void examine(Examiner& examiner) {
-  check(examiner, 37, "");
+  examiner.attempt("vocabulary of 37", [&] { check(examiner, 37, ""); });
   if (!examiner.verdict()) return;
   const int64_t few = examiner.world().size() + 1;  // on 3 and 4 ranks the last has padding only
-  check(examiner, few, text(" (vocabulary of ", few, ")"));
+  examiner.attempt(text("vocabulary of ", few),
+                   [&] { check(examiner, few, text(" (vocabulary of ", few, ")")); });
+  if (!examiner.verdict()) return;
+  examiner.attempt("padding far above the logits", [&] { check_far_padding(examiner); });
 }
 
 }  // namespace shard

@@ -15,6 +15,7 @@ struct ShardedLogits {
   Matrix logits;                // [tokens × vocabulary]
   std::vector<int32_t> targets;
   double smoothing;
+  double above = 7;  // by this much, the padding is above the level
 
   ShardedLogits(Examiner& examiner, int64_t words, int64_t tokens, float epsilon)
       : ranks(examiner.world().size()),
@@ -34,7 +35,7 @@ struct ShardedLogits {
   /// third it vanishes.
   static double level(int64_t i) { return i % 3 == 0 ? 0 : i % 3 == 1 ? 100 : -120; }
   /// The values in the padding of row i: larger than those of the words.
-  static double padding(int64_t i) { return level(i) + 7; }
+  double padding(int64_t i) const { return level(i) + above; }
 
   Range words_of(int of) const {
     const int64_t begin = std::min(of * columns, vocabulary);

@@ -19,6 +19,11 @@ int64_t bytes_in(const std::vector<int>& bucket, const std::vector<int64_t>& byt
 std::string wrong_members(const Buckets& buckets, const std::vector<int64_t>& bytes) {
   std::vector<int> seen(bytes.size()), missing;
   for (size_t b = 0; b < buckets.size(); ++b) {
+    if (buckets[b].empty() && b > 0 && b + 1 == buckets.size()) {
+      return text("your bucket ", b,
+                  ", the last, is empty: the one before it was closed when it "
+                  "was full, and no parameter was left. Open a bucket for a parameter");
+    }
     if (buckets[b].empty()) {
       return text("your bucket ", b,
                   " is empty: a bucket was closed because a parameter did not fit, although it was "
@@ -212,13 +217,21 @@ void examine(Examiner& examiner) {
   for (double value : examiner.random_integers(1, 61, "sizes", 60).values) {
     random.bytes.push_back(61 + static_cast<int64_t>(value));
   }
-  const std::vector<int64_t> ten{40, 12, 60, 25, 8, 200, 35, 55, 10, 90}, five{30, 7, 64, 41, 300};
-  expect_buckets(examiner,
-                 {{"sizes " + shown(ten), ten, 100}, {"sizes " + shown(five), five, 100}, random});
-  expect_moments(examiner, {{8, 7}, {6}, {5, 4, 3}, {2, 1}, {0}},
-                 {{8, 7, 6, 5, 4, 3, 2, 1, 0},    // from the last to the first
-                  {8, 6, 4, 7, 3, 5, 2, 0, 1},    // two buckets are complete before their turn
-                  {7, 6, 3, 5, 4, 0, 1, 2, 8}});  // all of them wait for the first
+  const std::vector<int64_t> ten{40, 12, 60, 25, 8, 200, 35, 55, 10, 90}, five{30, 7, 64, 41, 300},
+      full{60, 40, 100};  // exactly full at the beginning and at the end
+  examiner.attempt("assign_buckets", [&] {
+    expect_buckets(examiner, {{"sizes " + shown(ten), ten, 100},
+                              {"sizes " + shown(five), five, 100},
+                              {"sizes " + shown(full), full, 100},
+                              {"sizes {300}", {300}, 100},
+                              random});
+  });
+  examiner.attempt("buckets_started", [&] {
+    expect_moments(examiner, {{8, 7}, {6}, {5, 4, 3}, {2, 1}, {0}},
+                   {{8, 7, 6, 5, 4, 3, 2, 1, 0},    // from the last to the first
+                    {8, 6, 4, 7, 3, 5, 2, 0, 1},    // two buckets are complete before their turn
+                    {7, 6, 3, 5, 4, 0, 1, 2, 8}});  // all of them wait for the first
+  });
 }
 
 }  // namespace shard

@@ -5,6 +5,7 @@
 
 #include "common/base/partition.h"
 #include "tests/exercises/answers.h"
+#include "tests/exercises/support.h"
 
 namespace shard {
 namespace {
@@ -161,7 +162,15 @@ std::vector<KnownWrong<Parts>> known_wrong(const SavedTensor& t, int ranks, cons
                dealt_out(t, ranks)},
               {text("without the last rows: ", rows, " / ", ranks,
                     " leaves a remainder, and the first ranks get one more row"),
-               rounded_down(t, ranks)}};
+               rounded_down(t, ranks)},
+              {text("cut into ⌈", rows, "/", ranks,
+                    "⌉ rows for each rank but the last ones, like a "
+                    "vocabulary: part_of makes the parts as even as possible"),
+               with([=](int of, int rank) {
+                 const int64_t each = (rows + of - 1) / of;
+                 return Held{range(std::min(rows, rank * each), std::min(rows, (rank + 1) * each)),
+                             all_columns};
+               })}};
     case Cut::columns:
       return {{"the old parts one after the other: that joins rows. Where columns are cut, each "
                "row of the whole is put together from a piece of every part",
@@ -261,13 +270,13 @@ void expect_reshard(Examiner& examiner, const SavedTensor& tensor) {
 }
 
 std::string answer_for_uneven_heads(const SavedTensor& tensor, int ranks) {
-  try {
-    reshard(tensor, ranks);
-  } catch (const UsageError&) {
-    return "";
-  }
-  return text("your reshard divides ", tensor.heads, " heads among ", ranks,
-              " ranks: heads would be split. Throw UsageError, as qkv_columns does");
+  return wrong_refusal<UsageError>(
+      [&] { reshard(tensor, ranks); },
+      {text(tensor.heads, " heads on ", ranks, " ranks"),
+       "UsageError, which require_usage() throws",
+       text("your reshard divides ", tensor.heads, " heads among ", ranks,
+            " ranks: heads would be split. Throw UsageError, as qkv_columns does"),
+       {}});
 }
 
 }  // namespace
@@ -279,10 +288,16 @@ void examine(Examiner& examiner) {
                                       {"h.0.mlp.c_fc.bias", {13}, Cut::columns, 0, {}},
                                       {"h.0.attn.c_attn.weight", {7, 72}, Cut::qkv, 12, {}},
                                       {"h.0.attn.c_attn.bias", {72}, Cut::qkv, 12, {}},
-                                      {"wte.weight", {49, 3}, Cut::vocabulary, 0, {}}};
+                                      {"wte.weight", {49, 3}, Cut::vocabulary, 0, {}},
+                                      // 3 ranks of ⌈7/t⌉ rows would hold others than part_of's
+                                      {"h.0.attn.c_proj.weight", {7, 4}, Cut::rows, 0, {}},
+                                      // fewer words than ranks: some have nothing but padding
+                                      {"tiny.wte.weight", {1, 3}, Cut::vocabulary, 0, {}},
+                                      {"tiny.mlp.c_proj.weight", {2, 6}, Cut::rows, 0, {}},
+                                      {"tiny.mlp.c_fc.weight", {5, 2}, Cut::columns, 0, {}}};
   for (SavedTensor& tensor : checkpoint) {
     tensor.parts = parts_of_whole(tensor.whole, right_layout(tensor), 4, junk);
-    expect_reshard(examiner, tensor);
+    examiner.attempt(tensor.name, [&] { expect_reshard(examiner, tensor); });
   }
   const std::string uneven = answer_for_uneven_heads(checkpoint[4], 5);
   examiner.expect("12 heads are not divided among 5 ranks", uneven.empty(), uneven);

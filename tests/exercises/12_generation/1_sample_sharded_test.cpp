@@ -12,12 +12,15 @@ namespace {
 
 using Words = std::vector<int32_t>;  // one for each u
 constexpr int64_t draws = 24;
+constexpr float far_above =
+    1e4f;  // no exponential of this is finite, and none of minus this is not 0
 
 /// A row of logits, cut over the ranks.
 struct Row {
   int ranks, rank;
   int64_t vocabulary, columns;  // columns of every rank's part, padding included
   double level;                 // about this are the logits
+  double above = 5;             // by this much, the padding is above the level
   std::vector<float> logits;    // [vocabulary]
   std::vector<double> us;
 
@@ -36,7 +39,7 @@ struct Row {
     return {begin, std::min((of + 1) * columns, vocabulary)};
   }
   Range mine() const { return words_of(rank); }
-  float padding() const { return static_cast<float>(level + 5); }
+  float padding() const { return static_cast<float>(level + above); }
   /// What stands in column `column` of a rank's part: a word's logit, or padding.
   double at(int of, int64_t column) const {
     return column < words_of(of).size() ? logits[static_cast<size_t>(words_of(of).begin + column)]
@@ -286,6 +289,7 @@ void check_most_probable(Examiner& examiner) {
   const auto largest = static_cast<float>(row.max({0, row.vocabulary}) + 1);
   for (const size_t word : {8, 6, 35, 33, 21}) row.logits[word] = largest;
   row.us = {0.7};
+  row.above = far_above;
   const Answer got = answers(examiner, row, 0);
   const auto last_rank =
       static_cast<int32_t>(row.words_of(35 / static_cast<int>(row.columns)).begin);
@@ -299,21 +303,60 @@ void check_most_probable(Examiner& examiner) {
       {{"the last of the most probable ones" + many, {35}},
        {"the first of the last rank that has the largest logit" + many, {first_of_last}},
        {"the second on its rank" + many, {8}}},
-      text("your word at temperature 0 is ", got.words[0], ", expected 6"));
+      text("your word at temperature 0 is ", got.words[0], ", expected 6",
+           got.words[0] >= row.vocabulary || got.words[0] < 0
+               ? ": the padding, which is far above the logits here, was part of the maximum"
+               : ""));
   expect_ledger(examiner, got, row, " at temperature 0");
+}
+
+/// Padding that is so far above the logits that, with it in the maximum, every weight vanishes.
+void check_padding(Examiner& examiner) {
+  Row row(examiner, 37, 0);
+  row.above = far_above;
+  const std::vector<double> line = line_at(row, 0.7);
+  row.us = uniform_numbers(line);
+  const Answer got = answers(examiner, row, 0.7);
+  const Words right = drawn(row, [&](double u) { return found(line, u * total(line)); });
+  expect_answer<Words>(
+      examiner, "word beside padding far above the logits", got.words, right, {},
+      text("your words are wrong where the padding is ", far_above,
+           " above the logits, and right where it is 5 above them: it must be neither in the "
+           "maximum nor among the exponentials"));
+}
+
+/// The first words have probability 0, those of rank 0 among them.
+void check_impossible_words(Examiner& examiner) {
+  Row row(examiner, 37, 0);
+  const size_t possible = row.ranks > 1 ? static_cast<size_t>(row.columns) + 3 : 3;
+  for (size_t word = 0; word < possible; ++word) row.logits[word] = -far_above;
+  row.us = {0};
+  const auto right = static_cast<int32_t>(possible);
+  const Answer got = answers(examiner, row, 0.7);
+  expect_answer<Words>(
+      examiner, "word for u = 0 after words of probability 0", got.words, {right}, {},
+      text("your word for u = 0 is ", got.words[0], ", expected ", right, ": words 0 … ", right - 1,
+           " have probability 0 here, and the sum of the probabilities must exceed u, not "
+           "merely reach it"));
 }
 
 }  // namespace
 
 void examine(Examiner& examiner) {
-  check(examiner, 37, 0, 0.7, "");
+  const auto check_case = [&](int64_t vocabulary, double level, double temperature,
+                              const std::string& of) {
+    examiner.attempt("word" + of, [&] { check(examiner, vocabulary, level, temperature, of); });
+  };
+  check_case(37, 0, 0.7, "");
   if (!examiner.verdict()) return;
-  check(examiner, 37, 0, 2.5, " at temperature 2.5");
-  check_most_probable(examiner);
-  check(examiner, 37, 100, 0.1, " (logits of about 100)");
-  check(examiner, 37, -120, 0.1, " (logits of about -120)");
+  check_case(37, 0, 2.5, " at temperature 2.5");
+  examiner.attempt("word at temperature 0", [&] { check_most_probable(examiner); });
+  examiner.attempt("padding far above the logits", [&] { check_padding(examiner); });
+  examiner.attempt("words of probability 0", [&] { check_impossible_words(examiner); });
+  check_case(37, 100, 0.1, " (logits of about 100)");
+  check_case(37, -120, 0.1, " (logits of about -120)");
   const int64_t few = examiner.world().size() + 1;  // on 3 and 4 ranks the last has padding only
-  check(examiner, few, 0, 0.7, text(" (vocabulary of ", few, ")"));
+  check_case(few, 0, 0.7, text(" (vocabulary of ", few, ")"));
 }
 
 }  // namespace shard

@@ -190,25 +190,32 @@ void check_pieces(Examiner& examiner, const Matrix& qkv) {
   }
 }
 
+/// As many tokens as the context holds, the last two of them at once.
+void check_full(Examiner& examiner, Matrix qkv) {
+  Communicator& world = examiner.world();
+  HeadCache cache = empty_cache(world, sizes);
+  attend_cached(world, sizes, examiner.tensor(qkv), cache);
+  const Matrix two = rows_of(qkv, {0, 2});
+  const Tensor got = attend_cached(world, sizes, examiner.tensor(two), cache);
+  qkv.values.insert(qkv.values.end(), two.values.begin(), two.values.end());
+  qkv.rows += two.rows;
+  examiner.expect("output of the last tokens that fit", got,
+                  attended(qkv, {tokens, qkv.rows}, heads_of(world.size(), world.rank()), {}));
+}
+
 /// More tokens than the context holds.
-void check_full(Examiner& examiner, const Matrix& qkv) {
+void check_too_many(Examiner& examiner, const Matrix& qkv) {
   HeadCache cache = empty_cache(examiner.world(), sizes);
   attend_cached(examiner.world(), sizes, examiner.tensor(qkv), cache);
   const std::vector<float> before = cache.keys.to_host();
-  std::string diagnosis = "your attend_cached takes 12 tokens where the context holds 11";
-  try {
-    attend_cached(examiner.world(), sizes, examiner.tensor(rows_of(qkv, {0, 3})), cache);
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    const bool names_both =
-        message.find("11") != std::string::npos && message.find("12") != std::string::npos;
-    diagnosis = names_both ? "" : "your refusal does not name 11 and 12: " + message;
-  } catch (const std::exception& other) {
-    diagnosis = text(
-        "you refuse 12 tokens by another type of exception than Error, which require() "
-        "throws: ",
-        other.what());
-  }
+  const std::string diagnosis = wrong_refusal<Error>(
+      [&] {
+        attend_cached(examiner.world(), sizes, examiner.tensor(rows_of(qkv, {0, 3})), cache);
+      },
+      {"12 tokens",
+       "Error, which require() throws",
+       "your attend_cached takes 12 tokens where the context holds 11",
+       {"11", "12"}});
   examiner.expect("refuses 12 tokens", diagnosis.empty(), diagnosis);
   examiner.expect("a refusal leaves the cache as it was", cache.seen == tokens,
                   text("after a refusal, your cache has seen ", cache.seen, " tokens, not 9"));
@@ -218,8 +225,10 @@ void check_full(Examiner& examiner, const Matrix& qkv) {
 
 void examine(Examiner& examiner) {
   const Matrix qkv = examiner.random(tokens, 3 * sizes.width(), "qkv");
-  check_pieces(examiner, qkv);
-  if (examiner.verdict()) check_full(examiner, qkv);
+  examiner.attempt("tokens within the context", [&] { check_pieces(examiner, qkv); });
+  if (!examiner.verdict()) return;
+  examiner.attempt("as many tokens as the context holds", [&] { check_full(examiner, qkv); });
+  examiner.attempt("more tokens than the context", [&] { check_too_many(examiner, qkv); });
 }
 
 }  // namespace shard

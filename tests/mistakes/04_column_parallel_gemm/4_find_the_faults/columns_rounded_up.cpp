@@ -1,0 +1,31 @@
+// expect: exercise 04.4, forward 1, t = 3: an exception where none is asked for:
+#include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
+#include "common/tensor/ops.h"
+#include "exercises/04_column_parallel_gemm/4_find_the_faults.h"
+
+namespace shard {
+
+/// This rank's columns of x [tokens × in]: [tokens × in/t].
+static Tensor own_columns(const Communicator& group, const Tensor& x) {
+  const int64_t in = x.columns(), each = (in + group.size() - 1) / group.size(),
+                begin = std::min(in, group.rank() * each);
+  return columns_of(x, {begin, std::min(in, begin + each)});
+}
+
+Tensor whole_input_forward(Communicator& group, const Tensor& x, const Tensor& a,
+                           const Tensor& bias) {
+  Tensor y = group.all_reduce(PartialSum(matmul(own_columns(group, x), a)));  // [tokens × out]
+  add_bias(y, bias);  // every rank's Y needs it, once
+  return y;
+}
+
+Tensor whole_input_backward(Communicator& group, const Tensor& x, const Tensor& a, const Tensor& dy,
+                            Tensor& da, Tensor& db) {
+  const Tensor own_dx = matmul(dy, transposed(a));        // [tokens × in/t]
+  add_matmul(da, transposed(own_columns(group, x)), dy);  // [in/t × out]
+  add_column_sums(db, dy);
+  // the pieces arrive one after the other; this puts their columns side by side
+  return gather_columns(group, own_dx, x.columns());
+}
+
+}  // namespace shard
