@@ -1,24 +1,32 @@
 #!/usr/bin/env bash
-# ./learn bench [--learning FILE]: what this machine reaches, as ratios of what the same run
-# measures.
+# ./learn bench [--rounds N] [--learning FILE]: what this machine reaches, in percent of the peak
+# that the same run measures, and a GPT's training step beside PyTorch's.
+#   --rounds N        each step is measured N times, in turns with the others; 3 if not told
 #   --learning FILE   also train 2,000 steps on the text FILE in three layouts and compare the
 #                     validation losses
+# PyTorch is measured if SHARD_PYTHON, or python3, has it.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=$root/build/bin
 out=$root/build/bench
-learning=
+learning='' rounds=3
 while [ $# -gt 0 ]; do
   case $1 in
     --learning) learning=${2:?"--learning needs a text file"}; shift 2 ;;
-    *) echo "bench: unknown option $1; there is --learning FILE" >&2; exit 2 ;;
+    --rounds) rounds=${2:?"--rounds needs a number"}; shift 2 ;;
+    *) echo "bench: unknown option $1; there are --rounds N and --learning FILE" >&2; exit 2 ;;
   esac
 done
 [ -z "$learning" ] || [ -r "$learning" ] ||
   { echo "bench: --learning $learning: there is no such file" >&2; exit 2; }
+[[ $rounds =~ ^[1-9][0-9]?$ ]] ||
+  { echo "bench: --rounds $rounds: a number from 1 to 99 was expected" >&2; exit 2; }
 mkdir -p "$out"
+rm -f "$out"/*.{json,txt,err}
 export SHARD_DEVICE=cpu OMPI_MCA_mpi_yield_when_idle=0
+
+# ---- Measuring -----------------------------------------------------------------------------------
 
 # measure NAME RANKS THREADS PROGRAM ARGS…: runs it, keeps output and results in
 # build/bench/NAME.{txt,json}
@@ -34,34 +42,69 @@ measure() {
     { echo "bench: $program failed; its output is in $out/$name.txt" >&2; exit 1; }
 }
 
+python=${SHARD_PYTHON:-python3}
+"$python" -c 'import torch' 2>/dev/null || python=
+# torch NAME ARGS…: PyTorch's step; its results in build/bench/NAME.json, none where it fails.
+torch() {
+  [ -n "$python" ] || return 0
+  echo "  running PyTorch ($1) …" >&2
+  timeout 900 "$python" "$root/tests/bench_torch.py" --json "$out/$1.json" "${@:2}" \
+    > "$out/$1.txt" 2> "$out/$1.err" ||
+    { echo "  PyTorch has failed: $out/$1.err" >&2; rm -f "$out/$1.json"; }
+}
+
 # value NAME KEY: a number among the results of a run
-value() { sed -n "s/^ *\"$2\": *\([-0-9.e+]*\),\{0,1\}\$/\1/p" "$out/$1.json" | head -n 1; }
+value() {
+  sed -n "s/^ *\"$2\": *\([-0-9.e+]*\),\{0,1\}\$/\1/p" "$out/$1.json" 2>/dev/null | sed -n 1p
+}
+
+# median NAME KEY: that number's median over the rounds; nothing where none was measured
+median() {
+  local round
+  for ((round = 1; round <= rounds; ++round)); do value "$1.$round" "$2"; done | sort -g |
+    awk '{ x[NR] = $1 } END { if (NR) print x[int((NR + 1) / 2)] }'
+}
 
 calc() { awk "BEGIN { printf \"$1\", $2 }"; }
 
-gpt=(--layers 4 --heads 4 --width 128 --context 64 --batch 12 --steps 120 --check-steps 0
-  --sample 0)
-measure 01_gemm 1 1 01_gemm --size 2048
-measure 05_parallel_mlp 2 1 05_parallel_mlp --tokens 512 --width 1024 --repeat 15
-measure 10_1x1 1 2 10_tensor_and_data_parallel "${gpt[@]}" --curve "$out/10_1x1.svg"
-measure 10_2x1 2 1 10_tensor_and_data_parallel "${gpt[@]}" --tp 2 --dp 1 --curve "$out/10_2x1.svg"
-measure 10_1x2 2 1 10_tensor_and_data_parallel "${gpt[@]}" --tp 1 --dp 2 --curve "$out/10_1x2.svg"
-
-peak=$(value 01_gemm peak_gflops)
-# A step's operations: 6 a token and weight of the matrices (layers · 12·width² + vocabulary ·
-# width), and attention's 12 · context · width a token and layer.
-vocabulary=$(sed -n 's/.*vocabulary \([0-9]*\),.*/\1/p' "$out/10_1x1.txt" | head -n 1)
-step_gflop=$(calc '%.4f' "768 * (6 * (4*12*128*128 + $vocabulary*128) + 4*12*64*128) / 1e9")
-
-printf '\n  one core, fused multiply-add loop: %s GFLOP/s; %s\n\n' "$(calc '%.0f' "$peak")" \
-  'percentages are of that, times the cores in use'
-row() { printf '  %-34s %14s %12s   %-14s %s\n' "$@"; }
 # met VALUE at_least|at_most GOAL
 met() {
   local sign='<='
   [[ $2 != at_least ]] || sign='>='
   awk "BEGIN { print ($1 $sign $3) ? \"met\" : \"missed\" }"
 }
+
+measure 01_gemm 1 1 01_gemm --size 2048
+measure 05_parallel_mlp 2 1 05_parallel_mlp --tokens 512 --width 1024 --repeat 15
+
+# The models, and the steps of a run: some seconds.
+declare -A sizes_of=(
+  [small]='--layers 4 --heads 4 --width 128 --context 64 --batch 12 --steps 120'
+  [large]='--layers 6 --heads 6 --width 384 --context 256 --batch 8 --steps 9'
+  [long]='--layers 6 --heads 6 --width 384 --context 1024 --batch 2 --steps 9')
+
+# In turns, so that a disturbance affects all of them equally.
+for ((round = 1; round <= rounds; ++round)); do
+  for model in small large long; do
+    read -ra sizes <<<"${sizes_of[$model]}"
+    ours=(10_tensor_and_data_parallel "${sizes[@]}" --check-steps 0 --sample 0)
+    measure "${model}_1x1.$round" 1 2 "${ours[@]}"
+    measure "${model}_2x1.$round" 2 1 "${ours[@]}" --tp 2 --dp 1
+    measure "${model}_1x2.$round" 2 1 "${ours[@]}" --tp 1 --dp 2
+    vocabulary=$(sed -n 's/.*vocabulary \([0-9]*\),.*/\1/p' "$out/${model}_1x1.$round.txt")
+    theirs=("${sizes[@]}" --vocabulary "$vocabulary" --warm-up 3)
+    torch "${model}_eager.$round" "${theirs[@]}"
+    torch "${model}_compiled.$round" "${theirs[@]}" --compile
+    torch "${model}_ddp.$round" "${theirs[@]}" --threads 1 --processes 2
+  done
+done
+
+# ---- In percent of the peak ----------------------------------------------------------------------
+
+peak=$(value 01_gemm peak_gflops)
+printf '\n  one core, fused multiply-add loop: %s GFLOP/s; %s\n\n' "$(calc '%.0f' "$peak")" \
+  'percentages are of that, times the cores in use'
+row() { printf '  %-34s %14s %12s   %-14s %s\n' "$@"; }
 row 'measurement' 'achieved' 'of the peak' 'goal' ''
 gemm=$(calc '%.1f' "100*$(value 01_gemm library_gflops)/$peak")
 mlp=$(calc '%.1f' "100*$(value 05_parallel_mlp gflops)/(2*$peak)")
@@ -71,17 +114,59 @@ row '01 library GEMM 2048³, one core' "$(calc '%.0f GFLOP/s' "$(value 01_gemm l
 row '05 column to row MLP, two ranks' "$(calc '%.0f GFLOP/s' "$(value 05_parallel_mlp gflops)")" \
   "$mlp %" 'at least 80 %' "$(met "$mlp" at_least 80)"
 row '   its share of communication' "$share %" '' 'at most 5 %' "$(met "$share" at_most 5)"
+# A step's operations: 6 a token and weight of the matrices (layers · 12·width² + vocabulary ·
+# width), and attention's 12 · context · width a token and layer.
+step_gflop=$(calc '%.4f' "768 * (6 * (4*12*128*128 + $vocabulary*128) + 4*12*64*128) / 1e9")
 # The goals of 18 and 20 ms were set on a machine whose two cores peak at 376 GFLOP/s: 58 and 52 %
 # of it.
 for layout in 1x1 2x1 1x2; do
-  milliseconds=$(value 10_$layout milliseconds_per_step)
+  milliseconds=$(median small_$layout milliseconds_per_step)
   fraction=$(calc '%.1f' "100*$step_gflop/$milliseconds*1000/(2*$peak)")
-  megabytes=$(calc '%.0f' "$(value 10_$layout peak_resident_bytes)/1e6")
+  megabytes=$(calc '%.0f' "$(median small_$layout peak_resident_bytes)/1e6")
   goal=$([ $layout = 1x1 ] && echo 58 || echo 52)
   row "10 GPT step, tp x dp = $layout" "$(calc '%.1f ms' "$milliseconds")" "$fraction %" \
     "at least $goal %" "$(met "$fraction" at_least "$goal")"
   row '   resident a rank' "$megabytes MB" '' 'at most 150 MB' "$(met "$megabytes" at_most 150)"
 done
+
+# ---- Beside PyTorch ------------------------------------------------------------------------------
+
+# compare TITLE OURS GOAL THEIRS…: our time, that of the fastest of theirs, and their ratio.
+compare() {
+  local ours best='' ratio='' verdict='' name milliseconds
+  ours=$(median "$2" milliseconds_per_step)
+  for name in "${@:4}"; do
+    milliseconds=$(median "$name" milliseconds_per_step)
+    [ -n "$milliseconds" ] || continue
+    if [ -z "$best" ] || [ "$(met "$milliseconds" at_most "$best")" = met ]; then
+      best=$milliseconds
+    fi
+  done
+  if [ -n "$best" ]; then
+    ratio=$(calc '%.2f' "$best/$ours")
+    verdict=$(met "$ratio" at_least "$3")
+    best=$(calc '%.1f ms' "$best")
+  fi
+  printf '  %-34s %10s %10s %7s   %-14s %-7s %5s MB\n' "$1" "$(calc '%.1f ms' "$ours")" "$best" \
+    "$ratio" "at least $3" "$verdict" "$(calc '%.0f' "$(median "$2" peak_resident_bytes)/1e6")"
+}
+
+printf '\n  %-34s %10s %10s %7s   %-14s %-7s %8s\n' \
+  "10 GPT step, median of $rounds" 'here' 'PyTorch' 'ratio' 'goal' '' 'a rank'
+[ -n "$python" ] || echo '  (there is no PyTorch to compare with: SHARD_PYTHON names a Python)'
+echo '  4 layers of width 128, context 64, batch 12'
+compare '     1 rank, 2 threads' small_1x1 1.6 small_eager small_compiled
+compare '     tp 2; PyTorch unsplit' small_2x1 1.5 small_eager small_compiled
+compare '     dp 2; PyTorch with DDP' small_1x2 1.8 small_ddp
+echo '  6 layers of width 384, context 256, batch 8'
+compare '     1 rank, 2 threads' large_1x1 1.45 large_eager large_compiled
+compare '     tp 2; PyTorch unsplit' large_2x1 1.45 large_eager large_compiled
+compare '     dp 2; PyTorch unsplit' large_1x2 1.45 large_eager large_compiled
+echo '  6 layers of width 384, context 1024, batch 2'
+compare '     1 rank, 2 threads' long_1x1 1.6 long_eager long_compiled
+compare '     tp 2; PyTorch unsplit' long_2x1 1.6 long_eager long_compiled
+
+# ---- Does it learn the same? ---------------------------------------------------------------------
 
 if [ -n "$learning" ]; then
   run=(--data "$learning" --steps 2000 --learning-rate 1e-3 --min-learning-rate 1e-4 --warmup 100
@@ -105,7 +190,7 @@ fi
 # one file with everything: {"name": {…}, …}
 {
   separator='{'
-  for file in "$out"/[01l]*.json; do
+  for file in "$out"/*.json; do
     printf '%s\n"%s": ' "$separator" "$(basename "$file" .json)"
     cat "$file"
     separator=,
