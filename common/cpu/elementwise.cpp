@@ -71,14 +71,14 @@ void CpuBackend::add_bias(Tensor& y, const Tensor& bias) {
 }
 
 void CpuBackend::add_column_sums(Tensor& sums, const Tensor& x) {
-  float* total = sums.data<float>();
   const float* values = x.data<float>();
-  const int64_t rows = x.rows(), columns = x.columns();
-  parallel_for(columns, rows, [=](int64_t begin, int64_t end) {
-    for (int64_t row = 0; row < rows; ++row) {
-      for (int64_t i = begin; i < end; ++i) total[i] += values[row * columns + i];
-    }
-  });
+  const int64_t columns = x.columns();
+  add_over_rows(sums.data<float>(), columns, x.rows(), columns,
+                [=](float* total, int64_t begin, int64_t end) {
+                  for (int64_t row = begin; row < end; ++row) {
+                    for (int64_t i = 0; i < columns; ++i) total[i] += values[row * columns + i];
+                  }
+                });
 }
 
 void CpuBackend::gelu(Tensor& y, const Tensor& x) {

@@ -25,26 +25,54 @@ void product(float* c, int64_t row_length, Stored a, Stored b, int64_t m, int64_
           int{status});
 }
 
+/// The element (row, column) of a factor's matrix and what follows it.
+static Stored stored_at(const Operand& x, int64_t matrix, int64_t row, int64_t column) {
+  return {x.matrix.data<float>() + matrix * x.size() + x.place_of(row, column), x.matrix.columns(),
+          x.transposed};
+}
+
+/// c += aᵀ·b, a sum over the rows of both, as in the gradient of a weight.
+static void add_over_rows(Tensor& c, const Operand& a, const Operand& b) {
+  const int64_t m = c.rows(), n = c.columns();
+  add_over_rows(c.data<float>(), c.elements(), b.rows(), m * n,
+                [&](float* sums, int64_t begin, int64_t end) {
+                  product(sums, n, stored_at(a, 0, 0, begin), stored_at(b, 0, begin, 0), m, n,
+                          end - begin, 1.0f);
+                });
+}
+
+// A thread takes whole matrices, or the rows that the ops before and after it take: what it
+// computes with is then in its own cache. It takes columns where there are few rows.
 void CpuBackend::matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) {
-  const int64_t m = part.rows.size(), n = part.columns.size(), k = part.inner.size();
+  const auto& [rows, inner, columns] = part;
+  constexpr int64_t enough_rows = 64;
+  const auto compute = [&](int64_t matrix, Range of_rows, Range of_columns) {
+    const Operand whole(c);
+    product(c.data<float>() + matrix * whole.size() +
+                whole.place_of(of_rows.begin, of_columns.begin),
+            c.columns(), stored_at(a, matrix, of_rows.begin, part.inner.begin),
+            stored_at(b, matrix, part.inner.begin, of_columns.begin), of_rows.size(),
+            of_columns.size(), part.inner.size(), beta);
+  };
   if (c.elements() == 0) return;
-  const auto stored = [](const Operand& x, int64_t matrix, int64_t row, int64_t column) {
-    return Stored{x.matrix.data<float>() + matrix * x.size() + x.place_of(row, column),
-                  x.matrix.columns(), x.transposed};
-  };
-  const auto product_of = [&](int64_t i) {  // matrix i of the batch
-    float* const first = c.data<float>() + i * Operand(c).size() +
-                         Operand(c).place_of(part.rows.begin, part.columns.begin);
-    product(first, c.columns(), stored(a, i, part.rows.begin, part.inner.begin),
-            stored(b, i, part.inner.begin, part.columns.begin), m, n, k, beta);
-  };
-  const int64_t batch = c.elements() / Operand(c).size();
-  if (batch == 1) return product_of(0);
-  // Many small products: a thread takes whole ones, and oneDNN, called inside a parallel region,
-  // stays on that thread.
-  parallel_for(batch, m * n * k, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) product_of(i);
-  });
+  const int64_t batch = c.elements() / Operand(c).size(), cost = inner.size() + 1;
+  if (batch > 1) {
+    parallel_for(batch, rows.size() * columns.size() * cost, [&](int64_t begin, int64_t end) {
+      for (int64_t matrix = begin; matrix < end; ++matrix) compute(matrix, rows, columns);
+    });
+  } else if (a.transposed && !b.transposed && b.rows() >= enough_rows &&
+             rows.size() * columns.size() * inner.size() == c.elements() * b.rows()) {
+    if (beta == 0.0f) fill(c, 0.0f);
+    add_over_rows(c, a, b);
+  } else if (rows.size() >= enough_rows) {
+    parallel_for(rows.size(), columns.size() * cost, [&](int64_t begin, int64_t end) {
+      compute(0, {rows.begin + begin, rows.begin + end}, columns);
+    });
+  } else {
+    parallel_for(columns.size(), rows.size() * cost, [&](int64_t begin, int64_t end) {
+      compute(0, rows, {columns.begin + begin, columns.begin + end});
+    });
+  }
 }
 
 }  // namespace shard

@@ -2,7 +2,9 @@
 #pragma once
 #include <omp.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "common/base/partition.h"
 #ifdef __SANITIZE_THREAD__
@@ -44,6 +46,33 @@ void parallel_for(int64_t count, int64_t cost, const Body& body) {
     end.comes_after_this();
   }
   end.is_over();
+}
+
+/// sums[0 … count-1] += what add_rows(sums, begin, end) adds for all rows. Each thread reads its own
+/// part of the rows, the one that parallel_for gives it as well, and adds to sums of its own, which
+/// are added at the end. If several cores read a row, the next one to write it waits for all of
+/// them, which takes many times as long. `cost`: operations per row.
+template <class AddRows>
+void add_over_rows(float* sums, int64_t count, int64_t rows, int64_t cost,
+                   const AddRows& add_rows) {
+  const int64_t parts = omp_in_parallel() ? 1 : omp_get_max_threads();
+  static thread_local std::vector<float> memory;  // kept between calls: a step allocates nothing
+  memory.resize(std::max(memory.size(), static_cast<size_t>((parts - 1) * count)));
+  float* const others = memory.data();  // of all parts but the first
+  parallel_for(parts, rows / parts * cost, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* const mine = i == 0 ? sums : others + (i - 1) * count;
+      if (i > 0) std::fill_n(mine, count, 0.0f);
+      const Range part = part_of(rows, static_cast<int>(parts), static_cast<int>(i));
+      add_rows(mine, part.begin, part.end);
+    }
+  });
+  parallel_for(count, parts, [&](int64_t begin, int64_t end) {
+    for (int64_t i = 1; i < parts; ++i) {
+      const float* const other = others + (i - 1) * count;
+      for (int64_t j = begin; j < end; ++j) sums[j] += other[j];
+    }
+  });
 }
 
 }  // namespace shard

@@ -4,6 +4,7 @@
 // is 0, and NaN stays (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "common/cpu/cpu_backend.h"
 #include "common/cpu/largest.h"
@@ -33,14 +34,17 @@ void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, 
   });
 }
 
-/// dx of one row: see ops.h for the formula.
-static void layer_norm_row_backward(float* dx, const float* dy, const float* x, float mean,
-                                    float inverse, const float* gain, int64_t width) {
+/// dx of one row, and its terms in the gradients of gain and bias: see ops.h for the formulas.
+static void layer_norm_row_backward(float* dx, float* dgain, float* dbias, const float* dy,
+                                    const float* x, float mean, float inverse, const float* gain,
+                                    int64_t width) {
   float sum = 0, sum_with_n = 0;
   for (int64_t i = 0; i < width; ++i) {
     const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
     sum += g;
     sum_with_n += g * n;
+    dgain[i] += dy[i] * n;
+    dbias[i] += dy[i];
   }
   const float mean_g = sum / static_cast<float>(width),
               mean_gn = sum_with_n / static_cast<float>(width);
@@ -53,25 +57,24 @@ static void layer_norm_row_backward(float* dx, const float* dy, const float* x, 
 void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
                                      const Tensor& x, const Tensor& mean,
                                      const Tensor& inverse_deviation, const Tensor& gain) {
-  const int64_t width = x.columns(), rows = x.rows();
+  const int64_t width = x.columns();
   const float *in = x.data<float>(), *g = gain.data<float>(), *upstream = dy.data<float>();
   const float *means = mean.data<float>(), *inverses = inverse_deviation.data<float>();
   float *out = dx.data<float>(), *gain_sums = dgain.data<float>(), *bias_sums = dbias.data<float>();
-  parallel_for(rows, 6 * width, [=](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      layer_norm_row_backward(out + row * width, upstream + row * width, in + row * width,
-                              means[row], inverses[row], g, width);
-    }
-  });
-  parallel_for(width, 4 * rows, [=](int64_t begin, int64_t end) {
-    for (int64_t row = 0; row < rows; ++row) {
-      for (int64_t i = begin; i < end; ++i) {
-        const float d = upstream[row * width + i];
-        gain_sums[i] += d * (in[row * width + i] - means[row]) * inverses[row];
-        bias_sums[i] += d;
-      }
-    }
-  });
+  static thread_local std::vector<float> memory;  // kept between calls: a step allocates nothing
+  memory.assign(static_cast<size_t>(2 * width), 0.0f);
+  float* const both = memory.data();  // of gain, then of bias
+  add_over_rows(
+      both, 2 * width, x.rows(), 10 * width, [=](float* sums, int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          layer_norm_row_backward(out + row * width, sums, sums + width, upstream + row * width,
+                                  in + row * width, means[row], inverses[row], g, width);
+        }
+      });
+  for (int64_t i = 0; i < width; ++i) {
+    gain_sums[i] += both[i];
+    bias_sums[i] += both[width + i];
+  }
 }
 
 /// Calls move(token's entry, head's entry) for each sequence, head and position: head_width numbers
