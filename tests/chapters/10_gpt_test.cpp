@@ -190,10 +190,10 @@ TEST_CASE("gpt: what it keeps is what its parts keep, each tensor once") {
   Gpt::Kept kept;
   model.forward(tokens_of("tokens"), tokens_of("targets"), batch, {}, kept);
   const int64_t tokens = batch * context, width = sizes.width, ranks = world().size();
-  const int64_t probabilities = batch * sizes.heads / ranks * context * context;
+  const int64_t attention = (5 * width + sizes.heads) / ranks;
   // chapter 07's block, whose hidden width 4·width the ranks may not divide
   const int64_t hidden = my_part(4 * width).size();
-  const int64_t block = tokens * (4 * width + 4 + 4 * width / ranks + 2 * hidden) + probabilities;
+  const int64_t block = tokens * (4 * width + 4 + attention + 2 * hidden);
   const int64_t norm = tokens * (2 * width + 2);
   const int64_t loss = tokens * ((sizes.vocabulary + ranks - 1) / ranks + 2);
   const int64_t ids = 2 * tokens;  // and positions
