@@ -169,8 +169,7 @@ TEST_CASE("gpt: blocks of another making take the place of the usual ones") {
     return std::make_unique<TransformerBlock>(
         world(), name, sizes.width, block_init,
         [&](const std::string& place) {
-          return ParallelAttention(world(), place, sizes.width, sizes.heads, block_init,
-                                   projection);
+          return FusedAttention(world(), place, sizes.width, sizes.heads, block_init, projection);
         },
         [&](const std::string& place) {
           return ParallelMlp(world(), place, sizes.width, 4 * sizes.width, block_init, projection);
