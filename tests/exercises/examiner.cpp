@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iostream>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "common/base/counted.h"
@@ -100,30 +101,63 @@ struct Comparison {
   }
 };
 
-/// The first suspect that is found in `got`, or nothing.
-std::string known_mistake(const std::string& name, const std::vector<double>& got,
-                          const Matrix& expected, const std::vector<Suspect>& suspects,
-                          double tolerance) {
+/// The suspects that are found in `got`.
+std::vector<std::string> known_mistakes(const std::string& name, const std::vector<double>& got,
+                                        const Matrix& expected,
+                                        const std::vector<Suspect>& suspects, double tolerance) {
+  std::vector<std::string> all;
   for (const Suspect& suspect : suspects) {
     std::string found = Comparison{name, got, expected, tolerance}.matches(suspect);
-    if (!found.empty()) return found;
+    if (!found.empty()) all.push_back(std::move(found));
   }
-  return "";
+  return all;
 }
 
-std::string diagnose(const std::string& name, const std::vector<double>& got,
-                     const Matrix& expected, const std::vector<Suspect>& suspects,
-                     double tolerance) {
-  if (alike(got, expected.values, tolerance)) return "";
-  if (std::string found = known_mistake(name, got, expected, suspects, tolerance); !found.empty())
-    return found;
-  if (got.size() > 1 && norm(got) == 0)
-    return text("your ", name,
-                " is 0 everywhere: was it computed, and is no factor of it a quotient "
-                "of whole numbers, such as 1 / ranks, which is 0?");
+/// `is_defined`: otherwise nothing is to be concluded from the numbers.
+std::vector<std::string> diagnose(const std::string& name, const std::vector<double>& got,
+                                  const Matrix& expected, const std::vector<Suspect>& suspects,
+                                  double tolerance, bool is_defined) {
   const Comparison comparison{name, got, expected, tolerance};
-  if (std::string found = comparison.factor(); !found.empty()) return found;
-  return comparison.first_difference();
+  if (alike(got, expected.values, tolerance)) return {};
+  if (!is_defined) return {comparison.first_difference()};
+  std::vector<std::string> known = known_mistakes(name, got, expected, suspects, tolerance);
+  if (!known.empty()) return known;
+  if (got.size() > 1 && norm(got) == 0)
+    return {text("your ", name,
+                 " is 0 everywhere: was it computed, and is no factor of it a quotient "
+                 "of whole numbers, such as 1 / ranks, which is 0?")};
+  if (std::string found = comparison.factor(); !found.empty()) return {found};
+  return {comparison.first_difference()};
+}
+
+/// How the ranks tell each other their diagnoses: one a line.
+std::string joined(const std::vector<std::string>& diagnoses) {
+  std::string lines;
+  for (const std::string& diagnosis : diagnoses) lines += diagnosis + "\n";
+  return lines;
+}
+
+/// From the lines of each rank, what to report of it: a diagnosis that fits on all wrong ranks,
+/// where there is one, or its first; "" of a rank where it holds.
+std::vector<std::string> settled(const std::vector<std::string>& lines_of_ranks) {
+  const auto fits_everywhere = [&](const std::string& line) {
+    return std::ranges::all_of(lines_of_ranks, [&](const std::string& lines) {
+      return lines.empty() || ("\n" + lines).find("\n" + line + "\n") != std::string::npos;
+    });
+  };
+  std::string common;
+  for (const std::string& lines : lines_of_ranks) {
+    std::istringstream stream(lines);
+    for (std::string line; common.empty() && std::getline(stream, line);) {
+      if (fits_everywhere(line)) common = line;
+    }
+  }
+  std::vector<std::string> settled;
+  for (const std::string& lines : lines_of_ranks) {
+    const std::string first = lines.substr(0, lines.find('\n'));
+    settled.push_back(first.empty() || common.empty() ? first : common);
+  }
+  return settled;
 }
 
 /// "2 all_reduces", "0 calls of all_reduce_max".
@@ -166,6 +200,7 @@ std::string explained(const std::string& message) {
 Examiner::Examiner(const Equipment& equipment, uint64_t round)
     : backend_(equipment.backend),
       world_(equipment.world),
+      watched_(equipment.world),
       alone_(equipment.alone),
       meeting_(equipment.meeting),
       exercise_(equipment.exercise),
@@ -247,9 +282,13 @@ std::string Examiner::arguments_text() const {
   return " (called with " + shapes + ")";
 }
 
-void Examiner::find(const std::string& name, const std::string& diagnosis) {
+void Examiner::find(const std::string& name, std::vector<std::string> diagnoses) {
   compared_ = arguments_.size();
-  findings_.push_back({name, diagnosis});
+  findings_.push_back({name, std::move(diagnoses)});
+}
+
+void Examiner::find(const std::string& name, const std::string& diagnosis) {
+  find(name, diagnosis.empty() ? std::vector<std::string>{} : std::vector{diagnosis});
 }
 
 void Examiner::expect_unchanged_arguments() {
@@ -265,36 +304,42 @@ void Examiner::expect_unchanged_arguments() {
                       "the same numbers; clone() makes new ones"));
   arguments_.clear();
   compared_ = 0;
+  find("", watched_.take_touched()
+               ? "you change the tensor of a collective between start and wait: while it is under "
+                 "way it belongs to the collective, and the result is undefined"
+               : "");
 }
 
 void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& expected,
                       const std::vector<Suspect>& suspects, double tolerance) {
   if (!got || got.elements() != std::ssize(expected.values)) {
-    std::string diagnosis;
+    std::vector<std::string> known;
     if (got) {
       const std::vector<float> values = got.to_host();
-      diagnosis =
-          known_mistake(name, {values.begin(), values.end()}, expected, suspects, tolerance);
+      known = known_mistakes(name, {values.begin(), values.end()}, expected, suspects, tolerance);
     }
     const std::string shape = got ? "has shape " + to_string(got.shape()) : "is an empty tensor";
     const std::string wanted = text("[", expected.rows, " × ", expected.columns, "]");
-    if (diagnosis.empty()) diagnosis = text("your ", name, " ", shape, " instead of ", wanted);
-    find(name, diagnosis);
+    if (known.empty()) known = {text("your ", name, " ", shape, " instead of ", wanted)};
+    find(name, known);
     return;
   }
   const std::vector<float> values = got.to_host();
-  find(name, diagnose(name, {values.begin(), values.end()}, expected, suspects, tolerance));
+  find(name, diagnose(name, {values.begin(), values.end()}, expected, suspects, tolerance,
+                      !watched_.touched()));
 }
 
 void Examiner::expect(const std::string& name, double got, double expected,
                       const std::vector<Suspect>& suspects, double tolerance) {
   Matrix wanted(1, 1);
   wanted(0, 0) = expected;
-  std::string diagnosis = diagnose(name, {got}, wanted, suspects, tolerance);
-  if (diagnosis.find("first differs") != std::string::npos) {
-    diagnosis = text("your ", name, " is ", got, ", expected ", expected);
+  std::vector<std::string> diagnoses =
+      diagnose(name, {got}, wanted, suspects, tolerance, !watched_.touched());
+  for (std::string& diagnosis : diagnoses) {
+    if (diagnosis.find("first differs") != std::string::npos)
+      diagnosis = text("your ", name, " is ", got, ", expected ", expected);
   }
-  find(name, diagnosis);
+  find(name, diagnoses);
 }
 
 /// " (of 360 and 4 bytes)": the calls of `op` after the ledger's `first` calls; "" for one or none.
@@ -365,8 +410,8 @@ void Examiner::expect(const std::string& name, bool holds, const std::string& di
 std::string Examiner::wrong_so_far() const {
   std::string lines;
   for (const Finding& finding : findings_) {
-    if (!finding.diagnosis.empty())
-      lines += text("  WRONG rank ", world_.rank(), ": ", finding.diagnosis, "\n");
+    if (!finding.diagnoses.empty())
+      lines += text("  WRONG rank ", world_.rank(), ": ", finding.diagnoses[0], "\n");
   }
   return lines;
 }
@@ -375,7 +420,7 @@ bool Examiner::verdict() {
   expect_unchanged_arguments();
   for (const Finding& finding : findings_) {
     std::map<std::string, std::vector<int>> ranks_by_diagnosis;
-    const std::vector<std::string> all = gather_text(world_, finding.diagnosis);
+    const std::vector<std::string> all = settled(gather_text(world_, joined(finding.diagnoses)));
     for (size_t rank = 0; rank < all.size(); ++rank) {
       if (!all[rank].empty()) ranks_by_diagnosis[all[rank]].push_back(static_cast<int>(rank));
     }
@@ -427,7 +472,7 @@ void Examiner::attempt(const std::string& name, const std::function<void()>& che
       std::cout << wrong_so_far() << std::flush;
       throw CannotGoOn(diagnosis);
     }
-    findings_.push_back({"", diagnosis, true});
+    findings_.push_back({"", {diagnosis}, true});
     verdict();
   }
 }

@@ -10,6 +10,7 @@
 #include "common/check/reference.h"
 #include "common/comm/communicator.h"
 #include "common/tensor/ops.h"
+#include "tests/exercises/watched_group.h"
 
 namespace shard {
 
@@ -65,7 +66,7 @@ class Examiner {
   ~Examiner();
   Examiner(const Examiner&) = delete;
 
-  Communicator& world() { return world_; }
+  Communicator& world() { return watched_; }
   Communicator& alone() { return alone_; }
   Backend& backend() { return world_.backend(); }
   const Ledger& ledger() const { return world_.ledger(); }
@@ -76,6 +77,8 @@ class Examiner {
   std::vector<std::string> gather_text(Communicator& group, const std::string& mine);
   /// `listener` is told of each matrix product of this test, when it is computed.
   void watch_products(std::function<void(const Tensor& c)> listener);
+  /// `listener` is told of each sum of world(), when it is started and when it is waited for.
+  void watch_sums(WatchedGroup::Listener listener) { watched_.listen(std::move(listener)); }
 
   /// Random numbers: the same on every rank, different for every name.
   Matrix random(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) const;
@@ -90,7 +93,7 @@ class Examiner {
   Tensor variable_vector(const Matrix& row);
 
   /// `got` on this rank is `expected` within `tolerance` (relative error); otherwise the suspects
-  /// are tried in order.
+  /// are tried in order. Of several that fit, the verdict prefers one that fits on all wrong ranks.
   void expect(const std::string& name, const Tensor& got, const Matrix& expected,
               const std::vector<Suspect>& suspects = {}, double tolerance = 1e-4);
   /// The same for a number.
@@ -121,7 +124,8 @@ class Examiner {
 
  private:
   struct Finding {
-    std::string name, diagnosis;  // an empty diagnosis: it holds
+    std::string name;
+    std::vector<std::string> diagnoses;  // those that fit; none: it holds
     bool is_thrown = false;
   };
   struct Argument {
@@ -137,11 +141,13 @@ class Examiner {
   std::string arguments_text() const;
   std::string told(const std::string& name, const std::exception& error) const;
   bool all_have_thrown();
-  void find(const std::string& name, const std::string& diagnosis);
+  void find(const std::string& name, std::vector<std::string> diagnoses);
+  void find(const std::string& name, const std::string& diagnosis);  // "": it holds
   std::string sizes_of(Collective op, int64_t first) const;
 
   WatchedBackend& backend_;
   Communicator& world_;
+  WatchedGroup watched_;  // the same, for answers
   Communicator& alone_;
   Meeting& meeting_;
   std::string exercise_;

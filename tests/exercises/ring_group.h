@@ -6,7 +6,7 @@ namespace shard {
 
 class RingGroup : public WatchedGroup {
  public:
-  explicit RingGroup(Communicator& group) : WatchedGroup(group, [](const Event&) {}) {}
+  explicit RingGroup(Communicator& group) : WatchedGroup(group) {}
 
  protected:
   /// Throws Error, before anybody waits, where a message is for or from another rank.

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "common/program/report.h"
-#include "tests/exercises/support.h"
+#include "tests/exercises/terms.h"
 
 namespace shard {
 namespace {
@@ -153,24 +153,21 @@ void examine_scaled_residual(Examiner& examiner) {
   const PartialSum y =
       scaled_residual(world, PartialSum(examiner.variable(term)), static_cast<float>(factor),
                       examiner.vector(bias), examiner.tensor(residual));
-  const auto is = [](double wanted) {
-    return [=](double c) { return std::abs(c - wanted) < 0.01; };
-  };
   examiner.expect(
       "y of scaled_residual", world.all_reduce(PartialSum(y.unreduced().clone())), expected,
-      {Suspect::extra("residual", residual, "every rank added it to its term", is(ranks - 1)),
+      {Suspect::extra("residual", residual, "every rank added it to its term", times(ranks - 1)),
        Suspect::extra("residual", residual, "it was scaled, but is outside the brackets",
-                      is(factor - 1)),
-       Suspect::extra("residual", residual, "it is missing", is(-1)),
+                      times(factor - 1)),
+       Suspect::extra("residual", residual, "it is missing", times(-1)),
        Suspect::extra("bias", bias_rows, "it was not scaled, but is inside the brackets",
-                      is(1 - factor)),
-       Suspect::extra("bias", bias_rows, "it is missing", is(-factor)),
+                      times(1 - factor)),
+       Suspect::extra("bias", bias_rows, "it is missing", times(-factor)),
        Suspect::extra("bias", bias_rows, "every rank added it to its term",
-                      is(factor * (ranks - 1))),
+                      times(factor * (ranks - 1))),
        Suspect::extra("bias", bias_rows, "every rank added it to its term, unscaled",
-                      is(ranks - factor)),
+                      times(ranks - factor)),
        Suspect::extra("(factor·bias + residual)", add(scaled(bias_rows, factor), residual),
-                      "every rank added both to its term", is(ranks - 1)),
+                      "every rank added both to its term", times(ranks - 1)),
        Suspect::result("one in which only rank 0 scaled its term",
                        add(first_scaled, add(scaled(bias_rows, factor), residual)))});
 }
@@ -188,7 +185,7 @@ void examine_project(Examiner& examiner, const std::string& name, int64_t out) {
       text("y of project, ", name), y, matmul(sum, w),
       {Suspect::result("this rank's own term xᵢ·W: the terms were never added", matmul(term, w)),
        Suspect::extra("(Σ xᵢ)·W", matmul(sum, w), "the sum was taken before and after the product",
-                      [&](double c) { return std::abs(c - (world.size() - 1)) < 0.01; })});
+                      times(world.size() - 1))});
   examiner.expect_ledger(text("project, ", name, ": one all_reduce, of the smaller side"), before,
                          {{Collective::all_reduce, 1, tokens * std::min(width, out) * 4}});
 }

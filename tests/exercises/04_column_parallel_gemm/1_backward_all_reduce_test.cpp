@@ -67,12 +67,12 @@ void check(Examiner& examiner, int64_t query_out, int64_t key_out, const std::st
                   Suspect::result(
                       "the sum over the ranks for K, but this rank's own term for Q: it was added "
                       "after the all-reduce",
-                      add(query.own_dx, key.dx)),
-                  multiple("dQ·A_qᵀ", query.dx, ranks,
-                           "is Q's sum over the ranks, which went through a second all-reduce"),
-                  multiple("dK·A_kᵀ", key.dx, ranks,
-                           "is K's sum over the ranks, which went through a second all-reduce")} +
-          wrongly_summed("dX", add(query.dx, key.dx), add(query.own_dx, key.own_dx), ranks));
+                      add(query.own_dx, key.dx))} +
+          wrongly_summed("dX", add(query.dx, key.dx), add(query.own_dx, key.own_dx), ranks) +
+          not_once("dQ·A_qᵀ", query.dx, ranks, "Q's term",
+                   "is Q's sum over the ranks, which went through a second all-reduce") +
+          not_once("dK·A_kᵀ", key.dx, ranks, "K's term",
+                   "is K's sum over the ranks, which went through a second all-reduce"));
   query.expect_gradients(examiner, x, of);
   key.expect_gradients(examiner, x, of);
   examiner.expect_ledger("one all_reduce of tokens × in" + of, before,

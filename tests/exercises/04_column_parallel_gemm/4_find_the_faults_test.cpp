@@ -46,11 +46,12 @@ struct Batch {
 
 std::vector<Suspect> wrong_outputs(const Layer& layer, const Batch& batch) {
   const Matrix bias = add_bias(Matrix(batch.y.rows, out), layer.bias);
-  return {Suspect::extra("bias", bias,
-                         "Y must be the same on every rank, and the right one on each",
-                         [](double c) { return c < 0; }),
-          Suspect::extra("bias", bias, "it is in the sum over the ranks more than once",
-                         [](double c) { return c > 0; })};
+  std::vector<Suspect> suspects;
+  if (layer.ranks > 1)
+    suspects.push_back(Suspect::extra(
+        "bias", bias, "Y must be the same on every rank, and the right one on each", times(-1)));
+  return suspects + not_once("bias", bias, layer.ranks, "it",
+                             "is in the sum over the ranks once for each of them");
 }
 
 /// The ranks' pieces of dX one after the other, as an all_gather brings them.

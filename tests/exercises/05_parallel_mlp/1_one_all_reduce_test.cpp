@@ -46,27 +46,19 @@ struct Batch {
   }
 };
 
-/// The right one plus or minus a bias.
-std::vector<Suspect> bias_suspects(const std::string& bias_name, const Matrix& bias, int64_t rows,
-                                   const std::string& too_often, const std::string& missing) {
-  const Matrix in_all_rows = add_bias(Matrix(rows, bias.columns), bias);
-  return {Suspect::extra(bias_name, in_all_rows, too_often, [](double c) { return c > 0; }),
-          Suspect::extra(bias_name, in_all_rows, missing, [](double c) { return c < 0; })};
-}
-
 void check_forward(Examiner& examiner, const Tensor& z, const Tensor& before_gelu,
                    const Batch& batch, const Whole& mlp, Range mine) {
+  const int ranks = examiner.world().size();
+  const std::string first = "the first bias", second = "the second bias";
   std::vector<Suspect> suspects =
-      bias_suspects("b", columns_of(mlp.a_bias, mine), batch.x.rows,
-                    "the first bias was added too often", "the first bias is missing");
+      bias_not_once("b", columns_of(mlp.a_bias, mine), batch.x.rows, ranks, first);
   suspects.push_back(
       Suspect::result("GeLU's output: its input must be kept", columns_of(batch.after_gelu, mine)));
   examiner.expect("before_gelu" + batch.number, before_gelu, columns_of(batch.before_gelu, mine),
                   suspects);
 
-  suspects = bias_suspects("c", mlp.b_bias, batch.x.rows,
-                           "the second bias was added on every rank, before the sum",
-                           "the second bias is missing");
+  suspects = bias_not_once("c", mlp.b_bias, batch.x.rows, ranks, second,
+                           "was added on every rank, before the sum");
   const Matrix own = matmul(columns_of(batch.after_gelu, mine), rows_of(mlp.b, mine));
   const auto known = [&](const std::string& diagnosis, const Matrix& product) {
     suspects.push_back(Suspect::result(diagnosis, add_bias(product, mlp.b_bias)));

@@ -266,8 +266,8 @@ std::vector<Suspect> wrong_columns(const Pass& pass, const std::string& sum_of,
   return std::vector{summed_with_before(only(before, kv), copies, "K and V's columns"),
                      overwritten(only(before, q), "Q's columns"),
                      overwritten(only(before, kv), "K and V's columns")} +
-         wrongly_counted(sum_of + "dQ", only(term, q), pass.ranks) +
-         wrongly_counted(sum_of + "[dK dV]", only(term, kv), copies) +
+         not_once(sum_of + "dQ", only(term, q), pass.ranks) +
+         not_once(sum_of + "[dK dV]", only(term, kv), copies) +
          wrongly_added(before, sum_of + "[dQ dK dV]", {{term, tokens}}, pass.ranks);
 }
 

@@ -82,22 +82,25 @@ void expect_sum(Examiner& examiner, const std::string& name, const Tensor& got, 
     means = add(means,
                 scaled(column_sums(rows_of(terms, part)), 1.0 / static_cast<double>(part.size())));
   }
-  examiner.expect(
-      name, got, add(old, column_sums(terms)),
-      std::vector{
-          with("what it held before plus the terms of this rank's tokens: the other ranks' were "
-               "never added",
-               rows_of(terms, mine)),
-          with("what it held before plus the other parameter's sum: the two halves are exchanged",
-               other_terms),
-          with(exchanged, exchanged_terms), summed_with_before(old, ranks)} +
-          wrongly_added(old, what, {{column_sums(terms), terms.rows}}, ranks) +
-          std::vector{Suspect::result("what it held before plus the sum of the ranks' means over "
-                                      "their tokens: a sum is asked for",
-                                      add(old, means)),
-                      with("what it held before plus the sum divided by the number of this rank's "
-                           "tokens: a sum is asked for",
-                           scaled(terms, 1.0 / static_cast<double>(mine.size())))});
+  std::vector<Suspect> suspects{
+      with("what it held before plus the terms of this rank's tokens: the other ranks' were "
+           "never added",
+           rows_of(terms, mine)),
+      with("what it held before plus the other parameter's sum: the two halves are exchanged",
+           other_terms),
+      with(exchanged, exchanged_terms), summed_with_before(old, ranks)};
+  if (ranks > 1) {  // on one rank, both are the mean over all tokens
+    suspects.push_back(
+        Suspect::result("what it held before plus the sum of the ranks' means over their tokens: a "
+                        "sum is asked for",
+                        add(old, means)));
+    suspects.push_back(
+        with("what it held before plus the sum divided by the number of this rank's tokens: a sum "
+             "is asked for",
+             scaled(terms, 1.0 / static_cast<double>(mine.size()))));
+  }
+  examiner.expect(name, got, add(old, column_sums(terms)),
+                  suspects + wrongly_added(old, what, {{column_sums(terms), terms.rows}}, ranks));
 }
 
 }  // namespace

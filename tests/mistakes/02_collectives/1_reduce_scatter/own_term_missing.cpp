@@ -1,4 +1,4 @@
-// expect: minus 1 × this rank's own term: it was never added
+// expect: minus 1 × this rank's own term: it is missing
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 

@@ -1,4 +1,4 @@
-// expect: your db of K is the right db of K minus 1 × Σ dK: it was never added
+// expect: your db of K is the right db of K minus 1 × Σ dK: it is missing
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/1_backward_all_reduce.h"
 

@@ -1,4 +1,4 @@
-// expect: you change the tensor of a sum between start and wait
+// expect: you change the tensor of a collective between start and wait
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 

@@ -1,4 +1,4 @@
-// expect: minus 1 × what both calls should add: it was never added, or times 0: 1 / n is 0 in whole numbers
+// expect: minus 1 × what both calls should add: it is missing: it was never added, or times 0: 1 / n is 0 in whole numbers
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/3_overlap.h"
 

@@ -1,4 +1,4 @@
-// expect: ranks 1, 2: your db is the right db minus 1 × Σ dY: it was never added
+// expect: ranks 1, 2: your db is the right db minus 1 × Σ dY: it is missing
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/4_find_the_faults.h"

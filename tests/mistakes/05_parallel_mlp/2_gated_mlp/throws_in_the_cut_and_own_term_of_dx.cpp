@@ -1,4 +1,4 @@
-// expect: your dX is this rank's own term of dX: the terms of the other ranks were never added
+// expect: your dX is this rank's own term: the terms of the other ranks were never added
 #include "common/tensor/ops.h"
 #include "exercises/05_parallel_mlp/2_gated_mlp.h"
 

@@ -1,4 +1,4 @@
-// expect: your gradients.weight (1 KV head) is the right gradients.weight (1 KV head) minus 1 × Xᵀ·[dK dV]: it was never added
+// expect: your gradients.weight (1 KV head) is the right gradients.weight (1 KV head) minus 1 × Xᵀ·[dK dV]: it is missing
 #include "common/tensor/ops.h"
 #include "exercises/06_parallel_attention/2_grouped_query.h"
 

@@ -1,4 +1,4 @@
-// expect: your gradient of the gain is the right gradient of the gain minus 0.667 × Σ dY·n: it was divided by the number of ranks; a sum is asked for
+// expect: your gradient of the gain is the right gradient of the gain minus 0.667 × Σ dY·n: it was divided by the number of ranks
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 

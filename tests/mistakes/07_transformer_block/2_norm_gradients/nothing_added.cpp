@@ -1,4 +1,4 @@
-// expect: your gradient of the gain is the right gradient of the gain minus 1 × Σ dY·n: it was never added
+// expect: your gradient of the gain is the right gradient of the gain minus 1 × Σ dY·n: it is missing
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 

@@ -1,4 +1,4 @@
-// expect: your gradient of the gain is the right gradient of the gain minus 1 × Σ dY·n: it was never added, or times 0
+// expect: your gradient of the gain is the right gradient of the gain minus 1 × Σ dY·n: it is missing: it was never added, or times 0
 #include "exercises/07_transformer_block/2_norm_gradients.h"
 
 namespace shard {

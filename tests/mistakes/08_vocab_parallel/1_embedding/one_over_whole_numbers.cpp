@@ -1,4 +1,4 @@
-// expect: minus 1 × what the tokens add: it was never added, or times 0: 1 / n is 0 in whole numbers
+// expect: minus 1 × what the tokens add: it is missing: it was never added, or times 0: 1 / n is 0 in whole numbers
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
 #include "common/tensor/ops.h"
 #include "exercises/08_vocab_parallel/1_embedding.h"
