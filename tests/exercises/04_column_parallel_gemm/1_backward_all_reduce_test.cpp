@@ -70,9 +70,9 @@ void check(Examiner& examiner, int64_t query_out, int64_t key_out, const std::st
                       add(query.own_dx, key.dx))} +
           wrongly_summed("dX", add(query.dx, key.dx), add(query.own_dx, key.own_dx), ranks) +
           not_once("dQ·A_qᵀ", query.dx, ranks, "Q's term",
-                   "is Q's sum over the ranks, which went through a second all-reduce") +
+                   "went through a second all-reduce: it was the sum over the ranks already") +
           not_once("dK·A_kᵀ", key.dx, ranks, "K's term",
-                   "is K's sum over the ranks, which went through a second all-reduce"));
+                   "went through a second all-reduce: it was the sum over the ranks already"));
   query.expect_gradients(examiner, x, of);
   key.expect_gradients(examiner, x, of);
   examiner.expect_ledger("one all_reduce of tokens × in" + of, before,

@@ -85,7 +85,10 @@ std::vector<Suspect> wrong_lookups(const Lookup& lookup) {
           lookup.summed([&](int r, int32_t id) { return lookup.owner(id) == r ? id - r * n : 0; })),
       Suspect::result("a sum of one row from every rank, words taken modulo the part's size: only "
                       "the word's owner adds",
-                      lookup.summed([&](int, int32_t id) { return id % n; }))};
+                      lookup.summed([&](int, int32_t id) { return id % n; })),
+      Suspect::result("looked up with ids from which the part's begin was subtracted twice: "
+                      "gather_rows does it, too",
+                      lookup.summed([&](int r, int32_t id) { return id - 2 * r * n; }))};
 }
 
 /// Each token's dy at its word, but of tokens with the same word only the last.
@@ -109,11 +112,10 @@ std::vector<Suspect> wrong_gradients(const Lookup& lookup, const Matrix& before,
       return id >= first && id < first + n ? id - first + begin : -1;
     }));
   };
-  const Matrix right = add(before, lookup.scattered(dy, all, as_it_is));
+  const Matrix term = lookup.scattered(dy, all, as_it_is), right = add(before, term);
   Matrix over_ranks(lookup.rows_here, dy.columns);
   for (int r = 0; r < lookup.ranks; ++r)
     over_ranks = add(over_ranks, rows_of(right, lookup.rows_of_rank(r)));
-  const Matrix sums = lookup.part(lookup.scattered(dy, all, as_it_is));
   return std::vector{
              Suspect::result(
                  "what it held before plus the terms of this rank's tokens: other ranks' "
@@ -131,8 +133,12 @@ std::vector<Suspect> wrong_gradients(const Lookup& lookup, const Matrix& before,
                              from(0)),
              Suspect::result("added up with the parts of part_of: the table is padded, and cut by "
                              "vocabulary_part",
-                             from(part_of(lookup.vocabulary, lookup.ranks, lookup.rank).begin))} +
-         wrongly_added(lookup.part(before), "what the tokens add", {{sums, dy.rows}}, lookup.ranks);
+                             from(part_of(lookup.vocabulary, lookup.ranks, lookup.rank).begin)),
+             Suspect::result("added up with ids from which the part's begin was subtracted twice: "
+                             "add_to_rows does it, too",
+                             from(2 * lookup.rank * lookup.rows_here))} +
+         wrongly_added(lookup.part(before), "what the tokens add", {{lookup.part(term), dy.rows}},
+                       lookup.ranks);
 }
 
 void check(Examiner& examiner, int64_t vocabulary, int64_t tokens, const std::string& of) {

@@ -156,19 +156,6 @@ std::vector<Suspect> with_padding(const ShardedLogits& all) {
             [&](int64_t i) { return log_sum(i) - target(i) - uniform(i); })};
 }
 
-/// Reports losses that are infinite or NaN, but finite where exp does not overflow.
-bool overflows(const Tensor& got, int64_t tokens) {
-  if (!got || got.elements() != tokens) return false;
-  const std::vector<float> values = got.to_host();
-  bool somewhere = false;
-  for (int64_t i = 0; i < tokens; ++i) {
-    const bool finite = std::isfinite(values[static_cast<size_t>(i)]);
-    if (!finite && ShardedLogits::level(i) == 0) return false;
-    somewhere = somewhere || !finite;
-  }
-  return somewhere;
-}
-
 void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   constexpr int64_t tokens = 11;
   const ShardedLogits all(examiner, vocabulary, tokens, smoothing);
@@ -187,11 +174,12 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
     suspects.insert(suspects.end(), more.begin(), more.end());
   suspects.push_back(Suspect::extra("(log Σ exp - ε/V · Σ logits) of the tokens with target -1",
                                     of_ignored, "they have no target, so their loss is 0"));
-  if (overflows(got, tokens)) {
+  if (const std::string levels = levels_not_finite(got, tokens); !levels.empty()) {
     examiner.expect("loss per token" + of, false,
-                    "your loss per token" + of +
-                        " is infinite or NaN where the logits are about 100 or -120: exp overflows "
-                        "or vanishes in f32; subtract the maximum over all ranks first");
+                    text("your loss per token", of,
+                         " is infinite or NaN where the logits are about ", levels,
+                         ": exp overflows or vanishes in f32, unless each token's own maximum, "
+                         "over all ranks, is subtracted first"));
   } else {
     examiner.expect("loss per token" + of, got, losses(all, [&](int64_t i) { return p.right(i); }),
                     suspects);

@@ -1,4 +1,4 @@
-// expect: your dX is the right dX plus 2 × dQ·A_qᵀ: Q's term is Q's sum over the ranks, which went through a second all-reduce
+// expect: your dX is the right dX plus 2 × dQ·A_qᵀ: Q's term went through a second all-reduce
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/1_backward_all_reduce.h"
 
