@@ -31,8 +31,12 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
   const auto me = static_cast<size_t>(examiner.world().rank());
   const auto n = [](size_t rank) { return samples_of[rank]; };
   const auto t = static_cast<double>(means.size());
-  double all = 0;
-  for (size_t rank = 0; rank < means.size(); ++rank) all += n(rank);
+  double all = 0, squares = 0, with_samples = 0;
+  for (size_t rank = 0; rank < means.size(); ++rank) {
+    all += n(rank);
+    squares += n(rank) * n(rank);
+    with_samples += n(rank) > 0;
+  }
   if (n(me) == 0 && is_infinite(got)) {
     return examiner.expect(name, false,
                            text("your ", name,
@@ -49,9 +53,31 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
       "one with many. Weight each mean by its number of samples",
       [=](size_t) { return 1 / t; });
   suspect(
+      "the plain mean of the means of the ranks that have samples: weight each mean by its number "
+      "of samples",
+      [=](size_t rank) { return n(rank) > 0 ? 1 / with_samples : 0; });
+  suspect(
       "the sum of the ranks' means: they were neither weighted by their numbers of samples nor "
       "divided",
       [](size_t) { return 1.0; });
+  if (means.size() == 1) {  // what is told apart on several ranks is the same here
+    suspect(text("the right ", name,
+                 " divided by the number of samples: either the mean was not multiplied by it, or "
+                 "the number that it was divided by was, too"),
+            [=](size_t) { return 1 / all; });
+  } else {
+    suspect(
+        "the sum of the ranks' means divided by the number of all samples: they were not weighted "
+        "by their numbers of samples",
+        [=](size_t) { return 1 / all; });
+    suspect("Σ samples × mean, divided by Σ samples² instead of Σ samples",
+            [=](size_t rank) { return n(rank) / squares; });
+    for (const double divisor : {squares, all}) {
+      suspect(text("Σ samples² × mean, divided by Σ samples", divisor == all ? "" : "²",
+                   ": the weight of a mean is its number of samples"),
+              [=](size_t rank) { return n(rank) * n(rank) / divisor; });
+    }
+  }
   suspect(text("Σ samples × mean, ", all, " times the right ", name,
                ": it was not divided by the number of all samples"),
           [=](size_t rank) { return n(rank); });

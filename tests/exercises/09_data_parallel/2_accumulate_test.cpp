@@ -56,6 +56,7 @@ static Matrix combined(const Passes& all, Matrix Pass::*part, const Factor& fact
 /// The numbers of samples that right and wrong answers divide by.
 struct Counts {
   double all = 0, own = 0, first = 0;  // of all, of this rank, of all first micro-batches
+  double squares = 0;                  // Σ over all micro-batches of samples²
   double each_time = 0;  // of all, with the count summed over the ranks after every pass
 };
 
@@ -67,6 +68,7 @@ static Counts count(size_t ranks, size_t me) {
       counts.all += samples;
       counts.own += rank == me ? samples : 0;
       counts.first += micro == 0 ? samples : 0;
+      counts.squares += samples * samples;
       counts.each_time += samples * std::pow(ranks, passes - 1 - micro);
     }
   }
@@ -81,49 +83,74 @@ static std::vector<std::pair<std::string, Factor>> mistakes(const std::string& n
   const auto t = static_cast<double>(ranks), m = static_cast<double>(passes);
   const Counts c = count(ranks, me);
   const std::string first_only = "that of the first micro-batches only: the others were left out";
-  return {{"the plain mean of the micro-batches' means: a small micro-batch counted as much as a "
-           "large one. Add up sums, and divide once by the number of all samples",
-           [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / m / t; }},
-          {"the sum of the micro-batches' means, each divided by its own number of samples: divide "
-           "their sum by the number of all samples instead",
-           [=](size_t rank, size_t micro) { return 1 / n(rank, micro); }},
-          {"that of the last micro-batches only: every pass overwrote the sums of the previous one",
-           [=](size_t, size_t micro) { return micro + 1 == passes ? 1 / c.all : 0; }},
-          {first_only, [=](size_t, size_t micro) { return micro == 0 ? 1 / c.first : 0; }},
-          {first_only, [=](size_t, size_t micro) { return micro == 0 ? 1 / c.all : 0; }},
-          {"too much of the first micro-batches: the sums were reduced after every pass, so what "
-           "had already been summed over the ranks was summed again",
-           [=](size_t, size_t micro) {
-             return std::pow(t, m - 1 - static_cast<double>(micro)) / c.each_time;
-           }},
-          {"too much of the first micro-batches: the sums were reduced after every pass, so what "
-           "had already been summed over the ranks was summed again",
-           [=](size_t, size_t micro) {
-             return std::pow(t, m - 1 - static_cast<double>(micro)) / c.all;
-           }},
-          {"the mean over this rank's samples only: the ranks' sums were never added",
-           [=](size_t rank, size_t) { return rank == me ? 1 / c.own : 0; }},
-          {"the sum over this rank's samples divided by the number of all samples: the ranks' sums "
-           "were never added",
-           [=](size_t rank, size_t) { return rank == me ? 1 / c.all : 0; }},
-          {"the mean of the ranks' means: a rank with few samples counted as much as one with many",
-           [=](size_t rank, size_t) { return 1 / count(ranks, rank).own / t; }},
-          {"the sum over all samples divided by this rank's own number of samples instead of that "
-           "of all ranks",
-           [=](size_t, size_t) { return 1 / c.own; }},
-          {"the sum over all samples divided by the number of ranks times this rank's own samples: "
-           "the other ranks have more, or fewer",
-           [=](size_t, size_t) { return 1 / c.own / t; }},
-          {text("the sum over all samples, ", c.all, " times the right ", name,
-                ": it was not divided by their number"),
-           [](size_t, size_t) { return 1.0; }},
-          {text("the right ", name,
-                " divided by the number of ranks: dividing by the number of all samples is enough"),
-           [=](size_t, size_t) { return 1 / c.all / t; }},
-          {text("the right ", name,
-                " divided by the number of micro-batches: dividing by the number of all samples is "
-                "enough"),
-           [=](size_t, size_t) { return 1 / c.all / m; }}};
+  return {
+      {"the plain mean of the micro-batches' means: a small micro-batch counted as much as a "
+       "large one. Add up sums, and divide once by the number of all samples",
+       [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / m / t; }},
+      {"the sum of the micro-batches' means, each divided by its own number of samples: add up "
+       "sums over samples instead, and divide once by the number of all samples",
+       [=](size_t rank, size_t micro) { return 1 / n(rank, micro); }},
+      {"the sum of the micro-batches' means, divided by the number of ranks only: add up sums "
+       "over samples instead, and divide once by the number of all samples",
+       [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / t; }},
+      {"the sum of the micro-batches' means, divided by the number of micro-batches of one rank "
+       "only: add up sums over samples instead, and divide once by the number of all samples",
+       [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / m; }},
+      {"the sum of the micro-batches' means, divided by the number of all samples: add up sums "
+       "over samples instead, and divide once",
+       [=](size_t rank, size_t micro) { return 1 / n(rank, micro) / c.all; }},
+      {"made of the micro-batches' sums, each multiplied by its number of samples, and divided "
+       "by the number of all samples: a pass adds sums over samples, not means",
+       [=](size_t rank, size_t micro) { return n(rank, micro) / c.all; }},
+      {"that of the last micro-batches only: every pass overwrote the sums of the previous one",
+       [=](size_t, size_t micro) { return micro + 1 == passes ? 1 / c.all : 0; }},
+      {first_only, [=](size_t, size_t micro) { return micro == 0 ? 1 / c.first : 0; }},
+      {first_only, [=](size_t, size_t micro) { return micro == 0 ? 1 / c.all : 0; }},
+      {"too much of the first micro-batches: the sums were reduced after every pass, so what "
+       "had already been summed over the ranks was summed again",
+       [=](size_t, size_t micro) {
+         return std::pow(t, m - 1 - static_cast<double>(micro)) / c.each_time;
+       }},
+      {"too much of the first micro-batches: the sums were reduced after every pass, so what "
+       "had already been summed over the ranks was summed again",
+       [=](size_t, size_t micro) {
+         return std::pow(t, m - 1 - static_cast<double>(micro)) / c.all;
+       }},
+      {"the mean over this rank's samples only: the ranks' sums were never added",
+       [=](size_t rank, size_t) { return rank == me ? 1 / c.own : 0; }},
+      {"the sum over this rank's samples divided by the number of all samples: the ranks' sums "
+       "were never added",
+       [=](size_t rank, size_t) { return rank == me ? 1 / c.all : 0; }},
+      {"the mean of the ranks' means: a rank with few samples counted as much as one with many",
+       [=](size_t rank, size_t) { return 1 / count(ranks, rank).own / t; }},
+      {"the sum over all samples divided by this rank's own number of samples instead of that "
+       "of all ranks",
+       [=](size_t, size_t) { return 1 / c.own; }},
+      {"the sum over all samples divided by the number of ranks times this rank's own samples: "
+       "the other ranks have more, or fewer",
+       [=](size_t, size_t) { return 1 / c.own / t; }},
+      {text("the sum over all samples, ", c.all, " times the right ", name,
+            ": it was not divided by their number"),
+       [](size_t, size_t) { return 1.0; }},
+      {"the sum over all samples divided by the number of all ranks' micro-batches: divide by "
+       "the number of all samples",
+       [=](size_t, size_t) { return 1 / m / t; }},
+      {"the sum over all samples divided by the number of this rank's micro-batches: divide by "
+       "the number of all samples",
+       [=](size_t, size_t) { return 1 / m; }},
+      {"the sum over all samples divided by the number of ranks: divide by the number of all "
+       "samples",
+       [=](size_t, size_t) { return 1 / t; }},
+      {"the sum over all samples divided by Σ samples² of the micro-batches: divide by their "
+       "number, Σ samples",
+       [=](size_t, size_t) { return 1 / c.squares; }},
+      {text("the right ", name,
+            " divided by the number of ranks: dividing by the number of all samples is enough"),
+       [=](size_t, size_t) { return 1 / c.all / t; }},
+      {text("the right ", name,
+            " divided by the number of micro-batches: dividing by the number of all samples is "
+            "enough"),
+       [=](size_t, size_t) { return 1 / c.all / m; }}};
 }
 
 static void expect_mean(Examiner& examiner, const std::string& name, const Tensor& got,
