@@ -10,6 +10,7 @@
 #include "common/base/counted.h"
 #include "common/program/report.h"
 #include "exercises/todo.h"
+#include "tests/exercises/excluded_header.h"
 #include "tests/exercises/meeting.h"
 #include "tests/exercises/watched_backend.h"
 
@@ -196,6 +197,11 @@ std::string explained(const std::string& message) {
 }
 
 }  // namespace
+
+std::vector<std::string>& excluded_headers() {
+  static std::vector<std::string> headers;
+  return headers;
+}
 
 Examiner::Examiner(const Equipment& equipment, uint64_t round)
     : backend_(equipment.backend),

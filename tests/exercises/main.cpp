@@ -8,10 +8,12 @@
 
 #include <iostream>
 #include <regex>
+#include <utility>
 
 #include "common/program/machine.h"
 #include "exercises/todo.h"
 #include "tests/exercises/examiner.h"
+#include "tests/exercises/excluded_header.h"
 #include "tests/exercises/meeting.h"
 #include "tests/exercises/watched_backend.h"
 
@@ -61,6 +63,13 @@ int check(MpiSession& session, const char* library) {
   Meeting meeting(session, settings);
   const Equipment equipment{backend, *world, *alone, meeting, exercise_in(library)};
   Examine* test = test_in(library);
+  if (const auto headers = std::exchange(excluded_headers(), {}); !headers.empty()) {
+    if (session.rank() == 0) {
+      std::cout << "  WRONG your answer includes " << headers.front()
+                << ", which declares what the task asks you to write: do it without" << std::endl;
+    }
+    return 1;
+  }
   try {
     if (!passes(test, equipment, 0)) return 1;
     if (passes(test, equipment, 1)) return 0;

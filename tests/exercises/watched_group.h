@@ -82,8 +82,8 @@ class WatchedGroup : public Communicator {
     group_.start_messages({messages.begin(), messages.end()}).wait();
     return std::make_unique<DoneWork>();
   }
-  Started start_barrier(const Call&) override {
-    group_.barrier();
+  Started start_barrier(const Call& call) override {
+    if (call.op == Collective::barrier) group_.barrier();  // split has its own in the group
     return std::make_unique<DoneWork>();
   }
   std::unique_ptr<Communicator> make_part(const Call&, int color,
