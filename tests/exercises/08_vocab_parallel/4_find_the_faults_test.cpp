@@ -229,9 +229,12 @@ void check(Examiner& examiner, const Case& c) {
         "this rank's own term: those of the other ranks were never added", dx_term(c, c.rank)));
     examiner.expect("dX" + c.of, got_dx, dx(c), suspects);
     const auto with_old = [&](const Formula& f) { return add(old_de, de(c, f)); };
-    examiner.expect("de" + c.of, sum_of_de, add(old_de, de(c)),
-                    wrong_gradients(with_old) +
-                        wrongly_added(old_de, "dlogitsᵀ·X", {{de(c), tokens}}, c.ranks));
+    examiner.expect(
+        "de" + c.of, sum_of_de, add(old_de, de(c)),
+        wrong_gradients(with_old) + not_kept(old_de, c.ranks) +
+            std::vector{multiple("dlogitsᵀ·X", de(c), tokens,
+                                 "is that of the sum of the losses, not of their mean")} +
+            not_once("dlogitsᵀ·X", de(c), c.ranks));
   }
   examiner.expect_ledger("backward: one all_reduce of tokens × width" + c.of, middle,
                          {{Collective::all_reduce, 1, tokens * width * 4}});

@@ -11,8 +11,8 @@ namespace shard {
 /// third it vanishes.
 inline double level(int64_t token) { return token % 3 == 0 ? 0 : token % 3 == 1 ? 100 : -120; }
 
-/// The levels at which losses are infinite or NaN, as in "100 or -120"; "" where none are, and where
-/// some are at all levels, which is not the fault of exp.
+/// The levels at which losses are infinite or NaN, as in "100 or -120"; "" where none are, and
+/// where some are at all levels, which is not the fault of exp.
 inline std::string levels_not_finite(const Tensor& losses, int64_t tokens) {
   if (!losses || losses.elements() != tokens) return "";
   const std::vector<float> values = losses.to_host();

@@ -1,4 +1,4 @@
-// expect: plus 1 × bias: the bias was added more than once
+// expect: plus 1 × bias: the bias is in it more than once
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/1_bias_once.h"
 

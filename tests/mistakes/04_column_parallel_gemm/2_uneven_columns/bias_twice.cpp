@@ -1,4 +1,4 @@
-// expect: plus 1 × bias: it was added more than once
+// expect: plus 1 × bias: it is in it more than once
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
 
 namespace shard {

@@ -1,4 +1,4 @@
-// expect: your Y1 is the right Y1 plus 3 × bias: it was added more than once
+// expect: your Y1 is the right Y1 plus 3 × bias: it is in it more than once
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/4_find_the_faults.h"

@@ -1,4 +1,4 @@
-// expect: your da is the right da plus 1 × X_iᵀ·dY: it was added more than once
+// expect: your da is the right da plus 1 × X_iᵀ·dY: it is in it more than once
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 #include "common/tensor/ops.h"
 #include "exercises/04_column_parallel_gemm/4_find_the_faults.h"

@@ -1,4 +1,4 @@
-// expect: ranks 1, 2: your dropout(GeLU(H)) is masked by random numbers of this rank's own
+// expect: ranks 0, 1, 2: your dropout(GeLU(H)) is masked by random numbers of this rank's own
 #include "common/tensor/ops.h"
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 
