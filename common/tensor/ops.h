@@ -98,7 +98,7 @@ void causal_softmax(Tensor& scores, float scale);
 /// [batch × context × context].
 void causal_softmax_backward(Tensor& dprobabilities, const Tensor& probabilities, float scale);
 
-// ---- Vocabulary (all for rows or columns first … first+n-1 of the whole vocabulary: this rank's p
+// ---- Vocabulary (this rank has rows or columns first … first+n-1 of the whole) ------------------
 
 /// Row ids[i] - first_row of table [n × width], or zeros where ids[i] is not in this part. ids i32
 /// → [ids × width].

@@ -335,8 +335,9 @@ void check_backward(Examiner& examiner, const GroupedQuery& sizes) {
   check_gradients(examiner, suffix, gradients, weight_before, bias_before, pass, sharers);
 }
 
-// ---- The whole layer: chapter 06's, unsplit, with each KV head's columns once for each of its que
+// ---- The whole layer ----------------------------------------------------------------------------
 
+/// Against chapter 06's, unsplit, with each KV head's columns once for each of its query heads.
 void check_layer(Examiner& examiner, const GroupedQuery& sizes) {
   constexpr int64_t batch = 2, context = 5;
   const Init init{20, 0.3f, 0.5f};
