@@ -14,7 +14,8 @@
 // Tested: on an emulated GPU, so that no GPU is needed. It runs the threads of a block one after
 //         the other, from barrier to barrier, and ends with a message if a thread accesses memory
 //         out of bounds or if not all threads reach a barrier. The test also looks at which
-//         elements of global memory the 32 threads of a warp access at once, and how often.
+//         elements of global memory the 32 threads of a warp access at once, and how often. Banks
+//         decide the time only, so both sizes of the tile are right.
 // Ledger: nothing is communicated.
 #include "common/cuda/launch.h"
 #include "exercises/01_gemm/3_tiled_kernel.h"

@@ -31,12 +31,12 @@ Place earliest_place(Operation operation);
 
 /// y = factor·(Σ xᵢ + bias) + residual as a partial sum: y is the sum of the returned terms over
 /// the ranks. x [tokens × width]: each rank's term; bias [width] and residual [tokens × width]: the
-/// same on every rank. No communication.
+/// same on every rank. No communication. May overwrite the terms xᵢ, as all_reduce does.
 PartialSum scaled_residual(const Communicator& group, const PartialSum& x, float factor,
                            const Tensor& bias, const Tensor& residual);
 
 /// y = (Σ xᵢ)·W: x [tokens × in], each rank's term; w [in × out], the same on every rank. One
-/// all_reduce, of as few elements as possible.
+/// all_reduce, of as few elements as possible. May overwrite the terms xᵢ, too.
 Tensor project(Communicator& group, const PartialSum& x, const Tensor& w);
 
 }  // namespace shard

@@ -11,7 +11,8 @@
 // Shapes: h, dy [tokens × hidden/t] → [tokens × hidden/t];  x [tokens/t × width] → [tokens/t ×
 //         width]. t need not divide hidden or tokens: the parts are those of part_of. An element's
 //         index in the mask is its index in the whole tensor of the global batch: [all tokens ×
-//         hidden] or [all tokens × width]. This group's tokens begin at plan.first_token.
+//         hidden] or [all tokens × width]: dropout() is told by a Block (common/tensor/backend.h)
+//         where in it a part begins. This group's tokens begin at plan.first_token.
 // Ledger: nothing. Masks are computed, not communicated.
 #include "exercises/07_transformer_block/1_dropout_masks.h"
 

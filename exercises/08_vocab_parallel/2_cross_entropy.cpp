@@ -5,8 +5,9 @@
 // The token's loss is the cross entropy of the softmax of its logits with q:
 //     - Σ_j q_j · log softmax_j
 // This sums over the whole vocabulary, of which a rank has a part. Chapter 08, where q is 1 for the
-// target and 0 elsewhere, needs one maximum and two sums over the ranks. You have no more. Tokens
-// with target -1 (padding, or a prompt that is not to be learnt) have loss 0.
+// target and 0 elsewhere, needs one maximum and two sums over the ranks. Smoothing must not add to
+// this communication. Tokens with target -1 (padding, or a prompt that is not to be learnt) have
+// loss 0.
 //
 // Write: the losses. exp must not overflow: logits may be about 100 or about -120. About 15 lines.
 // Shapes: logits [tokens × ⌈V/t⌉] (part.words columns of words, then padding with arbitrary

@@ -6,7 +6,8 @@
 // for example, must be summed along cp *and* dp, since all these ranks hold the same weights and
 // process different tokens.
 //
-// Write: the four functions of 1_coordinates.h, without common/comm/grid.h. About 15 lines in all.
+// Write: the four functions of 1_coordinates.h, without common/comm/grid.h, which has them for any
+//        axes. About 15 lines in all.
 // Shapes: a grid of tp · cp · dp ranks; the tests use 24 ranks as plain numbers, and every grid of
 //         the ranks that really run.
 // Ledger: nothing. Communicator::split makes a group of the ranks that give the same color. It is

@@ -8,7 +8,8 @@
 // Write: the parts for another number of ranks, through the whole tensor. About 20 lines.
 // Shapes: parts of whole [rows × columns] or [columns] for tensor.parts.size() ranks → parts for
 //         `ranks` ranks.
-// Ledger: nothing: host vectors in, host vectors out.
+// Ledger: nothing: host vectors in, host vectors out. One rank is enough for the test: it has the
+//         parts of all.
 #include "exercises/11_checkpoints/1_reshard.h"
 
 #include "chapters/06_parallel_attention/parallel_attention.h"
