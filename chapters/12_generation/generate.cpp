@@ -22,11 +22,13 @@ void describe(Report& report, const std::string& name, const Pretrained& pretrai
 
 }  // namespace
 
+void require_even_heads(int64_t heads, int ranks) {
+  require_usage(heads % ranks == 0, "the model's ", counted(heads, "head"),
+                " cannot be divided among ", counted(ranks, "rank"));
+}
+
 void generate(Runtime& runtime, Report& report, const Settings& s, const Pretrained& pretrained) {
-  const int ranks = runtime.world().size();
-  require_usage(pretrained.sizes.heads % ranks == 0, "the model's ",
-                counted(pretrained.sizes.heads, "head"), " cannot be divided among ",
-                counted(ranks, "rank"));
+  require_even_heads(pretrained.sizes.heads, runtime.world().size());
   const Tokenizer& tokenizer = *pretrained.tokenizer;
   const std::vector<int32_t> prompt = tokenizer.encode(s.prompt);
   require_usage(!prompt.empty(), "--prompt is empty: there is nothing to go on from");

@@ -6,6 +6,9 @@
 
 namespace shard::chapter_12 {
 
+/// Throws UsageError for heads that the ranks cannot share evenly.
+void require_even_heads(int64_t heads, int ranks);
+
 /// Writes --prompt and --generate more tokens with the model, or fewer where it ends the text, the
 /// same for every number of ranks. Throws UsageError for heads that the ranks cannot share, and for
 /// a prompt without tokens. Collective.

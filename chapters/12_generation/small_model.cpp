@@ -5,6 +5,7 @@
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
 #include "chapters/11_checkpoints/checkpoint.h"
 #include "chapters/11_checkpoints/pretrained.h"
+#include "chapters/12_generation/generate.h"
 #include "common/base/clock.h"
 #include "common/program/progress.h"
 
@@ -27,6 +28,7 @@ std::string make_small_model(Runtime& runtime, Report& report, const Settings& s
                              const std::string& directory) {
   Communicator& world = runtime.world();
   chapter_10::Settings s = settings_of(settings, runtime, world.size());
+  require_even_heads(s.sizes.heads, world.size());
   s.training.batch = std::max<int64_t>(s.training.batch, world.size());
   const chapter_10::Source source = chapter_10::source_of(s);
   const chapter_10::Corpus corpus(source, s);

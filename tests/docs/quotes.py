@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""quotes.py: the sentences that docs/pages/when_it_hangs.md quotes, **`so`**, are still said by the sources, or by
-programs of others that are named here. Numbers may differ; what stands between them must be there, word by word.
+"""quotes.py: the sentences that docs/pages/when_it_hangs.md quotes, **`so`**, and those that a chapter's README quotes,
+**"so"**, are still said by the sources, or by programs of others that are named here. Numbers may differ; what stands
+between them must be there, word by word.
 """
 import re
 import sys
@@ -18,15 +19,24 @@ def spoken():
     return "\n".join("".join(parts) for parts in literals)
 
 
+def quoted():
+    """(page, sentence) of every quotation."""
+    pages = {ROOT / "docs/pages/when_it_hangs.md": r"\*\*`([^`]+)`\*\*"}
+    pages |= dict.fromkeys(sorted((ROOT / "chapters").glob("*/README.md")), r'\*\*"([^"]+)"\*\*')
+    for page, pattern in pages.items():
+        for quote in re.findall(pattern, page.read_text(encoding="utf-8")):
+            if quote not in OTHERS:
+                yield page.relative_to(ROOT), quote
+
+
 def main():
-    page = (ROOT / "docs/pages/when_it_hangs.md").read_text(encoding="utf-8")
-    quotes = [quote for quote in re.findall(r"\*\*`([^`]+)`\*\*", page) if quote not in OTHERS]
     said = spoken()
+    quotes = list(quoted())
     faults = 0
-    for quote in quotes:
-        for piece in re.split(r"[#(]*\d+[)]*(?: ranks?)?|…|\ball_reduce\b|\bf32\b|\bworld\b|\bpp\b|\bsend\b|\brank\b", quote):
+    for page, quote in quotes:
+        for piece in re.split(r"[#(]*\d+[)]*(?: (?:rank|head|gradient)s?)?|…|\ball_reduce\b|\bf32\b|\bworld\b|\bpp\b|\bsend\b|\brank\b", quote):
             if piece.strip(" ,():") and piece.strip() not in said:
-                print(f'nothing says "{piece.strip()}", of "{quote}"')
+                print(f'{page}: nothing says "{piece.strip()}", of "{quote}"')
                 faults += 1
     print(f"{len(quotes)} sentences, {faults} faults")
     sys.exit(1 if faults or not quotes else 0)

@@ -89,6 +89,7 @@ refuses '--save-every 5 needs --save' 1 11_checkpoints --save-every 5
 refuses '--steps 3: a run that is interrupted' 2 11_checkpoints --steps 3
 refuses '--heads 12 is not divisible by --tp 5' 5 11_checkpoints --tp 5
 refuses '--weights names a trained model' 1 12_generation --weights "$work/none" --steps 3
+refuses "the model's 12 heads cannot be divided among 5 ranks" 5 12_generation
 refuses "there is no model.safetensors in $work" 2 12_generation --weights "$work" --prompt a
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
   --curve /no/such/folder/file
