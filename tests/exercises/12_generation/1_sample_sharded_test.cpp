@@ -39,6 +39,7 @@ struct Row {
     return {begin, std::min((of + 1) * columns, vocabulary)};
   }
   Range mine() const { return words_of(rank); }
+  int rank_of(int64_t word) const { return static_cast<int>(word / columns); }
   float padding() const { return static_cast<float>(level + above); }
   /// What stands in column `column` of a rank's part: a word's logit, or padding.
   double at(int of, int64_t column) const {
@@ -151,9 +152,8 @@ std::vector<KnownWrong<Words>> wrong_weights(const Row& row, double temperature)
   const auto in = [&](const std::vector<double>& line) {
     return drawn(row, [&](double u) { return found(line, u * total(line)); });
   };
-  const auto rank_of = [&](int64_t word) { return static_cast<int>(word / row.columns); };
   const std::vector<double> own_maximum = line_of(row, [&](int64_t word) {
-    const double max = row.max(row.words_of(rank_of(word)));
+    const double max = row.max(row.words_of(row.rank_of(word)));
     return std::exp((row.logits[static_cast<size_t>(word)] - max) / temperature);
   });
   std::vector<double> with_padding, line = line_at(row, temperature);
@@ -193,8 +193,29 @@ std::vector<KnownWrong<Words>> wrong_searches(const Row& row, const Search& s) {
     });
   };
   const auto own = [&](double u) { return s.word_of(row.rank, 0, u * s.sum_of(row.rank)); };
+  /// On the rank of the right word: the first at which a sum from 0 exceeds u times that of all.
+  const auto from_zero = [&](double u, int64_t if_none) {
+    const int rank = row.rank_of(right(u));
+    const int32_t word = s.word_of(rank, 0, u * all);
+    return word < 0 ? static_cast<int32_t>(row.words_of(rank).end + if_none) : word;
+  };
+  const std::string walk =
+      "on the right rank, but the walk through its words begins at 0: let it begin at the sum of "
+      "the ranks before it";
   return {
       {"the word's column in its rank's part: add words.begin", drawn(row, local)},
+      {"the word's column plus rank · words.size(), but the last ranks have fewer words than the "
+       "others: add words.begin",
+       drawn(row,
+             [&](double u) {
+               const int rank = row.rank_of(right(u));
+               return static_cast<int32_t>(local(u) + rank * row.words_of(rank).size());
+             })},
+      {walk, drawn(row, [&](double u) { return from_zero(u, -1); })},
+      {walk, drawn(row, [&](double u) { return from_zero(u, 0); })},
+      {"-1 for u = 0, which no rank takes: a rank has the word where the sum before it is at most "
+       "u · total, and the sum with its own is more",
+       drawn(row, [&](double u) { return u == 0 ? -1 : right(u); })},
       {"right on the rank that has the word only: the other ranks have -1, tell them",
        only_here(-1)},
       {"right on the rank that has the word only: the other ranks have 0, tell them", only_here(0)},
@@ -223,7 +244,7 @@ struct Answer {
   int64_t calls = 0, bytes = 0;
 };
 
-Answer answers(Examiner& examiner, const Row& row, double temperature) {
+Answer answers(Examiner& examiner, const Row& row, double temperature, const std::string& of) {
   const std::vector<float> part = row.part();
   const Tensor logits =
       Tensor::from(examiner.backend(), {row.columns}, std::span<const float>(part));
@@ -235,7 +256,7 @@ Answer answers(Examiner& examiner, const Row& row, double temperature) {
   answer.calls = since.calls() / std::ssize(row.us);
   answer.bytes = since.bytes() / std::ssize(row.us);
   examiner.expect(
-      "logits are not changed", logits.to_host() == part,
+      "logits are not changed" + of, logits.to_host() == part,
       "you have changed the logits that you were given: clone them, or work on the host");
   return answer;
 }
@@ -259,22 +280,27 @@ void expect_ledger(Examiner& examiner, const Answer& answer, const Row& row,
   examiner.expect("at most three calls of one number each" + of, diagnosis.empty(), diagnosis);
 }
 
+std::string first_difference(const Row& row, const Words& got, const Words& right,
+                             const std::string& of) {
+  size_t first = 0;
+  while (first + 1 < right.size() && got[first] == right[first]) ++first;
+  return text("your word", of, " for u = ", fixed(row.us[first], 8), " is ", got[first],
+              ", expected ", right[first]);
+}
+
 void check(Examiner& examiner, int64_t vocabulary, double level, double temperature,
            const std::string& of) {
   Row row(examiner, vocabulary, level);
   const Search search{row, temperature};
   row.us = uniform_numbers(search.line);
-  const Answer got = answers(examiner, row, temperature);
+  const Answer got = answers(examiner, row, temperature, of);
   const Words right =
       drawn(row, [&](double u) { return found(search.line, u * total(search.line)); });
   std::vector<KnownWrong<Words>> known;
   if (level == 0) known = wrong_weights(row, temperature);
   if (level == 0)
     for (const auto& more : wrong_searches(row, search)) known.push_back(more);
-  size_t first = 0;
-  while (first + 1 < right.size() && got.words[first] == right[first]) ++first;
-  std::string difference = text("your word", of, " for u = ", fixed(row.us[first], 6), " is ",
-                                got.words[first], ", expected ", right[first]);
+  std::string difference = first_difference(row, got.words, right, of);
   if (level != 0)
     difference +=
         ": exp overflows or vanishes in f32 or double; take the maximum off before you "
@@ -285,29 +311,45 @@ void check(Examiner& examiner, int64_t vocabulary, double level, double temperat
 
 /// Temperature 0, with the largest logit twice on one rank and, where there are several, on others.
 void check_most_probable(Examiner& examiner) {
+  const std::string of = " at temperature 0";
   Row row(examiner, 37, 0);
   const auto largest = static_cast<float>(row.max({0, row.vocabulary}) + 1);
   for (const size_t word : {8, 6, 35, 33, 21}) row.logits[word] = largest;
   row.us = {0.7};
   row.above = far_above;
-  const Answer got = answers(examiner, row, 0);
-  const auto last_rank =
-      static_cast<int32_t>(row.words_of(35 / static_cast<int>(row.columns)).begin);
+  const Answer got = answers(examiner, row, 0, of);
+  const auto last_rank = static_cast<int32_t>(row.words_of(row.rank_of(35)).begin);
   int32_t first_of_last = 35;
   for (const int32_t word : {33, 21, 8, 6}) {
     if (word >= last_rank) first_of_last = word;
   }
   const std::string many = ": several words have the largest logit, the first of all is asked for";
   expect_answer<Words>(
-      examiner, "word at temperature 0", got.words, {6},
+      examiner, "word" + of, got.words, {6},
       {{"the last of the most probable ones" + many, {35}},
        {"the first of the last rank that has the largest logit" + many, {first_of_last}},
        {"the second on its rank" + many, {8}}},
-      text("your word at temperature 0 is ", got.words[0], ", expected 6",
+      text("your word", of, " is ", got.words[0], ", expected 6",
            got.words[0] >= row.vocabulary || got.words[0] < 0
                ? ": the padding, which is far above the logits here, was part of the maximum"
                : ""));
-  expect_ledger(examiner, got, row, " at temperature 0");
+  expect_ledger(examiner, got, row, of);
+}
+
+/// Four words of the probability 1/4: the sums of probabilities are exact, and u is one of them.
+void check_borders(Examiner& examiner) {
+  const std::string of = " where u is the sum of whole words";
+  Row row(examiner, 4, 0);
+  row.logits.assign(4, 0.0f);
+  row.us = {0, 0.25, 0.5, 0.75};
+  const Words right{0, 1, 2, 3};
+  const Answer got = answers(examiner, row, 1, of);
+  expect_answer<Words>(
+      examiner, "word" + of, got.words, right, {},
+      first_difference(row, got.words, right, " among four of equal logits") +
+          ": the sum of the probabilities of the words before the expected one is exactly u, and "
+          "does not exceed it");
+  expect_ledger(examiner, got, row, of);
 }
 
 /// Padding that is so far above the logits that, with it in the maximum, every weight vanishes.
@@ -316,7 +358,7 @@ void check_padding(Examiner& examiner) {
   row.above = far_above;
   const std::vector<double> line = line_at(row, 0.7);
   row.us = uniform_numbers(line);
-  const Answer got = answers(examiner, row, 0.7);
+  const Answer got = answers(examiner, row, 0.7, " beside padding far above the logits");
   const Words right = drawn(row, [&](double u) { return found(line, u * total(line)); });
   expect_answer<Words>(
       examiner, "word beside padding far above the logits", got.words, right, {},
@@ -332,7 +374,7 @@ void check_impossible_words(Examiner& examiner) {
   for (size_t word = 0; word < possible; ++word) row.logits[word] = -far_above;
   row.us = {0};
   const auto right = static_cast<int32_t>(possible);
-  const Answer got = answers(examiner, row, 0.7);
+  const Answer got = answers(examiner, row, 0.7, " after words of probability 0");
   expect_answer<Words>(
       examiner, "word for u = 0 after words of probability 0", got.words, {right}, {},
       text("your word for u = 0 is ", got.words[0], ", expected ", right, ": words 0 … ", right - 1,
@@ -357,6 +399,7 @@ void examine(Examiner& examiner) {
   check_case(37, -120, 0.1, " (logits of about -120)");
   const int64_t few = examiner.world().size() + 1;  // on 3 and 4 ranks the last has padding only
   check_case(few, 0, 0.7, text(" (vocabulary of ", few, ")"));
+  examiner.attempt("four words of equal logits", [&] { check_borders(examiner); });
 }
 
 }  // namespace shard
