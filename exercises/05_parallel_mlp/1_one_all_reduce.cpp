@@ -1,7 +1,7 @@
 // Exercise 05.1: the whole MLP by hand, with one all-reduce each way.
 //
 // Chapter 05 builds its MLP from two layers. For its backward pass a forward pass keeps X, GeLU's
-// input and GeLU's output: with hidden = 4·width and t = 4 that is 3 · tokens · width floats on each
+// input and GeLU's output: with hidden = 4·width and t = 4 these are 3·tokens·width floats on each
 // rank. Pipeline parallelism (Narayanan et al., arXiv:2104.04473, section 2.2) runs several forward
 // passes before the first backward pass, and keeps these tensors for every batch in flight. GeLU
 // costs little beside the products. So here only its input is kept, and the backward pass computes

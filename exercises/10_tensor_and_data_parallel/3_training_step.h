@@ -23,9 +23,9 @@ struct StepResult {
 /// One training step on the ranks of `grid`, tp × dp; the same result on every rank.
 /// batch_of(range) gives sequences `range` of the whole batch, which has settings.batch sequences
 /// of model.sizes().context tokens. A rank computes part_of(settings.batch, d, dp rank) of them,
-/// cut by part_of again into settings.accumulate micro-batches, none of which is empty. The gradient
-/// is that of the mean loss of all tokens of the batch, its norm at most settings.clip (0: no
-/// clipping). AdamW updates values and `moments`, with beta1, beta2 and epsilon of the settings,
+/// cut by part_of again into settings.accumulate micro-batches, none of which is empty. The
+/// gradient is that of the mean loss of all tokens of the batch, its norm at most settings.clip (0:
+/// no clipping). AdamW updates values and `moments`, with beta1, beta2 and epsilon of the settings,
 /// weight_decay for matrices only, and learning_rate in every step. `step` counts from 0. The
 /// parameters' gradients may hold anything before and after. Other settings are not used: there is
 /// no warm-up and no dropout.
