@@ -16,7 +16,7 @@ struct QkvPart {
 /// weight [width × 3·width] and bias [3·width], whole, as stored in the checkpoint: q, k and v of
 /// head 0, then q, k and v of head 1, …, each of width/heads columns. Returns the part of rank
 /// `rank` of `ranks`: its heads/ranks heads, from head rank·heads/ranks on. Throws UsageError
-/// naming both numbers if `ranks` does not divide `heads`.
+/// (common/base/error.h) naming both numbers if `ranks` does not divide `heads`.
 QkvPart cut_qkv(std::span<const float> weight, std::span<const float> bias, int64_t width,
                 int64_t heads, int ranks, int rank);
 
