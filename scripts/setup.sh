@@ -135,9 +135,7 @@ forget_moved_build() {
   local home
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
   [[ -n $home && ! $home -ef $root ]] || return 0
-  echo \
-    "This build folder was created in $home; everything is rebuilt for $root, which takes a few" \
-    "minutes."
+  echo "This build folder was created in $home; everything is rebuilt for $root."
   rm -rf "${build:?}"/{.configured,.ninja_deps,.ninja_log,bin,lib,exercises}
   find "$build" \( -name CMakeFiles -type d -prune -o -name 'lib*.a' \) -exec rm -rf {} +
   rm -f "$build/CMakeCache.txt"
@@ -151,6 +149,7 @@ configure() {
   # Ninja starts at once where make looks through hundreds of targets
   [[ -f $build/CMakeCache.txt || -n ${CMAKE_GENERATOR:-} ]] || ! command -v ninja >/dev/null ||
     generator=(-G Ninja)
+  echo 'A first build takes a few minutes.' || exit 1
   progress 'configuring'
   (cd "$root" && cmake --preset release "${generator[@]}") >>"$log" 2>&1 </dev/null ||
     configure_failed
@@ -161,7 +160,7 @@ configure() {
 configure_failed() {
   local reason
   rm -f "$build/CMakeCache.txt"   # the next try may name another compiler
-  # the first error's first paragraph, in one line
+  # The first error's first sentence, in one line; where the compiler does not work, why.
   reason=$(awk '
     /^CMake Error/ && !found {
       found = 1
@@ -169,8 +168,15 @@ configure_failed() {
       said = $0
       next
     }
-    found && /^ / && NF { sub(/^ +/, ""); said = said (said == "" ? "" : " ") $0; next }
-    found && said != "" { exit }
+    !found { next }
+    is_complete && !/not found|error: |[Nn]o such file|cannot/ { next }
+    { is_blank = !NF; is_part = sub(/^ +/, "") && NF }
+    is_complete { said = said ": " $0; exit }
+    is_part { said = said (said == "" ? "" : " ") $0; next }
+    said ~ /\.$/ || said != "" && !is_blank {
+      is_complete = sub(/ is not able to compile a simple test program\.$/, " cannot compile", said)
+      if (!is_complete) exit
+    }
     END { sub(/\.$/, "", said); print said }' "$log")
   [[ -n $reason ]] || show_errors 'CMake could not configure the build'
   clear_progress

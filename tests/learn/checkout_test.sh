@@ -113,6 +113,14 @@ if CXXFLAGS='' CXX=g++ "$small/learn" run 03 >"$folder/out" 2>&1; then failed 'i
 output=$(<"$folder/out")
 [[ $output != *source_location* ]] || failed 'the compiler that was refused is remembered'
 passed 'a compiler without std::source_location'
+rm -rf "$small/build"
+if CMAKE_CXX_COMPILER_LAUNCHER=nonesuch "$small/learn" run 03 >"$folder/out" 2>"$folder/err"; then
+  failed 'it builds'
+fi
+output=$(cat "$folder/out" "$folder/err")
+says 'A first build takes a few minutes.' '/c++" cannot compile: ' \
+  'nonesuch: not found. Full output: '
+passed 'a compiler that does not work'
 
 # ---- CRLF, and the command that takes it away ----
 grep -rlIZ '' "$small" | xargs -0 sed -i 's/$/\r/'
