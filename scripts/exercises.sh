@@ -6,8 +6,9 @@
 
 state=$root/.learn
 hints=$root/exercises/hints   # not beside the tasks: cat exercises/06*/* should not show them
-exercise_limit=${SHARD_EXERCISE_LIMIT:-10}   # seconds that one run may take
+exercise_limit=${SHARD_EXERCISE_LIMIT:-}   # seconds that one run may take; try sets it otherwise
 watching=false
+one_of_several=false   # exercises that are checked: what comes next is said after the last
 tests=()   # the process of the test on N ranks, while it runs
 
 # ---- Which exercises there are -------------------------------------------------------------------
@@ -122,8 +123,8 @@ list() {
         "$(basename "$(answer_of "$id")")"
     done
   done
-  printf '\n%d of %d solved (%s✓%s; ~ was solved and has been edited since)\n' \
-    "$(exercises | count_solved)" "$(exercises | wc -l)" "$green" "$plain"
+  printf '\n%s (%s✓%s; ~ was solved and has been edited since)\n' "$(exercises_solved)" "$green" \
+    "$plain"
 }
 
 mark_of() {
@@ -134,8 +135,17 @@ mark_of() {
   esac
 }
 
-# Of those it reads.
-count_solved() { local id; while read -r id; do state_of "$id"; done | grep -c solved || true; }
+# count_of STATE: of those it reads.
+count_of() { local id; while read -r id; do state_of "$id"; done | grep -cx "$1" || true; }
+
+# "16 of 34 exercises solved, 7 edited since: check them again"
+exercises_solved() {
+  local edited
+  edited=$(exercises | count_of edited)
+  printf '%d of %d exercises solved' "$(exercises | count_of solved)" "$(exercises | wc -l)"
+  ((edited == 0)) || printf ', %d edited since: check %s again' "$edited" \
+    "$( ((edited == 1)) && echo it || echo them)"
+}
 
 # ---- ./learn check -------------------------------------------------------------------------------
 
@@ -152,9 +162,12 @@ check() {
       ;;
   esac
   [[ -n $ids ]] || all_solved
+  [[ $ids != *$'\n'* ]] || one_of_several=true
   for id in $ids; do check_one "$id" || wrong+=("$id"); done
-  [[ $ids != *$'\n'* || -z ${wrong[*]} ]] ||
-    printf '\n%sNot right yet: %s%s\n' "$bold" "${wrong[*]}" "$plain"
+  if $one_of_several; then
+    if [[ -n ${wrong[*]} ]]; then printf '\n%sNot right yet: %s%s\n' "$bold" "${wrong[*]}" "$plain"
+    else what_next "$id"; fi
+  fi
   exit $((${#wrong[@]} > 0))
 }
 
@@ -190,12 +203,14 @@ build_exercise() {
 }
 
 # try NN.K: runs its test on each number of ranks, up to the first on which it fails; where one rank
-# is only told of its calls, up to the next. They run side by side: a start of mpirun mostly waits.
+# is only told of its calls, up to the next, of which it tells where that shows more. They run side
+# by side: a start of mpirun mostly waits.
 try() {
   local ranks all rc=0 passed=() failed=()
   tests=()
   all=$(sed -nE "s/^$1 .* ([0-9,]+)$/\1/p" "$build/exercises.txt" | tr ',' ' ')
   [[ -n $all ]] || fail "exercise $1 is not in $(shown "$build/exercises.txt")"
+  [[ -n ${SHARD_EXERCISE_LIMIT:-} ]] || exercise_limit=$(patience 10)
   trap 'end_tests; echo; exit 130' INT   # what runs in the background does not hear a Ctrl-C
   trap 'end_tests; exit 143' TERM
   for ranks in $all; do
@@ -209,15 +224,16 @@ try() {
     clear_progress
     unset "tests[ranks]"
     if [[ $rc == 0 ]]; then passed+=("$ranks"); else failed+=("$ranks:$rc"); fi
-    if [[ -n ${failed[*]} ]] && { [[ $ranks:$rc != 1:1 ]] || ! only_calls_differ "$1"; }; then
+    if [[ -n ${failed[*]} ]] && { [[ $ranks:$rc != 1:1 ]] || ! only_calls_differ "$1" 1; }; then
       break
     fi
   done
+  if [[ ${failed[1]:-} == *:1 ]] && only_calls_differ "$1" "$ranks"; then unset 'failed[1]'; fi
   end_tests
   if [[ -z ${failed[*]} ]]; then
     show_output "$build/exercises/$1.$ranks.txt"
-    printf '\n%s✓ Right on %s.%s (%s)\n' "$green" "$(on_ranks "${passed[@]}")" "$plain" \
-      "$(since "$started")"
+    printf '\n%s✓ Right on %s.%s (built and tested in %s)\n' "$green" \
+      "$(on_ranks "${passed[@]}")" "$plain" "$(since "$started")"
     return
   fi
   local right_on=${passed[*]:+ (it is right on $(on_ranks "${passed[@]}"))} output
@@ -231,11 +247,13 @@ try() {
 }
 
 # One rank has nobody to communicate with: a missing sum shows only in its calls there, and in the
-# numbers on two.
+# numbers on two. only_calls_differ NN.K RANKS: whether that is all that is wrong.
 only_calls_differ() {
   awk '/^  WRONG/ { wrong = 1 }
-    /^  WRONG/ && !/WRONG your communication differs from the task: / { other = 1 }
-    END { exit other || !wrong }' "$build/exercises/$1.1.txt"
+    /^  WRONG/ && !/WRONG (ranks? [0-9, ]+: )?your communication differs from the task: / {
+      other = 1
+    }
+    END { exit other || !wrong }' "$build/exercises/$1.$2.txt"
 }
 
 # mpirun waits a second before it ends the ranks of a run that has failed; here they have said all.
@@ -286,7 +304,11 @@ ending() {
     1) [[ -s $output ]] ||
       echo '  The program ended early without output: does the file call exit?' ;;
     3) ;;   # not written yet, and it has said so
-    124 | 137) echo "  Stopped after $exercise_limit s: is there an infinite loop?" ;;
+    124 | 137)
+      echo \
+        "  Stopped after $exercise_limit s: an infinite loop, or a busy machine?" \
+        "SHARD_EXERCISE_LIMIT=$((6 * exercise_limit)) gives it more time."
+      ;;
     132 | 133 | 134 | 135 | 136 | 139)
       echo \
         "  It crashed ($(kill -l $(($1 - 128)))): a missing return, or an index" \
@@ -326,26 +348,49 @@ explain_build() {
   else
     show_errors 'the exercise could not be built, but the error is not in its file'
   fi
+  advice_on_sums
   errors=$(grep -c ' error: ' "$log" || true)
   if ((errors > 1)); then
     printf '\nThe first of %d errors; all errors: %s\n' "$errors" "$(shown "$log")"
   else printf '\nFull log: %s\n' "$(shown "$log")"; fi
 }
 
+# What g++ and clang say of types is true, but not what to do.
+advice_on_sums() {
+  local tensor="[‘'\"](const )?(shard::)?Tensor&?['’\"]"
+  local sum=${tensor/Tensor/PartialSum}
+  case $(grep -m 1 ' error: ' "$log" | sed -nE \
+    "/conver.* $tensor.* to .*$sum/s/.*/term/p; /conver.* $sum.* to .*$tensor/s/.*/sum/p") in
+    term)
+      printf '\nall_reduce and reduce_scatter add up the terms of all ranks, and take a %s\n' \
+        "PartialSum: wrap this rank's term, as in PartialSum(y)."
+      ;;
+    sum)
+      printf '\nA PartialSum is not a Tensor yet: all_reduce or reduce_scatter %s\n' \
+        'adds up the terms of all ranks.'
+      ;;
+  esac
+}
+
 # ---- What to do next -----------------------------------------------------------------------------
 
 what_now() {
-  local next solved all
   if [[ $(state_of "$1") == solved ]]; then
-    next=$(unsolved "$1") solved=$(exercises | count_solved) all=$(exercises | wc -l)
     $watching || printf '\nOne way to write it: ./learn solution %s\n' "$1"
-    printf '\n%s  %d of %d exercises solved\n' "$(bar "$solved" "$all")" "$solved" "$all"
-    [[ -n $next ]] || return 0
-    echo "Next: $next, $(title_of_exercise "$next"); $(shown "$(answer_of "$next")")"
-    read_first "$next"
+    $one_of_several || what_next "$1"
   elif ! $watching; then
     printf '\nWhen you have changed it: ./learn check %s. %s\n' "$1" "$(hint_offer "$1")"
   fi
+}
+
+what_next() {
+  local next
+  next=$(unsolved "$1")
+  printf '\n%s  %s\n' "$(bar "$(exercises | count_of solved)" "$(exercises | wc -l)")" \
+    "$(exercises_solved)"
+  [[ -n $next ]] || return 0
+  echo "Next: $next, $(title_of_exercise "$next"); $(shown "$(answer_of "$next")")"
+  read_first "$next"
 }
 
 hints_of() { echo "$hints/$(stem_of "$1").md"; }

@@ -24,11 +24,17 @@ done
 # ---- Not written, and the hints ----
 learn 0
 says '0 of 1 exercises solved'
+rows=$(grep -E '^  . [0-9]{2}  ' <<<"$output" | sed 's/not run yet.*//' | while IFS= read -r row; do
+  echo ${#row}
+done | sort -u | wc -l)
+((rows == 1)) || failed 'the columns of the table are not aligned'
 [[ $(cat "$copy/exercises/"03*/*) != *'## 1'* ]] || failed 'the hints lie beside the task'
 readme=chapters/${exercise%/*}/README.md
+learn 0 check --help
+says 'usage: ./learn ' './learn list                             all exercises'
 learn 0 list
 says "Read $readme, then edit in exercises/${exercise%/*}/:" '· 03.1  the test of learn' \
-  '1_bias_once.cpp' '0 of 1 solved'
+  '1_bias_once.cpp' '0 of 1 exercises solved'
 learn 1 check
 says "Read first: $readme" 'On 1 rank:' 'not written yet: row_parallel_scattered' \
   './learn hint 03.1 shows hint 1 of 3'
@@ -74,14 +80,25 @@ says 'On 2 ranks (it is right on 1 rank):' 'plus 1 × bias: the bias was added o
 write 'Tensor y = matmul(x, a);' 'add_bias(y, bias);' 'return y;'
 learn 1 check 03.1
 says 'On 1 rank:' '0 reduce_scatters instead of 1' 'On 2 ranks:' 'your Y '
+# Where two ranks show nothing else, one is enough.
+write "${right[@]::2}" 'group.barrier();' 'return y;'
+learn 1 check 03.1
+says 'On 1 rank:' 'barrier on world where none is allowed'
+[[ $output != *'On 2 ranks'* ]] || failed 'the same is said of 2 ranks'
 write 'Tensor y = mat_mul(x, a);' 'y.nothing();' 'return 3;'
 learn 1 check 03.1
 [[ $(count 'error:') == 1 ]] || failed 'not one compile error'
 says "exercises/$exercise.cpp:10:14: error:" 'Tensor y = mat_mul(x, a);' '^~~'
 says 'The first of 3 errors; all errors: build/setup.log'
+write 'return group.reduce_scatter(matmul(x, a));'
+learn 1 check 03.1
+says 'error:' "wrap this rank's term, as in PartialSum(y)"
+write 'return PartialSum(matmul(x, a));'
+learn 1 check 03.1
+says 'error:' 'A PartialSum is not a Tensor yet'
 write "while (group.rank() >= 0) {" '}' "$stub"
 SHARD_EXERCISE_LIMIT=2 learn 1 check 03.1
-says 'Stopped after 2 s'
+says 'Stopped after 2 s: an infinite loop, or a busy machine?' 'SHARD_EXERCISE_LIMIT=12 gives it'
 no_test_runs() {
   output=$(pgrep -af "^$folder/.*/examine " || true)
   [[ -z $output ]] || failed "a test goes on after $1"
@@ -93,7 +110,8 @@ no_test_runs 'Ctrl-C'
 # ---- The right one ----
 write "${right[@]}"
 learn 0 check 03.1
-says '✓ Right on 1, 2, 3 and 4 ranks.' './learn solution 03.1' '#  1 of 1 exercises solved'
+says '✓ Right on 1, 2, 3 and 4 ranks.' '(built and tested in ' './learn solution 03.1' \
+  '#  1 of 1 exercises solved'
 # The next one in another chapter: its README comes first.
 next=04_column_parallel_gemm/1_backward_all_reduce
 mkdir -p "$copy/exercises/"{,hints/}${next%/*}
@@ -104,14 +122,21 @@ learn 0 check 03.1
 says '1 of 2 exercises solved' "Next: 04.1, another; exercises/$next.cpp" \
   "Read first: chapters/${next%/*}/README.md"
 rm -r "$copy/exercises/"{,hints/}${next%/*}
+# The next one in the same chapter: what comes next is said once, and only if both are right.
+second=${exercise%/*}/2_backward
+cp "$source/exercises/hints/$second.md" "$copy/exercises/hints/$second.md"
+learn 1 check 3
+says 'Right on' 'Not right yet: 03.2'
+[[ $output != *'Next: '* ]] || failed 'it goes on to another exercise'
+rm "$copy/exercises/hints/$second.md"
 learn 0 list
-says '✓ 03.1' '1 of 1 solved'
+says '✓ 03.1' '1 of 1 exercises solved'
 learn 0 check
 says 'Every exercise is solved'
 learn 0 solution 03.1
 echo '// a remark' >>"$answer"
 learn 0 list
-says '~ 03.1' '0 of 1 solved'
+says '~ 03.1' '0 of 1 exercises solved, 1 edited since: check it again'
 learn 0 solution 03.1
 write 'return matmul(x, a);'
 touch -d '2001-01-01' "$answer"   # as after mv or cp -p of an old text

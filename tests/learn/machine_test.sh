@@ -103,3 +103,13 @@ for quota in "100000 100000:1" "50000 100000:1" "max 100000:$all"; do
   says ", ${quota#*:} thread"
 done
 passed 'cores'
+
+# ---- A busy machine ----
+for load in "0.10:10" "$((3 * all)).00:30" "$((99 * all)).00:60"; do
+  echo "${load%:*} 1 1 1/1 1" >"$folder/loadavg"
+  mount --bind "$folder/loadavg" /proc/loadavg ||
+    { echo 'SKIPPED: /proc/loadavg cannot be mounted here'; exit 77; }
+  [[ $(patience 10) == "${load#*:}" ]] || failed "with a load of ${load%:*}: $(patience 10) s"
+  umount /proc/loadavg
+done
+passed 'patience'
