@@ -5,6 +5,7 @@
 #include <iostream>
 #include <map>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include "common/base/counted.h"
@@ -114,27 +115,40 @@ std::vector<std::string> known_mistakes(const std::string& name, const std::vect
   return all;
 }
 
+struct Diagnoses {
+  std::vector<std::string> texts;  // those that fit; none: right
+  Tells tells = Tells::cause;
+};
+
 /// `is_defined`: otherwise nothing is to be concluded from the numbers.
-std::vector<std::string> diagnose(const std::string& name, const std::vector<double>& got,
-                                  const Matrix& expected, const std::vector<Suspect>& suspects,
-                                  double tolerance, bool is_defined) {
+Diagnoses diagnose(const std::string& name, const std::vector<double>& got, const Matrix& expected,
+                   const std::vector<Suspect>& suspects, double tolerance, bool is_defined) {
   const Comparison comparison{name, got, expected, tolerance};
   if (alike(got, expected.values, tolerance)) return {};
-  if (!is_defined) return {comparison.first_difference()};
+  if (!is_defined) return {{comparison.first_difference()}, Tells::difference};
   std::vector<std::string> known = known_mistakes(name, got, expected, suspects, tolerance);
-  if (!known.empty()) return known;
+  if (!known.empty()) return {known};
   if (got.size() > 1 && norm(got) == 0)
-    return {text("your ", name,
-                 " is 0 everywhere: was it computed, and is no factor of it a quotient "
-                 "of whole numbers, such as 1 / ranks, which is 0?")};
-  if (std::string found = comparison.factor(); !found.empty()) return {found};
-  return {comparison.first_difference()};
+    return {{text("your ", name,
+                  " is 0 everywhere: was it computed, and is no factor of it a quotient "
+                  "of whole numbers, such as 1 / ranks, which is 0?")}};
+  if (std::string found = comparison.factor(); !found.empty()) return {{found}};
+  return {{comparison.first_difference()}, Tells::difference};
 }
 
-/// How the ranks tell each other their diagnoses: one a line.
-std::string joined(const std::vector<std::string>& diagnoses) {
+/// "a, b and c"
+std::string listed(const std::vector<std::string>& items) {
+  std::string all;
+  for (size_t i = 0; i < items.size(); ++i)
+    all += (i == 0 ? "" : i + 1 == items.size() ? " and " : ", ") + items[i];
+  return all;
+}
+
+/// How the ranks tell each other their diagnoses: one a line, after the number of what it tells.
+std::string joined(const std::vector<std::string>& diagnoses, Tells tells) {
   std::string lines;
-  for (const std::string& diagnosis : diagnoses) lines += diagnosis + "\n";
+  for (const std::string& diagnosis : diagnoses)
+    lines += text(static_cast<int>(tells), diagnosis, "\n");
   return lines;
 }
 
@@ -159,6 +173,20 @@ std::vector<std::string> settled(const std::vector<std::string>& lines_of_ranks)
     settled.push_back(first.empty() || common.empty() ? first : common);
   }
   return settled;
+}
+
+/// By what a sentence tells, then in the order of the findings: the ranks that it is about.
+using Sentences = std::map<std::tuple<Tells, size_t, std::string>, std::vector<int>>;
+
+void show(const Sentences& wrong, int ranks) {
+  for (const auto& [sentence, about] : wrong) {
+    const auto& [tells, number, diagnosis] = sentence;
+    const bool has_cause = std::get<Tells>(wrong.begin()->first) == Tells::cause;
+    if (tells == Tells::bytes && has_cause) continue;
+    std::string who = about.size() == 1 ? "rank " : "ranks ";
+    for (size_t i = 0; i < about.size(); ++i) who += text(i == 0 ? "" : ", ", about[i]);
+    std::cout << "  WRONG " << (ranks == 1 ? "" : who + ": ") << diagnosis << "\n";
+  }
 }
 
 /// "2 all_reduces", "0 calls of all_reduce_max".
@@ -267,47 +295,55 @@ Tensor Examiner::variable(const Matrix& matrix) { return reference::to_tensor(ba
 
 Tensor Examiner::variable_vector(const Matrix& row) { return variable(row).reshape({row.columns}); }
 
-Tensor Examiner::tensor(const Matrix& matrix) {
-  arguments_.push_back({variable(matrix), matrix.floats()});
-  return arguments_.back().tensor;
+std::string Examiner::Argument::text() const {
+  return (name.empty() ? "" : name + " ") + to_string(tensor.shape());
 }
 
-Tensor Examiner::vector(const Matrix& row) {
-  arguments_.push_back({variable_vector(row), row.floats()});
-  return arguments_.back().tensor;
+Tensor Examiner::add_argument(Argument argument) {
+  const auto is_before = [](const Argument& a, const Argument& b) {
+    return std::pair(a.place.line(), a.place.column()) <
+           std::pair(b.place.line(), b.place.column());
+  };
+  const auto of_this_call = arguments_.begin() + static_cast<ptrdiff_t>(compared_);
+  return arguments_
+      .insert(std::upper_bound(of_this_call, arguments_.end(), argument, is_before), argument)
+      ->tensor;
 }
 
-/// " (called with [5 × 6], [6 × 20] and [20])": the arguments of the call under way.
+Tensor Examiner::tensor(const Matrix& matrix, const std::string& name, std::source_location place) {
+  return add_argument({variable(matrix), matrix.floats(), name, place});
+}
+
+Tensor Examiner::vector(const Matrix& row, const std::string& name, std::source_location place) {
+  return add_argument({variable_vector(row), row.floats(), name, place});
+}
+
+/// " (called with x [5 × 6], a [6 × 20] and bias [20])": the arguments of the call under way.
 std::string Examiner::arguments_text() const {
-  if (compared_ >= arguments_.size()) return "";
-  std::string shapes;
-  for (size_t i = compared_; i < arguments_.size(); ++i) {
-    const char* separator = i == compared_ ? "" : i + 1 == arguments_.size() ? " and " : ", ";
-    shapes += separator + to_string(arguments_[i].tensor.shape());
-  }
-  return " (called with " + shapes + ")";
+  std::vector<std::string> texts;
+  for (size_t i = compared_; i < arguments_.size(); ++i) texts.push_back(arguments_[i].text());
+  return texts.empty() ? "" : " (called with " + listed(texts) + ")";
 }
 
-void Examiner::find(const std::string& name, std::vector<std::string> diagnoses) {
+void Examiner::find(const std::string& name, std::vector<std::string> diagnoses, Tells tells) {
   compared_ = arguments_.size();
-  findings_.push_back({name, std::move(diagnoses)});
+  findings_.push_back({name, std::move(diagnoses), tells});
 }
 
-void Examiner::find(const std::string& name, const std::string& diagnosis) {
-  find(name, diagnosis.empty() ? std::vector<std::string>{} : std::vector{diagnosis});
+void Examiner::find(const std::string& name, const std::string& diagnosis, Tells tells) {
+  find(name, diagnosis.empty() ? std::vector<std::string>{} : std::vector{diagnosis}, tells);
 }
 
 void Examiner::expect_unchanged_arguments() {
-  std::string changed;
+  std::vector<std::string> changed;
   for (const Argument& argument : arguments_) {
-    if (argument.tensor.to_host() == argument.values) continue;
-    changed += (changed.empty() ? "" : " and that of ") + to_string(argument.tensor.shape());
+    if (argument.tensor.to_host() != argument.values) changed.push_back(argument.text());
   }
   find("", changed.empty()
                ? ""
-               : text("your function changed its argument of ", changed,
-                      ", which must stay as it is: a Tensor is a handle, and a copy of it means "
-                      "the same numbers; clone() makes new ones"));
+               : text("your function changed its argument ", listed(changed),
+                      ", which must stay as it is: a Tensor is a handle, and a copy or a slice of "
+                      "it means the same numbers; clone() makes new ones"));
   arguments_.clear();
   compared_ = 0;
   find("", watched_.take_touched()
@@ -331,21 +367,33 @@ void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& 
     return;
   }
   const std::vector<float> values = got.to_host();
-  find(name, diagnose(name, {values.begin(), values.end()}, expected, suspects, tolerance,
-                      !watched_.touched()));
+  auto [texts, tells] = diagnose(name, {values.begin(), values.end()}, expected, suspects,
+                                 tolerance, !watched_.touched());
+  find(name, std::move(texts), tells);
 }
 
 void Examiner::expect(const std::string& name, double got, double expected,
                       const std::vector<Suspect>& suspects, double tolerance) {
   Matrix wanted(1, 1);
   wanted(0, 0) = expected;
-  std::vector<std::string> diagnoses =
-      diagnose(name, {got}, wanted, suspects, tolerance, !watched_.touched());
-  for (std::string& diagnosis : diagnoses) {
+  auto [texts, tells] = diagnose(name, {got}, wanted, suspects, tolerance, !watched_.touched());
+  for (std::string& diagnosis : texts) {
     if (diagnosis.find("first differs") != std::string::npos)
       diagnosis = text("your ", name, " is ", got, ", expected ", expected);
   }
-  find(name, diagnoses);
+  find(name, std::move(texts), tells);
+}
+
+void Examiner::expect_new(const std::string& name, const Tensor& got) {
+  std::string diagnosis;
+  for (const Argument& argument : arguments_) {
+    if (!got || got.memory() != argument.tensor.memory()) continue;
+    if (argument.tensor.to_host() != argument.values) continue;  // then this is told
+    diagnosis = text("your ", name, " is in the memory of your argument ", argument.text(),
+                     ": a slice is a view of the same numbers, so that who changes one changes "
+                     "both; clone() makes new ones");
+  }
+  find("", diagnosis);
 }
 
 /// " (of 360 and 4 bytes)": the calls of `op` after the ledger's `first` calls; "" for one or none.
@@ -366,8 +414,10 @@ void Examiner::expect_ledger(const std::string& name, const Ledger& before,
                              const std::vector<Wanted>& wanted) {
   const Ledger since = world_.ledger().since(before);
   std::string diagnosis;
-  const auto add = [&](const std::string& sentence) {
+  Tells tells = Tells::bytes;
+  const auto add = [&](const std::string& sentence, Tells of = Tells::calls) {
     diagnosis += (diagnosis.empty() ? "" : "; ") + sentence;
+    tells = std::min(tells, of);
   };
   for (const LedgerRow& row : since.rows()) {
     const bool asked =
@@ -383,11 +433,13 @@ void Examiner::expect_ledger(const std::string& name, const Ledger& before,
       add(text(calls_text(calls, want.op), " instead of ", want.calls,
                sizes_of(want.op, before.calls())));
     } else if (want.bytes >= 0 && bytes != want.bytes) {
-      add(text(calls_text(calls, want.op), " of ", bytes, " bytes instead of ", want.bytes));
+      add(text(calls_text(calls, want.op), " of ", bytes, " bytes instead of ", want.bytes),
+          want.op == Collective::send_receive ? Tells::bytes : Tells::calls);
     }
   }
   if (const std::string sentence = about_host_numbers(); !sentence.empty()) add(sentence);
-  find(name, diagnosis.empty() ? "" : "your communication differs from the task: " + diagnosis);
+  find(name, diagnosis.empty() ? "" : "your communication differs from the task: " + diagnosis,
+       tells);
 }
 
 std::string Examiner::about_host_numbers() {
@@ -411,12 +463,12 @@ void Examiner::expect(const std::string& name, bool holds, const std::string& di
   find(name, holds ? "" : diagnosis);
 }
 
-/// What has been found wrong on this rank since the last verdict, where there will be none because
-/// of an exception: one line each.
+/// The causes found on this rank since the last verdict, where there will be none because of an
+/// exception: one line each. The rest may follow from it.
 std::string Examiner::wrong_so_far() const {
   std::string lines;
   for (const Finding& finding : findings_) {
-    if (!finding.diagnoses.empty())
+    if (!finding.diagnoses.empty() && finding.tells == Tells::cause)
       lines += text("  WRONG rank ", world_.rank(), ": ", finding.diagnoses[0], "\n");
   }
   return lines;
@@ -424,23 +476,23 @@ std::string Examiner::wrong_so_far() const {
 
 bool Examiner::verdict() {
   expect_unchanged_arguments();
-  for (const Finding& finding : findings_) {
-    std::map<std::string, std::vector<int>> ranks_by_diagnosis;
-    const std::vector<std::string> all = settled(gather_text(world_, joined(finding.diagnoses)));
+  Sentences wrong;
+  for (size_t i = 0; i < findings_.size(); ++i) {
+    const auto& [name, diagnoses, tells, is_thrown] = findings_[i];
+    const std::vector<std::string> all = settled(gather_text(world_, joined(diagnoses, tells)));
+    bool holds = true;
     for (size_t rank = 0; rank < all.size(); ++rank) {
-      if (!all[rank].empty()) ranks_by_diagnosis[all[rank]].push_back(static_cast<int>(rank));
+      if (all[rank].empty()) continue;
+      holds = false;
+      wrong[{static_cast<Tells>(all[rank][0] - '0'), i, all[rank].substr(1)}].push_back(
+          static_cast<int>(rank));
     }
-    has_thrown_ = has_thrown_ || finding.is_thrown;
-    all_hold_ = all_hold_ && (finding.is_thrown || ranks_by_diagnosis.empty());
-    if (world_.rank() != 0) continue;
-    if (ranks_by_diagnosis.empty() && !finding.name.empty() && round_ == 0)
-      std::cout << "  ok    " << finding.name << "\n";
-    for (const auto& [diagnosis, ranks] : ranks_by_diagnosis) {
-      std::string who = ranks.size() == 1 ? "rank " : "ranks ";
-      for (size_t i = 0; i < ranks.size(); ++i) who += text(i == 0 ? "" : ", ", ranks[i]);
-      std::cout << "  WRONG " << (all.size() == 1 ? "" : who + ": ") << diagnosis << "\n";
-    }
+    has_thrown_ = has_thrown_ || is_thrown;
+    all_hold_ = all_hold_ && (holds || is_thrown);
+    if (holds && !name.empty() && round_ == 0 && world_.rank() == 0 && holding_.insert(name).second)
+      std::cout << "  ok    " << name << "\n";
   }
+  if (world_.rank() == 0) show(wrong, world_.size());
   std::cout << std::flush;
   findings_.clear();
   return all_hold_;
@@ -478,7 +530,7 @@ void Examiner::attempt(const std::string& name, const std::function<void()>& che
       std::cout << wrong_so_far() << std::flush;
       throw CannotGoOn(diagnosis);
     }
-    findings_.push_back({"", {diagnosis}, true});
+    findings_.push_back({"", {diagnosis}, Tells::cause, true});
     verdict();
   }
 }

@@ -4,6 +4,8 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <set>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -59,6 +61,15 @@ struct CannotGoOn : Error {
   using Error::Error;
 };
 
+/// What a sentence about a wrong answer tells. They are shown in this order: what leads to the
+/// mistake comes first.
+enum class Tells {
+  cause,      // what is wrong, and mostly why
+  calls,      // other calls of collectives than the task's, or of other sizes
+  bytes,      // messages of other sizes: not shown beside a cause, from which they follow
+  difference  // a number that is not the right one
+};
+
 class Examiner {
  public:
   /// Of several rounds, each has random numbers of its own.
@@ -85,9 +96,12 @@ class Examiner {
   /// Small random whole numbers: sums of them are exact in any order.
   Matrix random_integers(int64_t rows, int64_t columns, std::string_view name,
                          int64_t largest = 9) const;
-  /// An argument that the answer must leave as it is: verdict() compares.
-  Tensor tensor(const Matrix& matrix);
-  Tensor vector(const Matrix& row);  // [columns], of a matrix of one row
+  /// An argument that the answer must leave as it is: verdict() compares. Messages list those of a
+  /// call in the order of the source text; a compiler may create them in another.
+  Tensor tensor(const Matrix& matrix, const std::string& name = "",
+                std::source_location place = std::source_location::current());
+  Tensor vector(const Matrix& row, const std::string& name = "",  // [columns], of one row
+                std::source_location place = std::source_location::current());
   /// The same, but the answer may or must change it.
   Tensor variable(const Matrix& matrix);
   Tensor variable_vector(const Matrix& row);
@@ -99,6 +113,8 @@ class Examiner {
   /// The same for a number.
   void expect(const std::string& name, double got, double expected,
               const std::vector<Suspect>& suspects = {}, double tolerance = 1e-6);
+  /// `got` is not in the memory of an argument, where the task promises a new tensor.
+  void expect_new(const std::string& name, const Tensor& got);
   /// The communication since `before` (a copy of ledger()) is exactly this.
   void expect_ledger(const std::string& name, const Ledger& before,
                      const std::vector<Wanted>& wanted);
@@ -111,9 +127,9 @@ class Examiner {
   /// `holds` on this rank; otherwise `diagnosis` is reported.
   void expect(const std::string& name, bool holds, const std::string& diagnosis);
 
-  /// Collective: reports the verdicts since the last call (rank 0 prints), each diagnosis once.
-  /// Returns true if no result so far was wrong on any rank. examine() may call it where later
-  /// checks make sense only if the earlier ones hold.
+  /// Collective: reports the verdicts since the last call (rank 0 prints), each diagnosis once, and
+  /// in the order of Tells. Returns true if no result so far was wrong on any rank. examine() may
+  /// call it where later checks make sense only if the earlier ones hold.
   bool verdict();
   /// Runs the `checks` of one case, or of one function of several. The ranks leave it together. An
   /// exception is reported with this name; if every rank has thrown one at the same point, what
@@ -126,11 +142,15 @@ class Examiner {
   struct Finding {
     std::string name;
     std::vector<std::string> diagnoses;  // those that fit; none: it holds
+    Tells tells = Tells::cause;
     bool is_thrown = false;
   };
   struct Argument {
     Tensor tensor;
     std::vector<float> values;
+    std::string name;
+    std::source_location place;
+    std::string text() const;  // "a [6 × 20]"
   };
   struct Done {
     Collective op;
@@ -141,8 +161,11 @@ class Examiner {
   std::string arguments_text() const;
   std::string told(const std::string& name, const std::exception& error) const;
   bool all_have_thrown();
-  void find(const std::string& name, std::vector<std::string> diagnoses);
-  void find(const std::string& name, const std::string& diagnosis);  // "": it holds
+  Tensor add_argument(Argument argument);
+  void find(const std::string& name, std::vector<std::string> diagnoses,
+            Tells tells = Tells::cause);
+  void find(const std::string& name, const std::string& diagnosis,  // "": it holds
+            Tells tells = Tells::cause);
   std::string sizes_of(Collective op, int64_t first) const;
 
   WatchedBackend& backend_;
@@ -160,6 +183,7 @@ class Examiner {
   int64_t calls_told_ = 0;    // all of these
   int64_t multiplications_;   // that have been looked at
   std::vector<Finding> findings_;
+  std::set<std::string> holding_;  // the names that were shown as ok
   bool all_hold_ = true, has_thrown_ = false;
 };
 

@@ -8,8 +8,9 @@
 #       the solution passes on each of these numbers of ranks
 #   run.sh FOLDER wrong ID FILE
 #       the wrong answer FILE fails, with the diagnosis of its line "// expect: …", on 3 ranks or
-#       those of a line "// ranks: N"; within 10 seconds. One with a line "// right: …" is an
-#       unusual answer that passes
+#       those of a line "// ranks: N"; within 10 seconds. With a line "// first: why" no other
+#       fault is shown before it, and the text of a line "// without: …" is nowhere. One with a line
+#       "// right: …" is an unusual answer that passes
 #   run.sh FOLDER stubs
 #       builds and runs the learner's files, and keeps what came out
 #   run.sh FOLDER open ID FILE
@@ -51,6 +52,9 @@ is_diagnosed() {
   [[ $status != 3 ]] || fail "the mistake counts as not written:" "$output"
   [[ $output == *"$expected"* ]] ||
     fail "the diagnosis is another one; expected: $expected" "$output"
+  [[ $first == false || $(grep -m 1 WRONG <<<"$output") == *"$expected"* ]] ||
+    fail "another fault is shown before: $expected" "$output"
+  [[ -z $without || $output != *"$without"* ]] || fail "it says: $without" "$output"
 }
 is_open() {
   [[ $status == 3 ]] || fail "the stub ends with status $status, not 3:" "$output"
@@ -90,6 +94,8 @@ case $kind in
     if grep -q '^// right: ' "$2"; then is_right; exit; fi
     expected=$(sed -n 's|^// expect: ||p' "$2")
     [[ -n $expected ]] || fail "$2 has no line '// expect: …'"
+    without=$(sed -n 's|^// without: ||p' "$2") first=false
+    ! grep -q '^// first: ' "$2" || first=true
     # Other wrong answers may have spoilt the memory of the program before: then it is run alone.
     (is_diagnosed >/dev/null) || run_alone "$ranks" "$folder/$answer.so"
     is_diagnosed

@@ -92,7 +92,7 @@ void examine_rows(Examiner& examiner, std::vector<int64_t> rows, int64_t columns
 
   RingGroup ring(world);
   const Ledger before = examiner.ledger();
-  const Tensor piece = examiner.tensor(pieces[static_cast<size_t>(rank)]);
+  const Tensor piece = examiner.tensor(pieces[static_cast<size_t>(rank)], "piece");
   const Tensor got = with_explanation([&] { return ring_all_gather(ring, piece, rows); },
                                       "piece i has rows[i] rows all the way around, and every rank "
                                       "takes part in every step, even with an empty piece");

@@ -11,12 +11,13 @@ static void check(Examiner& examiner, int64_t tokens, int64_t in, const std::str
                bias = examiner.random(1, out, "bias");
   const Range mine = part_of(in, world.size(), world.rank()),
               rows = part_of(tokens, world.size(), world.rank());
-  const Tensor my_x = columns_of(examiner.tensor(x), mine), my_a = examiner.tensor(a).slice(mine);
+  const Tensor my_x = columns_of(examiner.tensor(x, "x"), mine),
+               my_a = examiner.tensor(a, "a").slice(mine);
   const Matrix expected = rows_of(add_bias(matmul(x, a), bias), rows);
   const Matrix own_term = rows_of(add_bias(matmul(Matrix(my_x), Matrix(my_a)), bias), rows);
 
   const Ledger before = examiner.ledger();
-  const Tensor y = row_parallel_scattered(world, my_x, my_a, examiner.vector(bias));
+  const Tensor y = row_parallel_scattered(world, my_x, my_a, examiner.vector(bias, "bias"));
   examiner.expect(
       "Y" + of, y, expected,
       std::vector{Suspect::result(

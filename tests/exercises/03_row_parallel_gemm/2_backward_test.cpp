@@ -18,8 +18,9 @@ static void check(Examiner& examiner, int64_t tokens, int64_t in, const std::str
 
   Tensor da = examiner.variable(da_before), db = examiner.variable_vector(db_before);
   const Ledger before = examiner.ledger();
-  const Tensor dx = row_parallel_scattered_backward(world, examiner.tensor(x), examiner.tensor(a),
-                                                    examiner.tensor(own_dy), da, db);
+  const Tensor dx =
+      row_parallel_scattered_backward(world, examiner.tensor(x, "x"), examiner.tensor(a, "a"),
+                                      examiner.tensor(own_dy, "dy"), da, db);
 
   Matrix padded(tokens, out);  // this rank's rows of dY, zero elsewhere
   for (int64_t row = own.begin; row < own.end; ++row) {

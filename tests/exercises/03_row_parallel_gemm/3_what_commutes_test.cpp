@@ -152,7 +152,7 @@ void examine_scaled_residual(Examiner& examiner) {
 
   const PartialSum y =
       scaled_residual(world, PartialSum(examiner.variable(term)), static_cast<float>(factor),
-                      examiner.vector(bias), examiner.tensor(residual));
+                      examiner.vector(bias, "bias"), examiner.tensor(residual, "residual"));
   examiner.expect(
       "y of scaled_residual", world.all_reduce(PartialSum(y.unreduced().clone())), expected,
       {Suspect::extra("residual", residual, "every rank added it to its term", times(ranks - 1)),
@@ -180,7 +180,7 @@ void examine_project(Examiner& examiner, const std::string& name, int64_t out) {
   for (int rank = 0; rank < world.size(); ++rank)
     sum = add(sum, examiner.random(tokens, width, text("term ", rank)));
   const Ledger before = examiner.ledger();
-  const Tensor y = project(world, PartialSum(examiner.variable(term)), examiner.tensor(w));
+  const Tensor y = project(world, PartialSum(examiner.variable(term)), examiner.tensor(w, "w"));
   examiner.expect(
       text("y of project, ", name), y, matmul(sum, w),
       {Suspect::result("this rank's own term xᵢ·W: the terms were never added", matmul(term, w)),

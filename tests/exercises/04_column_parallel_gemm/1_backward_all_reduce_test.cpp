@@ -48,14 +48,15 @@ void check(Examiner& examiner, int64_t query_out, int64_t key_out, const std::st
   const int ranks = world.size();
   const Matrix x = examiner.random(tokens, in, "x");
   Side query(examiner, "Q", query_out), key(examiner, "K", key_out);
-  const Tensor input = examiner.tensor(x);
+  const Tensor input = examiner.tensor(x, "x");
   ColumnParallelLinear::Kept kept;
   query.layer.forward(input, kept);
   key.layer.forward(input, kept);
 
   const Ledger before = examiner.ledger();
-  const Tensor dx = shared_input_backward(world, input, examiner.tensor(query.own_dy()),
-                                          examiner.tensor(key.own_dy()), query.layer, key.layer);
+  const Tensor dx =
+      shared_input_backward(world, input, examiner.tensor(query.own_dy(), "dq"),
+                            examiner.tensor(key.own_dy(), "dk"), query.layer, key.layer);
   examiner.expect(
       "dX" + of, dx, add(query.dx, key.dx),
       std::vector{Suspect::result("what comes through Q only: the term of K is missing", query.dx),

@@ -112,8 +112,8 @@ void examine_product(Examiner& examiner, const Cut& cut) {
   }
 
   const Ledger before = examiner.ledger();
-  const Tensor y = column_parallel_gathered(world, examiner.tensor(x), examiner.tensor(a),
-                                            examiner.vector(bias), cut.block);
+  const Tensor y = column_parallel_gathered(world, examiner.tensor(x, "x"), examiner.tensor(a, "a"),
+                                            examiner.vector(bias, "bias"), cut.block);
   const std::string name = text("Y of ", cut.text());
   examiner.expect(
       name, y, expected,

@@ -120,8 +120,8 @@ void examine_call(Examiner& examiner, const Batch& batch, const Matrix& a, Range
   const std::vector<float> values_before = gradients.values();
   const Ledger before = examiner.ledger();
   const Tensor dx =
-      backward_in_halves(world, examiner.tensor(batch.x), examiner.tensor(batch.own_dy),
-                         examiner.tensor(columns_of(a, columns)), gradients.da, gradients.db);
+      backward_in_halves(world, examiner.tensor(batch.x, "x"), examiner.tensor(batch.own_dy, "dy"),
+                         examiner.tensor(columns_of(a, columns), "a"), gradients.da, gradients.db);
 
   const Matrix right = matmul(batch.dy, transpose(a)),
                own = matmul(batch.own_dy, transpose(columns_of(a, columns)));

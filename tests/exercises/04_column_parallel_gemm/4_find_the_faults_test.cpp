@@ -112,19 +112,19 @@ void examine(Examiner& examiner) {
   Communicator& world = examiner.world();
   const Layer layer(examiner);
   const Batch one(examiner, 11, "1", layer), two(examiner, 6, "2", layer);
-  const Tensor a = examiner.tensor(layer.own_a), bias = examiner.vector(layer.bias);
+  const Tensor a = examiner.tensor(layer.own_a, "a"), bias = examiner.vector(layer.bias, "bias");
   Tensor da = examiner.variable(layer.old_da), db = examiner.variable_vector(layer.old_db);
   const auto forward = [&](const Batch* batch) {
     const Ledger before = examiner.ledger();
-    const Tensor y = whole_input_forward(world, examiner.tensor(batch->x), a, bias);
+    const Tensor y = whole_input_forward(world, examiner.tensor(batch->x, "x"), a, bias);
     examiner.expect("Y" + batch->number, y, batch->y, wrong_outputs(layer, *batch));
     examiner.expect_ledger("forward " + batch->number + ": one all_reduce of tokens × out", before,
                            {{Collective::all_reduce, 1, batch->x.rows * out * 4}});
   };
   const auto backward = [&](const Batch* batch) {
     const Ledger before = examiner.ledger();
-    const Tensor dx = whole_input_backward(world, examiner.tensor(batch->x), a,
-                                           examiner.tensor(batch->dy), da, db);
+    const Tensor dx = whole_input_backward(world, examiner.tensor(batch->x, "x"), a,
+                                           examiner.tensor(batch->dy, "dy"), da, db);
     examiner.expect("dX" + batch->number, dx, batch->dx, wrong_input_gradients(layer, *batch));
     examiner.expect_ledger(
         "backward " + batch->number + ": one all_gather of this rank's columns of dX", before,

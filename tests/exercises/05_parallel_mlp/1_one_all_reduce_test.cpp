@@ -18,8 +18,9 @@ struct Whole {
         b(examiner.random(hidden, width, name + "b")),
         b_bias(examiner.random(1, width, name + "b_bias")) {}
   MlpPart part(Examiner& examiner, Range mine) const {
-    return {examiner.tensor(columns_of(a, mine)), examiner.vector(columns_of(a_bias, mine)),
-            examiner.tensor(rows_of(b, mine)), examiner.vector(b_bias)};
+    return {examiner.tensor(columns_of(a, mine), "a"),
+            examiner.vector(columns_of(a_bias, mine), "a_bias"),
+            examiner.tensor(rows_of(b, mine), "b"), examiner.vector(b_bias, "b_bias")};
   }
 };
 
@@ -150,7 +151,7 @@ void examine(Examiner& examiner) {
   const MlpPart held = before.part(examiner, mine);
   MlpPart gradients{held.a.clone(), held.a_bias.clone(), held.b.clone(), held.b_bias.clone()};
   const auto forward = [&](const Batch& batch) {
-    const Tensor x = examiner.tensor(batch.x);
+    const Tensor x = examiner.tensor(batch.x, "x");
     Tensor before_gelu;
     const Ledger start = examiner.ledger();
     const Tensor z = mlp_forward(world, x, part, before_gelu);
@@ -159,8 +160,8 @@ void examine(Examiner& examiner) {
     check_forward(examiner, z, before_gelu, batch, mlp, mine);
   };
   const auto backward = [&](const Batch& batch) {
-    const Tensor x = examiner.tensor(batch.x), dz = examiner.tensor(batch.dz);
-    const Tensor before_gelu = examiner.tensor(columns_of(batch.before_gelu, mine));
+    const Tensor x = examiner.tensor(batch.x, "x"), dz = examiner.tensor(batch.dz, "dz");
+    const Tensor before_gelu = examiner.tensor(columns_of(batch.before_gelu, mine), "before_gelu");
     const Ledger start = examiner.ledger();
     const Tensor dx = mlp_backward(world, x, part, before_gelu, dz, gradients);
     examiner.expect_ledger(text("backward ", batch.number, ": one all_reduce of tokens × width"),

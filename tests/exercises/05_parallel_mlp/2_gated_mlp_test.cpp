@@ -195,11 +195,12 @@ void examine(Examiner& examiner) {
   const Matrix my_gate = columns_of(mlp.gate, mine), my_up = columns_of(mlp.up, mine);
   const Matrix weight =
       side_by_side(columns_of(mlp.gate_weight, mine), columns_of(mlp.up_weight, mine));
-  const GatedMlpPart part{examiner.tensor(weight), examiner.tensor(rows_of(mlp.down, mine))};
+  const GatedMlpPart part{examiner.tensor(weight, "gate_up"),
+                          examiner.tensor(rows_of(mlp.down, mine), "down")};
   const Matrix gate_up_before = examiner.random(width, 2 * mine.size(), "gradient of gate_up");
   const Matrix down_before = examiner.random(mine.size(), width, "gradient of down");
   GatedMlpPart gradients{examiner.variable(gate_up_before), examiner.variable(down_before)};
-  const Tensor x = examiner.tensor(mlp.x);
+  const Tensor x = examiner.tensor(mlp.x, "x");
 
   examiner.attempt("forward", [&] {
     const Ledger start = examiner.ledger();
@@ -218,8 +219,8 @@ void examine(Examiner& examiner) {
   examiner.attempt("backward", [&] {
     const Ledger start = examiner.ledger();
     const Tensor dx =
-        gated_mlp_backward(world, x, part, examiner.tensor(my_gate), examiner.tensor(my_up),
-                           examiner.tensor(mlp.dz), gradients);
+        gated_mlp_backward(world, x, part, examiner.tensor(my_gate, "gate"),
+                           examiner.tensor(my_up, "up"), examiner.tensor(mlp.dz, "dz"), gradients);
     examiner.expect_ledger("backward: one all_reduce of tokens × width", start,
                            {{Collective::all_reduce, 1, x.bytes()}});
     check_dx_and_gate_up(examiner, dx, gradients.gate_up, gate_up_before, mlp, mine);

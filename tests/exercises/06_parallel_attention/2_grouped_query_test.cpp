@@ -315,12 +315,12 @@ void check_backward(Examiner& examiner, const GroupedQuery& sizes) {
   const Matrix weight_before =
       columns_of(examiner.random(width, whole, "gradient of weight"), columns);
   const Matrix bias_before = columns_of(examiner.random(1, whole, "gradient of bias"), columns);
-  const GroupedQkvPart part{
-      examiner.tensor(columns_of(pass.weight, columns)),
-      examiner.vector(columns_of(examiner.random(1, whole, "bias"), columns))};
+  const GroupedQkvPart part{examiner.tensor(columns_of(pass.weight, columns), "weight"),
+                            examiner.vector(columns_of(examiner.random(1, whole, "bias"), columns),
+                                            "bias")};
   GroupedQkvPart gradients{examiner.variable(weight_before), examiner.variable_vector(bias_before)};
-  const Tensor x = examiner.tensor(pass.x),
-               dqkv = examiner.tensor(pass.dqkv[static_cast<size_t>(pass.rank)]);
+  const Tensor x = examiner.tensor(pass.x, "x"),
+               dqkv = examiner.tensor(pass.dqkv[static_cast<size_t>(pass.rank)], "dqkv");
 
   const Ledger start = examiner.ledger();
   const Tensor dx = grouped_qkv_backward(world, *sharing, sizes, x, part, dqkv, gradients);
@@ -356,8 +356,9 @@ void check_layer(Examiner& examiner, const GroupedQuery& sizes) {
     to[i]->assign_whole(columns_of(Matrix(from[i]->value), repeated).floats());
   for (size_t i = 2; i < 4; ++i) to[i]->assign_whole(from[i]->value.to_host());
 
-  const Tensor x = examiner.tensor(examiner.random(batch * context, width, "x of the layer")),
-               dz = examiner.tensor(examiner.random(batch * context, width, "dz of the layer"));
+  const Tensor x = examiner.tensor(examiner.random(batch * context, width, "x of the layer"), "x"),
+               dz = examiner.tensor(examiner.random(batch * context, width, "dz of the layer"),
+                                    "dz");
   ParallelAttention::Kept kept;
   const Matrix z(multi_head.forward(x, batch, {}, kept));
   examiner.expect("Z of the layer", layer.forward(x, batch), z);

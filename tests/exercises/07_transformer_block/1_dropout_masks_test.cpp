@@ -107,7 +107,7 @@ void check_columns(Examiner& examiner, const DropoutPlan& plan) {
   const Matrix mask = mask_of(tokens, mine.size(), stream(), block), slope = gelu_derivative(h);
   const std::vector<Mistake> mistakes = mistakes_in_columns(mine, world.rank());
 
-  const Tensor y = gelu_dropout(world, examiner.tensor(h), hidden, plan);
+  const Tensor y = gelu_dropout(world, examiner.tensor(h, "h"), hidden, plan);
   std::vector<Suspect> suspects = wrong_masks(gelu(h), block, mistakes, world.rank());
   suspects.push_back(Suspect::result("GeLU(dropout(H)): the dropout comes after the GeLU",
                                      gelu(product_of_elements(h, mask))));
@@ -115,8 +115,8 @@ void check_columns(Examiner& examiner, const DropoutPlan& plan) {
       Suspect::result("dropout(H): the GeLU is missing", product_of_elements(h, mask)));
   examiner.expect("dropout(GeLU(H))", y, product_of_elements(gelu(h), mask), suspects);
 
-  const Tensor dh =
-      gelu_dropout_backward(world, examiner.tensor(h), examiner.tensor(dy), hidden, plan);
+  const Tensor dh = gelu_dropout_backward(world, examiner.tensor(h, "h"), examiner.tensor(dy, "dy"),
+                                          hidden, plan);
   const Matrix dgelu = product_of_elements(dy, slope), masked_dy = product_of_elements(dy, mask);
   suspects = wrong_masks(dgelu, block, mistakes, world.rank());
   suspects.push_back(
@@ -136,7 +136,7 @@ void check_rows(Examiner& examiner, const DropoutPlan& plan) {
   const Range mine = part_of(tokens, world.size(), world.rank());
   const Block block{first_token + mine.begin, 0, width};
   const Matrix x = rows_of(examiner.random(tokens, width, "x"), mine);
-  const Tensor y = sequence_dropout(world, examiner.tensor(x), tokens, plan);
+  const Tensor y = sequence_dropout(world, examiner.tensor(x, "x"), tokens, plan);
   examiner.expect("dropout(X)", y,
                   product_of_elements(x, mask_of(mine.size(), width, stream(), block)),
                   wrong_masks(x, block, mistakes_in_rows(mine, world.rank()), world.rank()));

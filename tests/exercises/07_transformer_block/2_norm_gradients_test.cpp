@@ -117,12 +117,14 @@ static void check(Examiner& examiner, int64_t tokens, const std::string& of) {
   const Rows rows(x);
   const Backward right(dy, x, rows, gain), wrong(x, dy, rows, gain);
 
-  const Tensor my_x = examiner.tensor(rows_of(x, mine)), my_dy = examiner.tensor(rows_of(dy, mine));
-  const LayerNorm forward = layer_norm(my_x, examiner.vector(gain), examiner.vector(bias));
+  const Tensor my_x = examiner.tensor(rows_of(x, mine), "x"),
+               my_dy = examiner.tensor(rows_of(dy, mine), "dy");
+  const LayerNorm forward =
+      layer_norm(my_x, examiner.vector(gain, "gain"), examiner.vector(bias, "bias"));
   Tensor dgain = examiner.variable_vector(old_gain), dbias = examiner.variable_vector(old_bias);
   const Ledger before = examiner.ledger();
   const Tensor dx = sequence_parallel_norm_backward(world, my_dy, my_x, forward,
-                                                    examiner.vector(gain), dgain, dbias);
+                                                    examiner.vector(gain, "gain"), dgain, dbias);
   examiner.expect("dX" + of, dx, rows_of(right.dx, mine),
                   {Suspect::result("computed without the gain: dY is multiplied by it first",
                                    rows_of(Backward(dy, x, rows, ones(width)).dx, mine)),

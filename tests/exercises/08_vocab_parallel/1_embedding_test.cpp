@@ -150,7 +150,7 @@ void check(Examiner& examiner, int64_t vocabulary, int64_t tokens, const std::st
   const int64_t n = lookup.rows_here;
   const Ledger at_start = examiner.ledger();
   const Tensor y =
-      embed_scattered(world, examiner.tensor(lookup.part(lookup.table)), ids, vocabulary);
+      embed_scattered(world, examiner.tensor(lookup.part(lookup.table), "table"), ids, vocabulary);
   examiner.expect("Y" + of, y, lookup.summed([&](int r, int32_t id) {
     return lookup.owner(id) == r ? id - r * n : -1;
   }),
@@ -164,7 +164,7 @@ void check(Examiner& examiner, int64_t vocabulary, int64_t tokens, const std::st
   std::copy(random.values.begin(), random.values.end(), before.values.begin());
   Tensor dtable = examiner.variable(lookup.part(before));
   const Ledger in_between = examiner.ledger();
-  embed_scattered_backward(world, dtable, ids, examiner.tensor(rows_of(dy, lookup.tokens)),
+  embed_scattered_backward(world, dtable, ids, examiner.tensor(rows_of(dy, lookup.tokens), "dy"),
                            vocabulary);
   const Matrix sums = lookup.scattered(dy, {0, tokens}, [](int32_t id) { return int64_t{id}; });
   examiner.expect("table's gradient" + of, dtable, lookup.part(add(before, sums)),

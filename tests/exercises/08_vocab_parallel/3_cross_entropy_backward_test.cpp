@@ -142,9 +142,9 @@ void check(Examiner& examiner, int64_t vocabulary, const std::string& of) {
   for (const Suspect& more : wrong_parts(gradient)) suspects.push_back(more);
 
   const Ledger before = examiner.ledger();
-  const Tensor got =
-      smoothed_cross_entropy_backward(examiner.world(), examiner.variable(exps),
-                                      examiner.vector(sums), targets, all.part(), smoothing);
+  const Tensor got = smoothed_cross_entropy_backward(examiner.world(), examiner.variable(exps),
+                                                     examiner.vector(sums, "sums"), targets,
+                                                     all.part(), smoothing);
   examiner.expect("gradient of the logits" + of, got, gradient.right(), suspects);
   examiner.expect_ledger("no communication" + of, before, {});
 }

@@ -197,7 +197,7 @@ std::vector<Suspect> wrong_gradients(const std::function<Matrix(const Formula&)>
 
 void check(Examiner& examiner, const Case& c) {
   Communicator& world = examiner.world();
-  const Tensor x = examiner.tensor(c.x), e = examiner.tensor(c.own_rows(c.e));
+  const Tensor x = examiner.tensor(c.x, "x"), e = examiner.tensor(c.own_rows(c.e), "e");
   const Tensor targets =
       Tensor::from(examiner.backend(), {tokens}, std::span<const int32_t>(c.targets));
   const Matrix old_de = c.own_rows(examiner.random(c.vocabulary, width, "de" + c.of));

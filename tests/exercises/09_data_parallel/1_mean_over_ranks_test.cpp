@@ -110,7 +110,8 @@ void examine(Examiner& examiner) {
     if (has_samples) losses.back()(0, 0) = 1.5f + 0.7f * static_cast<float>(rank * rank);
   }
   const auto me = static_cast<size_t>(world.rank());
-  const MeanLoss mine{examiner.vector(gradients[me]), examiner.vector(losses[me])};
+  const MeanLoss mine{examiner.vector(gradients[me], "gradient"),
+                      examiner.vector(losses[me], "loss")};
 
   const Ledger before = examiner.ledger();
   const MeanLoss mean = mean_over_ranks(world, mine, static_cast<int64_t>(samples_of[me]));

@@ -175,12 +175,12 @@ void examine(Examiner& examiner) {
   }
   std::vector<MicroBatch> mine;
   for (const Pass& pass : all[static_cast<size_t>(world.rank())]) {
-    mine.push_back({examiner.tensor(pass.x), examiner.tensor(pass.wanted)});
+    mine.push_back({examiner.tensor(pass.x, "x"), examiner.tensor(pass.wanted, "wanted")});
   }
 
   const Ledger before = examiner.ledger();
   const Gradients mean =
-      accumulated_gradients(world, examiner.tensor(a), examiner.vector(bias), mine);
+      accumulated_gradients(world, examiner.tensor(a, "a"), examiner.vector(bias, "bias"), mine);
   expect_mean(examiner, "dA", mean.a, all, &Pass::a);
   expect_mean(examiner, "db", mean.bias, all, &Pass::bias);
   expect_mean(examiner, "loss", mean.loss, all, &Pass::loss);

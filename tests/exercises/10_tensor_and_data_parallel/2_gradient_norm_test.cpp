@@ -144,8 +144,8 @@ void expect_norm(Examiner& examiner, Grid& grid, const std::vector<WholeGradient
   double squares = 0;
   for (const WholeGradient& gradient : gradients) {
     const Range range = held(gradient, tp, dp, place);
-    mine.push_back({examiner.vector(gradient.values).slice(range), gradient.split_over_tp,
-                    gradient.split_over_dp});
+    mine.push_back({examiner.vector(gradient.values, "gradient").slice(range),
+                    gradient.split_over_tp, gradient.split_over_dp});
     squares += reference::dot(gradient.values, gradient.values);
   }
   const std::string layout = text("tp ", tp, " × dp ", dp);

@@ -164,8 +164,7 @@ void check_pieces(Examiner& examiner, const Matrix& qkv) {
   for (const int64_t matrix : {1, 2}) {
     const std::string diagnosis =
         diagnosis_of(qkv, matrix == 1 ? cache.keys : cache.values, matrix, 0, first_head, heads);
-    examiner.expect(matrix == 1 ? "room for keys" : "room for values", diagnosis.empty(),
-                    diagnosis);
+    examiner.expect("", diagnosis.empty(), diagnosis);
   }
   if (!examiner.verdict()) return;
   int64_t seen = 0;
@@ -173,16 +172,16 @@ void check_pieces(Examiner& examiner, const Matrix& qkv) {
     const Range rows{seen, seen + piece};
     const std::string of = text(", tokens ", rows.begin, " … ", rows.end - 1);
     const Ledger before = examiner.ledger();
-    const Tensor got = attend_cached(world, sizes, examiner.tensor(rows_of(qkv, rows)), cache);
+    const Tensor got =
+        attend_cached(world, sizes, examiner.tensor(rows_of(qkv, rows), "qkv"), cache);
     seen = rows.end;
-    examiner.expect_ledger("no communication" + of, before, {});
-    examiner.expect("seen" + of, cache.seen == seen,
+    examiner.expect_ledger("", before, {});
+    examiner.expect("", cache.seen == seen,
                     text("after ", seen, " tokens, your cache has seen ", cache.seen));
     for (const int64_t matrix : {1, 2}) {
       const std::string diagnosis = diagnosis_of(qkv, matrix == 1 ? cache.keys : cache.values,
                                                  matrix, seen, first_head, heads);
-      examiner.expect((matrix == 1 ? "kept keys" : "kept values") + of, diagnosis.empty(),
-                      diagnosis);
+      examiner.expect("", diagnosis.empty(), diagnosis);
     }
     examiner.expect("output" + of, got, attended(qkv, rows, heads_of(ranks, rank), {}),
                     wrong_outputs(qkv, rows, ranks, rank));
@@ -194,9 +193,9 @@ void check_pieces(Examiner& examiner, const Matrix& qkv) {
 void check_full(Examiner& examiner, Matrix qkv) {
   Communicator& world = examiner.world();
   HeadCache cache = empty_cache(world, sizes);
-  attend_cached(world, sizes, examiner.tensor(qkv), cache);
+  attend_cached(world, sizes, examiner.tensor(qkv, "qkv"), cache);
   const Matrix two = rows_of(qkv, {0, 2});
-  const Tensor got = attend_cached(world, sizes, examiner.tensor(two), cache);
+  const Tensor got = attend_cached(world, sizes, examiner.tensor(two, "qkv"), cache);
   qkv.values.insert(qkv.values.end(), two.values.begin(), two.values.end());
   qkv.rows += two.rows;
   examiner.expect("output of the last tokens that fit", got,
@@ -206,11 +205,11 @@ void check_full(Examiner& examiner, Matrix qkv) {
 /// More tokens than the context holds.
 void check_too_many(Examiner& examiner, const Matrix& qkv) {
   HeadCache cache = empty_cache(examiner.world(), sizes);
-  attend_cached(examiner.world(), sizes, examiner.tensor(qkv), cache);
+  attend_cached(examiner.world(), sizes, examiner.tensor(qkv, "qkv"), cache);
   const std::vector<float> before = cache.keys.to_host();
   const std::string diagnosis = wrong_refusal<Error>(
       [&] {
-        attend_cached(examiner.world(), sizes, examiner.tensor(rows_of(qkv, {0, 3})), cache);
+        attend_cached(examiner.world(), sizes, examiner.tensor(rows_of(qkv, {0, 3}), "qkv"), cache);
       },
       {"12 tokens",
        "Error, which require() throws",

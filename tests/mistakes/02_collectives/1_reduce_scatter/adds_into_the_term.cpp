@@ -1,4 +1,5 @@
-// expect: the term that you were given has changed: a slice is a view
+// expect: your function changed its argument sum [13 × 7], which must stay as it is
+// without: is in the memory of
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 

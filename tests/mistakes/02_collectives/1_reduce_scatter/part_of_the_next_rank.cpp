@@ -1,4 +1,5 @@
 // expect: part r + 1 of the sum on each rank r: to end on rank r, part r must start on rank r + 1
+// without: bytes instead of
 #include "chapters/02_collectives/ring_all_reduce.h"
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"

@@ -1,4 +1,4 @@
-// expect: exercise 02.1, [2 × 5], t = 3: an exception where none is asked for: 2 rows for 3 ranks (called with [2 × 5])
+// expect: exercise 02.1, [2 × 5], t = 3: an exception where none is asked for: 2 rows for 3 ranks (called with sum [2 × 5])
 #include "common/tensor/ops.h"
 #include "exercises/02_collectives/1_reduce_scatter.h"
 

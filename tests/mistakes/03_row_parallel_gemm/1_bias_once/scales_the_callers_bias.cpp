@@ -1,4 +1,4 @@
-// expect: your function changed its argument of [7], which must stay as it is
+// expect: your function changed its argument bias [7], which must stay as it is
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/1_bias_once.h"
 

@@ -1,4 +1,4 @@
-// expect: your function changed its argument of [13 ×
+// expect: your function changed its argument x [13 ×
 #include "common/tensor/ops.h"
 #include "exercises/03_row_parallel_gemm/2_backward.h"
 

@@ -1,4 +1,4 @@
-// expect: all_gather on world: the list of rows has 3 entries for 3 ranks, or its entry for this rank is not
+// expect: (called with x [5 × 6], a [6 × 20] and bias [20])
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 #include "tests/mistakes/04_column_parallel_gemm/2_uneven_columns/right.h"
 

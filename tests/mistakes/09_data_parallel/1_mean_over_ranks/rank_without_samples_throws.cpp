@@ -1,4 +1,4 @@
-// expect: WRONG rank 1: exercise 09.1, t = 3: an exception where none is asked for: no mean of 0 samples (called with [23] and [1])
+// expect: WRONG rank 1: exercise 09.1, t = 3: an exception where none is asked for: no mean of 0 samples (called with gradient [23] and loss [1])
 #include "common/tensor/ops.h"
 #include "exercises/09_data_parallel/1_mean_over_ranks.h"
 

@@ -1,4 +1,4 @@
-// expect: your function changed its argument of [
+// expect: your function changed its argument gradient [
 #include "common/tensor/ops.h"
 #include "exercises/09_data_parallel/1_mean_over_ranks.h"
 
