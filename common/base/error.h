@@ -15,8 +15,8 @@ struct UsageError : Error {
   using Error::Error;
 };
 
-/// Joins its arguments into one string: text("heads ", 5, " / ", 2) is "heads 5 / 2". What cannot be
-/// written to a stream has a to_string.
+/// Joins its arguments into one string: text("heads ", 5, " / ", 2) is "heads 5 / 2". What cannot
+/// be written to a stream has a to_string.
 template <class... Parts>
 [[gnu::cold]] std::string text(const Parts&... parts) {
   std::ostringstream stream;
