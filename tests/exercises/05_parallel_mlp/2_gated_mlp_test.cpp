@@ -18,23 +18,23 @@ Columns columns_given(const std::function<std::vector<Range>(int ranks, int rank
   return columns;
 }
 
-void check_columns(Examiner& examiner, int64_t hidden, const std::string& of) {
-  const auto mine = [=](int ranks, int rank) { return part_of(hidden, ranks, rank); };
-  const auto of_up = [=](Range part) { return Range{hidden + part.begin, hidden + part.end}; };
+void check_columns(Examiner& examiner, int64_t columns, const std::string& of) {
+  const auto mine = [=](int ranks, int rank) { return part_of(columns, ranks, rank); };
+  const auto of_up = [=](Range part) { return Range{columns + part.begin, columns + part.end}; };
   const Columns expected = columns_given([&](int t, int i) {
     return std::vector{mine(t, i), of_up(mine(t, i))};
   });
-  const Columns got = columns_given([=](int t, int i) { return gate_up_columns(hidden, t, i); });
+  const Columns got = columns_given([=](int t, int i) { return gate_up_columns(columns, t, i); });
   const auto known = [&](const std::string& diagnosis,
                          const std::function<std::vector<Range>(int, int)>& cut) {
     return KnownWrong<Columns>{diagnosis, columns_given(cut)};
   };
   const auto rounded_down = [=](int t, int i) {
-    return Range{hidden / t * i, hidden / t * (i + 1)};
+    return Range{columns / t * i, columns / t * (i + 1)};
   };
   const auto rounded_up = [=](int t, int i) {
-    const int64_t each = (hidden + t - 1) / t;
-    return Range{std::min(hidden, each * i), std::min(hidden, each * (i + 1))};
+    const int64_t each = (columns + t - 1) / t;
+    return Range{std::min(columns, each * i), std::min(columns, each * (i + 1))};
   };
   std::string difference;
   for (int ranks = 4, place = 9; ranks >= 1; --ranks) {
@@ -42,7 +42,7 @@ void check_columns(Examiner& examiner, int64_t hidden, const std::string& of) {
       const std::vector<int64_t>&g = got[static_cast<size_t>(place)],
             &e = expected[static_cast<size_t>(place)];
       if (g != e) {
-        difference = text("your columns of rank ", rank, " of ", ranks, ", with hidden ", hidden,
+        difference = text("your columns of rank ", rank, " of ", ranks, ", with hidden ", columns,
                           ", are ", shown(std::vector<int>(g.begin(), g.end())), "; expected ",
                           shown(std::vector<int>(e.begin(), e.end())));
       }
@@ -52,7 +52,7 @@ void check_columns(Examiner& examiner, int64_t hidden, const std::string& of) {
       examiner, "cut" + of, got, expected,
       {known("one range of 2·hidden/t columns of [G U] for each rank: the first ranks get columns "
              "of the gate and the last of up, but ∘ needs the same columns of both",
-             [=](int t, int i) { return std::vector{part_of(2 * hidden, t, i)}; }),
+             [=](int t, int i) { return std::vector{part_of(2 * columns, t, i)}; }),
        known("the gate's columns only: those of up are missing",
              [&](int t, int i) { return std::vector{mine(t, i)}; }),
        known("the gate's columns twice: those of up begin at column hidden",
