@@ -24,7 +24,8 @@ done
   { echo "bench: --rounds $rounds: a number from 1 to 99 was expected" >&2; exit 2; }
 mkdir -p "$out"
 rm -f "$out"/*.{json,txt,err}
-export SHARD_DEVICE=cpu OMPI_MCA_mpi_yield_when_idle=0
+# What scripts/mpirun.sh sets, for the rank that is started without it.
+export SHARD_DEVICE=cpu OMPI_MCA_mpi_yield_when_idle=0 GOMP_SPINCOUNT=${GOMP_SPINCOUNT-1000}
 
 # ---- Measuring -----------------------------------------------------------------------------------
 
