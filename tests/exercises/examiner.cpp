@@ -231,12 +231,24 @@ std::vector<std::string>& excluded_headers() {
   return headers;
 }
 
+void Results::remember() {
+  for (Kept& kept : kept_) kept.values = kept.result.to_host();
+}
+
+std::string Results::changed() const {
+  for (const Kept& kept : kept_) {
+    if (!kept.values.empty() && kept.result.to_host() != kept.values) return kept.name;
+  }
+  return "";
+}
+
 Examiner::Examiner(const Equipment& equipment, uint64_t round)
     : backend_(equipment.backend),
       world_(equipment.world),
       watched_(equipment.world),
       alone_(equipment.alone),
       meeting_(equipment.meeting),
+      results_(equipment.results),
       exercise_(equipment.exercise),
       round_(round),
       calls_before_(world_.ledger().calls()),
@@ -366,6 +378,7 @@ void Examiner::expect(const std::string& name, const Tensor& got, const Matrix& 
     find(name, known);
     return;
   }
+  results_.keep(name, got);
   const std::vector<float> values = got.to_host();
   auto [texts, tells] = diagnose(name, {values.begin(), values.end()}, expected, suspects,
                                  tolerance, !watched_.touched());

@@ -48,12 +48,31 @@ struct Wanted {
 class WatchedBackend;
 class Meeting;
 
+/// What calls have returned: it must stay as it is, whatever is called later.
+class Results {
+ public:
+  void keep(const std::string& name, const Tensor& result) { kept_.push_back({name, result, {}}); }
+  /// Looks at the numbers.
+  void remember();
+  /// The name of a result whose numbers have changed since; "" if none has.
+  std::string changed() const;
+
+ private:
+  struct Kept {
+    std::string name;
+    Tensor result;
+    std::vector<float> values;
+  };
+  std::vector<Kept> kept_;
+};
+
 /// What an answer is examined with.
 struct Equipment {
   WatchedBackend& backend;  // of both groups
   Communicator &world, &alone;
   Meeting& meeting;
   std::string exercise;  // "08.2"
+  Results& results;      // of all rounds
 };
 
 /// Nothing more can be examined: the ranks are not in step.
@@ -173,6 +192,7 @@ class Examiner {
   WatchedGroup watched_;  // the same, for answers
   Communicator& alone_;
   Meeting& meeting_;
+  Results& results_;
   std::string exercise_;
   uint64_t round_;
   std::vector<Argument> arguments_;

@@ -211,6 +211,22 @@ struct LargeAndSmall {
   }
 };
 
+/// One large term in the first block, and terms of 1 in a last block that is not full: together
+/// they count in a float beside the large one, and one by one they do not.
+void examine_last_block(Examiner& examiner) {
+  constexpr int64_t small = tile_depth - 1, in = tile_depth + small;
+  constexpr float large = 0x1p26f;
+  std::vector<float> x(in, 1.0f), a(in, 1.0f), y(1);
+  std::fill(x.begin(), x.begin() + tile_depth, 0.0f);
+  x[0] = large;
+  tiled_gemm(1, in, 1, x.data(), in, a.data(), 1, y.data(), 1);
+  examiner.expect("Y (small terms in the last block)", y[0] != large,
+                  text("your Y lacks the ", small,
+                       " terms of 1 in the last block, which is not "
+                       "full: they were added to Y one by one, beside 2²⁶, where each is lost. The "
+                       "last block's sum starts from 0 as well, and is added to Y at its end"));
+}
+
 /// In a number of p bits, terms below 4 are lost on one of 2^(p + 2), one by one. Added to each
 /// other first, in blocks, they are not. So a sum of more bits than float's, which keeps terms that
 /// are lost in a float, is formed in blocks if it keeps those as well.
@@ -259,6 +275,8 @@ void examine(Examiner& examiner) {
     if (!examiner.verdict()) return;
   }
   examiner.attempt("large and small terms", [&] { examine_rounding(examiner); });
+  if (!examiner.verdict()) return;
+  examiner.attempt("a last block that is not full", [&] { examine_last_block(examiner); });
 }
 
 }  // namespace shard

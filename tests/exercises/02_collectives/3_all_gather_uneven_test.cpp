@@ -122,7 +122,8 @@ void examine(Examiner& examiner) {
   };
   if (!examine_case("as many rows on every rank", {3, 3, 3, 3})) return;
   if (!examine_case("different numbers of rows", {4, 1, 3, 2})) return;
-  examine_case("a rank without rows", {3, 0, 5, 2});
+  if (!examine_case("a rank without rows", {3, 0, 5, 2})) return;
+  examine_case("two neighbours without rows", {3, 0, 0, 2});
 }
 
 }  // namespace shard

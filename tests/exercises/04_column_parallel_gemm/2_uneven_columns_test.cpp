@@ -111,6 +111,16 @@ void examine_product(Examiner& examiner, const Cut& cut) {
     ++rank;
   }
 
+  Matrix at_equal_places(tokens, cut.out);  // as if all pieces before it were as large as a piece
+  rank = 0;
+  for (const Range& range : right_ranges(cut, world.size())) {
+    next = rank++ * tokens * range.size();
+    for (int64_t row = 0; row < tokens; ++row) {
+      for (int64_t column = range.begin; column < range.end; ++column)
+        at_equal_places(row, column) = one_behind_another.values[static_cast<size_t>(next++)];
+    }
+  }
+
   const Ledger before = examiner.ledger();
   const Tensor y = column_parallel_gathered(world, examiner.tensor(x, "x"), examiner.tensor(a, "a"),
                                             examiner.vector(bias, "bias"), cut.block);
@@ -122,6 +132,9 @@ void examine_product(Examiner& examiner, const Cut& cut) {
               "the ranks' pieces one after the other, as all_gather delivers them: each "
               "piece must go to its columns",
               one_behind_another),
+          Suspect::result("made of pieces that begin at rank × their own size in what all_gather "
+                          "delivers: a piece begins behind those of all ranks before it",
+                          at_equal_places),
           Suspect::result("computed with the wrong bias: every rank added the first entries, not "
                           "those of its columns",
                           first_bias),

@@ -55,31 +55,37 @@ std::vector<Suspect> wrong_targets(const ShardedLogits& all) {
       return p.log_sum(i) - (1 - e) * p.target(i) - e / words * p.all.sum_of_logits(i);
     };
   };
-  return {wrong("the cross entropy without label smoothing",
-                [&](int64_t i) { return p.log_sum(i) - p.target(i); }),
-          wrong("without the term ε/V · Σ logits: the target's logit is scaled by 1-ε, and the "
-                "rest of q is missing",
-                [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.target(i); }),
-          wrong("computed with the target's whole logit plus ε/V · Σ logits: q adds up to 1+ε, "
-                "scale it by 1-ε",
-                [&](int64_t i) { return p.log_sum(i) - p.target(i) - p.uniform(i); }),
-          wrong("computed with ε and 1-ε exchanged: 1-ε belongs to the target",
-                [&](int64_t i) {
-                  return p.log_sum(i) - e * p.target(i) - (1 - e) / v * all.sum_of_logits(i);
-                }),
-          wrong("smoothed over the V-1 other words: here q gives ε/V to all V words, including the "
-                "target",
-                [&](int64_t i) {
-                  return p.log_sum(i) - (1 - e) * p.target(i) -
-                         e / (v - 1) * (all.sum_of_logits(i) - p.target(i));
-                }),
-          wrong("smoothed by ε over the columns of all ranks with their padding: V is the number "
-                "of words",
-                uniform_over(static_cast<double>(all.ranks * all.columns))),
-          wrong("smoothed by ε over this rank's words: V is the number of all ranks' words",
-                uniform_over(static_cast<double>(all.mine().size()))),
-          wrong("smoothed by ε over this rank's columns: V is the number of all ranks' words",
-                uniform_over(static_cast<double>(all.columns)))};
+  return {
+      wrong("the cross entropy without label smoothing",
+            [&](int64_t i) { return p.log_sum(i) - p.target(i); }),
+      wrong("without the term ε/V · Σ logits: the target's logit is scaled by 1-ε, and the "
+            "rest of q is missing",
+            [&](int64_t i) { return p.log_sum(i) - (1 - e) * p.target(i); }),
+      wrong("computed with the target's whole logit plus ε/V · Σ logits: q adds up to 1+ε, "
+            "scale it by 1-ε",
+            [&](int64_t i) { return p.log_sum(i) - p.target(i) - p.uniform(i); }),
+      wrong("computed with ε and 1-ε exchanged: 1-ε belongs to the target",
+            [&](int64_t i) {
+              return p.log_sum(i) - e * p.target(i) - (1 - e) / v * all.sum_of_logits(i);
+            }),
+      wrong("computed with ε/V · Σ exp(logits - max) instead of ε/V · Σ logits: exp_and_row_sum "
+            "overwrites the logits, so take their sum before",
+            [&](int64_t i) {
+              return p.log_sum(i) - (1 - e) * p.target(i) - e / v * all.sum_of_exps(i);
+            }),
+      wrong("smoothed over the V-1 other words: here q gives ε/V to all V words, including the "
+            "target",
+            [&](int64_t i) {
+              return p.log_sum(i) - (1 - e) * p.target(i) -
+                     e / (v - 1) * (all.sum_of_logits(i) - p.target(i));
+            }),
+      wrong("smoothed by ε over the columns of all ranks with their padding: V is the number "
+            "of words",
+            uniform_over(static_cast<double>(all.ranks * all.columns))),
+      wrong("smoothed by ε over this rank's words: V is the number of all ranks' words",
+            uniform_over(static_cast<double>(all.mine().size()))),
+      wrong("smoothed by ε over this rank's columns: V is the number of all ranks' words",
+            uniform_over(static_cast<double>(all.columns)))};
 }
 
 /// Mistakes in what is reduced over the ranks, and when.

@@ -61,6 +61,10 @@ std::vector<Suspect> wrong_formulas(const Gradient& g) {
             [=](int64_t i, int64_t w) {
               return (1 - e) * (g.softmax(i, w) - g.is_target(i, w)) / n;
             }),
+      wrong("computed with (1-ε) · softmax: 1-ε belongs to the target, the softmax counts once",
+            [=](int64_t i, int64_t w) {
+              return ((1 - e) * (g.softmax(i, w) - g.is_target(i, w)) - e / v) / n;
+            }),
       wrong("computed with the target's whole 1, and -ε/V as well: the target's share is 1-ε",
             smoothed(1, e / v)),
       wrong("computed with ε and 1-ε exchanged: 1-ε belongs to the target",
@@ -95,6 +99,9 @@ std::vector<Suspect> wrong_parts(const Gradient& g) {
   const auto exponentials = [&](int64_t i, int64_t w) {
     return g.right(i, w) + g.softmax(i, w) * (all.sum_of_exps(i) - 1) / n;
   };
+  double own_targets = 0;
+  for (int64_t i = 0; i < all.logits.rows; ++i)
+    own_targets += all.target(i) >= all.mine().begin && all.target(i) < all.mine().end;
   Matrix over_ranks(all.logits.rows, all.columns);
   for (int r = 0; r < all.ranks; ++r) over_ranks = add(over_ranks, Gradient{all, r}.right());
   return {
@@ -105,6 +112,10 @@ std::vector<Suspect> wrong_parts(const Gradient& g) {
                       scaled(g.right(), 1.0 / all.ranks)),
       Suspect::result("that of the mean over all tokens: the mean is over those that have a target",
                       scaled(g.right(), n / tokens)),
+      Suspect::result(
+          "that of the mean over the tokens whose target is a word of this rank: the mean "
+          "is over all tokens that have a target",
+          scaled(g.right(), n / std::max(own_targets, 1.0))),
       Suspect::result(
           "that of the mean over all tokens, and not 0 for those with target -1: they have no loss",
           scaled(g.made(right, 0, false), n / tokens)),

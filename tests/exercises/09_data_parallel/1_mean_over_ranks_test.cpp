@@ -31,11 +31,12 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
   const auto me = static_cast<size_t>(examiner.world().rank());
   const auto n = [](size_t rank) { return samples_of[rank]; };
   const auto t = static_cast<double>(means.size());
-  double all = 0, squares = 0, with_samples = 0;
+  double all = 0, squares = 0, with_samples = 0, at_least_one = 0;
   for (size_t rank = 0; rank < means.size(); ++rank) {
     all += n(rank);
     squares += n(rank) * n(rank);
     with_samples += n(rank) > 0;
+    at_least_one += std::max(n(rank), 1.0);
   }
   if (n(me) == 0 && is_infinite(got)) {
     return examiner.expect(name, false,
@@ -60,7 +61,7 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
       "the sum of the ranks' means: they were neither weighted by their numbers of samples nor "
       "divided",
       [](size_t) { return 1.0; });
-  if (means.size() == 1) {  // what is told apart on several ranks is the same here
+  if (with_samples == 1) {  // what is told apart where several ranks have samples is the same here
     suspect(text("the right ", name,
                  " divided by the number of samples: either the mean was not multiplied by it, or "
                  "the number that it was divided by was, too"),
@@ -77,6 +78,10 @@ static void expect_mean(Examiner& examiner, const std::string& name, const Tenso
                    ": the weight of a mean is its number of samples"),
               [=](size_t rank) { return n(rank) * n(rank) / divisor; });
     }
+  }
+  if (at_least_one != all) {
+    suspect("Σ samples × mean, divided by a number in which a rank without samples counts as one",
+            [=](size_t rank) { return n(rank) / at_least_one; });
   }
   suspect(text("Σ samples × mean, ", all, " times the right ", name,
                ": it was not divided by the number of all samples"),

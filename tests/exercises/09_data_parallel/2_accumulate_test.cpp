@@ -9,7 +9,7 @@ namespace shard {
 static constexpr int64_t in = 7, out = 5;
 static constexpr size_t passes = 5;  // more than there are ranks
 static constexpr int64_t samples_of[4][passes] = {
-    {3, 1, 4, 2, 7}, {2, 6, 5, 8, 3}, {7, 2, 3, 1, 6}, {1, 4, 9, 5, 2}};  // of each rank
+    {3, 1, 4, 2, 7}, {2, 6, 5, 8, 4}, {7, 2, 3, 1, 6}, {1, 4, 9, 5, 2}};  // of each rank
 
 /// One micro-batch of one rank, and what its pass should add to gradients and loss.
 struct Pass {
@@ -55,9 +55,10 @@ static Matrix combined(const Passes& all, Matrix Pass::*part, const Factor& fact
 
 /// The numbers of samples that right and wrong answers divide by.
 struct Counts {
-  double all = 0, own = 0, first = 0;  // of all, of this rank, of all first micro-batches
-  double squares = 0;                  // Σ over all micro-batches of samples²
-  double each_time = 0;  // of all, with the count summed over the ranks after every pass
+  double all = 0, own = 0;     // of all, of this rank
+  double first = 0, last = 0;  // of all first, of all last micro-batches
+  double squares = 0;          // Σ over all micro-batches of samples²
+  double each_time = 0;        // of all, with the count summed over the ranks after every pass
 };
 
 static Counts count(size_t ranks, size_t me) {
@@ -68,6 +69,7 @@ static Counts count(size_t ranks, size_t me) {
       counts.all += samples;
       counts.own += rank == me ? samples : 0;
       counts.first += micro == 0 ? samples : 0;
+      counts.last += micro + 1 == passes ? samples : 0;
       counts.squares += samples * samples;
       counts.each_time += samples * std::pow(ranks, passes - 1 - micro);
     }
@@ -132,6 +134,9 @@ static std::vector<std::pair<std::string, Factor>> mistakes(const std::string& n
       {text("the sum over all samples, ", c.all, " times the right ", name,
             ": it was not divided by their number"),
        [](size_t, size_t) { return 1.0; }},
+      {"the sum over all samples divided by the number of those in the last micro-batches: every "
+       "pass overwrote the number of the previous one",
+       [=](size_t, size_t) { return 1 / c.last; }},
       {"the sum over all samples divided by the number of all ranks' micro-batches: divide by "
        "the number of all samples",
        [=](size_t, size_t) { return 1 / m / t; }},

@@ -137,7 +137,8 @@ std::vector<Suspect> summed_over_some(const GridOfTest& grid, Place mine) {
           suspect(dp, grid.norm(once_over_dp, my_dp)), suspect(dp, grid.norm(all_of_it, my_dp))};
 }
 
-void expect_norm(Examiner& examiner, Grid& grid, const std::vector<WholeGradient>& gradients) {
+void expect_norm(Examiner& examiner, Grid& grid, const std::vector<WholeGradient>& gradients,
+                 const std::string& of = "") {
   const int tp = grid.tp().size(), dp = grid.dp().size();
   const Place place{grid.coordinate("tp"), grid.coordinate("dp")};
   std::vector<HeldGradient> mine;
@@ -148,7 +149,7 @@ void expect_norm(Examiner& examiner, Grid& grid, const std::vector<WholeGradient
                     gradient.split_over_tp, gradient.split_over_dp});
     squares += reference::dot(gradient.values, gradient.values);
   }
-  const std::string layout = text("tp ", tp, " × dp ", dp);
+  const std::string layout = text("tp ", tp, " × dp ", dp, of);
   const Ledger before = examiner.ledger();
   const double norm = gradient_norm(grid, mine);
   const std::vector<std::string> norms = examiner.gather_text(examiner.world(), text(norm));
@@ -176,6 +177,9 @@ void examine(Examiner& examiner) {
     examiner.attempt(text("tp ", grid->tp().size(), " × dp ", grid->dp().size()),
                      [&] { expect_norm(examiner, *grid, gradients); });
   }
+  // the other ranks cannot know that this one has none
+  examiner.attempt("no gradients",
+                   [&] { expect_norm(examiner, *grids.front(), {}, ", without gradients"); });
 }
 
 }  // namespace shard

@@ -258,7 +258,7 @@ std::string first_difference(const SavedTensor& t, const Parts& got, const Parts
 /// For every number of ranks; reports the first wrong one.
 void expect_reshard(Examiner& examiner, const SavedTensor& tensor) {
   std::string diagnosis;
-  for (int ranks : {2, 3, 1}) {
+  for (int ranks : {2, 3, 1, 4}) {
     const Parts expected = parts_of_whole(tensor.whole, right_layout(tensor), ranks, 0);
     const Parts got = reshard(tensor, ranks);
     if (!diagnosis.empty()) continue;
@@ -266,7 +266,7 @@ void expect_reshard(Examiner& examiner, const SavedTensor& tensor) {
                                 known_wrong(tensor, ranks, expected),
                                 first_difference(tensor, got, expected));
   }
-  examiner.expect(text(tensor.name, " for t = 2, 3 and 1"), diagnosis.empty(), diagnosis);
+  examiner.expect(text(tensor.name, " for t = 2, 3, 1 and 4"), diagnosis.empty(), diagnosis);
 }
 
 std::string answer_for_uneven_heads(const SavedTensor& tensor, int ranks) {
