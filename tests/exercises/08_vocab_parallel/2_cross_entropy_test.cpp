@@ -55,7 +55,18 @@ std::vector<Suspect> wrong_targets(const ShardedLogits& all) {
       return p.log_sum(i) - (1 - e) * p.target(i) - e / words * p.all.sum_of_logits(i);
     };
   };
+  const auto smoothed_by_each_rank = [&](int64_t i) {  // over its own words
+    double uniform = 0;
+    for (int rank = 0; rank < all.ranks; ++rank) {
+      const Range words = all.words_of(rank);
+      for (int64_t word = words.begin; word < words.end; ++word)
+        uniform += e / static_cast<double>(words.size()) * all.logits(i, word);
+    }
+    return p.log_sum(i) - (1 - e) * p.target(i) - uniform;
+  };
   return {
+      wrong("smoothed by ε over the words of each rank: V is the number of all ranks' words",
+            smoothed_by_each_rank),
       wrong("the cross entropy without label smoothing",
             [&](int64_t i) { return p.log_sum(i) - p.target(i); }),
       wrong("without the term ε/V · Σ logits: the target's logit is scaled by 1-ε, and the "
