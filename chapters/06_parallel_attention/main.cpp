@@ -155,7 +155,7 @@ void show_failing_designs(Runtime& runtime, Report& report, Trial& trial, const 
 int main(int argc, char** argv) {
   Sizes sizes;
   double probability = 0.2;
-  int64_t timing_context = 1024;
+  int64_t timing_context = 512;
   Options options("06_parallel_attention",
                   "causal multi-head attention with its heads divided among the ranks");
   options.size("--batch", sizes.batch, "sequences", 2);
