@@ -6,7 +6,14 @@
 namespace shard {
 namespace {
 
-constexpr unsigned attention_threads = 128;  // keys, or queries, of a chunk
+constexpr unsigned attention_threads = 128;  // at most: keys, or queries, of a chunk
+
+/// Threads of a block: one for each row of a chunk, or for each column; in whole warps.
+unsigned threads_of(const Tensor& q, const Tensor& k) {
+  constexpr int64_t warp = 32;
+  const int64_t most = std::max({q.shape()[1], k.shape()[1], q.columns()});
+  return std::min(attention_threads, static_cast<unsigned>((most + warp - 1) / warp * warp));
+}
 
 template <class T>
 kernels::AttentionInputs<T> inputs_of(const Tensor& q, const Tensor& k, const Tensor& v,
@@ -34,7 +41,7 @@ void CudaBackend::attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q
                             const Tensor& v, const AttentionSettings& settings) {
   if (q.rows() == 0) return;
   by_type(q.type(), [&]<class T>() {
-    launch(kernels::attention<T>, blocks_of(q, multiprocessors_), attention_threads,
+    launch(kernels::attention<T>, blocks_of(q, multiprocessors_), threads_of(q, k),
            shared_bytes(1, q.columns()), compute_, output.data<T>(), log_sum_exp.data<float>(),
            inputs_of<T>(q, k, v, settings));
   });
@@ -57,6 +64,7 @@ void CudaBackend::attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const T
                                      const Tensor& output, const Tensor& log_sum_exp,
                                      const AttentionSettings& settings) {
   const int64_t width = q.columns();
+  const unsigned threads = threads_of(q, k);
   const Scratch sums(*this, std::max<int64_t>(q.rows(), 1) * size_of(DataType::f32));
   by_type(q.type(), [&]<class T>() {
     auto in = inputs_of<T>(q, k, v, settings);
@@ -65,13 +73,13 @@ void CudaBackend::attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const T
     in.sums = sums.data<float>();
     if (q.rows() > 0) {
       const dim3 blocks = blocks_of(q, multiprocessors_);
-      launch(kernels::attention_sums<T>, blocks, attention_threads, 0, compute_, sums.data<float>(),
-             in.dout, output.data<T>(), q.rows(), width);
-      launch(kernels::attention_query_gradient<T>, blocks, attention_threads,
-             shared_bytes(1, width), compute_, dq.data<T>(), in);
+      launch(kernels::attention_sums<T>, blocks, threads, 0, compute_, sums.data<float>(), in.dout,
+             output.data<T>(), q.rows(), width);
+      launch(kernels::attention_query_gradient<T>, blocks, threads, shared_bytes(1, width),
+             compute_, dq.data<T>(), in);
     }
     if (k.rows() > 0) {
-      launch(kernels::attention_key_gradients<T>, blocks_of(k, multiprocessors_), attention_threads,
+      launch(kernels::attention_key_gradients<T>, blocks_of(k, multiprocessors_), threads,
              shared_bytes(2, width), compute_, dk.data<T>(), dv.data<T>(), in);
     }
   });
