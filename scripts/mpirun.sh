@@ -51,8 +51,8 @@ make_settings() {
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   # Who waits gives its core to the others.
   setting OMPI_MCA_mpi_yield_when_idle $((ranks > $(cores)))
-  # A thread that waits for the others of its rank sleeps after some 20 µs: where another process
-  # takes its core, the system can then move it to the one that is free.
+  # A waiting thread sleeps after about 20 µs. Its core is then free for a thread of the same rank
+  # whose own core another process has taken.
   [[ -n ${OMP_WAIT_POLICY:-} ]] || setting GOMP_SPINCOUNT 1000
   setting OMPI_MCA_regx naive   # else Open MPI 4 refuses host names with an underscore
   setting PMIX_MCA_gds hash     # what ranks say to each other at the start: not in a file of 8 MB

@@ -176,6 +176,8 @@ int main(int argc, char** argv) {
     const double each_token = 40.0 * width + 8.0 * heads * context;
     require_memory(8 * each_token * batch * context,
                    text("--batch ", batch, " × --context ", context, " × --width ", width));
+    require_memory(80.0 * ranks * timing_context * timing_context,
+                   text("--timing-context ", timing_context));
     const Init init{.seed = options.seed, .weight = 0.2f, .vector = 0.5f};
     show_cut(runtime, report, sizes);
     Trial trial(runtime, sizes, init);

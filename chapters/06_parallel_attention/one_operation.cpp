@@ -50,7 +50,8 @@ struct Passes {
 }  // namespace
 
 void show_growing_contexts(Runtime& runtime, Report& report, int64_t largest) {
-  report.heading("In steps and as one operation: one sequence, 4 heads of 64 columns a rank");
+  report.heading(text("In steps and as one operation: one sequence, ", heads_a_rank, " heads of ",
+                      head_width, " columns a rank"));
   constexpr int64_t repeat = 5;
   Table table({"context", "kept by the steps", "by one operation", text("time, median of ", repeat),
                "by one operation"});

@@ -4,8 +4,8 @@
 
 namespace shard::chapter_06 {
 
-/// Checks that Y, dX [tokens × width] and the parameters' gradients of the split layer, with this
-/// dropout, are those of FusedAttention.
+/// Checks that FusedAttention, split in the same way, gives the layer's Y and dX [tokens × width]
+/// with this dropout, and the unsplit layer's gradients of the parameters.
 void check_one_operation(Runtime& runtime, Report& report, Trial& trial,
                          const AttentionDropout& dropout, const Tensor& y, const Tensor& dx);
 

@@ -1,12 +1,12 @@
-// The largest of some numbers, in vector instructions: a compiler that must keep NaN apart makes
-// them of sums, but not of a maximum.
+// A maximum in vector instructions: the compiler uses them for sums, but not for a maximum in which
+// NaN must keep its meaning.
 #pragma once
 #include <cmath>
 #include <cstdint>
 
 namespace shard {
 
-/// The largest of values[0] … values[count-1], -∞ of none. NaN are passed over.
+/// The largest of values[0] … values[count-1], -∞ of none. NaN is ignored.
 inline float largest(const float* values, int64_t count) {
   constexpr int64_t lanes = 16;
   float of_lane[lanes], result = -INFINITY;

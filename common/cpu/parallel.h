@@ -50,8 +50,8 @@ void parallel_for(int64_t count, int64_t cost, const Body& body) {
 
 /// sums[0 … count-1] += what add_rows(sums, begin, end) adds for all rows. Each thread reads its
 /// own part of the rows, the one that parallel_for gives it as well, and adds to sums of its own,
-/// which are added at the end. If several cores read a row, the next one to write it waits for all
-/// of them, which takes many times as long. `cost`: operations per row.
+/// which are added at the end: writing to memory that another core has read takes many times as
+/// long. `cost`: operations per row.
 template <class AddRows>
 void add_over_rows(float* sums, int64_t count, int64_t rows, int64_t cost,
                    const AddRows& add_rows) {

@@ -64,6 +64,7 @@ refuses '--hidden 1 cannot be cut into 2 parts' 2 05_parallel_mlp --hidden 1
 refuses "--tokens $huge × --width 256" 1 05_parallel_mlp --tokens $huge
 refuses '--heads 4 cannot be divided evenly among 3 ranks' 3 06_parallel_attention --heads 4
 refuses '--width 60 cannot be divided into --heads 7' 1 06_parallel_attention --heads 7
+refuses '--timing-context 1000000 needs about' 1 06_parallel_attention --timing-context 1000000
 refuses '--heads 9 cannot be divided evenly among 2 ranks' 2 07_transformer_block --heads 9
 refuses '--width 37 cannot be divided into --heads 12' 1 07_transformer_block --width 37
 refuses "--vocabulary $huge" 1 08_vocab_parallel --vocabulary $huge
