@@ -1,6 +1,7 @@
 #include "chapters/03_row_parallel_gemm/row_parallel_linear.h"
 
 #include "common/comm/trace.h"
+#include "common/tensor/linear.h"
 #include "common/tensor/ops.h"
 
 namespace shard {
@@ -35,10 +36,11 @@ Tensor RowParallelLinear::forward(const Tensor& x, Kept& kept) const {
 Tensor RowParallelLinear::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "row-parallel backward", weight.name);
   add_matmul(weight.gradient, transposed(kept.x), dy);  // dA_i += X_iᵀ·dY
-  add_column_sums(bias.gradient, dy);  // db += Σ over tokens, the same on every rank
   weight.gradient_is_ready();
+  // dX_i = dY·A_iᵀ: [tokens × in/t]; db += Σ over tokens of dY, the same on every rank
+  Tensor dx = linear_backward(dy, *weight.use(), bias.gradient);
   bias.gradient_is_ready();
-  return matmul(dy, transposed(*weight.use()));  // dX_i = dY·A_iᵀ: [tokens × in/t]
+  return dx;
 }
 //! [03-backward]
 

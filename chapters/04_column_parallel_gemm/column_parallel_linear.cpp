@@ -1,6 +1,7 @@
 #include "chapters/04_column_parallel_gemm/column_parallel_linear.h"
 
 #include "common/comm/trace.h"
+#include "common/tensor/linear.h"
 #include "common/tensor/ops.h"
 
 namespace shard {
@@ -24,9 +25,8 @@ ColumnParallelLinear::ColumnParallelLinear(Communicator& group, const std::strin
 Tensor ColumnParallelLinear::forward(const Tensor& x, Kept& kept) const {
   TraceRange range(TraceRow::compute, "column-parallel forward", weight.name);
   kept.x = x;
-  Tensor y = matmul(x, *weight.use());  // X·A_i: [tokens × out/t], complete columns of Y
-  add_bias(y, *bias.use());
-  return y;
+  // X·A_i + b_i: [tokens × out/t], complete columns of Y
+  return linear(x, *weight.use(), *bias.use());
 }
 //! [04-forward]
 
@@ -34,11 +34,10 @@ Tensor ColumnParallelLinear::forward(const Tensor& x, Kept& kept) const {
 // dy: [tokens × out/t]
 Tensor ColumnParallelLinear::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "column-parallel backward", weight.name);
-  PartialSum term(
-      matmul(dy, transposed(*weight.use())));     // dY_i·A_iᵀ: [tokens × in], one term of dX
-  PendingSum dx = group_.start_all_reduce(term);  // under way while dA_i is computed
+  // dY_i·A_iᵀ: [tokens × in], one term of dX; db_i += Σ over tokens of dY_i
+  PartialSum term(linear_backward(dy, *weight.use(), bias.gradient));
+  PendingSum dx = group_.start_all_reduce(term);        // under way while dA_i is computed
   add_matmul(weight.gradient, transposed(kept.x), dy);  // dA_i += Xᵀ·dY_i
-  add_column_sums(bias.gradient, dy);
   weight.gradient_is_ready();
   bias.gradient_is_ready();
   return dx.wait();

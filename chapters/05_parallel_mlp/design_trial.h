@@ -6,6 +6,7 @@
 #include "common/check/reference.h"
 #include "common/check/timing.h"
 #include "common/program/runtime.h"
+#include "common/tensor/kept.h"
 
 namespace shard::chapter_05 {
 
@@ -25,6 +26,7 @@ struct Trial {
   Tensor x, dz;              // [tokens × width]
   Tensor z, dx;              // of the last pass
   Ledger forward, backward;  // of the last pass
+  int64_t bytes_kept = 0;    // for its backward pass
 
   Trial(Communicator& the_group, uint64_t seed, const MlpSizes& s)
       : group(the_group),
@@ -36,6 +38,7 @@ struct Trial {
     const Ledger before = group.ledger();
     typename Mlp::Kept kept;
     z = mlp.forward(x, kept);
+    bytes_kept = bytes_of(kept);
     const Ledger middle = group.ledger();
     dx = mlp.backward(dz, kept);
     forward = middle.since(before);
@@ -55,6 +58,7 @@ struct Outcome {
          gradient_error = 0;   // against the unsplit MLP: the largest of all ranks
   Tensor z;                    // at the timing sizes, like all that follows
   Ledger forward, backward;    // of one pass
+  int64_t bytes_kept = 0;      // for its backward pass, by this rank
   double bytes_sent = 0;       // in one pass, by this rank, in the rings of chapter 02
   std::function<void()> pass;  // forward and backward
   Timing timing;               // of a pass
@@ -85,6 +89,7 @@ Outcome try_design(Runtime& runtime, const std::string& name, Trial<UnsplitMlp>&
   outcome.z = large->z;
   outcome.forward = large->forward;
   outcome.backward = large->backward;
+  outcome.bytes_kept = large->bytes_kept;
   outcome.bytes_sent = static_cast<double>(large->forward.sent() + large->backward.sent());
   outcome.pass = [large] { large->pass(); };
   return outcome;

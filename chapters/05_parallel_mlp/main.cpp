@@ -1,6 +1,7 @@
 // Chapter 05: Z = GeLU(X·A + b)·B + c in three designs. Column → row needs one all-reduce forward
 // and one backward, and no communication between its two products.
 #include "chapters/05_parallel_mlp/design_trial.h"
+#include "chapters/05_parallel_mlp/fused_mlp.h"
 #include "chapters/05_parallel_mlp/other_designs.h"
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "chapters/05_parallel_mlp/worked_mlp.h"
@@ -32,6 +33,21 @@ void check_unsplit(Report& report, uint64_t seed, Trial<ParallelMlp>& unsplit) {
                            {seed, stream_of("entries")}, 1e-4);
 }
 
+/// Column → row with GeLU inside the second product: the same, for less memory.
+void show_fused(Runtime& runtime, Report& report, Trial<ParallelMlp>& unsplit,
+                const Outcome& column_row, const MlpSizes& sizes) {
+  const Outcome fused =
+      try_design<FusedMlp>(runtime, "column → row fused", unsplit, check_sizes, sizes);
+  report.check(fused.name + ": Z, dX, gradients", fused.largest_error(), 1e-5);
+  const int64_t hidden =
+      part_of(sizes.hidden, runtime.world().size(), runtime.world().rank()).size();
+  report.check("column → row fused: GeLU's output is not kept",
+               column_row.bytes_kept - fused.bytes_kept == 4 * sizes.tokens * hidden);
+  report.line(text("  For its backward pass it keeps ",
+                   bytes_text(static_cast<double>(fused.bytes_kept)), ", column → row ",
+                   bytes_text(static_cast<double>(column_row.bytes_kept)), " (", sizes, ")."));
+}
+
 std::vector<Outcome> try_designs(Runtime& runtime, Report& report, const MlpSizes& timing_sizes,
                                  int64_t repeat) {
   const std::unique_ptr<Communicator> alone = runtime.alone();
@@ -48,6 +64,7 @@ std::vector<Outcome> try_designs(Runtime& runtime, Report& report, const MlpSize
       try_design<ParallelMlp>(runtime, "column → row", unsplit, check_sizes, timing_sizes));
   for (const Outcome& design : designs)
     report.check(design.name + ": Z, dX, gradients", design.largest_error(), 1e-5);
+  show_fused(runtime, report, unsplit, designs[2], timing_sizes);
   std::vector<std::function<void()>> passes;
   for (const Outcome& design : designs) passes.push_back(design.pass);
   const std::vector<Timing> timings = time_in_turns(runtime, passes, repeat);

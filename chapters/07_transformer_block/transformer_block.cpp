@@ -31,6 +31,6 @@ Tensor dropout_of_rows(const Tensor& x, int64_t batch, const DropoutMoment& mome
   return dropout(x, moment.probability, moment.stream_at(place), block);
 }
 
-template class BasicBlock<FusedAttention, ParallelMlp>;
+template class BasicBlock<FusedAttention, FusedMlp>;
 
 }  // namespace shard

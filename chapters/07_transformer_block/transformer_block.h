@@ -5,7 +5,7 @@
 // forward, all-reduce backward: inside ColumnParallelLinear) and g (all-reduce forward, identity
 // backward: inside RowParallelLinear).
 #pragma once
-#include "chapters/05_parallel_mlp/parallel_mlp.h"
+#include "chapters/05_parallel_mlp/fused_mlp.h"
 #include "chapters/06_parallel_attention/fused_attention.h"
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
@@ -139,7 +139,7 @@ class BasicBlock {
   Mlp mlp;
 };
 
-using TransformerBlock = BasicBlock<FusedAttention, ParallelMlp>;
-extern template class BasicBlock<FusedAttention, ParallelMlp>;
+using TransformerBlock = BasicBlock<FusedAttention, FusedMlp>;
+extern template class BasicBlock<FusedAttention, FusedMlp>;
 
 }  // namespace shard

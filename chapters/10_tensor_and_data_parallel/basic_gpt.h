@@ -85,6 +85,7 @@ Tensor BasicGpt<Block>::logits(const Tensor& input, int64_t batch, const Dropout
   Tensor x = stage_.embedding ? embed(input, kept) : input;  // [tokens × width]
   for (size_t i = 0; i < blocks.size(); ++i) {               // two all-reduces each
     x = shown("block " + blocks[i]->name, blocks[i]->forward(x, batch, moment, kept.blocks[i]));
+    if (!kept.for_backward) kept.blocks[i] = {};
   }
   if (!stage_.head) return x;
   kept.normed = shown("the last norm, ln_f", final_norm->forward(x, kept.final_norm));
@@ -104,6 +105,7 @@ Tensor BasicGpt<Block>::forward(const Tensor& input, const Tensor& targets, int6
 template <class Block>
 Tensor BasicGpt<Block>::backward(float factor, Kept& kept) {
   TraceRange range(TraceRow::compute, "gpt backward");
+  require(kept.for_backward, "gpt: a backward pass after a forward pass that kept nothing for it");
   require(stage_.head, "gpt: a stage without a head goes back from the gradient of its output");
   Parameter& table = token_embedding->weight;
   // [tokens × ⌈vocabulary/t⌉]
@@ -118,6 +120,7 @@ Tensor BasicGpt<Block>::backward(float factor, Kept& kept) {
 template <class Block>
 Tensor BasicGpt<Block>::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "gpt backward");
+  require(kept.for_backward, "gpt: a backward pass after a forward pass that kept nothing for it");
   require(!stage_.head, "gpt: a stage with a head goes back from its own losses");
   return backward_of_blocks(dy, kept);
 }

@@ -26,8 +26,9 @@ double validation_loss(Grid& grid, Gpt& model, const TextData& data, int64_t bat
   for (int64_t begin = mine.begin; begin < mine.end; begin += batch) {
     const Range range{begin, std::min(begin + batch, mine.end)};
     const Batch some = to_batch(backend, data.validation(chosen, range), range.size());
-    Gpt::Kept kept;
-    add_sum(sum, model.forward(some.tokens, some.targets, some.sequences, {}, kept));
+    Gpt::Kept unused;
+    unused.for_backward = false;
+    add_sum(sum, model.forward(some.tokens, some.targets, some.sequences, {}, unused));
   }
   const Tensor all = grid.dp().all_reduce(PartialSum(sum));
   return static_cast<double>(all.to_host()[0]) /

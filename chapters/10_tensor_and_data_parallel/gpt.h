@@ -47,6 +47,7 @@ class BasicGpt {
            const MakeBlock& make_block);
 
   struct Kept {
+    bool for_backward = true;  // if not, what a block keeps is let go after it
     int64_t batch = 0;
     DropoutMoment moment;
     VocabParallelEmbedding::Kept token_embedding;

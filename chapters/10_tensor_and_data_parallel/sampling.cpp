@@ -47,7 +47,8 @@ std::vector<int32_t> sample(const Gpt& model, Communicator& tp, std::vector<int3
   const auto next_logits = [&](std::span<const int32_t> text) {
     const int64_t seen = std::min(std::ssize(text), model.sizes().context);
     const auto window = text.last(static_cast<size_t>(seen));
-    Gpt::Kept unused;  // there is no backward pass
+    Gpt::Kept unused;
+    unused.for_backward = false;
     const Tensor tokens = Tensor::from(tp.backend(), {seen}, window);
     return last_row(tp, model.logits(tokens, 1, {}, unused), model.sizes().vocabulary);
   };

@@ -29,11 +29,24 @@ SHARD_HOST_DEVICE inline T gelu(T x) {
   return x * gelu_gate(x);
 }
 
-/// d gelu(x) / dx = g + x · g·(1 - g) · 2·√(2/π)·(1 + 3·0.044715·x²), where g is the gate above.
+/// GeLU and its derivative.
+template <class T>
+struct Gelu {
+  T value, derivative;
+};
+
+/// gelu(x), and d gelu(x) / dx = g + x · g·(1 - g) · 2·√(2/π)·(1 + 3·0.044715·x²), where g is the
+/// gate above.
+template <class T>
+SHARD_HOST_DEVICE inline Gelu<T> gelu_and_derivative(T x) {
+  const T g = gelu_gate(x);
+  return {x * g,
+          g + x * g * (T(1) - g) * T(2 * sqrt_2_over_pi) * (T(1) + T(3 * gelu_cubic) * x * x)};
+}
+
 template <class T>
 SHARD_HOST_DEVICE inline T gelu_derivative(T x) {
-  const T g = gelu_gate(x);
-  return g + x * g * (T(1) - g) * T(2 * sqrt_2_over_pi) * (T(1) + T(3 * gelu_cubic) * x * x);
+  return gelu_and_derivative(x).derivative;
 }
 
 /// Whether x is neither infinite nor NaN. Tests its bits, so that it also works with

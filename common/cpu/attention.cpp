@@ -5,12 +5,12 @@
 // Infinities and NaN keep their meaning, which the log-sum-exp of no key needs.
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "common/cpu/cpu_backend.h"
 #include "common/cpu/largest.h"
 #include "common/cpu/parallel.h"
 #include "common/cpu/product.h"
+#include "common/cpu/thread_memory.h"
 
 namespace shard {
 namespace {
@@ -47,13 +47,6 @@ struct Strips {
             matrix * keys};
   }
 };
-
-/// This thread's memory for strips of scores, `count` numbers.
-float* strip_memory(int64_t count) {
-  static thread_local std::vector<float> memory;  // kept between calls: a step allocates nothing
-  memory.resize(std::max(memory.size(), static_cast<size_t>(count)));
-  return memory.data();
-}
 
 /// exp(x - shift) of the first `seen` numbers, zeros after them; returns the sum.
 float exp_of_row(float* x, int64_t seen, int64_t count, float shift) {
@@ -98,7 +91,7 @@ void CpuBackend::attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q,
   const Strips strips(q, k, settings);
   const int64_t width = strips.width;
   const auto attend = [&](const Strip& strip) {
-    float* const p = strip_memory(strip.queries * strip.keys);
+    float* const p = thread_memory<Strip>(strip.queries * strip.keys);
     scores_of(p, strip, q, k, settings);
     for (int64_t i = 0; i < strip.queries; ++i) {
       float* const row = p + i * strip.keys;
@@ -142,7 +135,7 @@ void CpuBackend::attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const Te
     const int64_t rows = strip.queries, keys = strip.keys, at = strip.first_row * width,
                   first = strip.first_key * width;
     const float* const upstream = dout.data<float>() + at;
-    float *const p = strip_memory(2 * rows * keys), *const ds = p + rows * keys;
+    float *const p = thread_memory<Strip>(2 * rows * keys), *const ds = p + rows * keys;
     scores_of(p, strip, q, k, settings);
     product(ds, keys, {upstream, width}, {v.data<float>() + first, width, true}, rows, keys, width);
     for (int64_t i = 0; i < rows; ++i) {

@@ -30,6 +30,11 @@ class CpuBackend : public Backend {
   void add_column_sums(Tensor& sums, const Tensor& x) override;
   void gelu(Tensor& y, const Tensor& x) override;
   void gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) override;
+  void linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias) override;
+  void linear_backward(Tensor& dx, Tensor& dbias, const Tensor& dy, const Tensor& weight) override;
+  void gelu_matmul(Tensor& y, const Tensor& u, const Tensor& weight) override;
+  void gelu_matmul_backward(Tensor& activated, Tensor& du, const Tensor& dy, const Tensor& weight,
+                            const Tensor& u) override;
   void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                   const Tensor& gain, const Tensor& bias, float epsilon) override;
   void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,

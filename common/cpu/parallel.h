@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "common/base/partition.h"
+#include "common/cpu/thread_memory.h"
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
 #endif
@@ -56,9 +56,7 @@ template <class AddRows>
 void add_over_rows(float* sums, int64_t count, int64_t rows, int64_t cost,
                    const AddRows& add_rows) {
   const int64_t parts = omp_in_parallel() ? 1 : omp_get_max_threads();
-  static thread_local std::vector<float> memory;  // kept between calls: a step allocates nothing
-  memory.resize(std::max(memory.size(), static_cast<size_t>((parts - 1) * count)));
-  float* const others = memory.data();  // of all parts but the first
+  float* const others = thread_memory<AddRows>((parts - 1) * count);  // of all parts but the first
   parallel_for(parts, rows / parts * cost, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       float* const mine = i == 0 ? sums : others + (i - 1) * count;

@@ -4,11 +4,11 @@
 // is 0, and NaN stays (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "common/cpu/cpu_backend.h"
 #include "common/cpu/largest.h"
 #include "common/cpu/parallel.h"
+#include "common/cpu/thread_memory.h"
 
 namespace shard {
 
@@ -61,9 +61,9 @@ void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, c
   const float *in = x.data<float>(), *g = gain.data<float>(), *upstream = dy.data<float>();
   const float *means = mean.data<float>(), *inverses = inverse_deviation.data<float>();
   float *out = dx.data<float>(), *gain_sums = dgain.data<float>(), *bias_sums = dbias.data<float>();
-  static thread_local std::vector<float> memory;  // kept between calls: a step allocates nothing
-  memory.assign(static_cast<size_t>(2 * width), 0.0f);
-  float* const both = memory.data();  // of gain, then of bias
+  struct Sums;
+  float* const both = thread_memory<Sums>(2 * width);  // of gain, then of bias
+  std::fill_n(both, 2 * width, 0.0f);
   add_over_rows(
       both, 2 * width, x.rows(), 10 * width, [=](float* sums, int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {

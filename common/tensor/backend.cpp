@@ -27,4 +27,29 @@ void Backend::give_back_all() noexcept {
   free_blocks_.clear();
 }
 
+void Backend::linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  matmul(y, x, weight, 0.0f, ProductPart::whole(x, weight));
+  add_bias(y, bias);
+}
+
+void Backend::linear_backward(Tensor& dx, Tensor& dbias, const Tensor& dy, const Tensor& weight) {
+  const Operand factor(weight, true);
+  matmul(dx, dy, factor, 0.0f, ProductPart::whole(dy, factor));
+  add_column_sums(dbias, dy);
+}
+
+void Backend::gelu_matmul(Tensor& y, const Tensor& u, const Tensor& weight) {
+  Tensor activated(*this, u.shape(), u.type());
+  gelu(activated, u);
+  matmul(y, activated, weight, 0.0f, ProductPart::whole(activated, weight));
+}
+
+void Backend::gelu_matmul_backward(Tensor& activated, Tensor& du, const Tensor& dy,
+                                   const Tensor& weight, const Tensor& u) {
+  const Operand factor(weight, true);
+  gelu(activated, u);
+  matmul(du, dy, factor, 0.0f, ProductPart::whole(dy, factor));
+  gelu_backward(du, u, du);
+}
+
 }  // namespace shard

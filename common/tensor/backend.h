@@ -49,6 +49,10 @@ struct ProductPart {
   Range rows;     // of C and of A
   Range inner;    // columns of A, rows of B
   Range columns;  // of B and of C
+  /// All of it.
+  static ProductPart whole(const Operand& a, const Operand& b) {
+    return {{0, a.rows()}, {0, a.columns()}, {0, b.columns()}};
+  }
 };
 
 /// Where a local block [rows × columns] lies in the whole matrix that all ranks hold together.
@@ -122,6 +126,12 @@ class Backend {
   virtual void add_column_sums(Tensor& sums, const Tensor& x) = 0;
   virtual void gelu(Tensor& y, const Tensor& x) = 0;
   virtual void gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) = 0;
+  // linear.h. Here they are made of the operations above.
+  virtual void linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias);
+  virtual void linear_backward(Tensor& dx, Tensor& dbias, const Tensor& dy, const Tensor& weight);
+  virtual void gelu_matmul(Tensor& y, const Tensor& u, const Tensor& weight);
+  virtual void gelu_matmul_backward(Tensor& activated, Tensor& du, const Tensor& dy,
+                                    const Tensor& weight, const Tensor& u);
   /// y, mean and inverse_deviation ← those of LayerNorm.
   virtual void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                           const Tensor& gain, const Tensor& bias, float epsilon) = 0;

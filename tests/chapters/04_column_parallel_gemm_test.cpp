@@ -101,5 +101,5 @@ TEST_CASE("column-parallel: input of the wrong width is refused") {
   CHECK(contains(message_of([&] {
                    split.forward(Tensor(backend(), {5, 18}), kept);
                  }),
-                 "matmul: [5 × 18] times [17 × "));
+                 "linear: [5 × 18] times [17 × "));
 }

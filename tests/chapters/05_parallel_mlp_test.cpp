@@ -1,5 +1,6 @@
-// ParallelMlp: columns, GeLU, rows. Over all ranks it equals the unsplit block, with one all-reduce
-// forward and one backward.
+// ParallelMlp: columns, GeLU, rows; FusedMlp: the same with GeLU inside a product. Over all ranks
+// they equal the unsplit block, with one all-reduce forward and one backward.
+#include "chapters/05_parallel_mlp/fused_mlp.h"
 #include "chapters/05_parallel_mlp/other_designs.h"
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
 #include "tests/chapters/block_support.h"
@@ -14,13 +15,14 @@ static Matrix mlp(const Matrix& x, const std::vector<Matrix>& p) {
   return add_bias(matmul(gelu(add_bias(matmul(x, p[0]), p[1])), p[2]), p[3]);
 }
 
+template <class Mlp>
 static void check_mlp(int64_t tokens, int64_t width, int64_t hidden) {
   INFO(tokens, " tokens, ", width, " → ", hidden, " → ", width);
-  ParallelMlp split(world(), "mlp", width, hidden, block_init, 0.2f);
-  ParallelMlp unsplit(alone(), "mlp", width, hidden, block_init, 0.2f);
+  Mlp split(world(), "mlp", width, hidden, block_init, 0.2f);
+  Mlp unsplit(alone(), "mlp", width, hidden, block_init, 0.2f);
   const Matrix x = random_matrix(tokens, width, "x"), dz = random_matrix(tokens, width, "dz");
   const Ledger before = ledger();
-  ParallelMlp::Kept kept, kept_unsplit;
+  typename Mlp::Kept kept, kept_unsplit;
   const Tensor z = split.forward(tensor(x), kept);
   check_all_reduces(ledger().since(before), 1, tokens * width * 4);
   const Tensor dx = split.backward(tensor(dz), kept);
@@ -39,9 +41,14 @@ static void check_mlp(int64_t tokens, int64_t width, int64_t hidden) {
 }
 
 TEST_CASE("parallel MLP: forward and backward, the hidden width not divisible by the ranks") {
-  check_mlp(13, 10, 37);
-  check_mlp(1, 16, 64);
-  check_mlp(9, 5, 3);
+  check_mlp<ParallelMlp>(13, 10, 37);
+  check_mlp<ParallelMlp>(1, 16, 64);
+  check_mlp<ParallelMlp>(9, 5, 3);
+}
+
+TEST_CASE("fused MLP: the same") {
+  check_mlp<FusedMlp>(13, 10, 37);
+  check_mlp<FusedMlp>(67, 5, 12);
 }
 
 TEST_CASE("parallel MLP: names as in GPT-2, and the deviation of the projection") {
@@ -89,14 +96,21 @@ static void check_mlp_passes() {
 
 TEST_CASE("MLPs of all designs: two passes at once, and weights that come and go") {
   check_mlp_passes<ParallelMlp>();
+  check_mlp_passes<FusedMlp>();
   check_mlp_passes<RowRowMlp>();
   check_mlp_passes<ColumnColumnMlp>();
 }
 
-TEST_CASE("parallel MLP: keeps its input, and what is before and after GeLU") {
-  ParallelMlp split(world(), "mlp", 10, 37, block_init, 0.2f);
-  ParallelMlp::Kept kept;
+template <class Mlp>
+static int64_t bytes_kept() {
+  Mlp split(world(), "mlp", 10, 37, block_init, 0.2f);
+  typename Mlp::Kept kept;
   CHECK(bytes_of(kept) == 0);
   split.forward(tensor(random_matrix(13, 10, "x")), kept);
-  CHECK(bytes_of(kept) == 4 * 13 * (10 + 2 * my_part(37).size()));
+  return bytes_of(kept);
+}
+
+TEST_CASE("MLPs keep their input, what is before GeLU and, unless fused, what is after it") {
+  CHECK(bytes_kept<ParallelMlp>() == 4 * 13 * (10 + 2 * my_part(37).size()));
+  CHECK(bytes_kept<FusedMlp>() == 4 * 13 * (10 + my_part(37).size()));
 }

@@ -156,6 +156,9 @@ TEST_CASE("gpt: a stage that cannot be, and a backward pass of the wrong kind, a
   Gpt::Kept kept;
   CHECK(contains(message_of([&] { middle.backward(1.0f, kept); }), "a stage without a head"));
   CHECK(contains(message_of([&] { whole.backward(Tensor(), kept); }), "a stage with a head"));
+  kept.for_backward = false;
+  CHECK(contains(message_of([&] { whole.backward(1.0f, kept); }), "kept nothing for it"));
+  CHECK(contains(message_of([&] { middle.backward(Tensor(), kept); }), "kept nothing for it"));
   CHECK(contains(message_of([&] {
                    middle.forward(tensor(random_matrix(9, sizes.width, "x")), {}, 2, {}, kept);
                  }),
@@ -172,7 +175,7 @@ TEST_CASE("gpt: blocks of another making take the place of the usual ones") {
           return FusedAttention(world(), place, sizes.width, sizes.heads, block_init, projection);
         },
         [&](const std::string& place) {
-          return ParallelMlp(world(), place, sizes.width, 4 * sizes.width, block_init, projection);
+          return FusedMlp(world(), place, sizes.width, 4 * sizes.width, block_init, projection);
         });
   };
   const Gpt usual(world(), sizes, block_init);
@@ -192,9 +195,14 @@ TEST_CASE("gpt: what it keeps is what its parts keep, each tensor once") {
   const int64_t attention = (5 * width + sizes.heads) / ranks;
   // chapter 07's block, whose hidden width 4·width the ranks may not divide
   const int64_t hidden = my_part(4 * width).size();
-  const int64_t block = tokens * (4 * width + 4 + attention + 2 * hidden);
+  const int64_t block = tokens * (4 * width + 4 + attention + hidden);
   const int64_t norm = tokens * (2 * width + 2);
   const int64_t loss = tokens * ((sizes.vocabulary + ranks - 1) / ranks + 2);
   const int64_t ids = 2 * tokens;  // and positions
   CHECK(bytes_of(kept) == 4 * (sizes.layers * block + norm + loss + ids));
+
+  Gpt::Kept without_blocks;
+  without_blocks.for_backward = false;
+  model.forward(tokens_of("tokens"), tokens_of("targets"), batch, {}, without_blocks);
+  CHECK(bytes_of(without_blocks) == 4 * (norm + loss + ids));
 }

@@ -1,0 +1,87 @@
+// A linear layer's products together with what is done to their elements, against double precision:
+// few rows, whole blocks of rows, and a last block that is smaller.
+#include "common/tensor/linear.h"
+
+#include "tests/test_support.h"
+
+using namespace shard;
+using reference::relative_error;
+using reference::transpose;
+
+constexpr double tolerance = 1e-6;  // f32 sums of at most some hundred products
+
+namespace {
+
+Matrix column_sums(const Matrix& x) {
+  Matrix sums(1, x.columns);
+  for (int64_t row = 0; row < x.rows; ++row)
+    for (int64_t column = 0; column < x.columns; ++column) sums(0, column) += x(row, column);
+  return sums;
+}
+
+Matrix map(Matrix x, double (*function)(double)) {
+  std::ranges::transform(x.values, x.values.begin(), function);
+  return x;
+}
+
+Matrix elementwise_product(Matrix a, const Matrix& b) {
+  std::ranges::transform(a.values, b.values, a.values.begin(), std::multiplies());
+  return a;
+}
+
+void check_linear(int64_t tokens, int64_t in, int64_t out) {
+  INFO(tokens, " tokens, ", in, " → ", out);
+  const Matrix x = random_matrix(tokens, in, "x"), w = random_matrix(in, out, "w"),
+               b = random_matrix(1, out, "b"), dy = random_matrix(tokens, out, "dy"),
+               before = random_matrix(1, out, "before");
+  const Tensor bias = tensor(b).reshape({out});
+  CHECK(relative_error(linear(tensor(x), tensor(w), bias),
+                       reference::add_bias(reference::matmul(x, w), b)) < tolerance);
+  CHECK(relative_error(gelu_matmul(tensor(x), tensor(w)),
+                       reference::matmul(reference::gelu(x), w)) < tolerance);
+
+  Tensor dbias = tensor(before).reshape({out});
+  const Matrix dx = reference::matmul(dy, transpose(w));
+  CHECK(relative_error(linear_backward(tensor(dy), tensor(w), dbias), dx) < tolerance);
+  CHECK(relative_error(dbias, reference::add(column_sums(dy), before)) < tolerance);
+
+  const GeluBackward backward = gelu_matmul_backward(tensor(dy), tensor(w), tensor(x));
+  CHECK(relative_error(backward.activated, reference::gelu(x)) < tolerance);
+  CHECK(relative_error(backward.du, elementwise_product(dx, map(x, gelu_derivative<double>))) <
+        tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("linear layers in one operation: values and gradients") {
+  check_linear(1, 5, 3);
+  check_linear(63, 16, 40);
+  check_linear(64, 33, 17);
+  check_linear(64 * 5 + 7, 21, 50);
+}
+
+TEST_CASE("linear layers in one operation: no rows") {
+  Tensor dbias = Tensor::full(backend(), {3}, 2.0f);
+  const Tensor none(backend(), {0, 3}), weight = Tensor::zeros(backend(), {5, 3});
+  CHECK(linear_backward(none, weight, dbias).shape() == Shape{0, 5});
+  CHECK(dbias.to_host() == std::vector<float>(3, 2.0f));
+  const Tensor empty(backend(), {0, 5});
+  CHECK(linear(empty, weight, dbias).shape() == Shape{0, 3});
+  CHECK(gelu_matmul(empty, weight).shape() == Shape{0, 3});
+  CHECK(gelu_matmul_backward(none, weight, empty).du.shape() == Shape{0, 5});
+}
+
+TEST_CASE("linear layers in one operation: factors that do not fit are refused") {
+  const Tensor x(backend(), {4, 5}), w(backend(), {5, 3}), bias(backend(), {3}),
+      dy(backend(), {4, 3});
+  Tensor dbias(backend(), {5});
+  CHECK(message_of([&] { linear(x, dy, bias); }) == "linear: [4 × 5] times [4 × 3]");
+  CHECK(contains(message_of([&] { linear(x, w, dbias); }), "linear: the bias"));
+  CHECK(message_of([&] { linear_backward(x, w, dbias); }) ==
+        "linear_backward: [4 × 5] times [5 × 3] transposed");
+  CHECK(contains(message_of([&] { linear_backward(dy, w, dbias); }),
+                 "linear_backward: the bias's gradient"));
+  CHECK(message_of([&] { gelu_matmul(dy, w); }) == "gelu_matmul: [4 × 3] times [5 × 3]");
+  CHECK(message_of([&] { gelu_matmul_backward(dy, w, dy); }) ==
+        "gelu_matmul_backward: u of shape [4 × 3] for a gradient of 4 × 5");
+}
