@@ -35,6 +35,8 @@ Launch launch() {
 
 }  // namespace
 
+int processes_started() { return launch().processes; }
+
 void refuse_ranks_alone() {
   const Launch started = launch();
   if (started.processes <= 1) return;

@@ -4,6 +4,9 @@
 
 namespace shard {
 
+/// How many processes the launcher has started together, as far as it says so; else 1.
+int processes_started();
+
 /// Ends the program, with exit status 2 and one sentence by the first of them, where several
 /// processes were started together. For a process that MPI takes for a rank alone.
 void refuse_ranks_alone();
