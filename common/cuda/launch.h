@@ -5,18 +5,28 @@
 
 namespace shard {
 
+/// A kernel must ask for more dynamic shared memory than this, on each device anew.
+constexpr size_t shared_bytes_by_default = 48 << 10;
+
 /// Starts `kernel` on grid × block threads, each block with `shared_bytes` of dynamic shared
 /// memory, in the order of `stream`. Throws Error, naming the kernel, if it cannot start.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
             cudaStream_t stream, const Arguments&... arguments) {
+  cudaError_t result = cudaSuccess;
+  if (shared_bytes > shared_bytes_by_default) {
+    result = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  static_cast<int>(shared_bytes));
+  }
+  if (result == cudaSuccess) {
 #ifdef SHARD_EMULATED_GPU
-  const cudaError_t result = emulated_gpu::launch(kernel, grid, block, shared_bytes, stream,
-                                                  static_cast<Parameters>(arguments)...);
+    result = emulated_gpu::launch(kernel, grid, block, shared_bytes, stream,
+                                  static_cast<Parameters>(arguments)...);
 #else
-  kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
-  const cudaError_t result = cudaGetLastError();
+    kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
+    result = cudaGetLastError();
 #endif
+  }
   if (result == cudaSuccess) return;
   const char* name = "a kernel";
 #if CUDART_VERSION >= 12030

@@ -12,6 +12,7 @@
 
 #include "common/cuda/device.cuh"
 #include "common/cuda/launch.h"
+#include "common/cuda/mma.cuh"
 
 using namespace shard;
 
@@ -80,6 +81,43 @@ __global__ void deep_kernel(float* x, int index) {
 template <class T>
 __global__ void template_kernel(T* x) {
   x[100000] = T(1);
+}
+
+struct alignas(16) FourFloats {
+  float at[4];
+};
+__global__ void misaligned_kernel(float* x) {
+  *reinterpret_cast<FourFloats*>(x + threadIdx.x) = {};
+}
+
+__global__ void half_a_warp_kernel() {
+  if (threadIdx.x >= 16) return;
+  float c[4] = {};
+  const uint32_t a[4] = {};
+  mma(c, a, 0, 0);
+}
+
+__global__ void load_matrices_kernel(const BFloat16* rows, bool in_shared_memory) {
+  uint32_t to[4];
+  load_matrices(to, in_shared_memory ? dynamic_shared<BFloat16>() + threadIdx.x * 4 : rows);
+}
+
+/// Copies to bytes `to` of the shared memory, or to device memory where that is negative.
+__global__ void copy_kernel(float* x, int to, int from) {
+  char* const destination = to < 0 ? reinterpret_cast<char*>(x) : dynamic_shared<char>() + to;
+  copy_async(destination, reinterpret_cast<const char*>(x) + from, true);
+  commit_copies();
+  wait_for_copies<0>();
+}
+
+__global__ void copy_within_shared_kernel() {
+  copy_async(dynamic_shared<char>(), dynamic_shared<char>() + 16, true);
+}
+
+__global__ void never_waits_kernel(const float* x) {
+  copy_async(dynamic_shared<float>(), x, true);
+  copy_async(dynamic_shared<float>() + 4, x + 4, true);
+  commit_copies();
 }
 
 // ---- Mistakes -----------------------------------------------------------------------------------
@@ -164,10 +202,15 @@ void nothing() {
   check_cuda(cudaFree(x), "cudaFree");
 }
 
-void shared(int index, size_t bytes) {
-  launch(dynamic_shared_kernel, 1, 1, bytes, nullptr, index);
+/// With some dynamic shared memory.
+template <class... Parameters, class... Arguments>
+void run_with_memory(void (*kernel)(Parameters...), dim3 block, size_t bytes,
+                     Arguments... arguments) {
+  launch(kernel, 1, block, bytes, nullptr, arguments...);
   synchronize();
 }
+
+void shared(int index, size_t bytes) { run_with_memory(dynamic_shared_kernel, 1, bytes, index); }
 
 void with_host_pointer() {
   static float on_host = 0;
@@ -197,6 +240,21 @@ const std::map<std::string, std::function<void()>> mistakes{
      [] { run(write_hidden_kernel, 1, 1, Hidden{reinterpret_cast<float*>(uintptr_t{1} << 40)}); }},
     {"deep", [] { run(deep_kernel, 1, 1, allocate(1), 7); }},
     {"template", [] { run(template_kernel<int>, 1, 1, reinterpret_cast<int*>(allocate(1))); }},
+    {"misaligned", [] { run(misaligned_kernel, 1, 32, allocate(64)); }},
+    {"half-a-warp", [] { run(half_a_warp_kernel, 1, 32); }},
+    {"misaligned-rows", [] { run_with_memory(load_matrices_kernel, 32, 512, nullptr, true); }},
+    {"rows-not-shared",
+     [] {
+       auto* rows = reinterpret_cast<BFloat16*>(allocate(64));
+       run_with_memory(load_matrices_kernel, 32, 512, rows, false);
+     }},
+    {"copy-misaligned", [] { run_with_memory(copy_kernel, 1, 64, allocate(64), 24, 0); }},
+    {"copy-of-misaligned", [] { run_with_memory(copy_kernel, 1, 64, allocate(64), 16, 4); }},
+    {"copy-not-shared", [] { run_with_memory(copy_kernel, 1, 64, allocate(64), -1, 0); }},
+    {"copy-of-shared", [] { run_with_memory(copy_within_shared_kernel, 1, 64); }},
+    {"copy-behind", [] { run_with_memory(copy_kernel, 1, 64, allocate(64), 64, 0); }},
+    {"copy-of-behind", [] { run_with_memory(copy_kernel, 1, 64, allocate(64), 0, 256); }},
+    {"never-waits", [] { run_with_memory(never_waits_kernel, 1, 64, allocate(64)); }},
     {"host-reads", [] { std::cout << *allocate(5) << std::endl; }},
     {"host-reads-later",
      [] {

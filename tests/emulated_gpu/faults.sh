@@ -93,6 +93,38 @@ fault deep 1 \
 fault template 1 \
   'kernel template_kernel<int>, block (0, 0, 0), thread (0, 0, 0): device memory out of bounds:' \
   '399996 bytes behind the end of an allocation of 4 bytes'
+fault misaligned 1 \
+  "kernel misaligned_kernel, block (0, 0, 0), thread (1, 0, 0): 'struct FourFloats' is accessed 4" \
+  "bytes past a multiple of 16 ($(line misaligned_kernel FourFloats))"
+kernel=half_a_warp_kernel
+fault half-a-warp 1 \
+  "kernel $kernel, block (0, 0, 0), thread (31, 0, 0): has ended, but 16 of the 32 threads that" \
+  "must come to mma ($(line $kernel mma)) wait there for it"
+kernel=load_matrices_kernel
+fault misaligned-rows 1 \
+  "kernel $kernel, block (0, 0, 0), thread (1, 0, 0): ldmatrix ($(line $kernel load_matrices\()):" \
+  'its row is 8 bytes past a multiple of 16'
+fault rows-not-shared 1 \
+  "kernel $kernel, block (0, 0, 0), thread (0, 0, 0): ldmatrix ($(line $kernel load_matrices\()):" \
+  'its row is not in shared memory'
+kernel=copy_kernel
+copy="kernel $kernel, block (0, 0, 0), thread (0, 0, 0): cp.async ($(line $kernel copy_async)):"
+fault copy-misaligned 1 "$copy its destination is 8 bytes past a multiple of 16"
+fault copy-of-misaligned 1 "$copy its source is 4 bytes past a multiple of 16"
+fault copy-not-shared 1 "$copy its destination is not in shared memory"
+kernel=copy_within_shared_kernel
+fault copy-of-shared 1 \
+  "kernel $kernel, block (0, 0, 0), thread (0, 0, 0): cp.async ($(line $kernel copy_async)): its" \
+  'source is not in device memory'
+fault copy-behind 1 \
+  'kernel copy_kernel, block (0, 0, 0), thread (0, 0, 0): dynamic shared memory out of bounds: 0' \
+  'bytes behind the 64 bytes of the block'
+fault copy-of-behind 1 \
+  'kernel copy_kernel, block (0, 0, 0), thread (0, 0, 0): device memory out of bounds: 0 bytes' \
+  'behind the end of an allocation of 256 bytes'
+fault never-waits 1 \
+  'kernel never_waits_kernel, block (0, 0, 0), thread (0, 0, 0): has ended, but has not waited' \
+  'for 2 asynchronous copies'
 read='what the host reads must be copied first'
 fault host-reads 1 \
   "the host dereferences a pointer to device memory: byte 0 of an allocation of 20 bytes; $read"
@@ -111,7 +143,11 @@ SHARD_EMULATED_GPUS=many fault none 1 'SHARD_EMULATED_GPUS=many: a whole number 
 SHARD_EMULATED_GPU_MEMORY=1GB fault none 1 \
   'SHARD_EMULATED_GPU_MEMORY=1GB: a whole number was expected'
 SHARD_EMULATED_GPU_ORDER=sideways fault none 1 \
-  'a kernel: SHARD_EMULATED_GPU_ORDER=sideways: forward or backward was expected'
+  'a kernel: SHARD_EMULATED_GPU_ORDER=sideways: forward, backward or random was expected'
+SHARD_EMULATED_GPU_ORDER=random SHARD_EMULATED_GPU_SEED=now fault none 1 \
+  'a kernel: SHARD_EMULATED_GPU_SEED=now: a whole number was expected'
+SHARD_EMULATED_GPU_ORDER=random SHARD_EMULATED_GPU_SEED=42 fault none 0 \
+  'threads in random order, SHARD_EMULATED_GPU_SEED=42'
 SHARD_EMULATED_GPU_ORDER=backward fault leaves-before-barrier 1 \
   "kernel $early, block (1, 0, 0), thread (5, 0, 0): has ended, but 63 of the 64 threads that" \
   "must come to __syncthreads ($(line $early __syncthreads)) wait there for it"

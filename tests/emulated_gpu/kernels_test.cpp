@@ -89,6 +89,14 @@ __global__ void arrivals_kernel(unsigned* arrivals, unsigned* count) {
   arrivals[(*count)++] = 100 * block + thread;
 }
 
+/// A race: the middle thread of a block should find what the first and the last one write. It does
+/// in both orders from one end to the other.
+__global__ void two_writers_kernel(float* found) {
+  float* shared = dynamic_shared<float>();
+  if (threadIdx.x == 0 || threadIdx.x == blockDim.x - 1) *shared = 1.0f;
+  if (threadIdx.x == blockDim.x / 2) found[blockIdx.x] = *shared;
+}
+
 struct Scale {
   float factor;
   int64_t offset;
@@ -102,6 +110,11 @@ __global__ void scale_kernel(float* x, Scale scale, int n) {
 __global__ void count_kernel(float* floats, int* ints) {
   atomicAdd(floats, 0.5f);
   atomicAdd(ints, 2);
+}
+
+std::string order() {
+  const char* of_environment = std::getenv("SHARD_EMULATED_GPU_ORDER");
+  return of_environment != nullptr ? of_environment : "forward";
 }
 
 std::vector<float> numbers(size_t size) {
@@ -211,12 +224,33 @@ TEST_CASE("threads and blocks run in the order that the environment names") {
     thread(threads - 1);  // the last to arrive at the barrier continues at once
     for (unsigned t = 0; t < threads - 1; ++t) thread(t);
   }
-  const char* order = std::getenv("SHARD_EMULATED_GPU_ORDER");
-  if (order != nullptr && std::string(order) == "backward") {
+  std::vector<unsigned> got = arrivals.to_host();
+  if (order() == "backward") {
     for (unsigned& place : expected)
       place = 100 * (blocks - 1 - place / 100) + threads - 1 - place % 100;
   }
-  CHECK(arrivals.to_host() == expected);
+  CHECK((got == expected) == (order() != "random"));
+  // In any order: block after block, and all threads come before the barrier, then all after it.
+  std::vector<unsigned> blocks_seen;
+  for (unsigned phase = 0; phase < 2 * blocks; ++phase) {
+    const unsigned number = got[phase * threads] / 100;
+    if (phase % 2 == 0) blocks_seen.push_back(number);
+    const auto begin = got.begin() + phase * threads;
+    std::sort(begin, begin + threads);
+    for (unsigned t = 0; t < threads; ++t) CHECK(begin[t] == 100 * number + t);
+  }
+  std::sort(blocks_seen.begin(), blocks_seen.end());
+  CHECK(blocks_seen == std::vector<unsigned>{0, 1, 2, 3});
+}
+
+TEST_CASE("a random order finds a race that both orders from end to end hide") {
+  Stream stream(Stream::Priority::normal);
+  constexpr unsigned blocks = 100;
+  const DeviceArray<float> found(blocks);
+  launch(two_writers_kernel, blocks, 64, sizeof(float), stream, found.data());
+  const std::vector<float> got = found.to_host();
+  const auto missed = std::count_if(got.begin(), got.end(), [](float x) { return std::isnan(x); });
+  CHECK((missed > 0) == (order() == "random"));
 }
 
 TEST_CASE("arguments are copied when the kernel is launched; atomics count every thread") {
@@ -241,16 +275,27 @@ TEST_CASE("launches that CUDA refuses") {
   CHECK(result_of(1, 1025, 0) == cudaErrorInvalidConfiguration);
   CHECK(result_of(1, dim3(32, 33), 0) == cudaErrorInvalidConfiguration);
   CHECK(result_of(dim3(1, 65536), 32, 0) == cudaErrorInvalidConfiguration);
-  CHECK(result_of(1, 32, 48 * 1024 + 1) == cudaErrorInvalidValue);
-  CHECK(cudaGetLastError() == cudaErrorInvalidValue);
+  CHECK(cudaGetLastError() == cudaErrorInvalidConfiguration);
   CHECK(cudaGetLastError() == cudaSuccess);
 }
 
-TEST_CASE("a block may have 48 KiB of dynamic shared memory") {
+TEST_CASE("a block may have 48 KiB of dynamic shared memory, and more if its kernel has asked") {
   Stream stream(Stream::Priority::normal);
   const DeviceArray<int> x(std::vector<int>{7});
-  launch(reverse_kernel, 1, 1, 48 * 1024, stream, x.data());
+  const auto result_with = [&](size_t bytes) {  // as <<<…>>> starts it
+    return emulated_gpu::launch(reverse_kernel, 1, 1, bytes, stream, x.data());
+  };
+  CHECK(result_with(48 * 1024) == cudaSuccess);
+  CHECK(result_with(48 * 1024 + 1) == cudaErrorInvalidValue);
+  launch(reverse_kernel, 1, 1, 64 * 1024, stream, x.data());  // asks
+  CHECK(result_with(64 * 1024) == cudaSuccess);
+  CHECK(result_with(64 * 1024 + 1) == cudaErrorInvalidValue);
+  CHECK(emulated_gpu::launch(tree_kernel, 1, 1, 64 * 1024, stream, nullptr, nullptr) ==
+        cudaErrorInvalidValue);  // another kernel has not asked
+  CHECK_THROWS_WITH(launch(reverse_kernel, 1, 1, 99 * 1024 + 1, stream, x.data()),
+                    doctest::Contains("invalid argument"));
   CHECK(x.to_host() == std::vector<int>{7});
+  cudaGetLastError();
 }
 
 TEST_CASE("kernels have names") {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "emulated_gpu/device_functions.h"
+#include "emulated_gpu/tensor_cores.h"
 #include "emulated_gpu/vector_types.h"
 
 #define CUDART_VERSION 13000
@@ -116,8 +117,15 @@ cudaError_t cudaHostAlloc(T** address, size_t bytes, unsigned int flags) {
 
 // ---- Kernels ------------------------------------------------------------------------------------
 
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+
 extern "C" {
 cudaError_t cudaFuncGetName(const char** name, const void* kernel);
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
+}
+template <class Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute attribute, int value) {
+  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
 }
 
 #include "emulated_gpu/launch.h"

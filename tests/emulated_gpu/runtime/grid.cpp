@@ -2,13 +2,14 @@
 
 #include <array>
 #include <bit>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <vector>
 
+#include "async_copies.h"
 #include "fault.h"
 #include "fibers.h"
+#include "order.h"
 #include "shared_memory.h"
 
 namespace emulated_gpu {
@@ -48,16 +49,6 @@ struct Released {
   unsigned first_thread, lanes;
 };
 
-/// Threads, and blocks, run from the first to the last, or the other way round with
-/// SHARD_EMULATED_GPU_ORDER=backward. Of two accesses to memory that no barrier orders, another one
-/// comes first then.
-bool order_is_backward() {
-  const char* order = std::getenv("SHARD_EMULATED_GPU_ORDER");
-  if (order == nullptr || std::string(order) == "forward") return false;
-  if (std::string(order) == "backward") return true;
-  fail(text("SHARD_EMULATED_GPU_ORDER=", order, ": forward or backward was expected"));
-}
-
 /// The next one of three dimensions, x first; false after the last.
 bool advance(uint3& index, const dim3& size) {
   if (++index.x < size.x) return true;
@@ -70,6 +61,14 @@ bool advance(uint3& index, const dim3& size) {
 uint3 mirrored(const uint3& index, const dim3& size) {
   return {size.x - 1 - index.x, size.y - 1 - index.y, size.z - 1 - index.z};
 }
+
+/// The index with this number, x fastest.
+uint3 index_of(unsigned number, const dim3& size) {
+  return {number % size.x, number / size.x % size.y, number / size.x / size.y};
+}
+
+/// What the last thread to come to an exchange does with the values of all lanes.
+using Completion = void (*)(void* const* operands);
 
 /// "__syncthreads (kernels.cuh:7)"
 std::string place(const Reason& reason) {
@@ -89,7 +88,7 @@ class Block {
  public:
   void run(const Launch& launch);
   void barrier(Location where);
-  const uint64_t* exchange(const char* operation, unsigned mask, uint64_t value, Location where);
+  const uint64_t* exchange(const Reason& reason, uint64_t value, Completion complete = nullptr);
   void* shared_memory() const { return shared_.begin(); }
   const Launch* launch() const { return launch_; }
   unsigned phase() const { return phase_; }
@@ -101,15 +100,17 @@ class Block {
   void run_next_thread();
   [[noreturn]] void serve();
   void wait(const Reason& reason);
+  int next_lane(unsigned lanes) const;
   void release(unsigned first_thread, unsigned lanes);
   Context next_fiber();
   Context idle_fiber();
   Exchange& exchange_of(unsigned warp, unsigned mask);
   [[noreturn]] void fail_at_mask(const Reason& reason, unsigned lanes) const;
   [[noreturn]] void fail_for_ever_waiting() const;
-  uint3 index_of(unsigned thread) const;
 
-  bool backward_ = false;
+  Order order_ = Order::forward;
+  Shuffled blocks_, threads_;  // their numbers, in a random order
+  unsigned blocks_begun_ = 0;
   const Launch* launch_ = nullptr;
   unsigned size_ = 0, started_ = 0, ended_ = 0;  // threads of the block
   uint3 next_thread_{}, block_{};                // counted forward
@@ -134,22 +135,27 @@ Block& block = *new Block;
 void Block::serve_threads() { block.serve(); }
 
 void Block::run(const Launch& launch) {
-  static const bool backward = order_is_backward();
-  backward_ = backward;
+  static const Order order = order_of_environment();
+  order_ = order;
   launch_ = &launch;
   size_ = launch.block.x * launch.block.y * launch.block.z;
   shared_.resize(launch.shared_bytes);
   here = {{0, 0, 0}, {0, 0, 0}, launch.block, launch.grid, 0};
   idle_.reserve(all_threads + 1);
   block_ = {0, 0, 0};
-  phase_ = 0;
+  blocks_begun_ = phase_ = 0;
+  if (order_ == Order::random) blocks_.shuffle(launch.grid.x * launch.grid.y * launch.grid.z);
   begin_block();
   jump(idle_fiber(), host_);
   launch_ = nullptr;
 }
 
 void Block::begin_block() {
-  here.block = backward_ ? mirrored(block_, here.grid_size) : block_;
+  here.block = order_ == Order::backward ? mirrored(block_, here.grid_size) : block_;
+  if (order_ == Order::random) {
+    here.block = index_of(blocks_[blocks_begun_++], here.grid_size);
+    threads_.shuffle(size_);
+  }
   started_ = ended_ = 0;
   next_thread_ = {0, 0, 0};
   ++phase_;
@@ -172,27 +178,48 @@ void Block::serve() {
 }
 
 void Block::run_next_thread() {
-  here.number = backward_ ? size_ - 1 - started_ : started_;
-  here.thread = backward_ ? mirrored(next_thread_, here.block_size) : next_thread_;
+  here.number = started_;
+  here.thread = next_thread_;
+  if (order_ == Order::backward) {
+    here.number = size_ - 1 - started_;
+    here.thread = mirrored(next_thread_, here.block_size);
+  } else if (order_ == Order::random) {
+    here.number = threads_[started_];
+    here.thread = index_of(here.number, here.block_size);
+  }
   ++started_;
   advance(next_thread_, here.block_size);
   launch_->thread();
+  check_that_copies_have_ended();
   ++ended_;
 }
 
 /// Where the host's thread continues now: with a thread of the block that can run, or with one that
 /// has not started.
 Context Block::next_fiber() {
+  const bool can_start = started_ < size_;
+  if (order_ == Order::random && !released_.empty()) {
+    const size_t choice = random_below(released_.size() + (can_start ? 1 : 0));
+    if (choice == released_.size()) return idle_fiber();
+    std::swap(released_[choice], released_.back());
+  }
   if (!released_.empty()) {
     Released& next = released_.back();
-    const int lane = backward_ ? std::bit_width(next.lanes) - 1 : std::countr_zero(next.lanes);
+    const int lane = next_lane(next.lanes);
     const unsigned thread = next.first_thread + static_cast<unsigned>(lane);
     next.lanes &= ~(1u << lane);
     if (next.lanes == 0) released_.pop_back();
     return waiting_[thread];
   }
-  if (started_ < size_) return idle_fiber();
+  if (can_start) return idle_fiber();
   fail_for_ever_waiting();
+}
+
+int Block::next_lane(unsigned lanes) const {
+  if (order_ == Order::backward) return std::bit_width(lanes) - 1;
+  size_t before = order_ == Order::random ? random_below(std::popcount(lanes)) : 0;
+  for (; before > 0; --before) lanes &= lanes - 1;
+  return std::countr_zero(lanes);
 }
 
 Context Block::idle_fiber() {
@@ -227,7 +254,7 @@ void Block::barrier(Location where) {
   ++phase_;
   const unsigned warps = (size_ + threads_of_warp - 1) / threads_of_warp;
   for (unsigned i = 0; i < warps; ++i) {
-    const unsigned first = (backward_ ? i : warps - 1 - i) * threads_of_warp;
+    const unsigned first = (order_ == Order::backward ? i : warps - 1 - i) * threads_of_warp;
     unsigned lanes = lanes_of_warp(size_ - first);
     if (here.number - first < threads_of_warp) lanes &= ~(1u << (here.number - first));
     release(first, lanes);
@@ -243,21 +270,27 @@ Exchange& Block::exchange_of(unsigned warp, unsigned mask) {
   return *(last = &exchanges_[warp].emplace_back(Exchange{.reason = {nullptr, mask}}));
 }
 
-const uint64_t* Block::exchange(const char* operation, unsigned mask, uint64_t value,
-                                Location where) {
+/// With `complete`, the values are addresses, and no thread continues before it has returned.
+const uint64_t* Block::exchange(const Reason& reason, uint64_t value, Completion complete) {
+  const unsigned mask = reason.mask;
   const unsigned warp = here.number / threads_of_warp, lane = here.number % threads_of_warp;
   const unsigned first = here.number - lane, lanes = lanes_of_warp(size_ - first);
-  if ((mask >> lane & 1u) == 0 || (mask & ~lanes) != 0)
-    fail_at_mask({operation, mask, where}, lanes);
+  if ((mask >> lane & 1u) == 0 || (mask & ~lanes) != 0) fail_at_mask(reason, lanes);
   Exchange& now = exchange_of(warp, mask);
-  if (now.arrived == 0) now.reason = {operation, mask, where};
-  if (!same(where, now.reason.where)) wait(*new Reason{operation, mask, where});  // for ever
+  if (now.arrived == 0) now.reason = reason;
+  if (!same(reason.where, now.reason.where)) wait(*new Reason{reason});  // for ever
   uint64_t* values = now.values[now.buffer].data();
   values[lane] = value;
   now.arrived |= 1u << lane;
   if (now.arrived != mask) {
     wait(now.reason);
   } else {
+    if (complete != nullptr) {
+      void* operands[threads_of_warp];
+      for (unsigned i = 0; i < threads_of_warp; ++i)
+        operands[i] = reinterpret_cast<void*>(values[i]);
+      complete(operands);
+    }
     now.arrived = 0;
     now.buffer ^= 1;
     release(first, mask & ~(1u << lane));
@@ -269,11 +302,6 @@ void Block::fail_at_mask(const Reason& reason, unsigned lanes) const {
   const std::string mask = text(place(reason), ": its mask ", std::hex, std::showbase, reason.mask);
   if ((reason.mask & ~lanes) == 0) fail(mask + " does not name the thread itself");
   fail(text(mask, " names threads that are not there: the warp has ", std::popcount(lanes)));
-}
-
-uint3 Block::index_of(unsigned thread) const {
-  const dim3& size = here.block_size;
-  return {thread % size.x, thread / size.x % size.y, thread / size.x / size.y};
 }
 
 /// All threads that have not ended wait: for one that waits elsewhere, or that has ended.
@@ -294,7 +322,7 @@ void Block::fail_for_ever_waiting() const {
     if (!here_too && (missing == size_ || reasons_[missing] == nullptr)) missing = t;
   }
   here.number = missing;
-  here.thread = index_of(missing);
+  here.thread = index_of(missing, here.block_size);
   const Reason* other = reasons_[missing];
   fail(text(other == nullptr ? "has ended" : "waits at " + place(*other), ", but ", came,
             " of the ", expected, " threads that must come to ", place(reason),
@@ -319,7 +347,16 @@ std::string explain_block_memory(const char* address) { return block.explain(add
 void barrier(Location where) { block.barrier(where); }
 
 const uint64_t* exchange(const char* operation, unsigned mask, uint64_t value, Location where) {
-  return block.exchange(operation, mask, value, where);
+  return block.exchange({operation, mask, where}, value);
+}
+
+void collective(const char* operation, void* operands, void (*complete)(void* const* lanes),
+                Location where) {
+  block.exchange({operation, ~0u, where}, reinterpret_cast<uint64_t>(operands), complete);
+}
+
+void fail_at(const char* operation, Location where, const std::string& what) {
+  fail(text(place({operation, 0, where}), ": ", what));
 }
 
 void fail_at_lane(const char* operation, unsigned lane, unsigned mask, Location where) {

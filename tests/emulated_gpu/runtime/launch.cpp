@@ -1,4 +1,8 @@
 // What must hold before a kernel can start.
+#include <algorithm>
+#include <map>
+#include <utility>
+
 #include "fault.h"
 #include "grid.h"
 #include "memory.h"
@@ -12,6 +16,17 @@ bool has_valid_size(const dim3& grid, const dim3& block) {
   return in(grid.x, INT32_MAX) && in(grid.y, 65535) && in(grid.z, 65535) && in(block.x, 1024) &&
          in(block.y, 1024) && in(block.z, 64) &&
          block.x * block.y * block.z <= threads_of_block_at_most;
+}
+
+/// Bytes of dynamic shared memory that a kernel has asked for on a device.
+std::map<std::pair<int, const void*>, size_t>& granted_bytes() {
+  static std::map<std::pair<int, const void*>, size_t> granted;
+  return granted;
+}
+
+size_t most_shared_bytes(const void* kernel) {
+  const auto granted = granted_bytes().find({current_device(), kernel});
+  return granted != granted_bytes().end() ? granted->second : shared_bytes_by_default;
 }
 
 /// A GPU would fault where the kernel uses the pointer.
@@ -33,7 +48,8 @@ cudaError_t enqueue(Launch launch, cudaStream_t handle,
   if (stream == nullptr || stream->device != current_device())
     return returned(cudaErrorInvalidResourceHandle);
   if (!has_valid_size(launch.grid, launch.block)) return returned(cudaErrorInvalidConfiguration);
-  if (launch.shared_bytes > shared_bytes_of_block_at_most) return returned(cudaErrorInvalidValue);
+  if (launch.shared_bytes > most_shared_bytes(launch.kernel))
+    return returned(cudaErrorInvalidValue);
   check_pointers(launch, pointers);
   enqueue_work(stream, "a kernel", [launch = std::move(launch)] { run_grid(launch); });
   return cudaSuccess;
@@ -46,5 +62,14 @@ using namespace emulated_gpu;
 cudaError_t cudaFuncGetName(const char** name, const void* kernel) {
   if (name == nullptr || kernel == nullptr) return returned(cudaErrorInvalidValue);
   *name = symbol_name(kernel);
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
+  const bool fits = value >= 0 && static_cast<size_t>(value) <= shared_bytes_of_block_at_most;
+  if (kernel == nullptr || attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || !fits)
+    return returned(cudaErrorInvalidValue);
+  granted_bytes()[{current_device(), kernel}] =
+      std::max(static_cast<size_t>(value), shared_bytes_by_default);
   return cudaSuccess;
 }

@@ -13,7 +13,8 @@ namespace emulated_gpu {
 
 constexpr size_t guard = 64 << 10;
 constexpr size_t alignment = 16;
-constexpr size_t room = shared_bytes_of_block_at_most;  // whole pages
+constexpr size_t page = 4096;
+constexpr size_t room = (shared_bytes_of_block_at_most + page - 1) / page * page;
 
 SharedMemory::SharedMemory() {
   void* pages = mmap(nullptr, guard + room + guard, PROT_NONE,

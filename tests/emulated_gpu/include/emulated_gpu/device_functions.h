@@ -25,6 +25,11 @@ void barrier(Location where);
 /// Stops the thread until all threads of its warp that `mask` names have come to the same place.
 /// Returns the values of the 32 lanes; valid until the thread's next exchange.
 const uint64_t* exchange(const char* operation, unsigned mask, uint64_t value, Location where);
+/// Stops the thread until all 32 threads of its warp have come to the same place, each with the
+/// address of its operands. The last one to arrive runs `complete` on those of all lanes before any
+/// of them continues.
+void collective(const char* operation, void* operands, void (*complete)(void* const* lanes),
+                Location where);
 /// Ends the process: the thread reads from a lane that does not take part.
 [[noreturn]] void fail_at_lane(const char* operation, unsigned lane, unsigned mask, Location where);
 /// The block's dynamic shared memory. A page that is not accessible follows it.
