@@ -42,13 +42,14 @@ void CudaBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, 
   constexpr int64_t blocks_at_once = 2;  // on a multiprocessor: more would leave more parts of sums
   const int64_t rows = x.rows(), width = x.columns();
   if (x.elements() == 0) return;
-  const dim3 block = row_block(width, kernels::layer_norm_backward_kept);
+  const bool wide = rows_are_wide(x, dx, dy, gain);
+  const dim3 block = row_block(width, kernels::layer_norm_backward_kept(wide));
   const dim3 grid = row_grid(rows, block, multiprocessors_ * blocks_at_once);
   const int64_t parts = grid.x;
   const Scratch sums(*this, 2 * parts * width * size_of(DataType::f32));  // of dgain, then of dbias
   float* const dgain_parts = sums.data<float>();
   float* const dbias_parts = dgain_parts + parts * width;
-  by_type(x.type(), rows_are_wide(x, dx, dy, gain), [&]<class T, int n>() {
+  by_type(x.type(), wide, [&]<class T, int n>() {
     launch(kernels::layer_norm_backward<n, T>, grid, block, 0, compute_, dx.data<T>(), dgain_parts,
            dbias_parts, dy.data<T>(), x.data<T>(), mean.data<float>(),
            inverse_deviation.data<float>(), gain.data<T>(), rows, width);

@@ -4,8 +4,10 @@
 
 namespace shard::kernels {
 
-constexpr int layer_norm_kept = 32,
-              layer_norm_backward_kept = 16;  // elements of a row in a thread's registers
+// Elements of a row in a thread's registers; fewer where each is loaded by itself, as their
+// addresses need registers, too.
+constexpr int layer_norm_kept = 32;
+constexpr int layer_norm_backward_kept(bool wide) { return wide ? 16 : 8; }
 
 /// y = (x - mean)·inverse·gain + bias, where inverse = 1/√(variance + ε). The variance is the mean
 /// square of x - mean, so its sum comes after the mean's.
@@ -37,7 +39,7 @@ __global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
 /// dx = inverse·(g - mean(g) - n·mean(g·n)).
 template <int n, class T>
 struct LayerNormRow {
-  RowPart<n, layer_norm_backward_kept, T> dy, x;
+  RowPart<n, layer_norm_backward_kept(n > 1), T> dy, x;
   const T* gain;
   float mean, inverse;
 
@@ -107,7 +109,7 @@ class LayerNormSums {
   }
 
  private:
-  static constexpr int packs = layer_norm_backward_kept / n;
+  static constexpr int packs = layer_norm_backward_kept(n > 1) / n;
 
   template <class T>
   static __device__ void add_pack(Floats<n>& gain_sum, Floats<n>& bias_sum,
