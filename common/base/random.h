@@ -22,13 +22,16 @@ struct RandomStream {
         {{uint32_t(seed), uint32_t(seed >> 32)}});
   }
 
-  /// Number `index` of the sequence, uniform in [0, 1): a multiple of 2^-24.
-  R123_CUDA_DEVICE float uniform(uint64_t index) const {
+  /// The word of index `index`.
+  R123_CUDA_DEVICE uint32_t word(uint64_t index) const {
     const auto w = words(index / 4);
     // not w[index % 4]: a GPU would write the words to memory, to read one of them
     const uint32_t first = index & 1 ? w[1] : w[0], second = index & 1 ? w[3] : w[2];
-    return uniform_of(index & 2 ? second : first);
+    return index & 2 ? second : first;
   }
+
+  /// Number `index` of the sequence, uniform in [0, 1): a multiple of 2^-24.
+  R123_CUDA_DEVICE float uniform(uint64_t index) const { return uniform_of(word(index)); }
   /// The same, computed from one of the words.
   R123_CUDA_DEVICE static float uniform_of(uint32_t word) {
     return static_cast<float>(word >> 8) * 0x1p-24f;

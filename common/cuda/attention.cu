@@ -1,18 +1,22 @@
-// Attention as one operation on the GPU: one block per query, or per key.
+// Attention as one operation on the GPU: on tensor cores where the type and the head's width allow
+// it, else by the plain kernels.
 #include "common/cuda/cuda_backend.h"
 #include "common/cuda/dispatch.h"
-#include "common/cuda/kernels/attention.cuh"
+#include "common/cuda/kernels/attention_rows.cuh"
+#include "common/cuda/kernels/plain_attention.cuh"
+#include "common/cuda/tiled_attention.h"
 
 namespace shard {
 namespace {
 
-constexpr unsigned attention_threads = 128;  // at most: keys, or queries, of a chunk
+constexpr unsigned plain_threads = 128;  // at most: keys, or queries, of a chunk
 
-/// Threads of a block: one for each row of a chunk, or for each column; in whole warps.
+/// Threads of a plain kernel's block: one for each row of a chunk, or for each column; in whole
+/// warps.
 unsigned threads_of(const Tensor& q, const Tensor& k) {
   constexpr int64_t warp = 32;
   const int64_t most = std::max({q.shape()[1], k.shape()[1], q.columns()});
-  return std::min(attention_threads, static_cast<unsigned>((most + warp - 1) / warp * warp));
+  return std::min(plain_threads, static_cast<unsigned>((most + warp - 1) / warp * warp));
 }
 
 template <class T>
@@ -23,16 +27,31 @@ kernels::AttentionInputs<T> inputs_of(const Tensor& q, const Tensor& k, const Te
 }
 
 /// A block for each row, as far as so many are worth it; the others follow in steps of the grid.
-dim3 blocks_of(const Tensor& x, int multiprocessors) {
-  return dim3(dimension(std::min<int64_t>(x.rows(), multiprocessors * blocks_per_multiprocessor)));
+dim3 blocks_of(int64_t rows, int multiprocessors) {
+  return dim3(dimension(std::min<int64_t>(rows, multiprocessors * blocks_per_multiprocessor)));
 }
 
 /// Bytes of dynamic shared memory for `count` times a float a thread and a float a column.
 size_t shared_bytes(int count, int64_t width) {
-  constexpr int64_t most = 48 * 1024;  // that every GPU grants by default
-  const int64_t bytes = count * (attention_threads + width) * size_of(DataType::f32);
-  require(bytes <= most, "attention: heads of ", width, " columns are too wide for the GPU");
+  const int64_t bytes = count * (plain_threads + width) * size_of(DataType::f32);
+  require(bytes <= static_cast<int64_t>(shared_bytes_by_default), "attention: heads of ", width,
+          " columns are too wide for the GPU");
   return static_cast<size_t>(bytes);
+}
+
+/// sums ← Σ dout ∘ output of each row.
+void launch_sums(cudaStream_t stream, int multiprocessors, float* sums, const Tensor& dout,
+                 const Tensor& output) {
+  constexpr int64_t warp = 32;
+  const int64_t rows = dout.rows(), width = dout.columns();
+  by_type(dout.type(), rows_are_wide(dout, output), [&]<class T, int n>() {
+    const auto packs = static_cast<uint64_t>(ceil_div(width, n));
+    const int64_t lanes = std::min(warp, static_cast<int64_t>(std::bit_ceil(packs)));
+    const int64_t threads = std::min(block_threads, ceil_div(rows * lanes, warp) * warp);
+    launch(kernels::attention_sums<n, T>,
+           blocks_of(ceil_div(rows, threads / lanes), multiprocessors), dimension(threads), 0,
+           stream, sums, dout.data<T>(), output.data<T>(), rows, width, lanes);
+  });
 }
 
 }  // namespace
@@ -40,8 +59,11 @@ size_t shared_bytes(int count, int64_t width) {
 void CudaBackend::attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q, const Tensor& k,
                             const Tensor& v, const AttentionSettings& settings) {
   if (q.rows() == 0) return;
+  if (is_tiled(q, k, v, settings))
+    return launch_tiled_attention(compute_, output, log_sum_exp,
+                                  inputs_of<BFloat16>(q, k, v, settings));
   by_type(q.type(), [&]<class T>() {
-    launch(kernels::attention<T>, blocks_of(q, multiprocessors_), threads_of(q, k),
+    launch(kernels::plain_attention<T>, blocks_of(q.rows(), multiprocessors_), threads_of(q, k),
            shared_bytes(1, q.columns()), compute_, output.data<T>(), log_sum_exp.data<float>(),
            inputs_of<T>(q, k, v, settings));
   });
@@ -52,8 +74,8 @@ void CudaBackend::merge_attention(Tensor& output, Tensor& log_sum_exp, const Ten
   if (output.rows() == 0) return;
   by_type(output.type(), [&]<class Into>() {
     by_type(part.type(), [&]<class Part>() {
-      launch(kernels::merge_attention<Into, Part>, blocks_of(output, multiprocessors_),
-             attention_threads, 0, compute_, output.data<Into>(), log_sum_exp.data<float>(),
+      launch(kernels::merge_attention<Into, Part>, blocks_of(output.rows(), multiprocessors_),
+             plain_threads, 0, compute_, output.data<Into>(), log_sum_exp.data<float>(),
              part.data<Part>(), part_log_sum_exp.data<float>(), output.rows(), output.columns());
     });
   });
@@ -63,24 +85,28 @@ void CudaBackend::attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const T
                                      const Tensor& q, const Tensor& k, const Tensor& v,
                                      const Tensor& output, const Tensor& log_sum_exp,
                                      const AttentionSettings& settings) {
-  const int64_t width = q.columns();
-  const unsigned threads = threads_of(q, k);
   const Scratch sums(*this, std::max<int64_t>(q.rows(), 1) * size_of(DataType::f32));
+  if (q.rows() > 0) launch_sums(compute_, multiprocessors_, sums.data<float>(), dout, output);
   by_type(q.type(), [&]<class T>() {
     auto in = inputs_of<T>(q, k, v, settings);
     in.dout = dout.data<T>();
     in.log_sum_exp = log_sum_exp.data<float>();
     in.sums = sums.data<float>();
+    if constexpr (std::is_same_v<T, BFloat16>) {
+      if (is_tiled(q, k, v, settings) && rows_are_wide(dout)) {
+        if (q.rows() > 0) launch_tiled_query_gradient(compute_, dq, in);
+        if (k.rows() > 0) launch_tiled_key_gradients(compute_, dk, dv, in);
+        return;
+      }
+    }
     if (q.rows() > 0) {
-      const dim3 blocks = blocks_of(q, multiprocessors_);
-      launch(kernels::attention_sums<T>, blocks, threads, 0, compute_, sums.data<float>(), in.dout,
-             output.data<T>(), q.rows(), width);
-      launch(kernels::attention_query_gradient<T>, blocks, threads, shared_bytes(1, width),
-             compute_, dq.data<T>(), in);
+      launch(kernels::plain_query_gradient<T>, blocks_of(q.rows(), multiprocessors_),
+             threads_of(q, k), shared_bytes(1, q.columns()), compute_, dq.data<T>(), in);
     }
     if (k.rows() > 0) {
-      launch(kernels::attention_key_gradients<T>, blocks_of(k, multiprocessors_), threads,
-             shared_bytes(2, width), compute_, dk.data<T>(), dv.data<T>(), in);
+      launch(kernels::plain_key_gradients<T>, blocks_of(k.rows(), multiprocessors_),
+             threads_of(q, k), shared_bytes(2, q.columns()), compute_, dk.data<T>(), dv.data<T>(),
+             in);
     }
   });
 }

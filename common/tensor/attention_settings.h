@@ -19,16 +19,24 @@ struct ProbabilityDropout {
   int64_t first_head = 0, heads = 1;   // those of this call, a matrix each, sequence after sequence
   int64_t all_heads = 1, context = 0;  // of the whole: heads, and positions of a sequence
 
-  /// What the probability is multiplied by: 0, or 1/(1 - probability). `matrix` counts the call's
-  /// matrices; positions count from the sequence's start.
+  /// The index of a probability. `matrix` counts the call's matrices; positions count from the
+  /// sequence's start.
+  SHARD_HOST_DEVICE int64_t index(int64_t matrix, int64_t query_position,
+                                  int64_t key_position) const {
+    const int64_t whole_matrix =
+        (first_sequence + matrix / heads) * all_heads + first_head + matrix % heads;
+    return (whole_matrix * context + query_position) * context + key_position;
+  }
+  /// What a probability is multiplied by: 0, or 1/(1 - probability).
   SHARD_HOST_DEVICE float factor(int64_t matrix, int64_t query_position,
                                  int64_t key_position) const {
     if (probability == 0.0f) return 1.0f;
-    const int64_t whole_matrix =
-        (first_sequence + matrix / heads) * all_heads + first_head + matrix % heads;
-    const int64_t index = (whole_matrix * context + query_position) * context + key_position;
-    const bool drop = random.uniform(static_cast<uint64_t>(index)) < probability;
-    return drop ? 0.0f : 1.0f / (1.0f - probability);
+    return factor_of(
+        random.word(static_cast<uint64_t>(index(matrix, query_position, key_position))));
+  }
+  /// The same from the word of its index.
+  SHARD_HOST_DEVICE float factor_of(uint32_t word) const {
+    return RandomStream::uniform_of(word) < probability ? 0.0f : 1.0f / (1.0f - probability);
   }
 };
 

@@ -1,43 +1,35 @@
-// Attention as one operation, plainly: a block of threads takes one query (or, for dk and dv, one
-// key), goes over the other side in chunks of a thread each, and then over the columns. Scores stay
-// in shared memory. Milakov and Gimelshein, arXiv:1805.02867, algorithm 3 (the maximum and the sum
-// as they come); Dao et al., arXiv:2205.14135, algorithms 1 and 4.
+// Attention as one operation, plainly, for f32 and heads of any width: a block of threads takes one
+// query (or, for dk and dv, one key), goes over the other side in chunks of a thread each, and then
+// over the columns. Scores stay in shared memory. Milakov and Gimelshein, arXiv:1805.02867,
+// algorithm 3 (the maximum and the sum as they come); Dao et al., arXiv:2205.14135, algorithms 1
+// and 4. tiled_attention.cuh is for what trains large models.
 #pragma once
+#include "common/cuda/device.cuh"
+#include "common/cuda/kernels/attention_inputs.cuh"
 #include "common/cuda/kernels/reduce.cuh"
-#include "common/tensor/attention_settings.h"
 
 namespace shard::kernels {
 
-struct AttentionSizes {
-  int64_t matrices, queries, keys, width;
-};
+__device__ inline int64_t first_of_query(const AttentionSizes& sizes, int64_t matrix,
+                                         int64_t query) {
+  return (matrix * sizes.queries + query) * sizes.width;
+}
+__device__ inline int64_t first_of_key(const AttentionSizes& sizes, int64_t matrix, int64_t key) {
+  return (matrix * sizes.keys + key) * sizes.width;
+}
 
-/// What both passes read. The backward pass alone has dout, and the final log_sum_exp and `sums`:
-/// Σ dout ∘ output of each query.
 template <class T>
-struct AttentionInputs {
-  const T *q, *k, *v;
-  AttentionSizes sizes;
-  AttentionSettings settings;
-  const T* dout = nullptr;
-  const float *log_sum_exp = nullptr, *sums = nullptr;
+__device__ float dot(const T* a, const T* b, int64_t width) {
+  float sum = 0;
+  for (int64_t c = 0; c < width; ++c) sum += static_cast<float>(a[c]) * static_cast<float>(b[c]);
+  return sum;
+}
 
-  __device__ int64_t query_at(int64_t matrix, int64_t query) const {
-    return (matrix * sizes.queries + query) * sizes.width;
-  }
-  __device__ int64_t key_at(int64_t matrix, int64_t key) const {
-    return (matrix * sizes.keys + key) * sizes.width;
-  }
-  __device__ float dot(const T* a, const T* b) const {
-    float sum = 0;
-    for (int64_t c = 0; c < sizes.width; ++c)
-      sum += static_cast<float>(a[c]) * static_cast<float>(b[c]);
-    return sum;
-  }
-  __device__ float score(int64_t matrix, int64_t query, int64_t key) const {
-    return settings.scale * dot(q + query_at(matrix, query), k + key_at(matrix, key));
-  }
-};
+template <class T>
+__device__ float score(const AttentionInputs<T>& in, int64_t matrix, int64_t query, int64_t key) {
+  return in.settings.scale * dot(in.q + first_of_query(in.sizes, matrix, query),
+                                 in.k + first_of_key(in.sizes, matrix, key), in.sizes.width);
+}
 
 /// Calls body(column) for this thread's columns.
 template <class Body>
@@ -60,7 +52,7 @@ inline __device__ int64_t rows_of_chunk(int64_t first, int64_t end) {
 
 /// Dynamic shared memory: weights [threads] and sums [width].
 template <class T>
-__global__ void attention(T* output, float* log_sum_exp, AttentionInputs<T> in) {
+__global__ void plain_attention(T* output, float* log_sum_exp, AttentionInputs<T> in) {
   float *const weights = dynamic_shared<float>(), *const sums = weights + blockDim.x;
   const auto [matrices, queries, keys, width] = in.sizes;
   for (int64_t row = blockIdx.x; row < matrices * queries; row += gridDim.x) {
@@ -70,16 +62,16 @@ __global__ void attention(T* output, float* log_sum_exp, AttentionInputs<T> in) 
     for_each_column(width, [&](int64_t c) { sums[c] = 0; });
     for (int64_t first = 0; first < seen; first += blockDim.x) {
       const int64_t key = first + threadIdx.x, n = rows_of_chunk(first, seen);
-      const float score = key < seen ? in.score(matrix, query, key) : -INFINITY;
+      const float of_key = key < seen ? score(in, matrix, query, key) : -INFINITY;
       const float max_before = max;
-      max = Max{}(max, block_max(score));
+      max = Max{}(max, block_max(of_key));
       const float before = first == 0 ? 0.0f : std::exp(max_before - max),
-                  weight = key < seen ? std::exp(score - max) : 0.0f;
+                  weight = key < seen ? std::exp(of_key - max) : 0.0f;
       sum = before * sum + block_sum(weight);
       __syncthreads();  // the weights of the chunk before have been read
       if (key < seen) weights[threadIdx.x] = weight * in.settings.factor(matrix, query, key);
       __syncthreads();
-      const T* const values = in.v + in.key_at(matrix, first);
+      const T* const values = in.v + first_of_key(in.sizes, matrix, first);
       for_each_column(width, [&](int64_t c) {
         sums[c] = add_rows(before * sums[c], weights, values, n, width, c);
       });
@@ -87,22 +79,6 @@ __global__ void attention(T* output, float* log_sum_exp, AttentionInputs<T> in) 
     for_each_column(width,
                     [&](int64_t c) { output[row * width + c] = seen == 0 ? 0.0f : sums[c] / sum; });
     if (threadIdx.x == 0) log_sum_exp[row] = max + std::log(sum);
-  }
-}
-
-/// One block per row: into ← both, by the shares that their log-sum-exps give them.
-template <class Into, class Part>
-__global__ void merge_attention(Into* into, float* log_sum_exp, const Part* part,
-                                const float* part_log_sum_exp, int64_t rows, int64_t width) {
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const AttentionShares shares = attention_shares(log_sum_exp[row], part_log_sum_exp[row]);
-    for_each_column(width, [&](int64_t c) {
-      const int64_t i = row * width + c;
-      into[i] =
-          shares.first * static_cast<float>(into[i]) + shares.second * static_cast<float>(part[i]);
-    });
-    __syncthreads();  // all threads have read the log-sum-exp
-    if (threadIdx.x == 0) log_sum_exp[row] = shares.log_sum_exp;
   }
 }
 
@@ -115,31 +91,16 @@ template <class T>
 __device__ ScoreGradient score_gradient(const AttentionInputs<T>& in, int64_t matrix, int64_t query,
                                         int64_t key) {
   const int64_t row = matrix * in.sizes.queries + query;
-  const float p = std::exp(in.score(matrix, query, key) - in.log_sum_exp[row]);
+  const float p = std::exp(score(in, matrix, query, key) - in.log_sum_exp[row]);
   const float factor = in.settings.factor(matrix, query, key);
-  const float dp =
-      factor * in.dot(in.dout + in.query_at(matrix, query), in.v + in.key_at(matrix, key));
+  const float dp = factor * dot(in.dout + first_of_query(in.sizes, matrix, query),
+                                in.v + first_of_key(in.sizes, matrix, key), in.sizes.width);
   return {factor * p, in.settings.scale * p * (dp - in.sums[row])};
-}
-
-/// sums ← Σ dout ∘ output over each row: what the softmax's backward pass subtracts.
-template <class T>
-__global__ void attention_sums(float* sums, const T* dout, const T* output, int64_t rows,
-                               int64_t width) {
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    float sum = 0;
-    for_each_column(width, [&](int64_t c) {
-      const int64_t i = row * width + c;
-      sum += static_cast<float>(dout[i]) * static_cast<float>(output[i]);
-    });
-    sum = block_sum(sum);
-    if (threadIdx.x == 0) sums[row] = sum;
-  }
 }
 
 /// Dynamic shared memory: dscores [threads] and sums [width].
 template <class T>
-__global__ void attention_query_gradient(T* dq, AttentionInputs<T> in) {
+__global__ void plain_query_gradient(T* dq, AttentionInputs<T> in) {
   float *const dscores = dynamic_shared<float>(), *const sums = dscores + blockDim.x;
   const auto [matrices, queries, keys, width] = in.sizes;
   for (int64_t row = blockIdx.x; row < matrices * queries; row += gridDim.x) {
@@ -151,7 +112,7 @@ __global__ void attention_query_gradient(T* dq, AttentionInputs<T> in) {
       __syncthreads();  // those of the chunk before have been read
       if (key < seen) dscores[threadIdx.x] = score_gradient(in, matrix, query, key).dscore;
       __syncthreads();
-      const T* const rows = in.k + in.key_at(matrix, first);
+      const T* const rows = in.k + first_of_key(in.sizes, matrix, first);
       for_each_column(width,
                       [&](int64_t c) { sums[c] = add_rows(sums[c], dscores, rows, n, width, c); });
     }
@@ -163,7 +124,7 @@ __global__ void attention_query_gradient(T* dq, AttentionInputs<T> in) {
 /// Dynamic shared memory: dscores and probabilities [threads] each, sums of dk and of dv [width]
 /// each.
 template <class T>
-__global__ void attention_key_gradients(T* dk, T* dv, AttentionInputs<T> in) {
+__global__ void plain_key_gradients(T* dk, T* dv, AttentionInputs<T> in) {
   float *const dscores = dynamic_shared<float>(), *const probabilities = dscores + blockDim.x;
   const auto [matrices, queries, keys, width] = in.sizes;
   float *const of_k = probabilities + blockDim.x, *const of_v = of_k + width;
@@ -180,7 +141,7 @@ __global__ void attention_key_gradients(T* dk, T* dv, AttentionInputs<T> in) {
         probabilities[threadIdx.x] = gradient.kept_probability;
       }
       __syncthreads();
-      const int64_t at = in.query_at(matrix, first);
+      const int64_t at = first_of_query(in.sizes, matrix, first);
       for_each_column(width, [&](int64_t c) {
         of_k[c] = add_rows(of_k[c], dscores, in.q + at, n, width, c);
         of_v[c] = add_rows(of_v[c], probabilities, in.dout + at, n, width, c);

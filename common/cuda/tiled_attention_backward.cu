@@ -1,0 +1,27 @@
+#include "common/cuda/kernels/tiled_attention_backward.cuh"
+#include "common/cuda/tiled_attention.h"
+#include "common/cuda/tiled_widths.h"
+
+namespace shard {
+
+void launch_tiled_query_gradient(cudaStream_t stream, Tensor& dq,
+                                 const kernels::AttentionInputs<BFloat16>& in) {
+  by_head(in, [&]<int width, bool with_dropout>() {
+    using Sizes = kernels::QueryGradientTiles<width>;
+    launch(kernels::tiled_query_gradient<width, with_dropout>,
+           tiled_grid(in, in.sizes.queries, Sizes::rows), kernels::tiled_threads,
+           Sizes::shared_bytes, stream, dq.data<BFloat16>(), in);
+  });
+}
+
+void launch_tiled_key_gradients(cudaStream_t stream, Tensor& dk, Tensor& dv,
+                                const kernels::AttentionInputs<BFloat16>& in) {
+  by_head(in, [&]<int width, bool with_dropout>() {
+    using Sizes = kernels::KeyGradientTiles<width>;
+    launch(kernels::tiled_key_gradients<width, with_dropout>,
+           tiled_grid(in, in.sizes.keys, Sizes::rows), kernels::tiled_threads, Sizes::shared_bytes,
+           stream, dk.data<BFloat16>(), dv.data<BFloat16>(), in);
+  });
+}
+
+}  // namespace shard
