@@ -156,6 +156,7 @@ int main(int argc, char** argv) {
   Sizes sizes;
   double probability = 0.2;
   int64_t timing_context = 512;
+  bool tiles = false;
   Options options("06_parallel_attention",
                   "causal multi-head attention with its heads divided among the ranks");
   options.size("--batch", sizes.batch, "sequences", 2);
@@ -165,7 +166,8 @@ int main(int argc, char** argv) {
   options.number("--dropout", probability, "probability of dropping an attention probability", 0,
                  0.99);
   options.size("--timing-context", timing_context, "the largest context that is timed", 128);
-  options.offer_picture("the cut of the QKV matrix");
+  options.flag("--tiles", tiles, "draw the tiles of attention as one operation on a GPU");
+  options.offer_picture("the cut of the QKV matrix, or with --tiles those of attention on a GPU");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     const auto [batch, context, heads, width] = sizes;
     const int ranks = runtime.world().size();
@@ -181,7 +183,8 @@ int main(int argc, char** argv) {
     const Init init{.seed = options.seed, .weight = 0.2f, .vector = 0.5f};
     show_cut(runtime, report, sizes);
     Trial trial(runtime, sizes, init);
-    if (!options.picture.empty()) draw_qkv_cut(runtime, report, trial.split, width);
+    if (!options.picture.empty())
+      tiles ? draw_tiles(report) : draw_qkv_cut(runtime, report, trial.split, width);
     report.heading("Forward and backward against the unsplit layer");
     const Ledger ledger = check_forward_and_backward(runtime, report, trial, {});
     report.ledger(ledger);

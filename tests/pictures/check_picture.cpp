@@ -1,7 +1,8 @@
 // check_picture FILE CHAPTER RANKS: whether a chapter's picture is well-formed, has words for who
 // cannot see it and colours for dark pages, and shows the ownership that Shard, part_of and the
-// chapter's own functions say. CHAPTER is NN, 10_layouts or trace. Prints what is wrong; exit
-// status 1 if something is.
+// chapter's own functions say. CHAPTER is NN, 06_tiles, 10_layouts or trace. Prints what is wrong;
+// exit status 1 if something is.
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -18,6 +19,7 @@
 #include "common/comm/grid.h"
 #include "common/draw/svg.h"
 #include "common/program/report.h"
+#include "common/tensor/attention_tiles.h"
 #include "tests/pictures/xml.h"
 
 using namespace shard;
@@ -209,6 +211,40 @@ void check_06(const XmlElement& svg, int ranks) {
   }
 }
 
+/// That every score is in one tile of each kernel, with the kernel's size, and that those which no
+/// query sees are marked.
+void check_06_tiles(const XmlElement& svg, int) {
+  constexpr int64_t context = 512;
+  std::map<std::string, int64_t> scores;  // of each kernel
+  const auto range_of = [](const std::string& range) {
+    const size_t dash = range.find('-');
+    return Range{std::stoll(range.substr(0, dash)), std::stoll(range.substr(dash + 1))};
+  };
+  for (const XmlElement* tile : svg.all(
+           [](const XmlElement& element) { return element.attributes.contains("data-kernel"); })) {
+    const Range queries = range_of(tile->attribute("data-queries")),
+                keys = range_of(tile->attribute("data-keys"));
+    const std::string kernel = tile->attribute("data-kernel");
+    scores[kernel] += queries.size() * keys.size();
+    const AttentionTiles right =
+        kernel.starts_with("Output") ? forward_tiles(64) : key_gradient_tiles(64);
+    const bool of_keys = kernel.starts_with("dK");
+    check((of_keys ? keys : queries).size() == right.rows &&
+              (of_keys ? queries : keys).size() == right.columns,
+          "a tile of ", kernel, " has ", queries.size(), " queries and ", keys.size(), " keys");
+    int64_t seen = 0;
+    for (int64_t query = queries.begin; query < queries.end; ++query)
+      seen += std::clamp<int64_t>(query + 1 - keys.begin, 0, keys.size());
+    const char* expected = seen == 0 ? "none" : "some";
+    if (seen == queries.size() * keys.size()) expected = "all";
+    check(tile->attribute("data-seen") == expected, "of queries ", queries.begin, " … and keys ",
+          keys.begin, " …, ", expected, " are seen, not ", tile->attribute("data-seen"));
+  }
+  check(scores.size() == 2, scores.size(), " kernels are drawn");
+  for (const auto& [kernel, count] : scores)
+    check(count == context * context, kernel, ": ", count, " scores are in tiles");
+}
+
 void check_08(const XmlElement& svg, int ranks) {
   constexpr int64_t vocabulary = 61, width = 40, tokens = 24;  // the program's defaults
   for (int rank = 0; rank < ranks; ++rank) {
@@ -316,13 +352,18 @@ void check_layouts(const XmlElement& svg, int ranks) {
   }
 }
 
-const std::map<std::string, void (*)(const XmlElement&, int)> checks{
-    {"01", check_01},      {"02", check_02},
-    {"03", check_03},      {"04", check_04},
-    {"05", check_05},      {"06", check_06},
-    {"08", check_08},      {"09", check_09},
-    {"10", check_10},      {"10_layouts", check_layouts},
-    {"trace", check_trace}};
+const std::map<std::string, void (*)(const XmlElement&, int)> checks{{"01", check_01},
+                                                                     {"02", check_02},
+                                                                     {"03", check_03},
+                                                                     {"04", check_04},
+                                                                     {"05", check_05},
+                                                                     {"06", check_06},
+                                                                     {"06_tiles", check_06_tiles},
+                                                                     {"08", check_08},
+                                                                     {"09", check_09},
+                                                                     {"10", check_10},
+                                                                     {"10_layouts", check_layouts},
+                                                                     {"trace", check_trace}};
 
 }  // namespace
 

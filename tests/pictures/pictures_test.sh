@@ -33,6 +33,7 @@ for ranks in 1 2 3 4; do
   draws 10 --picture $ranks "${gpt[@]}" --tp $tp --dp $((ranks / tp))
   draws 10_layouts --picture $ranks "${gpt[@]}" --layouts
 done
+draws 06_tiles --picture 1 06_parallel_attention --tiles
 draws trace --trace 2 05_parallel_mlp --tokens 64 --width 64 --repeat 1
 draws trace --trace 4 "${gpt[@]}" --tp 2 --dp 2
 draws trace --trace 2 07_transformer_block
