@@ -1,8 +1,10 @@
 // FusedAttention: ParallelAttention with attention as one operation instead of three steps. It
 // keeps the output and one number for each query, the log-sum-exp of its scores, from which the
 // backward pass computes the probabilities again: nothing of context × context is kept, nor
-// written. Dao et al., arXiv:2205.14135.
+// written. Heads are read, and written, where the products have them. Dao et al., arXiv:2205.14135.
 #pragma once
+#include <array>
+
 #include "chapters/06_parallel_attention/parallel_attention.h"
 #include "common/tensor/attention.h"
 
@@ -17,11 +19,11 @@ class FusedAttention : public ParallelAttention {
     int64_t batch = 0;
     AttentionDropout dropout;
     ColumnParallelLinear::Kept qkv;
-    Tensor q, k, v;  // [batch·heads/t × context × head_width] each
-    AttentionResult attended;
+    Tensor qkv_output;         // [tokens × 3·width/t]: Q_i K_i V_i
+    AttentionResult attended;  // output [tokens × width/t]
     RowParallelLinear::Kept projection;
     auto parts() const {
-      return std::tie(qkv, q, k, v, attended.output, attended.log_sum_exp, projection);
+      return std::tie(qkv, qkv_output, attended.output, attended.log_sum_exp, projection);
     }
   };
 
@@ -30,6 +32,12 @@ class FusedAttention : public ParallelAttention {
   Tensor backward(const Tensor& dz, const Kept& kept);
 
  private:
+  /// The heads in columns number·width/t … of x [tokens × columns].
+  Heads heads(const Tensor& x, int number, const Kept& kept) const;
+  /// Those of Q, K and V in [tokens × 3·width/t].
+  std::array<Heads, 3> qkv_heads(const Tensor& x, const Kept& kept) const {
+    return {heads(x, 0, kept), heads(x, 1, kept), heads(x, 2, kept)};
+  }
   AttentionSettings settings(const Kept& kept) const;
 };
 

@@ -65,7 +65,7 @@ void show_growing_contexts(Runtime& runtime, Report& report, int64_t largest) {
     // of each query: a probability for each key, against the output and the log-sum-exp
     report.check(text("context ", context, ": no probabilities are kept"),
                  bytes_of(steps.kept) - bytes_of(fused.kept) ==
-                     4 * heads_a_rank * context * (context - head_width - 1));
+                     4 * heads_a_rank * context * (context - 1));
   }
   report.table(table);
 }

@@ -63,12 +63,12 @@ class CudaBackend : public Backend {
   void merge_heads(Tensor& x, int64_t first_column, const Tensor& heads) override;
   void causal_softmax(Tensor& scores, float scale) override;
   void causal_softmax_backward(Tensor& dscores, const Tensor& probabilities, float scale) override;
-  void attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q, const Tensor& k,
-                 const Tensor& v, const AttentionSettings& settings) override;
-  void merge_attention(Tensor& output, Tensor& log_sum_exp, const Tensor& part,
+  void attention(const Heads& output, Tensor& log_sum_exp, const Heads& q, const Heads& k,
+                 const Heads& v, const AttentionSettings& settings) override;
+  void merge_attention(const Heads& output, Tensor& log_sum_exp, const Heads& part,
                        const Tensor& part_log_sum_exp) override;
-  void attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout, const Tensor& q,
-                          const Tensor& k, const Tensor& v, const Tensor& output,
+  void attention_backward(const Heads& dq, const Heads& dk, const Heads& dv, const Heads& dout,
+                          const Heads& q, const Heads& k, const Heads& v, const Heads& output,
                           const Tensor& log_sum_exp, const AttentionSettings& settings) override;
   void gather_rows(Tensor& out, const Tensor& table, const Tensor& ids, int64_t first_row) override;
   void add_to_rows(Tensor& dtable, const Tensor& ids, const Tensor& dy, int64_t first_row) override;

@@ -4,21 +4,29 @@
 
 namespace shard {
 
-bool is_tiled(const Tensor& q, const Tensor& k, const Tensor& v,
-              const AttentionSettings& settings) {
-  const int64_t width = q.columns();
-  const bool has_width = width == 32 || width == 64 || width == 96 || width == 128;
-  // a maximum of scores is that of the scaled ones
-  return has_width && q.type() == DataType::bf16 && settings.scale > 0 && rows_are_wide(q, k, v);
+bool are_wide(std::initializer_list<Heads> all) {
+  return std::ranges::all_of(all, [](const Heads& x) {
+    const int64_t size = size_of(x.type());
+    return unit_of({address_of(x.memory) + x.first * size, x.width * size, x.steps.row * size,
+                    x.steps.head * size, x.steps.sequence * size}) == 16;
+  });
 }
 
-void launch_tiled_attention(cudaStream_t stream, Tensor& output, Tensor& log_sum_exp,
+bool is_tiled(std::initializer_list<Heads> all, const AttentionSettings& settings) {
+  const Heads& q = *all.begin();
+  const bool has_width = q.width == 32 || q.width == 64 || q.width == 96 || q.width == 128;
+  // a maximum of scores is that of the scaled ones
+  return has_width && q.type() == DataType::bf16 && settings.scale > 0 && are_wide(all);
+}
+
+void launch_tiled_attention(cudaStream_t stream, const Heads& output, Tensor& log_sum_exp,
                             const kernels::AttentionInputs<BFloat16>& in) {
   by_head(in, [&]<int width, bool with_dropout>() {
     using Sizes = kernels::ForwardTiles<width>;
     launch(kernels::tiled_attention<width, with_dropout>,
            tiled_grid(in, in.sizes.queries, Sizes::rows), kernels::tiled_threads,
-           Sizes::shared_bytes, stream, output.data<BFloat16>(), log_sum_exp.data<float>(), in);
+           Sizes::shared_bytes, stream, matrices_of<BFloat16>(output), log_sum_exp.data<float>(),
+           in);
   });
 }
 

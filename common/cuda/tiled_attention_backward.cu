@@ -4,23 +4,23 @@
 
 namespace shard {
 
-void launch_tiled_query_gradient(cudaStream_t stream, Tensor& dq,
+void launch_tiled_query_gradient(cudaStream_t stream, const Heads& dq,
                                  const kernels::AttentionInputs<BFloat16>& in) {
   by_head(in, [&]<int width, bool with_dropout>() {
     using Sizes = kernels::QueryGradientTiles<width>;
     launch(kernels::tiled_query_gradient<width, with_dropout>,
            tiled_grid(in, in.sizes.queries, Sizes::rows), kernels::tiled_threads,
-           Sizes::shared_bytes, stream, dq.data<BFloat16>(), in);
+           Sizes::shared_bytes, stream, matrices_of<BFloat16>(dq), in);
   });
 }
 
-void launch_tiled_key_gradients(cudaStream_t stream, Tensor& dk, Tensor& dv,
+void launch_tiled_key_gradients(cudaStream_t stream, const Heads& dk, const Heads& dv,
                                 const kernels::AttentionInputs<BFloat16>& in) {
   by_head(in, [&]<int width, bool with_dropout>() {
     using Sizes = kernels::KeyGradientTiles<width>;
     launch(kernels::tiled_key_gradients<width, with_dropout>,
            tiled_grid(in, in.sizes.keys, Sizes::rows), kernels::tiled_threads, Sizes::shared_bytes,
-           stream, dk.data<BFloat16>(), dv.data<BFloat16>(), in);
+           stream, matrices_of<BFloat16>(dk), matrices_of<BFloat16>(dv), in);
   });
 }
 

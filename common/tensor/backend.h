@@ -11,6 +11,7 @@
 #include "common/base/formulas.h"
 #include "common/base/random.h"
 #include "common/tensor/attention_settings.h"
+#include "common/tensor/heads.h"
 #include "common/tensor/host_transfer.h"
 #include "common/tensor/tensor.h"
 
@@ -151,13 +152,13 @@ class Backend {
   virtual void causal_softmax_backward(Tensor& dscores, const Tensor& probabilities,
                                        float scale) = 0;
   // attention.h: output and log-sum-exp; what merge does with those of two parts; and dq, dk, dv.
-  virtual void attention(Tensor& output, Tensor& log_sum_exp, const Tensor& q, const Tensor& k,
-                         const Tensor& v, const AttentionSettings& settings) = 0;
-  virtual void merge_attention(Tensor& output, Tensor& log_sum_exp, const Tensor& part,
+  virtual void attention(const Heads& output, Tensor& log_sum_exp, const Heads& q, const Heads& k,
+                         const Heads& v, const AttentionSettings& settings) = 0;
+  virtual void merge_attention(const Heads& output, Tensor& log_sum_exp, const Heads& part,
                                const Tensor& part_log_sum_exp) = 0;
-  virtual void attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout,
-                                  const Tensor& q, const Tensor& k, const Tensor& v,
-                                  const Tensor& output, const Tensor& log_sum_exp,
+  virtual void attention_backward(const Heads& dq, const Heads& dk, const Heads& dv,
+                                  const Heads& dout, const Heads& q, const Heads& k, const Heads& v,
+                                  const Heads& output, const Tensor& log_sum_exp,
                                   const AttentionSettings& settings) = 0;
 
   /// out ← the rows of table that ids name, zeros for ids of other parts.

@@ -177,8 +177,8 @@ TEST_CASE("transformer block: what it keeps, and each tensor only once") {
   TransformerBlock split(world(), "h.0", small.block(), block_init, projection);
   const int64_t ranks = world().size(), width = small.width();
   const int64_t replicated = 4 * width + 4;  // x and u, both normed, two statistics of each norm
-  // q, k, v, the heads' output twice (as matrices and as rows), a log-sum-exp of each head
-  const int64_t attention = (5 * width + small.heads) / ranks;
+  // q, k, v, the heads' output, a log-sum-exp of each head
+  const int64_t attention = (4 * width + small.heads) / ranks;
   const int64_t sharded = attention + my_part(small.hidden).size();
   TransformerBlock::Kept kept;
   split.forward(rows_of_small("x", 0), small.batch, {}, kept);

@@ -192,7 +192,7 @@ TEST_CASE("gpt: what it keeps is what its parts keep, each tensor once") {
   Gpt::Kept kept;
   model.forward(tokens_of("tokens"), tokens_of("targets"), batch, {}, kept);
   const int64_t tokens = batch * context, width = sizes.width, ranks = world().size();
-  const int64_t attention = (5 * width + sizes.heads) / ranks;
+  const int64_t attention = (4 * width + sizes.heads) / ranks;
   // chapter 07's block, whose hidden width 4·width the ranks may not divide
   const int64_t hidden = my_part(4 * width).size();
   const int64_t block = tokens * (4 * width + 4 + attention + hidden);

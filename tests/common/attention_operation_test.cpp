@@ -353,6 +353,65 @@ TEST_CASE("attention: bf16 against double precision, and parts merged in f32") {
   CHECK(relative_error(cast(got.dv, DataType::f32), in_f32.dv) < 0x1p-6);
 }
 
+namespace {
+
+/// One pass with heads side by side in the rows of tokens, and the same with a matrix for each.
+void check_heads_in_columns(DataType type, int64_t head_width) {
+  const int64_t batch = 2, context = 40, heads = 3, width = heads * head_width;
+  CAPTURE(head_width);
+  const auto random = [&](int64_t columns, const std::string& name) {
+    return cast(tensor(random_matrix(batch * context, columns, name)), type);
+  };
+  const Tensor qkv = random(3 * width, "qkv"), dout = random(width, "dout");
+  Tensor dqkv(backend(), qkv.shape(), type);
+  const auto in_columns = [&](const Tensor& x, int number) {
+    return heads_in_columns(x, number * width, batch, heads, head_width);
+  };
+  const auto apart = [&](const Tensor& x, int number) {
+    return split_heads(x, number * width, batch, heads, head_width);
+  };
+  AttentionResult result =
+      attention(in_columns(qkv, 0), in_columns(qkv, 1), in_columns(qkv, 2), {});
+  const AttentionResult expected = attention(apart(qkv, 0), apart(qkv, 1), apart(qkv, 2), {});
+  CHECK(result.output.shape() == Shape{batch * context, width});
+  CHECK(apart(result.output, 0).to_host() == expected.output.to_host());
+  CHECK(result.log_sum_exp.to_host() == expected.log_sum_exp.to_host());
+
+  attention_backward(in_columns(dqkv, 0), in_columns(dqkv, 1), in_columns(dqkv, 2),
+                     in_columns(dout, 0), in_columns(qkv, 0), in_columns(qkv, 1),
+                     in_columns(qkv, 2), result, {});
+  const AttentionGradients gradients =
+      attention_backward(apart(dout, 0), apart(qkv, 0), apart(qkv, 1), apart(qkv, 2), expected, {});
+  CHECK(apart(dqkv, 0).to_host() == gradients.dq.to_host());
+  CHECK(apart(dqkv, 1).to_host() == gradients.dk.to_host());
+  CHECK(apart(dqkv, 2).to_host() == gradients.dv.to_host());
+
+  AttentionResult of_matrices{expected.output.clone(), expected.log_sum_exp.clone()};
+  merge(of_matrices, expected);
+  merge(result, {result.output.clone(), result.log_sum_exp.clone()});
+  CHECK(apart(result.output, 0).to_host() == of_matrices.output.to_host());
+  CHECK(result.log_sum_exp.to_host() == of_matrices.log_sum_exp.to_host());
+}
+
+}  // namespace
+
+TEST_CASE("attention: heads side by side in the rows of tokens are read and written there") {
+  for (const int64_t head_width : {5, 32}) {
+    check_heads_in_columns(DataType::f32, head_width);
+    if (backend().computes_in(DataType::bf16)) check_heads_in_columns(DataType::bf16, head_width);
+  }
+}
+
+TEST_CASE("attention: heads that are not there are refused") {
+  const Tensor x(backend(), {6, 8});
+  CHECK(message_of([&] { Heads heads(x); }) ==
+        "heads: a tensor [6 × 8] is not [matrices × rows × head_width]");
+  CHECK(message_of([&] { heads_in_columns(x, 0, 4, 2, 4); }) ==
+        "heads: [6 × 8] is not 4 sequences of tokens with 2 heads each");
+  CHECK(message_of([&] { heads_in_columns(x, 4, 2, 2, 4); }) ==
+        "heads: columns 4 to 12 of shape [6 × 8]");
+}
+
 TEST_CASE("attention: what does not fit is refused with one sentence") {
   const Tensor q(backend(), {4, 3, 5}), k(backend(), {4, 7, 5}), narrow(backend(), {4, 7, 6});
   AttentionSettings settings;

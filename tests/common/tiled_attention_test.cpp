@@ -6,6 +6,7 @@
 
 #include "common/base/bfloat16.h"
 #include "common/tensor/attention.h"
+#include "common/tensor/attention_tiles.h"
 #include "common/tensor/ops.h"
 #include "tests/test_support.h"
 
@@ -147,6 +148,16 @@ bool device_has_bf16() { return backend().computes_in(DataType::bf16); }
 
 }  // namespace
 
+TEST_CASE("tiled attention: each of 4 warps has whole fragments of its products") {
+  for (const int width : {32, 64, 96, 128}) {
+    for (const AttentionTiles tiles :
+         {forward_tiles(width), query_gradient_tiles(width), key_gradient_tiles(width)}) {
+      CHECK(tiles.rows % (4 * 16) == 0);
+      CHECK(tiles.columns % 16 == 0);
+    }
+  }
+}
+
 TEST_CASE("tiled attention: lengths that are no multiple of a tile, heads of all widths") {
   if (!device_has_bf16()) return;
   check({});
@@ -173,6 +184,20 @@ TEST_CASE("tiled attention: queries that see no key at all") {
   CHECK(all_are(got.result.log_sum_exp, -INFINITY));
   for (const Tensor& x : {got.result.output, got.gradients.dq, got.gradients.dk, got.gradients.dv})
     CHECK(all_are(cast(x, DataType::f32), 0.0f));
+}
+
+TEST_CASE("tiled attention: rows of V that no query sees may hold anything, as those of a cache") {
+  if (!device_has_bf16()) return;
+  const Sizes sizes{.queries = 3, .keys = 100, .width = 32, .first_query = 47};
+  Inputs in(sizes);
+  const Expected expected(sizes, in);
+  for (int64_t matrix = 0; matrix < sizes.matrices; ++matrix) {
+    for (int64_t key = 50; key < sizes.keys; ++key)
+      in.k(matrix * sizes.keys + key, 0) = in.v(matrix * sizes.keys + key, 0) = NAN;
+  }
+  const AttentionResult result = attention(bf16(in.q, sizes.matrices), bf16(in.k, sizes.matrices),
+                                           bf16(in.v, sizes.matrices), settings_of(sizes));
+  CHECK(error(result.output, expected.output) < few_roundings);
 }
 
 TEST_CASE("tiled attention: dropout by index, in both directions") {

@@ -3,8 +3,21 @@
 #include <cstdint>
 
 #include "common/tensor/attention_settings.h"
+#include "common/tensor/heads.h"
 
 namespace shard::kernels {
+
+/// Matrices [rows × width], one for each sequence and head.
+template <class T>
+struct Matrices {
+  T* first;
+  HeadSteps steps;
+  SHARD_HOST_DEVICE T* operator[](int64_t matrix) const { return first + steps.first_of(matrix); }
+  /// A row of a matrix.
+  SHARD_HOST_DEVICE T* row(int64_t matrix, int64_t number) const {
+    return (*this)[matrix] + number * steps.row;
+  }
+};
 
 struct AttentionSizes {
   int64_t matrices, queries, keys, width;
@@ -14,10 +27,10 @@ struct AttentionSizes {
 /// output of each query.
 template <class T>
 struct AttentionInputs {
-  const T *q, *k, *v;
+  Matrices<const T> q, k, v;
   AttentionSizes sizes;
   AttentionSettings settings;
-  const T* dout = nullptr;
+  Matrices<const T> dout = {};
   const float *log_sum_exp = nullptr, *sums = nullptr;
 };
 

@@ -10,14 +10,6 @@
 
 namespace shard::kernels {
 
-__device__ inline int64_t first_of_query(const AttentionSizes& sizes, int64_t matrix,
-                                         int64_t query) {
-  return (matrix * sizes.queries + query) * sizes.width;
-}
-__device__ inline int64_t first_of_key(const AttentionSizes& sizes, int64_t matrix, int64_t key) {
-  return (matrix * sizes.keys + key) * sizes.width;
-}
-
 template <class T>
 __device__ float dot(const T* a, const T* b, int64_t width) {
   float sum = 0;
@@ -27,8 +19,7 @@ __device__ float dot(const T* a, const T* b, int64_t width) {
 
 template <class T>
 __device__ float score(const AttentionInputs<T>& in, int64_t matrix, int64_t query, int64_t key) {
-  return in.settings.scale * dot(in.q + first_of_query(in.sizes, matrix, query),
-                                 in.k + first_of_key(in.sizes, matrix, key), in.sizes.width);
+  return in.settings.scale * dot(in.q.row(matrix, query), in.k.row(matrix, key), in.sizes.width);
 }
 
 /// Calls body(column) for this thread's columns.
@@ -37,11 +28,12 @@ __device__ void for_each_column(int64_t width, const Body& body) {
   for (int64_t column = threadIdx.x; column < width; column += blockDim.x) body(column);
 }
 
-/// sum + Σ over the chunk's n rows: weights[j] · rows[j][column].
+/// sum + Σ over n rows of a matrix, from `first` on: weights[j] · row[column].
 template <class T>
-__device__ float add_rows(float sum, const float* weights, const T* rows, int64_t n, int64_t width,
-                          int64_t column) {
-  for (int64_t j = 0; j < n; ++j) sum += weights[j] * static_cast<float>(rows[j * width + column]);
+__device__ float add_rows(float sum, const float* weights, const Matrices<const T>& x,
+                          int64_t matrix, int64_t first, int64_t n, int64_t column) {
+  const T* const rows = x.row(matrix, first) + column;
+  for (int64_t j = 0; j < n; ++j) sum += weights[j] * static_cast<float>(rows[j * x.steps.row]);
   return sum;
 }
 
@@ -52,7 +44,7 @@ inline __device__ int64_t rows_of_chunk(int64_t first, int64_t end) {
 
 /// Dynamic shared memory: weights [threads] and sums [width].
 template <class T>
-__global__ void plain_attention(T* output, float* log_sum_exp, AttentionInputs<T> in) {
+__global__ void plain_attention(Matrices<T> output, float* log_sum_exp, AttentionInputs<T> in) {
   float *const weights = dynamic_shared<float>(), *const sums = weights + blockDim.x;
   const auto [matrices, queries, keys, width] = in.sizes;
   for (int64_t row = blockIdx.x; row < matrices * queries; row += gridDim.x) {
@@ -71,13 +63,13 @@ __global__ void plain_attention(T* output, float* log_sum_exp, AttentionInputs<T
       __syncthreads();  // the weights of the chunk before have been read
       if (key < seen) weights[threadIdx.x] = weight * in.settings.factor(matrix, query, key);
       __syncthreads();
-      const T* const values = in.v + first_of_key(in.sizes, matrix, first);
       for_each_column(width, [&](int64_t c) {
-        sums[c] = add_rows(before * sums[c], weights, values, n, width, c);
+        sums[c] = add_rows(before * sums[c], weights, in.v, matrix, first, n, c);
       });
     }
-    for_each_column(width,
-                    [&](int64_t c) { output[row * width + c] = seen == 0 ? 0.0f : sums[c] / sum; });
+    for_each_column(width, [&](int64_t c) {
+      output.row(matrix, query)[c] = seen == 0 ? 0.0f : sums[c] / sum;
+    });
     if (threadIdx.x == 0) log_sum_exp[row] = max + std::log(sum);
   }
 }
@@ -93,14 +85,13 @@ __device__ ScoreGradient score_gradient(const AttentionInputs<T>& in, int64_t ma
   const int64_t row = matrix * in.sizes.queries + query;
   const float p = std::exp(score(in, matrix, query, key) - in.log_sum_exp[row]);
   const float factor = in.settings.factor(matrix, query, key);
-  const float dp = factor * dot(in.dout + first_of_query(in.sizes, matrix, query),
-                                in.v + first_of_key(in.sizes, matrix, key), in.sizes.width);
+  const float dp = factor * dot(in.dout.row(matrix, query), in.v.row(matrix, key), in.sizes.width);
   return {factor * p, in.settings.scale * p * (dp - in.sums[row])};
 }
 
 /// Dynamic shared memory: dscores [threads] and sums [width].
 template <class T>
-__global__ void plain_query_gradient(T* dq, AttentionInputs<T> in) {
+__global__ void plain_query_gradient(Matrices<T> dq, AttentionInputs<T> in) {
   float *const dscores = dynamic_shared<float>(), *const sums = dscores + blockDim.x;
   const auto [matrices, queries, keys, width] = in.sizes;
   for (int64_t row = blockIdx.x; row < matrices * queries; row += gridDim.x) {
@@ -112,11 +103,11 @@ __global__ void plain_query_gradient(T* dq, AttentionInputs<T> in) {
       __syncthreads();  // those of the chunk before have been read
       if (key < seen) dscores[threadIdx.x] = score_gradient(in, matrix, query, key).dscore;
       __syncthreads();
-      const T* const rows = in.k + first_of_key(in.sizes, matrix, first);
-      for_each_column(width,
-                      [&](int64_t c) { sums[c] = add_rows(sums[c], dscores, rows, n, width, c); });
+      for_each_column(width, [&](int64_t c) {
+        sums[c] = add_rows(sums[c], dscores, in.k, matrix, first, n, c);
+      });
     }
-    for_each_column(width, [&](int64_t c) { dq[row * width + c] = sums[c]; });
+    for_each_column(width, [&](int64_t c) { dq.row(matrix, query)[c] = sums[c]; });
     __syncthreads();
   }
 }
@@ -124,7 +115,7 @@ __global__ void plain_query_gradient(T* dq, AttentionInputs<T> in) {
 /// Dynamic shared memory: dscores and probabilities [threads] each, sums of dk and of dv [width]
 /// each.
 template <class T>
-__global__ void plain_key_gradients(T* dk, T* dv, AttentionInputs<T> in) {
+__global__ void plain_key_gradients(Matrices<T> dk, Matrices<T> dv, AttentionInputs<T> in) {
   float *const dscores = dynamic_shared<float>(), *const probabilities = dscores + blockDim.x;
   const auto [matrices, queries, keys, width] = in.sizes;
   float *const of_k = probabilities + blockDim.x, *const of_v = of_k + width;
@@ -141,15 +132,14 @@ __global__ void plain_key_gradients(T* dk, T* dv, AttentionInputs<T> in) {
         probabilities[threadIdx.x] = gradient.kept_probability;
       }
       __syncthreads();
-      const int64_t at = first_of_query(in.sizes, matrix, first);
       for_each_column(width, [&](int64_t c) {
-        of_k[c] = add_rows(of_k[c], dscores, in.q + at, n, width, c);
-        of_v[c] = add_rows(of_v[c], probabilities, in.dout + at, n, width, c);
+        of_k[c] = add_rows(of_k[c], dscores, in.q, matrix, first, n, c);
+        of_v[c] = add_rows(of_v[c], probabilities, in.dout, matrix, first, n, c);
       });
     }
     for_each_column(width, [&](int64_t c) {
-      dk[row * width + c] = of_k[c];
-      dv[row * width + c] = of_v[c];
+      dk.row(matrix, key)[c] = of_k[c];
+      dv.row(matrix, key)[c] = of_v[c];
     });
     __syncthreads();
   }

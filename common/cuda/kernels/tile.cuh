@@ -40,16 +40,16 @@ class Tile {
 
   __device__ explicit Tile(BFloat16* memory) : memory_(memory) {}
 
-  /// Starts to copy the rows from `first` on of a matrix that has `count`: zeros behind its end. By
-  /// all threads of the block, which has `threads`.
+  /// Starts to copy the rows from `first` on of a matrix that has `count`, each row_step elements
+  /// behind the one before: zeros behind its end. By all threads of the block, which has `threads`.
   template <int threads>
-  __device__ void start_copy(const BFloat16* matrix, int first, int count) const {
+  __device__ void start_copy(const BFloat16* matrix, int64_t row_step, int first, int count) const {
     constexpr int elements_of_copy = 8, of_row = width / elements_of_copy;
 #pragma unroll
     for (int i = threadIdx.x; i < rows * of_row; i += threads) {
       const int row = i / of_row, column = i % of_row * elements_of_copy;
       const bool valid = first + row < count;
-      const int64_t from = valid ? int64_t{first + row} * width : 0;
+      const int64_t from = valid ? (first + row) * row_step : 0;
       copy_async(memory_ + row * row_elements + column, matrix + from + column, valid);
     }
   }
@@ -137,9 +137,9 @@ __device__ void add_product(WarpMatrix<rows, columns>& sums, const WarpMatrix<ro
 }
 
 /// Writes the warp's rows, each times factors[i] and rounded to bf16, to those from `first` on of a
-/// matrix [count × columns].
+/// matrix [count × columns], whose rows are row_step elements apart.
 template <int rows, int columns>
-__device__ void store_rows(BFloat16* matrix, int first, int count,
+__device__ void store_rows(BFloat16* matrix, int64_t row_step, int first, int count,
                            const WarpMatrix<rows, columns>& x, const float (&factors)[rows / 8]) {
 #pragma unroll
   for (int i = 0; i < x.my_rows; ++i) {
@@ -147,7 +147,7 @@ __device__ void store_rows(BFloat16* matrix, int first, int count,
     if (row >= count) continue;
 #pragma unroll
     for (int j = 0; j < x.my_columns; j += 2) {
-      *reinterpret_cast<uint32_t*>(matrix + int64_t{row} * columns + x.column(j)) =
+      *reinterpret_cast<uint32_t*>(matrix + row * row_step + x.column(j)) =
           pack(factors[i] * x.at(i, j), factors[i] * x.at(i, j + 1));
     }
   }

@@ -4,7 +4,8 @@
 //   max' = max(max, row_max(s))      shrink = 2^(max - max')      p = 2^(s - max')
 //   sum = shrink·sum + row_sum(p)    O = shrink·O + p·V
 // and in the end O / sum, and the log-sum-exp ln2·max + ln(sum). Queries that see no key have sum =
-// 0. As 0 · NaN is NaN, a NaN in V also reaches queries that do not see it, within a tile.
+// 0. As 0 · NaN is NaN, a NaN in V also reaches queries that do not see it, if another
+// query of the tile does.
 #pragma once
 #include "common/cuda/device.cuh"
 #include "common/cuda/kernels/attention_dropout.cuh"
@@ -127,16 +128,17 @@ struct OnlineSoftmax {
 /// and P·V of this one are computed, V of this one while S is.
 template <int width, bool with_dropout>
 __global__ void __launch_bounds__(tiled_threads)
-    tiled_attention(BFloat16* output, float* log_sum_exp, AttentionInputs<BFloat16> in) {
+    tiled_attention(Matrices<BFloat16> output, float* log_sum_exp, AttentionInputs<BFloat16> in) {
   using Tiles = ForwardTiles<width>;
   const auto queries = static_cast<int>(in.sizes.queries), keys = static_cast<int>(in.sizes.keys);
   const int blocks = tiles_of_rows(queries, Tiles::rows);
   const auto [matrix, number] = tiled_part(blocks);
   const int first = (blocks - 1 - number) * Tiles::rows;  // the block with most keys begins
   const int warp_row = static_cast<int>(threadIdx.x) / 32 * Tiles::rows_of_warp;
-  const BFloat16 *const k_rows = in.k + matrix * keys * width, *const v_rows =
-                                                                   in.v + matrix * keys * width;
-  const int64_t seen = in.settings.seen_keys(min(first + Tiles::rows, queries) - 1, keys);
+  const BFloat16 *const k_rows = in.k[matrix], *const v_rows = in.v[matrix];
+  const int64_t k_step = in.k.steps.row, v_step = in.v.steps.row;
+  const auto seen =
+      static_cast<int>(in.settings.seen_keys(min(first + Tiles::rows, queries) - 1, keys));
   const int tiles = tiles_of_rows(seen, Tiles::keys);
 
   auto* const memory = dynamic_shared<BFloat16>();
@@ -144,8 +146,8 @@ __global__ void __launch_bounds__(tiled_threads)
   const typename Tiles::Keys k(memory + Tiles::Queries::elements),
       v(memory + Tiles::Queries::elements + Tiles::Keys::elements);
   if (tiles > 0) {
-    q.template start_copy<tiled_threads>(in.q + matrix * queries * width, first, queries);
-    k[0].template start_copy<tiled_threads>(k_rows, 0, keys);
+    q.template start_copy<tiled_threads>(in.q[matrix], in.q.steps.row, first, queries);
+    k[0].template start_copy<tiled_threads>(k_rows, k_step, 0, keys);
   }
   commit_copies();
   const float scale = in.settings.scale * log2_e;
@@ -153,14 +155,14 @@ __global__ void __launch_bounds__(tiled_threads)
   WarpMatrix<Tiles::rows_of_warp, width> sums;
   for (int tile = 0; tile < tiles; ++tile) {
     const int first_key = tile * Tiles::keys;
-    v[tile].template start_copy<tiled_threads>(v_rows, first_key, keys);
+    v[tile].template start_copy<tiled_threads>(v_rows, v_step, first_key, seen);
     commit_copies();
     wait_for_copies<1>();  // K is there
     __syncthreads();
     WarpMatrix<Tiles::rows_of_warp, Tiles::keys> p;
     add_product_transposed(p, q, warp_row, k[tile]);
     if (tile + 1 < tiles)
-      k[tile + 1].template start_copy<tiled_threads>(k_rows, first_key + Tiles::keys, keys);
+      k[tile + 1].template start_copy<tiled_threads>(k_rows, k_step, first_key + Tiles::keys, keys);
     commit_copies();
     mask_scores(p, in.settings, first + warp_row, first_key, keys);
     softmax.add(p, sums, scale);
@@ -173,7 +175,7 @@ __global__ void __launch_bounds__(tiled_threads)
   float inverses[softmax.my_rows];
   softmax.finish(log_sum_exp + matrix * queries, first + warp_row, queries, in.settings.scale,
                  inverses);
-  store_rows(output + matrix * queries * width, first + warp_row, queries, sums, inverses);
+  store_rows(output[matrix], output.steps.row, first + warp_row, queries, sums, inverses);
 }
 
 }  // namespace shard::kernels

@@ -49,14 +49,13 @@ inline __device__ float sum_of(const float* sums, int query, int queries) {
 /// Grid: ⌈queries / rows⌉ blocks for each matrix.
 template <int width, bool with_dropout>
 __global__ void __launch_bounds__(tiled_threads)
-    tiled_query_gradient(BFloat16* dq, AttentionInputs<BFloat16> in) {
+    tiled_query_gradient(Matrices<BFloat16> dq, AttentionInputs<BFloat16> in) {
   using Tiles = QueryGradientTiles<width>;
   const auto queries = static_cast<int>(in.sizes.queries), keys = static_cast<int>(in.sizes.keys);
   const int blocks = tiles_of_rows(queries, Tiles::rows);
   const auto [matrix, number] = tiled_part(blocks);
   const int first = (blocks - 1 - number) * Tiles::rows;  // the block with most keys begins
   const int warp_row = static_cast<int>(threadIdx.x) / 32 * Tiles::rows_of_warp;
-  const int64_t query_at = matrix * queries * width, key_at = matrix * keys * width;
   const int64_t seen = in.settings.seen_keys(min(first + Tiles::rows, queries) - 1, keys);
   const int tiles = tiles_of_rows(seen, Tiles::keys);
   const float scale = in.settings.scale * log2_e;
@@ -66,12 +65,14 @@ __global__ void __launch_bounds__(tiled_threads)
   const typename Tiles::Keys k(memory + 2 * Tiles::Queries::elements),
       v(memory + 2 * Tiles::Queries::elements + Tiles::Keys::elements);
   const auto start_keys = [&](int tile) {
-    k[tile].template start_copy<tiled_threads>(in.k + key_at, tile * Tiles::keys, keys);
-    v[tile].template start_copy<tiled_threads>(in.v + key_at, tile * Tiles::keys, keys);
+    k[tile].template start_copy<tiled_threads>(in.k[matrix], in.k.steps.row, tile * Tiles::keys,
+                                               keys);
+    v[tile].template start_copy<tiled_threads>(in.v[matrix], in.v.steps.row, tile * Tiles::keys,
+                                               keys);
   };
   if (tiles > 0) {
-    q.template start_copy<tiled_threads>(in.q + query_at, first, queries);
-    dout.template start_copy<tiled_threads>(in.dout + query_at, first, queries);
+    q.template start_copy<tiled_threads>(in.q[matrix], in.q.steps.row, first, queries);
+    dout.template start_copy<tiled_threads>(in.dout[matrix], in.dout.steps.row, first, queries);
     start_keys(0);
   }
   commit_copies();
@@ -106,20 +107,20 @@ __global__ void __launch_bounds__(tiled_threads)
     add_product(sums, ds, k[tile]);
   }
   wait_for_copies<0>();
-  store_rows(dq + query_at, first + warp_row, queries, sums, scales);
+  store_rows(dq[matrix], dq.steps.row, first + warp_row, queries, sums, scales);
 }
 
 /// Grid: ⌈keys / rows⌉ blocks for each matrix. Everything is transposed, with a row for each key:
 /// pᵀ and dsᵀ then lie where their products need them.
 template <int width, bool with_dropout>
 __global__ void __launch_bounds__(tiled_threads)
-    tiled_key_gradients(BFloat16* dk, BFloat16* dv, AttentionInputs<BFloat16> in) {
+    tiled_key_gradients(Matrices<BFloat16> dk, Matrices<BFloat16> dv,
+                        AttentionInputs<BFloat16> in) {
   using Tiles = KeyGradientTiles<width>;
   const auto queries = static_cast<int>(in.sizes.queries), keys = static_cast<int>(in.sizes.keys);
   const auto [matrix, number] = tiled_part(tiles_of_rows(keys, Tiles::rows));
   const int first = number * Tiles::rows;  // the first block is seen by most queries
   const int warp_row = static_cast<int>(threadIdx.x) / 32 * Tiles::rows_of_warp;
-  const int64_t query_at = matrix * queries * width, key_at = matrix * keys * width;
   const int begin = static_cast<int>(in.settings.first_seeing(first, queries)) / Tiles::queries;
   const int end = tiles_of_rows(queries, Tiles::queries);
   const float scale = in.settings.scale * log2_e;
@@ -132,8 +133,9 @@ __global__ void __launch_bounds__(tiled_threads)
   float* const query_sums = shifts + 2 * Tiles::queries;
   const auto start_queries = [&](int tile) {
     const int first_query = tile * Tiles::queries, buffer = tile % 2 * Tiles::queries;
-    q[tile].template start_copy<tiled_threads>(in.q + query_at, first_query, queries);
-    dout[tile].template start_copy<tiled_threads>(in.dout + query_at, first_query, queries);
+    q[tile].template start_copy<tiled_threads>(in.q[matrix], in.q.steps.row, first_query, queries);
+    dout[tile].template start_copy<tiled_threads>(in.dout[matrix], in.dout.steps.row, first_query,
+                                                  queries);
     for (int i = threadIdx.x; i < Tiles::queries; i += tiled_threads) {
       const int query = first_query + i;
       shifts[buffer + i] = exponent_shift(in.log_sum_exp + matrix * queries, query, queries);
@@ -141,8 +143,8 @@ __global__ void __launch_bounds__(tiled_threads)
     }
   };
   if (begin < end) {
-    k.template start_copy<tiled_threads>(in.k + key_at, first, keys);
-    v.template start_copy<tiled_threads>(in.v + key_at, first, keys);
+    k.template start_copy<tiled_threads>(in.k[matrix], in.k.steps.row, first, keys);
+    v.template start_copy<tiled_threads>(in.v[matrix], in.v.steps.row, first, keys);
     start_queries(begin);
   }
   commit_copies();
@@ -192,8 +194,8 @@ __global__ void __launch_bounds__(tiled_threads)
     scales[i] = in.settings.scale;
     ones[i] = 1;
   }
-  store_rows(dk + key_at, first + warp_row, keys, k_sums, scales);
-  store_rows(dv + key_at, first + warp_row, keys, v_sums, ones);
+  store_rows(dk[matrix], dk.steps.row, first + warp_row, keys, k_sums, scales);
+  store_rows(dv[matrix], dv.steps.row, first + warp_row, keys, v_sums, ones);
 }
 
 }  // namespace shard::kernels
