@@ -1,4 +1,5 @@
-// Matrix products by oneDNN's sgemm, which takes row-major matrices as they are.
+// Matrix products by oneDNN's sgemm, which takes row-major matrices as they are; those of a few rows
+// by loops of our own.
 #include <dnnl.h>
 
 #include <algorithm>
@@ -19,6 +20,8 @@ void product(float* c, int64_t row_length, Stored a, Stored b, int64_t m, int64_
       std::fill_n(c + row * row_length, n, 0.0f);
     return;
   }
+  if (m <= few_rows && !a.transposed)
+    return product_of_few_rows(c, row_length, a, b, m, n, k, beta, alpha);
   const dnnl_status_t status = dnnl_sgemm(letter(a), letter(b), m, n, k, alpha, a.first,
                                           a.row_length, b.first, b.row_length, beta, c, row_length);
   require(status == dnnl_success, "dnnl_sgemm of ", m, " × ", n, " × ", k, " failed with status ",
@@ -64,6 +67,8 @@ void CpuBackend::matmul(Tensor& c, Operand a, Operand b, float beta, const Produ
              rows.size() * columns.size() * inner.size() == c.elements() * b.rows()) {
     if (beta == 0.0f) fill(c, 0.0f);
     add_over_rows(c, a, b);
+  } else if (rows.size() <= few_rows && !a.transposed) {
+    compute(0, rows, columns);  // by all threads
   } else if (rows.size() >= enough_rows) {
     parallel_for(rows.size(), columns.size() * cost, [&](int64_t begin, int64_t end) {
       compute(0, {rows.begin + begin, rows.begin + end}, columns);

@@ -6,19 +6,12 @@
 #include "common/base/clock.h"
 #include "common/cpu/cpu_backend.h"
 #include "common/cpu/parallel.h"
+#include "common/cpu/vector.h"
 
 namespace shard {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64, chains = 24;  // 32 registers
-#elif defined(__AVX__)
-constexpr int vector_bytes = 32, chains = 12;  // 16 registers
-#else
-constexpr int vector_bytes = 16, chains = 12;
-#endif
-typedef float Vector __attribute__((vector_size(vector_bytes)));
-constexpr int lanes = vector_bytes / static_cast<int>(sizeof(float));
+constexpr int chains = vector_bytes == 64 ? 24 : 12;  // of 32 registers, or of 16
 
 /// value ← value · factor + term, `rounds` times in each lane of each chain. A chain waits for its
 /// last result, some four cycles; the others fill the time. The compiled loop is nothing but

@@ -27,10 +27,12 @@ static std::vector<float> results(int threads) {
   add_sum_of_squares(sum, dx);
   adamw(dx, m, v, h, clip_factor(sum, 1.0f), {});
   add_column_sums(dbias, dx);
-  Tensor da = on_device(96, 128, "da"), few = matmul(x.slice({0, 3}), a);
+  Tensor da = on_device(96, 128, "da"), few = matmul(x.slice({0, 3}), a),
+         few_transposed = matmul(x.slice({0, 5}), transposed(x));
   add_matmul(da, transposed(x), dx);
   std::vector<float> all = dx.to_host();
-  for (const Tensor& more : {dgain, dbias, scores, sum, da, few, split_heads(dx, 0, 2, 4, 32)}) {
+  for (const Tensor& more :
+       {dgain, dbias, scores, sum, da, few, few_transposed, split_heads(dx, 0, 2, 4, 32)}) {
     const std::vector<float> values = more.to_host();
     all.insert(all.end(), values.begin(), values.end());
   }

@@ -70,6 +70,27 @@ TEST_CASE("matmul: all four combinations of transposed factors, of all kinds of 
   check_products(127, 3, 130);
 }
 
+TEST_CASE("matmul: few rows, which loops of our own multiply on the CPU, up to more than a few") {
+  for (const int64_t m : {1, 2, 3, 5, 8, 9, 31, 32, 33}) {
+    check_products(m, 83, 75);
+    check_products(m, 16, 8);
+    check_products(m, 1, 203);
+    check_products(m, 203, 1);
+  }
+}
+
+TEST_CASE("matmul: on the CPU, a row of few is the same, bit by bit, whatever the others are") {
+  if (backend().device() != Device::cpu) return;
+  const int64_t n = 301, k = 77;
+  const Tensor x = tensor(random_matrix(32, k, "x")), b = tensor(random_matrix(k, n, "b")),
+               stored = tensor(random_matrix(n, k, "stored"));
+  for (const Operand& factor : {Operand(b), transposed(stored)}) {
+    const Tensor all = matmul(x, factor);
+    for (const Range rows : {Range{0, 1}, {31, 32}, {3, 12}, {9, 31}})
+      CHECK(matmul(x.slice(rows), factor).to_host() == all.slice(rows).to_host());
+  }
+}
+
 TEST_CASE("matmul: a batch is as many products") {
   const int64_t batch = 5, m = 9, n = 6, k = 11;
   for (const auto& transposed : transpositions) {
