@@ -32,3 +32,4 @@ chapter_test(NAME 10_tf32 GPU 2 SHARED_GPU 2 ARGUMENTS --tp 2 ${short} --precisi
 chapter_test(NAME 10_leaks GPU 2 SHARED_GPU 2 ARGUMENTS --tp 2 --steps 400 --layers 1 --heads 2
              --width 8 --context 8 --batch 2 --precision bf16 --check-steps 0 --sample 0
              --validation-fraction 0 --curve ${PROJECT_BINARY_DIR}/test_loss.svg)
+compute(chapters/10_tensor_and_data_parallel/sampling.cpp)  # a draw goes over the whole vocabulary

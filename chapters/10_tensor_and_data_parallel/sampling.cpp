@@ -8,11 +8,11 @@ namespace shard {
 int32_t draw(std::span<const float> logits, double temperature, double u) {
   const auto largest = std::max_element(logits.begin(), logits.end());
   if (temperature == 0.0) return static_cast<int32_t>(largest - logits.begin());
-  std::vector<double> weights;
+  std::vector<double> weights(logits.size());
   double sum = 0;
-  for (const float logit : logits) {
-    weights.push_back(std::exp((logit - *largest) / temperature));
-    sum += weights.back();
+  for (size_t i = 0; i < logits.size(); ++i) {
+    weights[i] = std::exp((logits[i] - *largest) / temperature);
+    sum += weights[i];
   }
   for (size_t i = 0; i < weights.size(); ++i) {
     u -= weights[i] / sum;

@@ -31,7 +31,7 @@ void compare_ranks(Runtime& runtime, Report& report, const Settings& s,
       pretrained.weights.load(model.parameters(), s.allow_nan);
       const Ledger before = ranks->ledger();
       const double start = now();
-      const std::vector<int32_t> prompt = tokenizer.encode(s.prompt);
+      const std::vector<int32_t> prompt = tokenizer.encode(prompts_of(s)[0]);
       const std::vector<int32_t> tokens =
           sample_with_cache(model, *ranks, prompt, s.generate,
                             {runtime.options().seed, stream_of("generate")}, sampling);
@@ -55,7 +55,7 @@ void compare_ranks(Runtime& runtime, Report& report, const Settings& s,
 /// Whether the text with the cache is chapter 10's, until the context is full.
 static bool writes_the_same(Communicator& world, const Settings& s, const Pretrained& pretrained,
                             const Gpt& model, RandomStream random) {
-  const std::vector<int32_t> prompt = pretrained.tokenizer->encode(s.prompt);
+  const std::vector<int32_t> prompt = pretrained.tokenizer->encode(prompts_of(s)[0]);
   const int64_t until_full =
       std::max<int64_t>(1, pretrained.sizes.context + 1 - std::ssize(prompt));
   const SamplingSettings sampling{.temperature = s.temperature,
@@ -78,14 +78,14 @@ void compare_with_uncached(Runtime& runtime, Report& report, const Settings& s,
     tokens.push_back(static_cast<int32_t>(random.below(vocabulary, static_cast<uint64_t>(i))));
   }
   const int64_t vocabulary = pretrained.sizes.vocabulary;
-  CachedGpt cached(model);
+  CachedGpt cached(model, 1, pretrained.sizes.context);
   double error = 0, largest = 0, with = 0, without = 0, rows = 0;
   //! [12-cache]
   for (size_t seen = 1; seen <= tokens.size(); ++seen) {
     const std::span<const int32_t> all(tokens.data(), seen);
     const double start = now();
-    const Tensor added = Tensor::from(world.backend(), {1}, all.last(1));
-    const std::vector<float> kept = last_row(world, cached.next_logits(added), vocabulary);
+    const CachedGpt::NextTokens added{.sequence = 0, .tokens = all.last(1)};
+    const std::vector<float> kept = last_row(world, cached.next_logits({&added, 1}), vocabulary);
     const double middle = now();
     Gpt::Kept unused;  // there is no backward pass
     const Tensor whole = Tensor::from(world.backend(), {std::ssize(all)}, all);

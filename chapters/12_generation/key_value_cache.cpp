@@ -2,82 +2,116 @@
 
 #include <cmath>
 
+#include "common/tensor/attention.h"
 #include "common/tensor/ops.h"
 
 namespace shard {
 
-KeyValueCache make_cache(const ParallelAttention& attention, int64_t context) {
+KeyValueCache make_cache(const ParallelAttention& attention, int64_t room) {
   const Tensor& weight = attention.qkv.weight.value;  // its device and type
-  const Shape shape{attention.local_heads(), context, attention.head_width()};
+  const Shape shape{attention.local_heads(), room, attention.head_width()};
   return {Tensor(weight.backend(), shape, weight.type()),
           Tensor(weight.backend(), shape, weight.type()), 0};
 }
 
-/// Writes the new rows [heads × new × head_width] after the `seen` that are in `all` [heads ×
-/// context × head_width], and returns all rows so far [heads × seen + new × head_width].
-static Tensor appended(const Tensor& all, int64_t seen, const Tensor& rows) {
+static void require_room(int64_t room, int64_t tokens) {
+  require(tokens <= room, "the cache has room for ", room, " tokens, not for ", tokens);
+}
+
+/// Writes the new rows [heads × new × head_width] after the `seen` that are in `all` [heads × room ×
+/// head_width].
+static void add_rows(const Tensor& all, int64_t seen, const Tensor& rows) {
   const int64_t heads = rows.shape()[0], count = rows.shape()[1], width = rows.shape()[2];
   Tensor by_head = all.reshape({heads, all.shape()[1] * width});
   set_columns(by_head, seen * width, rows.reshape({heads, count * width}));
-  return columns_of(by_head, {0, (seen + count) * width}).reshape({heads, seen + count, width});
 }
 
 //! [12-attention]
-Tensor forward_next(const ParallelAttention& attention, const Tensor& x, KeyValueCache& cache) {
-  const int64_t heads = attention.local_heads(), head_width = attention.head_width();
-  const int64_t part = heads * head_width;  // width/t
-  require(cache.seen + x.rows() <= cache.keys.shape()[1], "the cache has room for ",
-          cache.keys.shape()[1], " tokens, not for ", cache.seen + x.rows());
-  ParallelAttention::Kept unused;                           // there is no backward pass
-  const Tensor all = attention.qkv.forward(x, unused.qkv);  // [new × 3·width/t]: Q_i K_i V_i
-  const auto heads_from = [&](int64_t first_column) {       // [heads/t × new × head_width]
-    return split_heads(all, first_column, 1, heads, head_width);
+/// qkv [new × 3·width/t], of one sequence: its next Q_i K_i V_i → [heads/t × new × head_width].
+static Tensor attend(const Tensor& qkv, int64_t heads, int64_t head_width, KeyValueCache& cache) {
+  const auto heads_from = [&](int64_t matrix) {  // [heads/t × new × head_width]
+    return split_heads(qkv, matrix * heads * head_width, 1, heads, head_width);
   };
-  // [heads/t × seen × head_width], the new ones included
-  const Tensor keys = appended(cache.keys, cache.seen, heads_from(part));
-  const Tensor values = appended(cache.values, cache.seen, heads_from(2 * part));
-  cache.seen += x.rows();
-  Tensor probabilities = matmul(heads_from(0), transposed(keys));  // [heads/t × new × seen]
-  causal_softmax(probabilities, 1.0f / std::sqrt(static_cast<float>(head_width)));
-  Tensor outputs(x.backend(), {x.rows(), part}, x.type());
-  merge_heads(outputs, 0, matmul(probabilities, values));
-  return attention.projection.forward(outputs, unused.projection);
+  add_rows(cache.keys, cache.seen, heads_from(1));
+  add_rows(cache.values, cache.seen, heads_from(2));
+  // the mask: a query sees the keys up to its own position, and nothing of the room behind them
+  const AttentionSettings settings{.scale = 1.0f / std::sqrt(static_cast<float>(head_width)),
+                                   .first_query = cache.seen};
+  cache.seen += qkv.rows();
+  return attention(heads_from(0), cache.keys, cache.values, settings).output;
+}
+
+Tensor forward_next(const ParallelAttention& layer, const Tensor& x,
+                    std::span<const NextRows> parts) {
+  for (const auto& [rows, cache] : parts)
+    require_room(cache->keys.shape()[1], cache->seen + rows.size());
+  ParallelAttention::Kept unused;                       // there is no backward pass
+  const Tensor all = layer.qkv.forward(x, unused.qkv);  // [new × 3·width/t]: Q_i K_i V_i
+  const int64_t heads = layer.local_heads(), head_width = layer.head_width();
+  Tensor outputs(x.backend(), {x.rows(), heads * head_width}, x.type());  // [new × width/t]
+  for (const auto& [rows, cache] : parts) {
+    Tensor mine = outputs.slice(rows);
+    merge_heads(mine, 0, attend(all.slice(rows), heads, head_width, *cache));
+  }
+  return layer.projection.forward(outputs, unused.projection);
 }
 //! [12-attention]
 
-Tensor forward_next(const TransformerBlock& block, const Tensor& x, KeyValueCache& cache) {
+Tensor forward_next(const TransformerBlock& block, const Tensor& x,
+                    std::span<const NextRows> parts) {
   TransformerBlock::Kept unused;
   const Tensor normed = block.norm_1.forward(x, unused.norm_1);
-  const Tensor u = add(x, forward_next(block.attention, normed, cache));
+  const Tensor u = add(x, forward_next(block.attention, normed, parts));
   return add(u, block.mlp.forward(block.norm_2.forward(u, unused.norm_2), unused.mlp));
 }
 
-CachedGpt::CachedGpt(const Gpt& model) : model_(model) {
+CachedGpt::CachedGpt(const Gpt& model, size_t sequences, int64_t room)
+    : model_(model), room_(room), caches_(model.blocks.size()), seen_(sequences, 0) {
   require(model.stage().embedding && model.stage().head, "generation needs a whole model");
-  for (const auto& block : model.blocks)
-    caches_.push_back(make_cache(block->attention, model.sizes().context));
+  require(room <= model.sizes().context, "a sequence of ", room, " tokens, in a context of ",
+          model.sizes().context);
+  for (size_t i = 0; i < caches_.size(); ++i) {
+    for (size_t sequence = 0; sequence < sequences; ++sequence)
+      caches_[i].push_back(make_cache(model.blocks[i]->attention, room));
+  }
 }
 
 //! [12-model]
-Tensor CachedGpt::next_logits(const Tensor& tokens) {
-  const Range positions{seen_, seen_ + tokens.elements()};
-  require(positions.end <= model_.sizes().context, "the cache has room for ",
-          model_.sizes().context, " tokens, not for ", positions.end);
+Tensor CachedGpt::next_logits(std::span<const NextTokens> parts) {
+  std::vector<int32_t> tokens, positions, last;  // last: of each part's rows
+  std::vector<NextRows> rows;
+  for (const auto& [sequence, added] : parts)
+    require_room(room_, seen_[sequence] + std::ssize(added));
+  for (const auto& [sequence, added] : parts) {
+    const int64_t begin = std::ssize(tokens);
+    tokens.insert(tokens.end(), added.begin(), added.end());
+    for (size_t i = 0; i < added.size(); ++i)
+      positions.push_back(static_cast<int32_t>(seen_[sequence]++));
+    rows.push_back({{begin, std::ssize(tokens)}, nullptr});
+    last.push_back(static_cast<int32_t>(tokens.size()) - 1);
+  }
+  Backend& backend = model_.token_embedding->weight.value.backend();
+  const auto on_device = [&](const std::vector<int32_t>& values) {
+    return Tensor::from(backend, {std::ssize(values)}, std::span<const int32_t>(values));
+  };
   Gpt::Kept unused;
   // [new × width]
-  Tensor x = model_.token_embedding->forward(tokens, unused.token_embedding);
-  accumulate(x, (*model_.position_embedding->use()).slice(positions));
-  for (size_t i = 0; i < caches_.size(); ++i) x = forward_next(*model_.blocks[i], x, caches_[i]);
-  seen_ = positions.end;
-  const Tensor last =
-      model_.final_norm->forward(x.slice({x.rows() - 1, x.rows()}), unused.final_norm);
-  return matmul(last, transposed(*model_.token_embedding->weight.use()));
+  Tensor x = model_.token_embedding->forward(on_device(tokens), unused.token_embedding);
+  accumulate(x, gather_rows(*model_.position_embedding->use(), on_device(positions), 0));
+  for (size_t i = 0; i < caches_.size(); ++i) {
+    for (size_t part = 0; part < parts.size(); ++part)
+      rows[part].cache = &caches_[i][parts[part].sequence];
+    x = forward_next(*model_.blocks[i], x, rows);
+  }
+  const Tensor ends = gather_rows(x, on_device(last), 0);  // [parts × width]
+  return matmul(model_.final_norm->forward(ends, unused.final_norm),
+                transposed(*model_.token_embedding->weight.use()));
 }
 //! [12-model]
 
-void CachedGpt::forget() {
-  seen_ = 0;
-  for (KeyValueCache& cache : caches_) cache.seen = 0;
+void CachedGpt::forget(size_t sequence) {
+  seen_[sequence] = 0;
+  for (auto& of_block : caches_) of_block[sequence].seen = 0;
 }
 
 }  // namespace shard

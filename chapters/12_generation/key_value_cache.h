@@ -5,7 +5,10 @@
 // it costs one row of every product. The cache is cut by heads, as attention is (chapter 06), so it
 // needs no communication of its own. Shazeer, arXiv:1911.02150, section 2.4; Pope et al.,
 // arXiv:2211.05102, section 3.3.
+// Several sequences share the products, whose weights are read once for all of them. Only attention
+// takes each with its own cache, so they may have different lengths (Yu et al., "Orca", OSDI 2022).
 #pragma once
+#include <span>
 #include <vector>
 
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
@@ -14,38 +17,53 @@ namespace shard {
 
 /// What later tokens of one sequence need of the earlier ones in one block, of this rank's heads.
 struct KeyValueCache {
-  Tensor keys, values;  // [heads/t × context × head_width] each
+  Tensor keys, values;  // [heads/t × room × head_width] each
   int64_t seen = 0;     // tokens in it
 };
 
-/// An empty cache for a sequence of up to `context` tokens.
-KeyValueCache make_cache(const ParallelAttention& attention, int64_t context);
+/// An empty cache for a sequence of up to `room` tokens.
+KeyValueCache make_cache(const ParallelAttention& attention, int64_t room);
 
-/// x: [new × width], the next tokens of the sequence whose earlier ones are in `cache`; adds them
-/// to it. Returns the rows that attention.forward of the whole sequence would have for them:
-/// [new × width], the same on every rank. Throws Error when the cache is too small. One all-reduce.
-Tensor forward_next(const ParallelAttention& attention, const Tensor& x, KeyValueCache& cache);
+/// The rows of x that are the next tokens of one sequence, whose earlier ones are in `cache`.
+struct NextRows {
+  Range rows;
+  KeyValueCache* cache;
+};
+
+/// x: [new × width], the next tokens of one sequence or of several, those of each as `parts` says;
+/// adds them to the caches. Returns the rows that attention.forward of the whole sequences would
+/// have for them: [new × width], the same on every rank. Throws Error when a cache is too small,
+/// before it changes any. One all-reduce.
+Tensor forward_next(const ParallelAttention& attention, const Tensor& x,
+                    std::span<const NextRows> parts);
 
 /// The same of a whole block. Two all-reduces. No dropout.
-Tensor forward_next(const TransformerBlock& block, const Tensor& x, KeyValueCache& cache);
+Tensor forward_next(const TransformerBlock& block, const Tensor& x,
+                    std::span<const NextRows> parts);
 
-/// A whole model with a cache for each block, for one sequence.
+/// A whole model with caches for some sequences: 0, 1, ….
 class CachedGpt {
  public:
-  /// `model` must outlive it. Throws Error for a stage of a model.
-  explicit CachedGpt(const Gpt& model);
+  /// Each sequence may have up to `room` tokens, at most the model's context. `model` must outlive
+  /// it. Throws Error for a stage of a model.
+  CachedGpt(const Gpt& model, size_t sequences, int64_t room);
 
-  /// The logits after the last of `tokens` (i32 [new]), the next ones of the sequence: [1 ×
-  /// ⌈vocabulary/t⌉], this rank's columns. Throws Error when they are more than the context holds.
-  Tensor next_logits(const Tensor& tokens);
+  struct NextTokens {
+    size_t sequence;
+    std::span<const int32_t> tokens;  // at least one
+  };
+  /// The logits after the last of the tokens of each part, a row for each: [parts ×
+  /// ⌈vocabulary/t⌉], this rank's columns. Throws Error for more tokens than there is room for.
+  Tensor next_logits(std::span<const NextTokens> parts);
 
-  int64_t seen() const { return seen_; }  // tokens of the sequence so far
-  void forget();                          // begins another sequence
+  int64_t seen(size_t sequence) const { return seen_[sequence]; }  // its tokens so far
+  void forget(size_t sequence);                                    // begins another in its place
 
  private:
   const Gpt& model_;
-  std::vector<KeyValueCache> caches_;
-  int64_t seen_ = 0;
+  int64_t room_;
+  std::vector<std::vector<KeyValueCache>> caches_;  // of each block, for each sequence
+  std::vector<int64_t> seen_;
 };
 
 }  // namespace shard
