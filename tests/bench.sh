@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # ./learn bench [--rounds N] [--learning FILE]: what this machine reaches, in percent of the peak
-# that the same run measures, and a GPT's training step beside PyTorch's.
+# that the same run measures, a GPT's training step beside PyTorch's, and generation beside
+# transformers'.
 #   --rounds N        each step is measured N times, in turns with the others; 3 if not told
 #   --learning FILE   also train 2,000 steps on the text FILE in three layouts and compare the
 #                     validation losses
-# PyTorch is measured if SHARD_PYTHON, or python3, has it.
+# PyTorch and transformers are measured if SHARD_PYTHON, or python3, has them.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -24,6 +25,12 @@ done
   { echo "bench: --rounds $rounds: a number from 1 to 99 was expected" >&2; exit 2; }
 mkdir -p "$out"
 rm -f "$out"/*.{json,txt,err}
+burner=''
+clean_up() {
+  rm -rf "$out/gpt2"
+  [ -z "$burner" ] || kill "$burner"
+}
+trap clean_up EXIT
 # What scripts/mpirun.sh sets, for the rank that is started without it.
 export SHARD_DEVICE=cpu OMPI_MCA_mpi_yield_when_idle=0 GOMP_SPINCOUNT=${GOMP_SPINCOUNT-1000}
 
@@ -52,6 +59,33 @@ torch() {
   timeout 900 "$python" "$root/tests/bench_torch.py" --json "$out/$1.json" "${@:2}" \
     > "$out/$1.txt" 2> "$out/$1.err" ||
     { echo "  PyTorch has failed: $out/$1.err" >&2; rm -f "$out/$1.json"; }
+}
+
+transformers=$python
+[ -z "$python" ] || "$python" -c 'import transformers' 2>/dev/null || transformers=
+# transformers NAME ARGS…: how fast it writes, likewise.
+transformers() {
+  [ -n "$transformers" ] || return 0
+  echo "  running transformers ($1) …" >&2
+  HF_HUB_OFFLINE=1 timeout 900 "$transformers" "$root/tests/bench_generate.py" \
+    --json "$out/$1.json" "${@:2}" > "$out/$1.txt" 2> "$out/$1.err" ||
+    { echo "  transformers has failed: $out/$1.err" >&2; rm -f "$out/$1.json"; }
+}
+
+# take_one: what is started from now on has two cores, and another process is busy on one of them,
+# until give_back.
+allowed=$(taskset -pc $$ | sed 's/.*: //')
+take_one() {
+  local two
+  two=$(for part in ${allowed//,/ }; do seq "${part%-*}" "${part#*-}"; done | sed 2q | paste -sd ,)
+  taskset -pc "$two" $$ > /dev/null
+  taskset -c "${two%,*}" bash -c 'while :; do :; done' & burner=$!
+}
+give_back() {
+  kill "$burner"
+  wait "$burner" 2> /dev/null || true
+  burner=''
+  taskset -pc "$allowed" $$ > /dev/null
 }
 
 # value NAME KEY: a number among the results of a run
@@ -84,6 +118,14 @@ declare -A sizes_of=(
   [large]='--layers 6 --heads 6 --width 384 --context 256 --batch 8 --steps 9'
   [long]='--layers 6 --heads 6 --width 384 --context 1024 --batch 2 --steps 9')
 
+# GPT-2 124M with random weights, and what it goes on from: 8 tokens, or 512 in each of 4 texts.
+weights=$out/gpt2/step-00000000
+rm -rf "$out/gpt2"
+"$bin/random_gpt2" --save "$out/gpt2" > "$out/gpt2.txt"
+short=(--weights "$weights" --generate 65 --prompt ABCDEFGH)
+long=(--weights "$weights" --generate 2 --sequences 4
+  --prompt "$(printf '%.0sABCDEFGH' {1..64})")
+
 # In turns, so that a disturbance affects all of them equally.
 for ((round = 1; round <= rounds; ++round)); do
   for model in small large long; do
@@ -98,6 +140,20 @@ for ((round = 1; round <= rounds; ++round)); do
     torch "${model}_compiled.$round" "${theirs[@]}" --compile
     torch "${model}_ddp.$round" "${theirs[@]}" --threads 1 --processes 2
   done
+  read -ra sizes <<<"${sizes_of[small]}"
+  take_one
+  measure "small_loaded.$round" 1 2 10_tensor_and_data_parallel "${sizes[@]}" --check-steps 0 \
+    --sample 0
+  torch "small_loaded_torch.$round" "${sizes[@]}" --vocabulary "$vocabulary" --warm-up 3
+  give_back
+  greedy=(12_generation --temperature 0)
+  measure "write_1x1.$round" 1 2 "${greedy[@]}" "${short[@]}"
+  measure "write_2x1.$round" 2 1 "${greedy[@]}" "${short[@]}"
+  measure "write_eight.$round" 1 2 "${greedy[@]}" "${short[@]}" --sequences 8
+  measure "write_long.$round" 1 2 "${greedy[@]}" "${long[@]}"
+  transformers "write_torch.$round" "${short[@]}"
+  transformers "write_eight_torch.$round" "${short[@]}" --sequences 8
+  transformers "write_long_torch.$round" "${long[@]}"
 done
 
 # ---- In percent of the peak ----------------------------------------------------------------------
@@ -129,6 +185,14 @@ for layout in 1x1 2x1 1x2; do
     "at least $goal %" "$(met "$fraction" at_least "$goal")"
   row '   resident a rank' "$megabytes MB" '' 'at most 150 MB' "$(met "$megabytes" at_most 150)"
 done
+
+# A prompt's operations: 2 a token and weight of the layers, and attention's 2 · context · width a
+# token and layer, half of 4 because a token sees half of the context on average.
+long_rate=$(median write_long prompt_tokens_per_second)
+long_gflops=$(calc '%.1f' "$long_rate * 12 * (24*768*768 + 2*512*768) / 1e9")
+fraction=$(calc '%.1f' "100*$long_gflops/(2*$peak)")
+row '12 prompts of 512 tokens, 2 threads' "$(calc '%.0f GFLOP/s' "$long_gflops")" "$fraction %" \
+  'at least 65 %' "$(met "$fraction" at_least 65)"
 
 # ---- Beside PyTorch ------------------------------------------------------------------------------
 
@@ -166,6 +230,48 @@ compare '     dp 2; PyTorch unsplit' large_1x2 1.45 large_eager large_compiled
 echo '  6 layers of width 384, context 1024, batch 2'
 compare '     1 rank, 2 threads' long_1x1 1.6 long_eager long_compiled
 compare '     tp 2; PyTorch unsplit' long_2x1 1.6 long_eager long_compiled
+
+quiet=$(median small_1x1 milliseconds_per_step)
+loaded=$(median small_loaded milliseconds_per_step)
+slower=$(calc '%.2f' "$loaded/$quiet")
+loaded_torch=$(median small_loaded_torch milliseconds_per_step)
+printf '  the first row with one of two cores taken by another process: %s, %s x the quiet step\n' \
+  "$(calc '%.1f ms' "$loaded")" "$slower"
+printf '     (goal: at most 2: %s)%s\n' "$(met "$slower" at_most 2)" \
+  "${loaded_torch:+; PyTorch $(calc '%.1f ms' "$loaded_torch")}"
+
+# ---- Generation ----------------------------------------------------------------------------------
+
+# write_row TITLE OURS GOAL THEIRS KEY: our tokens per second, theirs, their ratio
+write_row() {
+  local ours theirs ratio='' verdict=''
+  ours=$(median "$2" "$5")
+  theirs=$(median "$4" "$5")
+  if [ -n "$theirs" ]; then
+    ratio=$(calc '%.2f' "$ours/$theirs")
+    verdict=$(met "$ratio" at_least "$3")
+    theirs=$(calc '%.1f' "$theirs")
+  fi
+  printf '  %-34s %10s %12s %7s   %-14s %s\n' "$1" "$(calc '%.1f' "$ours")" "$theirs" "$ratio" \
+    "at least $3" "$verdict"
+}
+
+printf '\n  %-34s %10s %12s %7s   %-14s\n' "12 GPT-2 124M, greedy, tokens/s" 'here' 'transformers' \
+  'ratio' 'goal'
+[ -n "$transformers" ] || echo '  (there is no transformers to compare with)'
+write_row '     one text, 2 threads' write_1x1 1.6 write_torch tokens_per_second
+write_row '     tp 2; transformers unsplit' write_2x1 1.6 write_torch tokens_per_second
+write_row '     8 texts at once, 2 threads' write_eight 1.6 write_eight_torch tokens_per_second
+write_row '     prompts of 512 tokens' write_long 1 write_long_torch prompt_tokens_per_second
+for layout in 1x1 2x1; do
+  limit=$(calc '%.1f' "$(median write_$layout read_bytes_per_second)/1e9")
+  share=$(calc '%.0f' "100*$(median write_$layout share_of_read_rate)")
+  printf '  one text, tp %s: %s %% of the %s GB/s at which the run reads memory %s\n' \
+    "${layout%x*}" "$share" "$limit" "(goal: at least 70: $(met "$share" at_least 70))"
+done
+times=$(calc '%.1f' "$(median write_eight tokens_per_second)/$(median write_1x1 tokens_per_second)")
+printf '  8 texts at once: %s x the tokens/s of one (goal: at least 4: %s)\n' "$times" \
+  "$(met "$times" at_least 4)"
 
 # ---- Does it learn the same? ---------------------------------------------------------------------
 
