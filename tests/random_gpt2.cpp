@@ -1,6 +1,6 @@
-// random_gpt2: a GPT-2 with random weights, of 124 million if --layers is not told, in a folder that
-// chapter 12 and transformers read. bench.sh measures generation with it: speed does not depend on
-// what the weights are.
+// random_gpt2: a GPT-2 with random weights, of 124 million if --layers is not told, in a folder
+// that chapter 12 and transformers read. bench.sh measures generation with it: speed does not
+// depend on what the weights are.
 #include <nlohmann/json.hpp>
 
 #include "chapters/11_checkpoints/checkpoint.h"

@@ -8,8 +8,8 @@
 namespace shard::chapter_12 {
 namespace {
 
-/// On the CPU, rows of up to 32 tokens are multiplied in the same way, bit by bit, however many they
-/// are (common/cpu/product.h), so that a text does not depend on its neighbours.
+/// On the CPU, rows of up to 32 tokens are multiplied in the same way, bit by bit, however many
+/// they are (common/cpu/product.h), so that a text does not depend on its neighbours.
 constexpr size_t texts_at_once = 32;
 
 /// Where a text is written: with one of the caches.
@@ -25,6 +25,8 @@ int64_t room_for(const std::vector<Text>& texts, int64_t count, int64_t context)
   for (const Text& text : texts) longest = std::max<int64_t>(longest, std::ssize(text.tokens));
   return std::min(context, longest + count);
 }
+
+size_t places_for(const std::vector<Text>& texts) { return std::min(texts.size(), texts_at_once); }
 
 class Writer {
  public:
@@ -135,9 +137,15 @@ WritingTimes write_texts(const Gpt& model, Communicator& tp, std::vector<Text>& 
   for (const Text& text : texts)
     require(!text.tokens.empty(), "a text needs a first token to go on from");
   if (count == 0) return {};
-  const size_t places = std::min(texts.size(), texts_at_once);
+  const size_t places = places_for(texts);
   const int64_t room = room_for(texts, count, model.sizes().context);
   return Writer(model, tp, places, room, count, settings).write(texts);
+}
+
+double cache_bytes(const GptSizes& sizes, const std::vector<Text>& texts, int64_t count) {
+  const int64_t tokens =
+      static_cast<int64_t>(places_for(texts)) * room_for(texts, count, sizes.context);
+  return 2.0 * size_of(DataType::f32) * static_cast<double>(sizes.layers * sizes.width * tokens);
 }
 
 std::vector<int32_t> sample_with_cache(const Gpt& model, Communicator& tp,

@@ -21,14 +21,17 @@ struct WritingTimes {
 };
 
 /// Continues each text by `count` tokens, or up to an end of text, as sample does, with the same
-/// draws, the same on every rank of `tp`. A new token costs one row of every product; the rows of up
-/// to 32 texts share them. Where one ends, the next takes its place. A text does not depend on the
-/// others. When the context is full, the model goes on from the last half of it, where sample would
-/// shift it by one token each time: until then the texts are equal.
+/// draws, the same on every rank of `tp`. A new token costs one row of every product; the rows of
+/// up to 32 texts share them. Where one ends, the next takes its place. A text does not depend on
+/// the others. When the context is full, the model goes on from the last half of it, where sample
+/// would shift it by one token each time: until then the texts are equal.
 WritingTimes write_texts(const Gpt& model, Communicator& tp, std::vector<Text>& texts,
                          int64_t count, const SamplingSettings& settings = {});
 
-/// The same for one text; returns it.
+/// Bytes of the caches that it takes for them, on all ranks.
+double cache_bytes(const GptSizes& sizes, const std::vector<Text>& texts, int64_t count);
+
+/// write_texts for one text; returns it.
 std::vector<int32_t> sample_with_cache(const Gpt& model, Communicator& tp,
                                        std::vector<int32_t> prompt, int64_t count,
                                        RandomStream random, const SamplingSettings& settings = {});

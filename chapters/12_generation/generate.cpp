@@ -47,6 +47,8 @@ void generate(Runtime& runtime, Report& report, const Settings& s, const Pretrai
   const Tokenizer& tokenizer = *pretrained.tokenizer;
   std::vector<Text> texts = texts_of(s, tokenizer, runtime.options().seed);
   const std::vector<Text> prompts = texts;
+  require_memory(cache_bytes(pretrained.sizes, texts, s.generate),
+                 text("keys and values of ", counted(texts.size(), "text")));
 
   Gpt model(world, pretrained.sizes, {0, 0.0f, 0.0f});
   pretrained.weights.load(model.parameters(), s.allow_nan);

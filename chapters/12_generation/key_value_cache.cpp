@@ -7,19 +7,23 @@
 
 namespace shard {
 
+// Zeros, since a GPU may multiply what a query does not see by a probability of 0.
 KeyValueCache make_cache(const ParallelAttention& attention, int64_t room) {
   const Tensor& weight = attention.qkv.weight.value;  // its device and type
   const Shape shape{attention.local_heads(), room, attention.head_width()};
-  return {Tensor(weight.backend(), shape, weight.type()),
-          Tensor(weight.backend(), shape, weight.type()), 0};
+  KeyValueCache cache{Tensor(weight.backend(), shape, weight.type()),
+                      Tensor(weight.backend(), shape, weight.type()), 0};
+  fill(cache.keys, 0.0f);
+  fill(cache.values, 0.0f);
+  return cache;
 }
 
 static void require_room(int64_t room, int64_t tokens) {
   require(tokens <= room, "the cache has room for ", room, " tokens, not for ", tokens);
 }
 
-/// Writes the new rows [heads × new × head_width] after the `seen` that are in `all` [heads × room ×
-/// head_width].
+/// Writes the new rows [heads × new × head_width] after the `seen` that are in `all` [heads × room
+/// × head_width].
 static void add_rows(const Tensor& all, int64_t seen, const Tensor& rows) {
   const int64_t heads = rows.shape()[0], count = rows.shape()[1], width = rows.shape()[2];
   Tensor by_head = all.reshape({heads, all.shape()[1] * width});

@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     report.layout(runtime.world().size(), 1);
     if (settings.weights.empty()) {
-      if (settings.prompt.empty() && settings.prompts.empty()) settings.prompt = "The ranks ";
+      if (settings.prompts.empty() && settings.prompt.empty()) settings.prompt = "The ranks ";
+      prompts_of(settings);  // bad ones are refused before the model is trained
       return show_generation(runtime, report, settings);
     }
     require_usage(!options.given("--steps") && !options.given("--data"),

@@ -54,8 +54,8 @@ void report_speed(Communicator& world, Report& report, Gpt& model, const Writing
   const double prompts = rate_of(world, times.prompt_tokens, times.prompt_seconds);
   report.result("prompt_tokens_per_second", prompts);
   if (times.prompt_tokens > 0) {
-    report.line(text("  prompts: ", counted(times.prompt_tokens, "token"), ", ", fixed(prompts, 1),
-                     " tokens/s"));
+    report.line(text("  read at once: ", counted(times.prompt_tokens, "token"), ", ",
+                     fixed(prompts, 1), " tokens/s"));
   }
   if (times.passes == 0) return;
   const auto passes = static_cast<double>(times.passes);

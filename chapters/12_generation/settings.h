@@ -23,8 +23,8 @@ struct Settings {
 
 void add_options(Options& options, Settings& settings);
 
-/// What the texts begin with: --prompt, or the lines of --prompts. Throws UsageError for a file that
-/// cannot be read or has no lines, and for a prompt that is empty or not UTF-8.
+/// What the texts begin with: --prompt, or the lines of --prompts. Throws UsageError for a file
+/// that cannot be read or has no lines, and for a prompt that is empty or not UTF-8.
 std::vector<std::string> prompts_of(const Settings& settings);
 
 }  // namespace shard::chapter_12

@@ -32,9 +32,9 @@ std::string CpuBackend::description() const {
               version->major, ".", version->minor, ".", version->patch, ")");
 }
 
-// Large blocks are made of pages of 2 MB where the system has such: a loop that reads GPT-2's weights
-// is then up to 1.6 times as fast. What is left at the end stays in small pages, of which only those
-// that are used take memory.
+// Large blocks are made of pages of 2 MB where the system has such: a loop that reads GPT-2's
+// weights is then up to 1.6 times as fast. What is left at the end stays in small pages, of which
+// only those that are used take memory.
 void* CpuBackend::take_block(size_t bytes) {
   constexpr size_t cache_line = 64, large_page = size_t{1} << 21;
   const size_t large = bytes / large_page * large_page, unit = large > 0 ? large_page : cache_line;

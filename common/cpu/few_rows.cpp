@@ -1,9 +1,9 @@
 // Products of a few rows, as generation makes them: C = A·B with B from memory, which takes all the
 // time. A thread reads rows of B that lie in one piece, and asks for those after them in the order
 // of their addresses while it computes: the processor looks ahead by itself within a page only, and
-// only in a few places at once. Two cores of an AMD EPYC (Zen 4) read B of GPT-2's layers at 74 % of
-// the speed of a loop that only reads, for one row of A and for four, at 67 % for eight; oneDNN's
-// sgemm at 42, 32 and 25 %.
+// only in a few places at once. Two cores of an AMD EPYC (Zen 4) read B of GPT-2's layers at 74 %
+// of the speed of a loop that only reads, for one row of A and for four, at 67 % for eight;
+// oneDNN's sgemm at 42, 32 and 25 %.
 #include <algorithm>
 #include <vector>
 
@@ -29,7 +29,7 @@ void write(float* c, const Vector& sum, const Sizes& sizes, int64_t count) {
   store(c, sizes.beta == 0.0f ? term : load(c, count) + term, count);
 }
 
-// ---- B as it is stored: C += column of A · row of B, a block of rows at a time -------------------
+// ---- B as it is stored: C += column of A · row of B, a block of rows at a time ------------------
 
 constexpr int64_t block_rows = 8;
 
@@ -103,7 +103,7 @@ void product_of_rows(float* c, int64_t row_length, const Stored& a, const Stored
   });
 }
 
-// ---- B transposed: C's elements are products of a row of A and a row of what is stored -----------
+// ---- B transposed: C's elements are products of a row of A and a row of what is stored ----------
 
 /// Columns `range` of `rows` rows of C, whose sums stay in registers.
 template <int rows>

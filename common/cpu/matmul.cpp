@@ -1,5 +1,5 @@
-// Matrix products by oneDNN's sgemm, which takes row-major matrices as they are; those of a few rows
-// by loops of our own.
+// Matrix products by oneDNN's sgemm, which takes row-major matrices as they are; those of a few
+// rows by loops of our own.
 #include <dnnl.h>
 
 #include <algorithm>

@@ -52,6 +52,7 @@ huge=1073741824
 : >"$work/empty.txt"
 echo 'too short' >"$work/short.txt"
 printf 'not UTF-8: \xff' >"$work/latin.txt"
+printf 'one\n\nthree\n' >"$work/gap.txt"
 
 SHARD_EMULATED_GPUS=0 refuses '--device cuda: no CUDA-capable device is detected' 2 \
   05_parallel_mlp --device cuda
@@ -92,6 +93,11 @@ refuses '--heads 12 is not divisible by --tp 5' 5 11_checkpoints --tp 5
 refuses '--weights names a trained model' 1 12_generation --weights "$work/none" --steps 3
 refuses "the model's 12 heads cannot be divided among 5 ranks" 5 12_generation
 refuses "there is no model.safetensors in $work" 2 12_generation --weights "$work" --prompt a
+refuses '--prompts /no/such/file: there is no such file' 2 12_generation --prompts /no/such/file
+refuses "--prompts $work/empty.txt: the file is empty" 1 12_generation --prompts "$work/empty.txt"
+refuses "--prompts $work/gap.txt, line 2, is empty" 2 12_generation --prompts "$work/gap.txt"
+refuses "--prompts $work/latin.txt, line 1" 1 12_generation --prompts "$work/latin.txt"
+refuses '--prompt and --prompts both say' 2 12_generation --prompt a --prompts "$work/gap.txt"
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
   --curve /no/such/folder/file
 finish
