@@ -7,15 +7,11 @@
 
 namespace shard {
 
-// Zeros, since a GPU may multiply what a query does not see by a probability of 0.
 KeyValueCache make_cache(const ParallelAttention& attention, int64_t room) {
   const Tensor& weight = attention.qkv.weight.value;  // its device and type
   const Shape shape{attention.local_heads(), room, attention.head_width()};
-  KeyValueCache cache{Tensor(weight.backend(), shape, weight.type()),
-                      Tensor(weight.backend(), shape, weight.type()), 0};
-  fill(cache.keys, 0.0f);
-  fill(cache.values, 0.0f);
-  return cache;
+  return {Tensor(weight.backend(), shape, weight.type()),
+          Tensor(weight.backend(), shape, weight.type()), 0};
 }
 
 static void require_room(int64_t room, int64_t tokens) {
@@ -31,18 +27,17 @@ static void add_rows(const Tensor& all, int64_t seen, const Tensor& rows) {
 }
 
 //! [12-attention]
-/// qkv [new × 3·width/t], of one sequence: its next Q_i K_i V_i → [heads/t × new × head_width].
+/// qkv [new × 3·width/t], of one sequence: its next Q_i K_i V_i → [new × width/t].
 static Tensor attend(const Tensor& qkv, int64_t heads, int64_t head_width, KeyValueCache& cache) {
-  const auto heads_from = [&](int64_t matrix) {  // [heads/t × new × head_width]
-    return split_heads(qkv, matrix * heads * head_width, 1, heads, head_width);
-  };
-  add_rows(cache.keys, cache.seen, heads_from(1));
-  add_rows(cache.values, cache.seen, heads_from(2));
+  const int64_t part = heads * head_width;  // width/t
+  add_rows(cache.keys, cache.seen, split_heads(qkv, part, 1, heads, head_width));
+  add_rows(cache.values, cache.seen, split_heads(qkv, 2 * part, 1, heads, head_width));
+  const Heads queries = heads_in_columns(qkv, 0, 1, heads, head_width);
   // the mask: a query sees the keys up to its own position, and nothing of the room behind them
   const AttentionSettings settings{.scale = 1.0f / std::sqrt(static_cast<float>(head_width)),
                                    .first_query = cache.seen};
   cache.seen += qkv.rows();
-  return attention(heads_from(0), cache.keys, cache.values, settings).output;
+  return attention(queries, cache.keys, cache.values, settings).output;
 }
 
 Tensor forward_next(const ParallelAttention& layer, const Tensor& x,
@@ -55,7 +50,7 @@ Tensor forward_next(const ParallelAttention& layer, const Tensor& x,
   Tensor outputs(x.backend(), {x.rows(), heads * head_width}, x.type());  // [new × width/t]
   for (const auto& [rows, cache] : parts) {
     Tensor mine = outputs.slice(rows);
-    merge_heads(mine, 0, attend(all.slice(rows), heads, head_width, *cache));
+    copy(mine, attend(all.slice(rows), heads, head_width, *cache));
   }
   return layer.projection.forward(outputs, unused.projection);
 }
