@@ -1,6 +1,6 @@
 // The checks of operations before they call the backend, and how they create their results. For
-// ops.cpp and attention.cpp only. Each check throws Error, a sentence that begins with the
-// operation's name.
+// ops.cpp, training_ops.cpp and attention.cpp only. Each check throws Error, a sentence that begins
+// with the operation's name.
 #pragma once
 #include <string>
 
@@ -22,6 +22,18 @@ inline void has(const char* op, const char* what, const Tensor& x, int64_t eleme
 
 inline void is_f32(const char* op, const Tensor& x) {
   require(x.type() == DataType::f32, op, " needs a tensor of f32, not ", x.type());
+}
+
+/// A list of `rows` whole numbers, one for each row.
+inline void is_index_list(const char* op, const Tensor& ids, int64_t rows) {
+  require(ids.type() == DataType::i32, op, ": ids must be i32, not ", ids.type());
+  has(op, "ids", ids, rows);
+}
+
+/// Columns first … first + count - 1 are columns of x.
+inline void columns_fit(const char* op, const Tensor& x, int64_t first, int64_t count) {
+  require(first >= 0 && count >= 0 && first + count <= x.columns(), op, ": columns ", first, " to ",
+          first + count, " of shape ", x.shape());
 }
 
 /// All tensors are of one type, f32 or bf16.
