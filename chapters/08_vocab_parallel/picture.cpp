@@ -32,7 +32,7 @@ static std::vector<HeldPart> owners_of(Communicator& world, const std::vector<in
                                        int64_t vocabulary) {
   const auto count = static_cast<int64_t>(ids.size());
   HeldPart mine{world.rank(), Shard::of_columns({1, count}, {}), {}};
-  const Range words = vocabulary_part(vocabulary, world.size(), world.rank());
+  const Range words = vocabulary_part(vocabulary, world);
   for (int64_t i = 0; i < count; ++i) {
     const int32_t id = ids[static_cast<size_t>(i)];
     if (id < words.begin || id >= words.end) continue;

@@ -49,7 +49,7 @@ struct Trial {
   /// This rank's columns of a matrix [tokens × vocabulary], with `padding` in those that are no
   /// word.
   Tensor cut(const Matrix& whole, float padding = 0) const {
-    const Range part = vocabulary_part(whole.columns, world.size(), world.rank());
+    const Range part = vocabulary_part(whole.columns, world);
     const Shard shard = Shard::of_columns({whole.rows, whole.columns}, {part});
     std::vector<float> values = shard.cut(whole.floats());
     for (int64_t i = 0; i < std::ssize(values); ++i) {

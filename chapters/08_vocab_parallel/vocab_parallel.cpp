@@ -7,19 +7,24 @@
 
 namespace shard {
 
-Range vocabulary_part(int64_t vocabulary, int ranks, int rank) {
-  const int64_t rows = (vocabulary + ranks - 1) / ranks;
+Range vocabulary_part(int64_t vocabulary, int ranks, int rank, int64_t multiple) {
+  const int64_t unit = ranks * multiple;  // what the padded vocabulary is a multiple of
+  const int64_t rows = (vocabulary + unit - 1) / unit * multiple;
   return {rank * rows, (rank + 1) * rows};
+}
+
+Range vocabulary_part(int64_t vocabulary, const Communicator& group) {
+  return vocabulary_part(vocabulary, group.size(), group.rank(),
+                         group.backend().vocabulary_multiple());
 }
 
 VocabParallelEmbedding::VocabParallelEmbedding(Communicator& group, const std::string& name,
                                                int64_t vocabulary, int64_t width, const Init& init)
     : weight(group.backend(), name + ".weight",
-             Shard::of_rows({vocabulary, width},
-                            vocabulary_part(vocabulary, group.size(), group.rank())),
-             init.seed, init.weight),
+             Shard::of_rows({vocabulary, width}, vocabulary_part(vocabulary, group)), init.seed,
+             init.weight),
       group_(group),
-      part_(vocabulary_part(vocabulary, group.size(), group.rank())) {}
+      part_(vocabulary_part(vocabulary, group)) {}
 
 //! [08-embedding]
 // ids: [tokens]
@@ -40,7 +45,7 @@ void VocabParallelEmbedding::backward(const Tensor& dy, const Kept& kept) {
 
 VocabParallelCrossEntropy::VocabParallelCrossEntropy(Communicator& group, int64_t vocabulary)
     : group_(group),
-      part_(vocabulary_part(vocabulary, group.size(), group.rank())),
+      part_(vocabulary_part(vocabulary, group)),
       valid_(std::clamp<int64_t>(vocabulary - part_.begin, 0, part_.size())) {}
 
 //! [08-loss]

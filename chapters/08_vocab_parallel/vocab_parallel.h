@@ -1,7 +1,8 @@
 // The two ends of a GPT with the vocabulary cut over the ranks: the embedding, and the loss from
-// sharded logits. A vocabulary that t does not divide is padded to ⌈V/t⌉ rows per rank; padding
-// rows stay zero, and padding logits do not affect the loss. Shoeybi et al., arXiv:1909.08053,
-// section 3, last paragraphs.
+// sharded logits. A vocabulary that t does not divide is padded to ⌈V/t⌉ rows per rank, and on a
+// GPU to the next multiple of 128, so that its products are fast. Padding rows stay zero, and
+// padding logits do not affect the loss. Shoeybi et al., arXiv:1909.08053, section 3, last
+// paragraphs.
 #pragma once
 #include "common/comm/communicator.h"
 #include "common/tensor/kept.h"
@@ -9,9 +10,12 @@
 
 namespace shard {
 
-/// Rows of the vocabulary that rank `rank` of `ranks` holds: ⌈vocabulary/ranks⌉, so the last ranks'
-/// may reach past the end, or lie beyond it altogether.
-Range vocabulary_part(int64_t vocabulary, int ranks, int rank);
+/// Rows of the vocabulary that rank `rank` of `ranks` holds: ⌈vocabulary/ranks⌉, rounded up to a
+/// multiple of `multiple`, so the last ranks' may reach past the end, or lie beyond it altogether.
+Range vocabulary_part(int64_t vocabulary, int ranks, int rank, int64_t multiple = 1);
+/// Those of this rank of `group`, with its device's multiple: ⌈vocabulary/t⌉ below means their
+/// number.
+Range vocabulary_part(int64_t vocabulary, const Communicator& group);
 
 class VocabParallelEmbedding {
  public:

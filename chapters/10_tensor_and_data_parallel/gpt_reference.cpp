@@ -7,7 +7,7 @@ using reference::Matrix;
 ReferenceWeights weights_of(Gpt& unsplit) {
   ReferenceWeights weights;
   for (const Parameter* parameter : unsplit.parameters()) {
-    weights[parameter->name] = Matrix(parameter->value);
+    weights[parameter->name] = Matrix(parameter->without_padding(parameter->value));
   }
   return weights;
 }

@@ -88,6 +88,9 @@ class Backend {
   /// How often the host has waited for an asynchronous device: to read results, or because it was
   /// far ahead.
   virtual int64_t waits() const { return 0; }
+  /// The number of rows of a rank's part of a vocabulary should be a multiple of this: products
+  /// with that part are slow otherwise.
+  virtual int64_t vocabulary_multiple() const { return 1; }
   virtual Peak measure_peak() = 0;  // takes a fraction of a second
 
   // Memory. Released blocks are kept and reused, so that a training step allocates nothing in its

@@ -25,6 +25,12 @@ Parameter::Parameter(Backend& backend, std::string the_name, Shard the_shard, ui
   value = Tensor::from(backend, shard.local(), std::span<const float>(values));
 }
 
+Tensor Parameter::without_padding(const Tensor& held) const {
+  std::vector<float> values(static_cast<size_t>(shard.whole.elements()));
+  shard.paste(held.to_host(), values);
+  return Tensor::from(held.backend(), shard.whole, std::span<const float>(values));
+}
+
 void Parameter::assign_whole(std::span<const float> whole) {
   value.assign(std::span<const float>(shard.cut(whole)));
 }

@@ -76,6 +76,9 @@ struct Parameter {
   // a weight that decays, not a bias or a gain
   bool is_matrix() const { return shard.whole.rank() == 2; }
 
+  /// The whole tensor, from `held`: the value or the gradient on a rank that holds all of it, and
+  /// perhaps padding.
+  Tensor without_padding(const Tensor& held) const;
   /// Sets the value from the whole tensor, row-major. Throws Error for another number of values.
   void assign_whole(std::span<const float> whole);
 

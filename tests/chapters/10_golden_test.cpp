@@ -80,8 +80,7 @@ void check_logits(const Golden& golden, Grid& grid, Gpt& model) {
   const Tensor logits =  // [rows·context × ⌈vocab/t⌉]
       model.logits(golden.batch(0, rows).tokens, rows.size(), {}, kept);
   const std::vector<float> got = logits.to_host(), expected = golden.file.floats("logits");
-  const Range columns =
-      vocabulary_part(golden.sizes.vocabulary, grid.tp().size(), grid.tp().rank());
+  const Range columns = vocabulary_part(golden.sizes.vocabulary, grid.tp());
   double worst = 0;
   for (int64_t row = 0; row < logits.rows(); ++row) {
     for (int64_t column = columns.begin; column < std::min(columns.end, golden.sizes.vocabulary);
@@ -125,6 +124,15 @@ void check_final_weights(const Golden& golden, const Parameter& parameter) {
         1e-3);
 }
 
+/// Neither gradients nor decay reach the padding of a table: it stays exactly zero.
+void check_padding(const Parameter& parameter) {
+  std::vector<float> padding = parameter.value.to_host();
+  parameter.shard.for_each_run([&](int64_t begin, int64_t, int64_t length) {
+    std::fill_n(padding.begin() + begin, length, 0.0f);
+  });
+  CHECK(padding == std::vector<float>(padding.size(), 0.0f));
+}
+
 void check_training(const Golden& golden, Trainer& trainer, Gpt& model) {
   const std::vector<float> losses = golden.file.floats("losses"),
                            norms = golden.file.floats("gradient_norms");
@@ -143,6 +151,7 @@ void check_training(const Golden& golden, Trainer& trainer, Gpt& model) {
   for (const Parameter* parameter : model.parameters()) {
     CAPTURE(parameter->name);
     check_final_weights(golden, *parameter);
+    check_padding(*parameter);
   }
 }
 

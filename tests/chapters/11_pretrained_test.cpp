@@ -39,8 +39,8 @@ Tensors tensors_of_model() {
     const Shape& whole = parameter->shard.whole;
     const auto shape = whole.rank() == 1 ? std::vector{whole.columns()}
                                          : std::vector{whole.rows(), whole.columns()};
-    tensors.push_back(
-        {"transformer." + parameter->name, "F32", shape, bytes_of(parameter->value.to_host())});
+    const Tensor value = parameter->without_padding(parameter->value);
+    tensors.push_back({"transformer." + parameter->name, "F32", shape, bytes_of(value.to_host())});
   }
   return tensors;
 }

@@ -29,7 +29,7 @@ void write_weights(
   out.create();
   out.open();
   for (const Parameter* parameter : model.parameters()) {
-    std::vector<float> values = parameter->value.to_host();
+    std::vector<float> values = parameter->without_padding(parameter->value).to_host();
     if (parameter->name == "h.1.mlp.c_fc.bias" && first != 0) values[3] = first;
     if (!changed) out.write(prefix + parameter->name, 0, values);
   }
