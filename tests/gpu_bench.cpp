@@ -214,8 +214,13 @@ Cases vocabulary_cases(Backend& backend, const Sizes& s, DataType type) {
       {"row_max", all, [=, n = s.vocabulary] { row_max(some_logits, n); }},
       {"exp_and_row_sum", 2 * all,
        [=, to = some_logits.clone(), n = s.vocabulary]() mutable { exp_and_row_sum(to, max, n); }},
-      {"cross_entropy_backward", 2 * all, [=, to = some_logits.clone()]() mutable {
+      {"cross_entropy_backward", 2 * all,
+       [=, to = some_logits.clone()]() mutable {
          cross_entropy_backward(to, sums, targets, 0, 0.5f);
+       }},
+      {"exp_sums", all, [=, n = s.vocabulary] { exp_sums(some_logits, n); }},
+      {"softmax_minus_targets", 2 * all, [=, to = some_logits.clone(), n = s.vocabulary]() mutable {
+         softmax_minus_targets(to, {max, sums}, targets, 0, n, 0.5f);
        }}};
 }
 

@@ -50,24 +50,27 @@ VocabParallelCrossEntropy::VocabParallelCrossEntropy(Communicator& group, int64_
 
 //! [08-loss]
 // logits: [tokens × ⌈vocabulary/t⌉]
-Tensor VocabParallelCrossEntropy::forward(Tensor logits, const Tensor& targets, Kept& kept) const {
+Tensor VocabParallelCrossEntropy::forward(const Tensor& logits, const Tensor& targets,
+                                          Kept& kept) const {
   TraceRange range(TraceRow::compute, "cross entropy forward");
+  kept.logits = logits;
   kept.targets = targets;
-  Tensor max = row_max(logits, valid_);  // [tokens]
-  group_.all_reduce_max(max);
+  const ExpSums own = exp_sums(logits, valid_);  // of this rank's words: one pass over the logits
+  kept.max = own.max.clone();                    // [tokens]
+  group_.all_reduce_max(kept.max);
+  kept.exp_sums = group_.all_reduce(PartialSum(rescaled(own, kept.max)));
   const Tensor target_logit = group_.all_reduce(PartialSum(pick(logits, targets, part_.begin)));
-  kept.exps = logits;  // from here on exp(logit - max)
-  kept.sums = group_.all_reduce(PartialSum(exp_and_row_sum(kept.exps, max, valid_)));
   // log Σ exp(logit - max) + max - target's logit
-  return cross_entropy(kept.sums, max, target_logit);
+  return cross_entropy(kept.exp_sums, kept.max, target_logit);
 }
 
 Tensor VocabParallelCrossEntropy::backward(float factor, Kept& kept) const {
   TraceRange range(TraceRow::compute, "cross entropy backward");
-  require(bool(kept.exps), "cross entropy: one forward pass is good for one backward pass");
-  // factor · (softmax - one-hot), in place
-  cross_entropy_backward(kept.exps, kept.sums, kept.targets, part_.begin, factor);
-  return std::move(kept.exps);
+  require(bool(kept.logits), "cross entropy: one forward pass is good for one backward pass");
+  // factor · (softmax - one-hot), in place: one pass
+  softmax_minus_targets(kept.logits, {kept.max, kept.exp_sums}, kept.targets, part_.begin, valid_,
+                        factor);
+  return std::move(kept.logits);
 }
 //! [08-loss]
 

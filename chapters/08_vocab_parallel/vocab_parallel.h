@@ -49,19 +49,20 @@ class VocabParallelCrossEntropy {
   VocabParallelCrossEntropy(Communicator& group, int64_t vocabulary);
 
   struct Kept {
-    Tensor exps;     // [tokens × ⌈vocabulary/t⌉]: exp(logit - maximum)
-    Tensor sums;     // [tokens]: of exps, over all ranks
-    Tensor targets;  // i32 [tokens]
-    auto parts() const { return std::tie(exps, sums, targets); }
+    Tensor logits;    // [tokens × ⌈vocabulary/t⌉]
+    Tensor max;       // [tokens]: the largest logit of all ranks
+    Tensor exp_sums;  // [tokens]: Σ exp(logit - max) over all ranks
+    Tensor targets;   // i32 [tokens]
+    auto parts() const { return std::tie(logits, max, exp_sums, targets); }
   };
 
-  /// logits: [tokens × ⌈vocabulary/t⌉], this rank's columns, overwritten; targets: i32 [tokens],
-  /// the same on every rank. Returns -log softmax(logits)[target], [tokens], the same on every
-  /// rank. Three all-reduces of [tokens]: the maximum, Σ exp(logit - maximum), and the target's
-  /// logit.
-  Tensor forward(Tensor logits, const Tensor& targets, Kept& kept) const;
-  /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padding columns. Takes its
-  /// memory from `kept`, which is good for one backward pass. No communication.
+  /// logits: [tokens × ⌈vocabulary/t⌉], this rank's columns, which the backward pass overwrites;
+  /// targets: i32 [tokens], the same on every rank. Returns -log softmax(logits)[target], [tokens],
+  /// the same on every rank. Three all-reduces of [tokens]: the maximum, Σ exp(logit - maximum),
+  /// and the target's logit.
+  Tensor forward(const Tensor& logits, const Tensor& targets, Kept& kept) const;
+  /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padding columns. Takes the
+  /// memory of the logits, so `kept` is good for one backward pass. No communication.
   Tensor backward(float factor, Kept& kept) const;
 
  private:

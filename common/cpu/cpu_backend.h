@@ -63,6 +63,10 @@ class CpuBackend : public Backend {
                      const Tensor& picked) override;
   void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
                               int64_t first_column, float factor) override;
+  void exp_sums(ExpSums& result, const Tensor& x, int64_t valid_columns) override;
+  void rescale(Tensor& sums, const ExpSums& part, const Tensor& max) override;
+  void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
+                             int64_t first_column, int64_t valid_columns, float factor) override;
   void add_sum(Tensor& total, const Tensor& x) override;
   void add_sum_of_squares(Tensor& total, const Tensor& x) override;
   void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) override;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/cpu/cpu_backend.h"
+#include "common/cpu/exp.h"
 #include "common/cpu/largest.h"
 #include "common/cpu/parallel.h"
 
@@ -125,6 +126,50 @@ void CpuBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const 
       for (int64_t i = 0; i < columns; ++i) all[row * columns + i] *= scale;
       const int64_t target = wanted[row] - first_column;
       if (target >= 0 && target < columns) all[row * columns + target] -= factor;
+    }
+  });
+}
+
+void CpuBackend::exp_sums(ExpSums& result, const Tensor& x, int64_t valid_columns) {
+  const int64_t columns = x.columns();
+  const float* all = x.data<float>();
+  float *max = result.max.data<float>(), *sums = result.sums.data<float>();
+  parallel_for(x.rows(), 6 * columns, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* values = all + row * columns;
+      const float most =
+          std::max(std::numeric_limits<float>::lowest(), largest(values, valid_columns));
+      float sum = 0;
+      for (int64_t i = 0; i < valid_columns; ++i) sum += exp_of_negative(values[i] - most);
+      max[row] = most;
+      sums[row] = sum;
+    }
+  });
+}
+
+void CpuBackend::rescale(Tensor& sums, const ExpSums& part, const Tensor& max) {
+  const float *from = part.sums.data<float>(), *own = part.max.data<float>(),
+              *of_all = max.data<float>();
+  float* out = sums.data<float>();
+  for (int64_t row = 0; row < sums.elements(); ++row)
+    out[row] = from[row] * std::exp(own[row] - of_all[row]);
+}
+
+void CpuBackend::softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
+                                       int64_t first_column, int64_t valid_columns, float factor) {
+  const int64_t columns = logits.columns();
+  float* all = logits.data<float>();
+  const float *max = of.max.data<float>(), *sums = of.sums.data<float>();
+  const int32_t* wanted = targets.data<int32_t>();
+  parallel_for(logits.rows(), 6 * columns, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* values = all + row * columns;
+      const float most = max[row], scale = factor / sums[row];
+      for (int64_t i = 0; i < valid_columns; ++i)
+        values[i] = scale * exp_of_negative(values[i] - most);
+      std::fill(values + valid_columns, values + columns, 0.0f);
+      const int64_t target = wanted[row] - first_column;
+      if (target >= 0 && target < valid_columns) values[target] -= factor;
     }
   });
 }

@@ -102,4 +102,30 @@ void CudaBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const
   });
 }
 
+void CudaBackend::exp_sums(ExpSums& result, const Tensor& x, int64_t valid_columns) {
+  if (x.rows() == 0) return;
+  const Line line = line_of(x, multiprocessors_);
+  by_type(x.type(), [&]<class T>() {
+    launch(kernels::exp_sums<T>, line.grid, line.block, 0, compute_, result.max.data<float>(),
+           result.sums.data<float>(), x.data<T>(), x.rows(), x.columns(), valid_columns);
+  });
+}
+
+void CudaBackend::rescale(Tensor& sums, const ExpSums& part, const Tensor& max) {
+  if (sums.elements() == 0) return;
+  start_transform<1>(*this, sums.elements(), kernels::Rescale{}, sums.data<float>(),
+                     part.sums.data<float>(), part.max.data<float>(), max.data<float>());
+}
+
+void CudaBackend::softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
+                                        int64_t first_column, int64_t valid_columns, float factor) {
+  if (logits.elements() == 0) return;
+  const Line line = line_of(logits, multiprocessors_);
+  by_type(logits.type(), [&]<class T>() {
+    launch(kernels::softmax_minus_targets<T>, line.grid, line.block, 0, compute_, logits.data<T>(),
+           of.max.data<float>(), of.sums.data<float>(), targets.data<int32_t>(), logits.rows(),
+           logits.columns(), first_column, valid_columns, factor);
+  });
+}
+
 }  // namespace shard

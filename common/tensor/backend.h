@@ -56,6 +56,11 @@ struct ProductPart {
   }
 };
 
+/// Σ exp(x - max) over some columns of each row of logits, with the maximum that was subtracted.
+struct ExpSums {
+  Tensor max, sums;  // f32 [rows]
+};
+
 /// Where a local block [rows × columns] lies in the whole matrix that all ranks hold together.
 struct Block {
   int64_t first_row = 0, first_column = 0;  // of the whole matrix: where the block begins
@@ -185,6 +190,14 @@ class Backend {
   /// exps ← factor · (exps / sums - [column is the target]).
   virtual void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
                                       int64_t first_column, float factor) = 0;
+  /// result ← the maximum and Σ exp(x - max) of the first valid_columns of each row.
+  virtual void exp_sums(ExpSums& result, const Tensor& x, int64_t valid_columns) = 0;
+  /// sums ← part.sums · exp(part.max - max).
+  virtual void rescale(Tensor& sums, const ExpSums& part, const Tensor& max) = 0;
+  /// logits ← factor · (exp(logits - max) / sums - [column is the target]), zeros from
+  /// valid_columns on.
+  virtual void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
+                                     int64_t first_column, int64_t valid_columns, float factor) = 0;
 
   virtual void add_sum(Tensor& total, const Tensor& x) = 0;
   virtual void add_sum_of_squares(Tensor& total, const Tensor& x) = 0;

@@ -121,6 +121,16 @@ Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked
 /// logits.
 void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
                             int64_t first_column, float factor);
+/// row_max and the sums of exp_and_row_sum in one pass over x, which stays as it is. Without valid
+/// columns: the lowest float and 0.
+ExpSums exp_sums(const Tensor& x, int64_t valid_columns);
+/// Σ exp(x - max), from the sums with another maximum subtracted, such as that of one rank's
+/// columns: part.sums · exp(part.max - max), [rows].
+Tensor rescaled(const ExpSums& part, const Tensor& max);
+/// logits ← factor · (exp(logits - max) / sum - [column is the row's target]) in place, 0 in
+/// columns after the first `valid_columns`: the gradient of the logits, rounded once.
+void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
+                           int64_t first_column, int64_t valid_columns, float factor);
 
 // ---- Training -----------------------------------------------------------------------------------
 

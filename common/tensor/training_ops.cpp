@@ -78,6 +78,37 @@ void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targ
       .cross_entropy_backward(exps, sums, targets, first_column, factor);
 }
 
+ExpSums exp_sums(const Tensor& x, int64_t valid_columns) {
+  columns_fit("exp_sums", x, 0, valid_columns);
+  one_type("exp_sums", x);
+  ExpSums result{one_a_row(x), one_a_row(x)};
+  x.backend().exp_sums(result, x, valid_columns);
+  return result;
+}
+
+Tensor rescaled(const ExpSums& part, const Tensor& max) {
+  same_shape("rescaled", part.sums, part.max);
+  same_shape("rescaled", part.max, max);
+  one_type("rescaled", part.sums, part.max, max);
+  is_f32("rescaled", max);
+  Tensor sums = like(part.sums);
+  backend_of("rescaled", part.sums, part.max, max).rescale(sums, part, max);
+  return sums;
+}
+
+void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
+                           int64_t first_column, int64_t valid_columns, float factor) {
+  columns_fit("softmax_minus_targets", logits, 0, valid_columns);
+  is_index_list("softmax_minus_targets", targets, logits.rows());
+  has("softmax_minus_targets", "the maximum", of.max, logits.rows());
+  has("softmax_minus_targets", "the sum", of.sums, logits.rows());
+  one_type("softmax_minus_targets", logits);
+  is_f32("softmax_minus_targets", of.max);
+  is_f32("softmax_minus_targets", of.sums);
+  backend_of("softmax_minus_targets", logits, of.max, of.sums, targets)
+      .softmax_minus_targets(logits, of, targets, first_column, valid_columns, factor);
+}
+
 // ---- Training -----------------------------------------------------------------------------------
 
 void add_sum(Tensor& total, const Tensor& x) {

@@ -197,7 +197,7 @@ TEST_CASE("gpt: what it keeps is what its parts keep, each tensor once") {
   const int64_t hidden = my_part(4 * width).size();
   const int64_t block = tokens * (4 * width + 4 + attention + hidden);
   const int64_t norm = tokens * (2 * width + 2);
-  const int64_t loss = tokens * (vocabulary_part(sizes.vocabulary, world()).size() + 2);
+  const int64_t loss = tokens * (vocabulary_part(sizes.vocabulary, world()).size() + 3);
   const int64_t ids = 2 * tokens;  // and positions
   CHECK(bytes_of(kept) == 4 * (sizes.layers * block + norm + loss + ids));
 

@@ -312,6 +312,15 @@ TEST_CASE("bf16: the parts of the cross entropy") {
     CHECK(picked.to_host() == matrix_of(layout.rows, 1, [&](int64_t i, int64_t) {
                                 return logits(i, targets[i] - 100);
                               }).floats());
+    const ExpSums in_one_pass = exp_sums(x, valid);
+    CHECK(in_one_pass.max.to_host() == maxima.floats());
+    CHECK(relative_error(in_one_pass.sums, sums) < f32_sum);
+    Tensor gradient = x.clone();
+    softmax_minus_targets(gradient, in_one_pass, indices(targets), 100, valid, 0.125f);
+    CHECK(
+        relative_error(gradient, matrix_of(layout.rows, layout.columns, [&](int64_t i, int64_t j) {
+                         return 0.125 * (exps(i, j) / sums(i, 0) - (j == targets[i] - 100 ? 1 : 0));
+                       })) < one_rounding);
     const Tensor got_sums = exp_and_row_sum(x, max, valid);
     CHECK(relative_error(got_sums, sums) < f32_sum);
     CHECK(relative_error(x, exps) < one_rounding);

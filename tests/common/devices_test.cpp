@@ -186,7 +186,11 @@ TEST_CASE("devices: rows of a table and the parts of the cross entropy agree") {
       const int64_t valid = layout.columns - layout.columns / 5;
       const Tensor targets = on.indices(uneven_ids(layout.rows, static_cast<int32_t>(valid)));
       const Tensor max = row_max(x, valid), row_sums = row_sum(x, valid),
-                   picked = pick(x, targets, 1), sums = exp_and_row_sum(x, max, valid);
+                   picked = pick(x, targets, 1);
+      const ExpSums in_one_pass = exp_sums(x, valid);
+      Tensor gradient = x.clone();
+      softmax_minus_targets(gradient, in_one_pass, targets, 1, valid, 0.125f);
+      const Tensor sums = exp_and_row_sum(x, max, valid);
       const Tensor exps = x.clone(), losses = cross_entropy(sums, max, picked);
       cross_entropy_backward(x, sums, targets, 1, 0.125f);
       return std::vector<Tensor>{gather_rows(on.matrix(table, "table"), ids, first),
@@ -197,7 +201,11 @@ TEST_CASE("devices: rows of a table and the parts of the cross entropy agree") {
                                  sums,
                                  exps,
                                  losses,
-                                 x};
+                                 x,
+                                 in_one_pass.max,
+                                 in_one_pass.sums,
+                                 rescaled(in_one_pass, picked),
+                                 gradient};
     });
   }
 }

@@ -156,6 +156,12 @@ TEST_CASE("infinities and NaN: the parts of the cross entropy") {
     CHECK(bad_rows(row_sum(x, columns).reshape({rows, 1})) == Rows{1});
     const Tensor picked = pick(x, targets, 0), sums = exp_and_row_sum(x, max, columns);
     const Rows expected = bad == -infinity ? Rows{} : Rows{1};
+    Tensor logits = tensor_with(bad, columns + 9, shape);
+    const ExpSums in_one_pass = exp_sums(logits, columns);
+    CHECK(bad_rows(in_one_pass.sums.reshape({rows, 1})) == expected);
+    CHECK(bad_rows(rescaled(in_one_pass, in_one_pass.max).reshape({rows, 1})) == expected);
+    softmax_minus_targets(logits, in_one_pass, targets, 0, columns, 0.5f);
+    CHECK(bad_rows(logits) == expected);
     CHECK(bad_rows(sums.reshape({rows, 1})) == expected);
     CHECK(bad_rows(cross_entropy(sums, max, picked).reshape({rows, 1})) == Rows{1});
     if (bad == -infinity) CHECK(Matrix(x)(1, 9) == 0.0);

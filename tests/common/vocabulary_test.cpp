@@ -114,6 +114,64 @@ TEST_CASE("cross entropy: logits of any size give finite losses") {
   CHECK(relative_error(losses, reference::cross_entropy(Matrix(tensor(logits)), targets)) < 1e-3);
 }
 
+TEST_CASE("exp_sums: maximum and sum over the valid columns in one pass, and x stays as it is") {
+  Matrix x = random_matrix(6, 3001, "x", 3.0);  // more than a block of threads meets at once
+  for (int64_t j = 0; j < 3001; ++j) {
+    x(0, j) = j / 16.0;                // each is larger than all before
+    x(1, j) = -j / 16.0;               // the first is the largest
+    x(2, j) = -1e4;                    // all equal, and far from 0
+    x(3, j) = j % 2 * 3e4 - j / 16.0;  // exp of half of them is 0
+  }
+  const Tensor there = tensor(x);
+  for (const int64_t valid : {3001, 2047, 5, 1, 0}) {
+    INFO(valid, " columns");
+    const ExpSums got = exp_sums(there, valid);
+    CHECK(got.max.to_host() == row_max(there, valid).to_host());
+    const std::vector<float> max = got.max.to_host(), sums = got.sums.to_host();
+    for (size_t i = 0; i < 6; ++i) {
+      double sum = 0;
+      for (int64_t j = 0; j < valid; ++j) sum += std::exp(x(static_cast<int64_t>(i), j) - max[i]);
+      CHECK(std::abs(sums[i] - sum) <= 1e-6 * sum);
+    }
+  }
+  CHECK(there.to_host() == x.floats());
+  CHECK(exp_sums(tensor(Matrix(0, 3)), 3).sums.elements() == 0);
+}
+
+TEST_CASE("rescaled: the sums of parts with a maximum of their own add up to those of the whole") {
+  const int64_t rows = 5, columns = 40;
+  const Matrix x = random_matrix(rows, columns, "x", 20.0);
+  const Tensor whole = tensor(x);
+  const ExpSums all = exp_sums(whole, columns);
+  Tensor sums = Tensor::zeros(backend(), {rows});
+  for (const Range part : {Range{0, 7}, Range{7, 8}, Range{8, 40}}) {
+    accumulate(sums, rescaled(exp_sums(columns_of(whole, part), part.size()), all.max));
+  }
+  accumulate(sums, rescaled(exp_sums(whole, 0), all.max));  // of a rank without words: nothing
+  CHECK(relative_error(sums, all.sums) < 1e-6);
+}
+
+TEST_CASE(
+    "softmax_minus_targets: the gradient from logits, maximum and sum; padding becomes zero") {
+  const int64_t rows = 9, vocabulary = 31, columns = 36, first = 100;
+  Matrix logits = random_matrix(rows, columns, "logits", 4.0);
+  const std::vector<int32_t> targets = {100, 130, 107, 107, 99, 103, 131, 101, 122};
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = vocabulary; j < columns; ++j) logits(i, j) = i % 2 == 0 ? 1e30 : NAN;
+  }
+  Tensor x = tensor(logits);
+  const ExpSums of = exp_sums(x, vocabulary);
+  softmax_minus_targets(x, of, indices(targets), first, vocabulary, 0.125f);
+  Matrix expected(rows, columns);
+  for (int64_t i = 0; i < rows; ++i) {
+    double sum = 0;
+    for (int64_t j = 0; j < vocabulary; ++j) sum += std::exp(logits(i, j));
+    for (int64_t j = 0; j < vocabulary; ++j)
+      expected(i, j) = 0.125 * (std::exp(logits(i, j)) / sum - (j + first == targets[i] ? 1 : 0));
+  }
+  CHECK(reference::largest_difference(x, expected) < 1e-7);
+}
+
 TEST_CASE("vocabulary ops: shapes and types that do not fit are refused") {
   Tensor table(backend(), {5, 7}), x(backend(), {4, 6}), sums(backend(), {4}),
       three(backend(), {3});
@@ -133,6 +191,16 @@ TEST_CASE("vocabulary ops: shapes and types that do not fit are refused") {
         "pick: ids has shape [1], but needs 4 elements");
   CHECK(message_of([&] { cross_entropy(sums, three, sums); }) ==
         "cross_entropy: shapes [4] and [3] differ");
+  CHECK(message_of([&] { exp_sums(x, 7); }) == "exp_sums: columns 0 to 7 of shape [4 × 6]");
+  CHECK(message_of([&] {
+          rescaled({sums, sums}, three);
+        }) == "rescaled: shapes [4] and [3] differ");
+  CHECK(message_of([&] {
+          softmax_minus_targets(x, {three, sums}, indices({1, 2, 3, 4}), 0, 6, 1.0f);
+        }) == "softmax_minus_targets: the maximum has shape [3], but needs 4 elements");
+  CHECK(message_of([&] {
+          softmax_minus_targets(x, {sums, sums}, indices({1, 2, 3, 4}), 0, 7, 1.0f);
+        }) == "softmax_minus_targets: columns 0 to 7 of shape [4 × 6]");
   CHECK(contains(message_of([&] {
                    cross_entropy_backward(x, three, indices({1, 2, 3, 4}), 0, 1.0f);
                  }),

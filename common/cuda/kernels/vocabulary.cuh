@@ -7,30 +7,36 @@
 
 namespace shard::kernels {
 
-/// Calls body(i, value) for each element of a row, by all threads of the block, and writes what it
-/// changes unless T is const. A vocabulary may be odd, and then each row begins at another place:
-/// packs of 16 bytes go from the first address that they can, single elements before and after.
+/// Calls body(i, pack) for packs that begin at element i of a row, by all threads of the block, and
+/// writes what it changes unless T is const. A vocabulary may be odd, and then each row begins at
+/// another place: packs of 16 bytes go from the first address that they can, single elements before
+/// and after.
 template <class T, class Body>
-__device__ void for_each_in_row(T* row, int64_t columns, const Body& body) {
+__device__ void for_each_pack_in_row(T* row, int64_t columns, const Body& body) {
   constexpr int n = 16 / sizeof(T);
   const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(row) / sizeof(T) % n);
   const int64_t head = min((n - past) % n, columns), packs = (columns - head) / n;
+  const auto pack_at = [&]<int length>(int64_t first) {
+    Floats<length> values = load_floats<length>(row + first);
+    body(first, values);
+    if constexpr (!std::is_const_v<T>)
+      store_each<length>(row + first, [&](int e) { return values.at[e]; });
+  };
 #pragma unroll 4
-  for (int64_t p = threadIdx.x; p < packs; p += blockDim.x) {
-    const int64_t first = head + p * n;
-    Floats<n> values = load_floats<n>(row + first);
+  for (int64_t p = threadIdx.x; p < packs; p += blockDim.x)
+    pack_at.template operator()<n>(head + p * n);
+  if (threadIdx.x < head) pack_at.template operator()<1>(threadIdx.x);
+  if (const int64_t i = head + packs * n + threadIdx.x; i < columns)
+    pack_at.template operator()<1>(i);
+}
+
+/// The same with body(i, value) for each element.
+template <class T, class Body>
+__device__ void for_each_in_row(T* row, int64_t columns, const Body& body) {
+  for_each_pack_in_row(row, columns, [&]<int n>(int64_t first, Floats<n>& values) {
 #pragma unroll
     for (int e = 0; e < n; ++e) body(first + e, values.at[e]);
-    if constexpr (!std::is_const_v<T>)
-      store_each<n>(row + first, [&](int e) { return values.at[e]; });
-  }
-  const auto one = [&](int64_t i) {
-    float value = row[i];
-    body(i, value);
-    if constexpr (!std::is_const_v<T>) row[i] = value;
-  };
-  if (threadIdx.x < head) one(threadIdx.x);
-  if (const int64_t i = head + packs * n + threadIdx.x; i < columns) one(i);
+  });
 }
 
 template <class T>
@@ -81,6 +87,56 @@ __global__ void cross_entropy_backward(T* exps, const float* sums, const int32_t
     const int64_t target = targets[row] - first_column;
     for_each_in_row(exps + row * columns, columns, [&](int64_t i, float& value) {
       value = scale * value - (i == target ? factor : 0.0f);
+    });
+  }
+}
+
+/// max ← the largest of the first valid_columns of each row, sums ← Σ exp(x - max) over them, in
+/// one pass: a thread's sum is for the largest that it has met, and is rescaled when it meets a
+/// larger one (Milakov and Gimelshein, "Online normalizer calculation for softmax",
+/// arXiv:1805.02867).
+template <class T>
+__global__ void exp_sums(float* max, float* sums, const T* x, int64_t rows, int64_t columns,
+                         int64_t valid_columns) {
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    float most = -std::numeric_limits<float>::max(), sum = 0;
+    for_each_pack_in_row(x + row * columns, valid_columns,
+                         [&]<int n>(int64_t, const Floats<n>& values) {
+                           float larger = most;
+#pragma unroll
+                           for (int e = 0; e < n; ++e) larger = Max{}(larger, values.at[e]);
+                           sum *= std::exp(most - larger);
+                           most = larger;
+#pragma unroll
+                           for (int e = 0; e < n; ++e) sum += std::exp(values.at[e] - most);
+                         });
+    const float largest = block_max(most);
+    sum = block_sum(sum * std::exp(most - largest));
+    if (threadIdx.x == 0) {
+      max[row] = largest;
+      sums[row] = sum;
+    }
+  }
+}
+
+/// A sum of exp(x - own) → of exp(x - max).
+struct Rescale {
+  __device__ float operator()(float sum, float own, float max) const {
+    return sum * std::exp(own - max);
+  }
+};
+
+/// logits ← factor · (exp(logits - max) / sums - [column is the target]), zeros in the padding.
+template <class T>
+__global__ void softmax_minus_targets(T* logits, const float* max, const float* sums,
+                                      const int32_t* targets, int64_t rows, int64_t columns,
+                                      int64_t first_column, int64_t valid_columns, float factor) {
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    const float most = max[row], scale = factor / sums[row];
+    const int64_t target = targets[row] - first_column;
+    for_each_in_row(logits + row * columns, columns, [&](int64_t i, float& value) {
+      value =
+          i < valid_columns ? scale * std::exp(value - most) - (i == target ? factor : 0.0f) : 0.0f;
     });
   }
 }
