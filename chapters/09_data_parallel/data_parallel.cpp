@@ -46,8 +46,10 @@ void DataParallel::add_bucket(const Parameters& parameters) {
 //! [09-buckets]
 
 void DataParallel::zero_gradients() {
-  for (Bucket& bucket : buckets_) fill(bucket.gradients, 0.0f);
-  shard::zero_gradients(others_);
+  std::vector<Tensor> gradients;
+  for (const Bucket& bucket : buckets_) gradients.push_back(bucket.gradients);
+  for (const Parameter* parameter : others_) gradients.push_back(parameter->gradient);
+  zero(gradients);
 }
 
 //! [09-overlap]

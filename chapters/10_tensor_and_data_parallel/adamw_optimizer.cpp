@@ -23,17 +23,17 @@ AdamWOptimizer::AdamWOptimizer(Grid& grid, const Parameters& parameters,
 //! [10-adamw]
 void AdamWOptimizer::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
   TraceRange range(TraceRow::compute, "update");
-  AdamW hyper{static_cast<float>(learning_rate),
-              static_cast<float>(settings_.beta1),
-              static_cast<float>(settings_.beta2),
-              static_cast<float>(settings_.epsilon),
-              0.0f,
-              step + 1};
-  for (auto& [parameter, weight, first, second] : trained_) {
-    hyper.weight_decay = parameter->is_matrix() ? static_cast<float>(settings_.weight_decay) : 0.0f;
-    adamw(weight, first, second, parameter->gradient, gradient_factor, hyper);
+  const AdamW hyper{
+      static_cast<float>(learning_rate),          static_cast<float>(settings_.beta1),
+      static_cast<float>(settings_.beta2),        static_cast<float>(settings_.epsilon),
+      static_cast<float>(settings_.weight_decay), step + 1};
+  std::vector<TrainedWeight> all;
+  for (const auto& [parameter, weight, first, second] : trained_) {
+    const bool is_rounded = parameter->value.type() != weight.type();
+    all.push_back({weight, first, second, parameter->gradient,
+                   is_rounded ? parameter->value : Tensor(), parameter->is_matrix()});
   }
-  round_weights();
+  adamw(all, gradient_factor, hyper);
 }
 //! [10-adamw]
 

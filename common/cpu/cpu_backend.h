@@ -68,10 +68,11 @@ class CpuBackend : public Backend {
   void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
                              int64_t first_column, int64_t valid_columns, float factor) override;
   void add_sum(Tensor& total, const Tensor& x) override;
-  void add_sum_of_squares(Tensor& total, const Tensor& x) override;
+  void add_sum_of_squares(Tensor& total, std::span<const Tensor> all) override;
   void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) override;
-  void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
-             const Tensor& gradient_factor, const AdamW& hyper) override;
+  void zero(std::span<const Tensor> all) override;
+  void adamw(std::span<const TrainedWeight> all, const Tensor& gradient_factor,
+             const AdamW& hyper) override;
 
  protected:
   void* take_block(size_t bytes) override;

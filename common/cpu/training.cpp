@@ -37,9 +37,11 @@ void CpuBackend::add_sum(Tensor& total, const Tensor& x) {
   *total.data<float>() += static_cast<float>(sum_over(x, [](double value) { return value; }));
 }
 
-void CpuBackend::add_sum_of_squares(Tensor& total, const Tensor& x) {
-  *total.data<float>() +=
-      static_cast<float>(sum_over(x, [](double value) { return value * value; }));
+void CpuBackend::add_sum_of_squares(Tensor& total, std::span<const Tensor> all) {
+  for (const Tensor& x : all) {
+    *total.data<float>() +=
+        static_cast<float>(sum_over(x, [](double value) { return value * value; }));
+  }
 }
 
 void CpuBackend::clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) {
@@ -52,20 +54,29 @@ void CpuBackend::clip_factor(Tensor& factor, const Tensor& sum_of_squares, float
   }
 }
 
-void CpuBackend::adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
-                       const Tensor& gradient_factor, const AdamW& hyper) {
-  float *w = weight.data<float>(), *first = m.data<float>(), *second = v.data<float>();
-  const float* g = gradient.data<float>();
+void CpuBackend::zero(std::span<const Tensor> all) {
+  for (Tensor x : all) fill(x, 0.0f);
+}
+
+void CpuBackend::adamw(std::span<const TrainedWeight> all, const Tensor& gradient_factor,
+                       const AdamW& hyper) {
   const float factor = *gradient_factor.data<float>();
   if (!is_finite(factor)) return;
   const auto step = static_cast<double>(hyper.step);
   const auto c1 = static_cast<float>(1.0 - std::pow(double{hyper.beta1}, step));
   const auto c2 = static_cast<float>(1.0 - std::pow(double{hyper.beta2}, step));
-  constexpr int64_t cost = 8;
-  parallel_for(weight.elements(), cost, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      adamw_update(w[i], first[i], second[i], factor * g[i], hyper, c1, c2);
-  });
+  for (const TrainedWeight& trained : all) {
+    float *w = trained.weight.data<float>(), *first = trained.first_moment.data<float>(),
+          *second = trained.second_moment.data<float>();
+    const float* g = trained.gradient.data<float>();
+    AdamW own = hyper;
+    if (!trained.decays) own.weight_decay = 0.0f;
+    constexpr int64_t cost = 8;
+    parallel_for(trained.weight.elements(), cost, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        adamw_update(w[i], first[i], second[i], factor * g[i], own, c1, c2);
+    });
+  }
 }
 
 }  // namespace shard

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "common/base/clock.h"
+#include "common/cuda/launch_count.h"
 
 namespace shard {
 
@@ -57,6 +58,8 @@ std::string CudaBackend::description() const {
               properties.totalGlobalMem >> 30, " GiB, CUDA ", version_text(runtime, 1000, 10),
               ", cuBLAS ", version_text(cublas, 10000, 100), ")");
 }
+
+int64_t CudaBackend::launches() const { return launched; }
 
 // ---- Memory -------------------------------------------------------------------------------------
 

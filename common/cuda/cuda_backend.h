@@ -24,6 +24,7 @@ class CudaBackend : public Backend {
   bool computes_in(DataType type) const override { return type != DataType::bf16 || has_bf16_; }
   void synchronize() override;
   int64_t waits() const override { return waits_; }
+  int64_t launches() const override;
   /// The width of cuBLAS's tiles. And rows of logits begin at multiples of 16 bytes, without which
   /// it does not use its fastest kernels.
   int64_t vocabulary_multiple() const override { return 128; }
@@ -88,10 +89,11 @@ class CudaBackend : public Backend {
   void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
                              int64_t first_column, int64_t valid_columns, float factor) override;
   void add_sum(Tensor& total, const Tensor& x) override;
-  void add_sum_of_squares(Tensor& total, const Tensor& x) override;
+  void add_sum_of_squares(Tensor& total, std::span<const Tensor> all) override;
   void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) override;
-  void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
-             const Tensor& gradient_factor, const AdamW& hyper) override;
+  void zero(std::span<const Tensor> all) override;
+  void adamw(std::span<const TrainedWeight> all, const Tensor& gradient_factor,
+             const AdamW& hyper) override;
 
  protected:
   bool set_tf32(bool on) override { return std::exchange(tf32_, on); }

@@ -2,6 +2,7 @@
 // for a GPU and, with the host's compiler, for the emulated GPU of the tests.
 #pragma once
 #include "common/cuda/check.h"
+#include "common/cuda/launch_count.h"
 
 namespace shard {
 
@@ -13,6 +14,7 @@ constexpr size_t shared_bytes_by_default = 48 << 10;
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
             cudaStream_t stream, const Arguments&... arguments) {
+  ++launched;
   cudaError_t result = cudaSuccess;
   if (shared_bytes > shared_bytes_by_default) {
     result = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

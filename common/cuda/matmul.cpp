@@ -1,5 +1,6 @@
 // Matrix products by cuBLAS.
 #include "common/cuda/cuda_backend.h"
+#include "common/cuda/launch_count.h"
 
 namespace shard {
 
@@ -36,6 +37,7 @@ void CudaBackend::matmul(Tensor& to, Operand a, Operand b, float beta, const Pro
   }
   const int batch = cublas_size(to.elements() / c.size());
   const float one = 1.0f;
+  ++launched;
   const bool in_tf32 = tf32_ && a.matrix.type() == DataType::f32;
   check_cublas(
       cublasGemmStridedBatchedEx(

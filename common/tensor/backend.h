@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,13 @@ struct ExpSums {
   Tensor max, sums;  // f32 [rows]
 };
 
+/// A weight and what AdamW needs of it: all f32 and of one shape.
+struct TrainedWeight {
+  Tensor weight, first_moment, second_moment, gradient;
+  Tensor rounded;      // bf16, gets the new weight, too; or an empty handle
+  bool decays = true;  // whether hyper.weight_decay is meant for it
+};
+
 /// Where a local block [rows × columns] lies in the whole matrix that all ranks hold together.
 struct Block {
   int64_t first_row = 0, first_column = 0;  // of the whole matrix: where the block begins
@@ -93,6 +101,8 @@ class Backend {
   /// How often the host has waited for an asynchronous device: to read results, or because it was
   /// far ahead.
   virtual int64_t waits() const { return 0; }
+  /// How many kernels and matrix products an asynchronous device was given so far.
+  virtual int64_t launches() const { return 0; }
   /// The number of rows of a rank's part of a vocabulary should be a multiple of this: products
   /// with that part are slow otherwise.
   virtual int64_t vocabulary_multiple() const { return 1; }
@@ -200,10 +210,13 @@ class Backend {
                                      int64_t first_column, int64_t valid_columns, float factor) = 0;
 
   virtual void add_sum(Tensor& total, const Tensor& x) = 0;
-  virtual void add_sum_of_squares(Tensor& total, const Tensor& x) = 0;
+  /// Each of `all` in turn: total ← total + Σ x², rounded to f32.
+  virtual void add_sum_of_squares(Tensor& total, std::span<const Tensor> all) = 0;
   virtual void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) = 0;
-  virtual void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
-                     const Tensor& gradient_factor, const AdamW& hyper) = 0;
+  /// x ← 0, for each of `all`: f32.
+  virtual void zero(std::span<const Tensor> all) = 0;
+  virtual void adamw(std::span<const TrainedWeight> all, const Tensor& gradient_factor,
+                     const AdamW& hyper) = 0;
 
  protected:
   friend class Tf32Products;

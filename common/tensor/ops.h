@@ -6,6 +6,8 @@
 // statistics of rows, losses and what gradients of weights are added to stay f32, as do all sums on
 // the way (Micikevicius et al., "Mixed precision training", arXiv:1710.03740).
 #pragma once
+#include <span>
+
 #include "common/tensor/backend.h"
 #include "common/tensor/tensor.h"
 
@@ -138,13 +140,20 @@ void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targ
 void add_sum(Tensor& total, const Tensor& x);
 /// total[0] += Σ x², likewise.
 void add_sum_of_squares(Tensor& total, const Tensor& x);
+/// The same for each of `all`, in this order, with the same bits: on a GPU in a few launches for
+/// all of them.
+void add_sum_of_squares(Tensor& total, std::span<const Tensor> all);
 /// min(1, limit / (√sum_of_squares + 1e-6)): what gradients are multiplied by to keep their norm
 /// within limit; [1]. A limit of 0 means no clipping: 1. NaN where the sum is infinite or NaN.
 Tensor clip_factor(const Tensor& sum_of_squares, float limit);
+/// x ← 0, for each of `all`, all f32: on a GPU, one launch for many.
+void zero(std::span<const Tensor> all);
 /// One AdamW step (formulas.h) with gradient_factor[0] · gradient, in place on weight, m and v.
 /// Does nothing where the factor is infinite or NaN: so the weights before a bad step can still be
 /// looked at.
 void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
            const Tensor& gradient_factor, const AdamW& hyper);
+/// The same for each of `all`, which are written in place: on a GPU, one launch for many.
+void adamw(std::span<const TrainedWeight> all, const Tensor& gradient_factor, const AdamW& hyper);
 
 }  // namespace shard

@@ -57,13 +57,17 @@ void append(Parameters& list, const Parameters& more) {
 }
 
 void zero_gradients(const Parameters& parameters) {
-  for (Parameter* parameter : parameters) fill(parameter->gradient, 0.0f);
+  std::vector<Tensor> gradients;
+  for (const Parameter* parameter : parameters) gradients.push_back(parameter->gradient);
+  zero(gradients);
 }
 
 void add_counted_squares(Tensor& total, const Parameters& parameters) {
+  std::vector<Tensor> counted;
   for (const Parameter* parameter : parameters) {
-    if (parameter->counts) add_sum_of_squares(total, parameter->gradient);
+    if (parameter->counts) counted.push_back(parameter->gradient);
   }
+  add_sum_of_squares(total, counted);
 }
 
 }  // namespace shard

@@ -119,10 +119,17 @@ void add_sum(Tensor& total, const Tensor& x) {
 }
 
 void add_sum_of_squares(Tensor& total, const Tensor& x) {
+  add_sum_of_squares(total, std::span(&x, 1));
+}
+
+void add_sum_of_squares(Tensor& total, std::span<const Tensor> all) {
   has("add_sum_of_squares", "the total", total, 1);
   is_f32("add_sum_of_squares", total);
-  is_f32("add_sum_of_squares", x);
-  backend_of("add_sum_of_squares", total, x).add_sum_of_squares(total, x);
+  for (const Tensor& x : all) {
+    is_f32("add_sum_of_squares", x);
+    backend_of("add_sum_of_squares", total, x);
+  }
+  total.backend().add_sum_of_squares(total, all);
 }
 
 Tensor clip_factor(const Tensor& sum_of_squares, float limit) {
@@ -134,16 +141,37 @@ Tensor clip_factor(const Tensor& sum_of_squares, float limit) {
   return factor;
 }
 
+void zero(std::span<const Tensor> all) {
+  if (all.empty()) return;
+  for (const Tensor& x : all) {
+    is_f32("zero", x);
+    backend_of("zero", all.front(), x);
+  }
+  all.front().backend().zero(all);
+}
+
 void adamw(Tensor& weight, Tensor& m, Tensor& v, const Tensor& gradient,
            const Tensor& gradient_factor, const AdamW& hyper) {
-  same_shape("adamw", weight, gradient);
-  same_shape("adamw", weight, m);
-  same_shape("adamw", weight, v);
+  const TrainedWeight one{weight, m, v, gradient, {}};
+  adamw(std::span(&one, 1), gradient_factor, hyper);
+}
+
+void adamw(std::span<const TrainedWeight> all, const Tensor& gradient_factor, const AdamW& hyper) {
   has("adamw", "the gradient's factor", gradient_factor, 1);
-  one_type("adamw", weight, m, v, gradient, gradient_factor);
-  is_f32("adamw", weight);
-  backend_of("adamw", weight, m, v, gradient, gradient_factor)
-      .adamw(weight, m, v, gradient, gradient_factor, hyper);
+  is_f32("adamw", gradient_factor);
+  for (const auto& [weight, m, v, gradient, rounded, decays] : all) {
+    same_shape("adamw", weight, gradient);
+    same_shape("adamw", weight, m);
+    same_shape("adamw", weight, v);
+    one_type("adamw", weight, m, v, gradient, gradient_factor);
+    backend_of("adamw", weight, m, v, gradient, gradient_factor);
+    if (!rounded) continue;
+    same_shape("adamw", weight, rounded);
+    require(rounded.type() == DataType::bf16, "adamw: weights are rounded to bf16, not to ",
+            rounded.type());
+    backend_of("adamw", weight, rounded);
+  }
+  gradient_factor.backend().adamw(all, gradient_factor, hyper);
 }
 
 }  // namespace shard

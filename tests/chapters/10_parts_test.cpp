@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <numeric>
 
+#include "chapters/10_tensor_and_data_parallel/bucketed_reduction.h"
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "chapters/10_tensor_and_data_parallel/trainer.h"
 #include "common/text/character_tokenizer.h"
 #include "common/text/text_data.h"
 #include "common/text/utf8.h"
@@ -70,5 +72,29 @@ TEST_CASE(
     const bool gain =
         parameter->name.find("ln_") != std::string::npos && parameter->name.ends_with(".weight");
     if (!parameter->is_matrix()) CHECK(square == doctest::Approx(gain ? 1.0 : 0.0));
+  }
+}
+
+TEST_CASE("the update: few launches for all parameters") {
+  Grid grid(world(), {{"tp", 1}, {"dp", 1}});
+  Gpt model(grid.tp(), {13, 8, 12, 3, 12}, {5, 0.3f, 0.3f});
+  const Parameters parameters = model.parameters();
+  REQUIRE(parameters.size() == 148);  // as many as GPT-2 has
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    if (!backend().computes_in(type_of(precision))) continue;
+    INFO(to_string(precision));
+    TrainingSettings settings;
+    settings.precision = precision;
+    const StepParts parts = parts_of_step(grid, model, settings);
+    const auto update = [&] {
+      parts.reduction->zero_gradients();
+      const Tensor factor = clip_factor(parts.norm->sum_of_squares(), 1.0f);
+      parts.optimizer->update(0, 1e-3, factor);
+    };
+    const int64_t before = backend().launches();
+    update();
+    // 148 tensors, 64 a launch. Gradients: 1 to zero the bucket; 3 · 2 sums, 1 for their total,
+    // which 1 has zeroed; 1 for the factor; 3 for the weights
+    CHECK(backend().launches() - before == (backend().device() == Device::cuda ? 13 : 0));
   }
 }

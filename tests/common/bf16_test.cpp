@@ -333,6 +333,21 @@ TEST_CASE("bf16: the parts of the cross entropy") {
   }
 }
 
+TEST_CASE("bf16: the optimizer rounds the new weights as a cast does") {
+  for (const Layout& layout : device_has_bf16() ? std::span(layouts) : std::span<const Layout>()) {
+    INFO(layout.rows, " × ", layout.columns, " at ", layout.offset);
+    const int64_t count = layout.rows * layout.columns;
+    const Tensor weight = tensor(random_matrix(1, count, "weight")).reshape({count}),
+                 m = weight.clone(), v = Tensor::full(backend(), {count}, 0.5f),
+                 gradient = tensor(random_matrix(1, count, "gradient")).reshape({count}),
+                 rounded = Tensor(backend(), {count + layout.offset}, DataType::bf16)
+                               .slice({layout.offset, layout.offset + count});
+    const TrainedWeight one{weight, m, v, gradient, rounded};
+    adamw(std::span(&one, 1), Tensor::full(backend(), {1}, 1.0f), {.learning_rate = 0.1f});
+    CHECK(rounded.to_host() == cast(weight, DataType::bf16).to_host());
+  }
+}
+
 TEST_CASE("bf16: types that do not belong are refused") {
   if (!device_has_bf16()) return;
   const Tensor x(backend(), {2, 3}), y(backend(), {2, 3}, DataType::bf16);

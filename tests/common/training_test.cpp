@@ -70,6 +70,68 @@ TEST_CASE("adamw: a gradient of zero only decays the weight") {
   CHECK(weight.to_host() == std::vector<float>(3, 1.75f));
 }
 
+namespace {
+
+/// `count` tensors, more than a launch takes: of all lengths, also none, some of them at odd
+/// addresses.
+std::vector<Tensor> many_tensors(int count, const std::string& name) {
+  std::vector<Tensor> all;
+  for (int i = 0; i < count; ++i) {
+    const int64_t elements = i % 7 == 3 ? 0 : i == 5 ? 40'003 : 3 + 29 * i % 640, offset = i % 3;
+    const Matrix values = random_matrix(1, offset + elements, text(name, i));
+    all.push_back(tensor({offset + elements}, values).slice({offset, offset + elements}));
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("many tensors at once: the bits of one after the other, in a few launches") {
+  const int count = 150;
+  const bool on_gpu = backend().device() == Device::cuda;
+  const std::vector<Tensor> gradients = many_tensors(count, "gradient");
+  Tensor total = Tensor::full(backend(), {1}, 3.0f), one_by_one = total.clone();
+  int64_t before = backend().launches();
+  add_sum_of_squares(total, gradients);
+  CHECK(backend().launches() - before == (on_gpu ? 2 * 3 + 1 : 0));
+  for (const Tensor& x : gradients) add_sum_of_squares(one_by_one, x);
+  CHECK(total.to_host() == one_by_one.to_host());
+
+  std::vector<TrainedWeight> together, single;
+  for (int i = 0; i < count; ++i) {
+    const Tensor& g = gradients[static_cast<size_t>(i)];
+    const auto start = [&](float value) { return Tensor::full(backend(), g.shape(), value); };
+    together.push_back({g.clone(), g.clone(), start(0.5f), g, {}, i % 2 == 0});
+    single.push_back({g.clone(), g.clone(), start(0.5f), g, {}});
+  }
+  const Tensor factor = clip_factor(total, 0.5f);
+  AdamW hyper{.learning_rate = 0.02f, .weight_decay = 0.3f, .step = 3};
+  before = backend().launches();
+  adamw(together, factor, hyper);
+  CHECK(backend().launches() - before == (on_gpu ? 3 : 0));
+  for (size_t i = 0; i < single.size(); ++i) {
+    auto& [weight, m, v, gradient, rounded, decays] = single[i];
+    hyper.weight_decay = i % 2 == 0 ? 0.3f : 0.0f;
+    adamw(weight, m, v, gradient, factor, hyper);
+    CHECK(together[i].weight.to_host() == weight.to_host());
+    CHECK(together[i].first_moment.to_host() == m.to_host());
+    CHECK(together[i].second_moment.to_host() == v.to_host());
+  }
+
+  // views of one block of memory: what lies between them stays as it is
+  Tensor memory = Tensor::full(backend(), {1000}, 7.0f);
+  const std::vector<Tensor> parts = {memory.slice({1, 90}), memory.slice({91, 91}),
+                                     memory.slice({92, 604}), memory.slice({605, 606})};
+  before = backend().launches();
+  zero(parts);
+  CHECK(backend().launches() - before == (on_gpu ? 1 : 0));
+  std::vector<float> expected(1000, 7.0f);
+  for (const Range part : {Range{1, 90}, Range{92, 604}, Range{605, 606}})
+    std::fill(expected.begin() + part.begin, expected.begin() + part.end, 0.0f);
+  CHECK(memory.to_host() == expected);
+  zero({});
+}
+
 TEST_CASE("training ops: shapes that differ are refused") {
   Tensor x(backend(), {4, 6}), y(backend(), {6, 4}), one(backend(), {1});
   CHECK(message_of([&] { add_sum(x, y); }) ==
@@ -78,6 +140,11 @@ TEST_CASE("training ops: shapes that differ are refused") {
         "clip_factor: the sum has shape [4 × 6], but needs 1 element");
   CHECK(message_of([&] { adamw(x, x, y, x, one, {}); }) ==
         "adamw: shapes [4 × 6] and [6 × 4] differ");
+  const TrainedWeight one_more{x, x, x, x, x};
+  CHECK(message_of([&] { adamw(std::span(&one_more, 1), one, {}); }) ==
+        "adamw: weights are rounded to bf16, not to f32");
+  const std::vector<Tensor> with_ids = {x, indices({1, 2})};
+  CHECK(message_of([&] { zero(with_ids); }) == "zero needs a tensor of f32, not i32");
 }
 
 TEST_CASE("parameter: every shard starts with its part of the same whole") {

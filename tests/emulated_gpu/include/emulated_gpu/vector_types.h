@@ -2,6 +2,7 @@
 #pragma once
 
 #define __global__
+#define __grid_constant__
 #define __device__
 #define __host__
 #define __forceinline__ inline
