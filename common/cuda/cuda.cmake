@@ -64,7 +64,8 @@ if(SHARD_NVCC AND SHARD_NCCL AND SHARD_NCCL_HEADERS AND NOT SHARD_CUDA STREQUAL 
   find_package(CUDAToolkit REQUIRED)
   add_library(shard_cuda SHARED ${gpu_sources})
   target_include_directories(shard_cuda SYSTEM PRIVATE ${SHARD_NCCL_HEADERS})
-  target_link_libraries(shard_cuda PRIVATE shard_common CUDA::cudart CUDA::cublas ${SHARD_NCCL})
+  target_link_libraries(shard_cuda PRIVATE shard_common CUDA::cudart CUDA::cublas
+                        CUDA::cublasLt ${SHARD_NCCL})
   target_compile_options(shard_cuda PRIVATE
                          $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -Xcompiler=-Wall>)
   target_link_options(shard_cuda PRIVATE -Wl,--no-undefined)

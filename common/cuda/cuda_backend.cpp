@@ -41,6 +41,7 @@ CudaBackend::CudaBackend(int device)
 
 CudaBackend::~CudaBackend() {
   give_back_all();
+  lt_products_.reset();
   cudaStreamSynchronize(compute_);
   cublasDestroy(cublas_);
 }

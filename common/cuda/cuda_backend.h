@@ -1,6 +1,6 @@
-// CudaBackend: matrix products by cuBLAS, everything else by the kernels of kernels.cuh, in the
-// order of one stream. A second stream is for collectives, so that they can run concurrently. Only
-// functions that read numbers wait for the GPU.
+// CudaBackend: matrix products by cuBLASLt and cuBLAS, everything else by the kernels of
+// kernels.cuh, in the order of one stream. A second stream is for collectives, so that they can run
+// concurrently. Only functions that read numbers wait for the GPU.
 #pragma once
 #include <functional>
 #include <map>
@@ -8,6 +8,7 @@
 
 #include "common/cuda/cuda_trace.h"
 #include "common/cuda/cuda_transfer.h"
+#include "common/cuda/lt_products.h"
 #include "common/cuda/small_uploads.h"
 #include "common/tensor/backend.h"
 
@@ -102,6 +103,13 @@ class CudaBackend : public Backend {
   void fill_with_nan(void* block, size_t bytes) override;
 
  private:
+  /// matmul by cuBLASLt; false, with nothing done, for a batch and for what LtProducts refuses. A
+  /// bias [columns] of c's type is added to every row.
+  bool multiply_by_cublas_lt(Tensor& c, const Operand& a, const Operand& b, float beta,
+                             const ProductPart& part, const Tensor* bias = nullptr);
+  void multiply_by_cublas(Tensor& c, const Operand& a, const Operand& b, float beta,
+                          const ProductPart& part);
+
   int multiprocessors_ = 1;
   bool has_bf16_ = false;
   Stream compute_, communication_;
@@ -109,7 +117,8 @@ class CudaBackend : public Backend {
   CudaTransfer transfer_;
   SmallUploads small_uploads_;
   cublasHandle_t cublas_ = nullptr;
-  cudaMemPool_t pool_ = nullptr;  // the device's
+  std::unique_ptr<LtProducts> lt_products_;  // from the first product on that it may take
+  cudaMemPool_t pool_ = nullptr;             // the device's
   bool tf32_ = false;
   int64_t waits_ = 0;
   std::map<int, std::function<void(bool)>> watchers_;

@@ -1,4 +1,4 @@
-// Matrix products by cuBLAS.
+// Matrix products by cuBLASLt, and by cuBLAS those that it does not take.
 #include "common/cuda/cuda_backend.h"
 #include "common/cuda/launch_count.h"
 
@@ -21,23 +21,51 @@ static cudaDataType_t type(const Operand& x) {
 }
 static int row_length(const Operand& x) { return cublas_size(x.matrix.columns()); }
 
+/// The part of a factor that begins at (row, column), as cuBLASLt sees it where it is stored.
+static LtMatrix lt_matrix(const Operand& x, Range rows, Range columns) {
+  const bool t = x.transposed;
+  return {element(x, rows.begin, columns.begin), type(x), t ? rows.size() : columns.size(),
+          t ? columns.size() : rows.size(), x.matrix.columns()};
+}
+
+void CudaBackend::matmul(Tensor& to, Operand a, Operand b, float beta, const ProductPart& part) {
+  if (to.elements() == 0) return;
+  if (part.inner.size() == 0) {
+    if (beta == 0.0f) fill(to, 0.0f);
+    return;
+  }
+  ++launched;
+  if (!multiply_by_cublas_lt(to, a, b, beta, part)) multiply_by_cublas(to, a, b, beta, part);
+}
+
+bool CudaBackend::multiply_by_cublas_lt(Tensor& to, const Operand& a, const Operand& b, float beta,
+                                        const ProductPart& part, const Tensor* bias) {
+  const Operand c = to;
+  const auto& [rows, inner, columns] = part;
+  if (to.elements() != c.size()) return false;  // a batch
+  if (!lt_products_) lt_products_ = std::make_unique<LtProducts>(compute_);
+  return lt_products_->multiply({.a = lt_matrix(b, inner, columns),
+                                 .b = lt_matrix(a, rows, inner),
+                                 .d = lt_matrix(c, rows, columns),
+                                 .a_transposed = b.transposed,
+                                 .b_transposed = a.transposed,
+                                 .beta = beta,
+                                 .tf32 = tf32_ && a.matrix.type() == DataType::f32,
+                                 .bias = bias != nullptr ? bias->address() : nullptr});
+}
+
 //! [cublas]
 /// C [m × n] ← A·B + beta·C, row-major. cuBLAS is column-major: in the same memory it sees the
 /// transposed matrices, so it is asked for Cᵀ = Bᵀ·Aᵀ, and nothing is moved. A leading dimension is
 /// the length of a stored row.
-void CudaBackend::matmul(Tensor& to, Operand a, Operand b, float beta, const ProductPart& part) {
+void CudaBackend::multiply_by_cublas(Tensor& to, const Operand& a, const Operand& b, float beta,
+                                     const ProductPart& part) {
   const Operand c = to;
   const auto [rows, inner, columns] = part;
   const int m = cublas_size(rows.size()), n = cublas_size(columns.size()),
             k = cublas_size(inner.size());
-  if (to.elements() == 0) return;
-  if (k == 0) {
-    if (beta == 0.0f) fill(to, 0.0f);
-    return;
-  }
   const int batch = cublas_size(to.elements() / c.size());
   const float one = 1.0f;
-  ++launched;
   const bool in_tf32 = tf32_ && a.matrix.type() == DataType::f32;
   check_cublas(
       cublasGemmStridedBatchedEx(

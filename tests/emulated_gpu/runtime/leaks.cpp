@@ -28,6 +28,7 @@ std::string leaks() {
   add(live_streams(), "stream");
   add(live_events(), "event");
   add(live_cublas_handles(), "cuBLAS handle");
+  add(live_cublas_lt_objects(), "object of cuBLASLt");
   add(live_nccl_communicators(), "NCCL communicator");
   add(live_ranges(), "range of NVTX");
   return all;

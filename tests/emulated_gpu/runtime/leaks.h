@@ -9,6 +9,7 @@ namespace emulated_gpu {
 void report_leaks_at_exit();
 
 size_t live_cublas_handles();
+size_t live_cublas_lt_objects();
 size_t live_nccl_communicators();
 size_t live_ranges();
 

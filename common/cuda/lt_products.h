@@ -1,0 +1,61 @@
+// Matrix products by cuBLASLt: with a workspace of their own, with the same algorithm for a shape
+// during the whole run, and with more work on the result in the same kernel.
+#pragma once
+#include <cublasLt.h>
+
+#include <array>
+#include <map>
+#include <memory>
+
+#include "common/cuda/check.h"
+
+namespace shard {
+
+/// A matrix as cuBLASLt sees it, column-major. One of the project's, row-major [rows × columns], is
+/// there one of [columns × rows], and its leading dimension is the length of a stored row.
+struct LtMatrix {
+  const void* address = nullptr;
+  cudaDataType_t type = CUDA_R_32F;
+  int64_t rows = 0, columns = 0, leading = 0;  // as stored, before any transposition
+};
+
+/// D ← op(A)·op(B) + beta·D, with sums in f32.
+struct LtProduct {
+  LtMatrix a, b, d;
+  bool a_transposed = false, b_transposed = false;
+  float beta = 0;
+  bool tf32 = false;  // factors of f32 are rounded to 10 bits behind the point
+  /// If not null: of D's type, one number for each row of D, which is for each column of the
+  /// project's matrix; added to all columns.
+  const void* bias = nullptr;
+};
+
+class LtProducts {
+ public:
+  /// What NVIDIA recommends for Hopper: products with few tiles are divided along the inner
+  /// dimension, and the parts are added up there.
+  static constexpr size_t workspace_bytes = 32 << 20;
+
+  /// For products in the order of `stream`, which must outlive this object.
+  explicit LtProducts(cudaStream_t stream);
+  ~LtProducts();
+  LtProducts(const LtProducts&) = delete;
+
+  /// Starts the product. Returns false, without having done anything, where cuBLASLt has no
+  /// algorithm for it, or where an address or a leading dimension is not a multiple of 16 bytes.
+  bool multiply(const LtProduct& product);
+
+ private:
+  /// What an algorithm is chosen by: types, sizes, alignments, transpositions, epilogue.
+  using Key = std::array<int64_t, 20>;
+  struct Plan;
+  static Key key_of(const LtProduct& product);
+  Plan& plan_of(const LtProduct& product);
+
+  cudaStream_t stream_;
+  cublasLtHandle_t handle_ = nullptr;
+  void* workspace_ = nullptr;
+  std::map<Key, Plan> plans_;
+};
+
+}  // namespace shard
