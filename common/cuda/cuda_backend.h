@@ -53,6 +53,8 @@ class CudaBackend : public Backend {
   void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
                     int64_t columns) override;
   void matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) override;
+  /// One product, which adds the bias before it rounds, where cuBLASLt takes it.
+  void linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias) override;
   void add_bias(Tensor& y, const Tensor& bias) override;
   void add_column_sums(Tensor& sums, const Tensor& x) override;
   void gelu(Tensor& y, const Tensor& x) override;

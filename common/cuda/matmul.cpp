@@ -34,8 +34,14 @@ void CudaBackend::matmul(Tensor& to, Operand a, Operand b, float beta, const Pro
     if (beta == 0.0f) fill(to, 0.0f);
     return;
   }
-  ++launched;
   if (!multiply_by_cublas_lt(to, a, b, beta, part)) multiply_by_cublas(to, a, b, beta, part);
+}
+
+void CudaBackend::linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const ProductPart whole = ProductPart::whole(x, weight);
+  const bool done = y.elements() > 0 && x.columns() > 0 &&
+                    multiply_by_cublas_lt(y, x, weight, 0.0f, whole, &bias);
+  if (!done) Backend::linear(y, x, weight, bias);
 }
 
 bool CudaBackend::multiply_by_cublas_lt(Tensor& to, const Operand& a, const Operand& b, float beta,
@@ -44,14 +50,16 @@ bool CudaBackend::multiply_by_cublas_lt(Tensor& to, const Operand& a, const Oper
   const auto& [rows, inner, columns] = part;
   if (to.elements() != c.size()) return false;  // a batch
   if (!lt_products_) lt_products_ = std::make_unique<LtProducts>(compute_);
-  return lt_products_->multiply({.a = lt_matrix(b, inner, columns),
-                                 .b = lt_matrix(a, rows, inner),
-                                 .d = lt_matrix(c, rows, columns),
-                                 .a_transposed = b.transposed,
-                                 .b_transposed = a.transposed,
-                                 .beta = beta,
-                                 .tf32 = tf32_ && a.matrix.type() == DataType::f32,
-                                 .bias = bias != nullptr ? bias->address() : nullptr});
+  const bool done = lt_products_->multiply({.a = lt_matrix(b, inner, columns),
+                                            .b = lt_matrix(a, rows, inner),
+                                            .d = lt_matrix(c, rows, columns),
+                                            .a_transposed = b.transposed,
+                                            .b_transposed = a.transposed,
+                                            .beta = beta,
+                                            .tf32 = tf32_ && a.matrix.type() == DataType::f32,
+                                            .bias = bias != nullptr ? bias->address() : nullptr});
+  if (done) ++launched;
+  return done;
 }
 
 //! [cublas]
@@ -65,6 +73,7 @@ void CudaBackend::multiply_by_cublas(Tensor& to, const Operand& a, const Operand
   const int m = cublas_size(rows.size()), n = cublas_size(columns.size()),
             k = cublas_size(inner.size());
   const int batch = cublas_size(to.elements() / c.size());
+  ++launched;
   const float one = 1.0f;
   const bool in_tf32 = tf32_ && a.matrix.type() == DataType::f32;
   check_cublas(

@@ -60,6 +60,18 @@ TEST_CASE("linear layers in one operation: values and gradients") {
   check_linear(64 * 5 + 7, 21, 50);
 }
 
+TEST_CASE("linear: one launch on a GPU where rows are multiples of 16 bytes, else two") {
+  const int64_t on_gpu = backend().device() == Device::cuda ? 1 : 0;
+  for (const auto& [out, expected] : {std::pair{40, on_gpu}, {42, 2 * on_gpu}}) {
+    INFO(out, " columns");
+    const Tensor x = tensor(random_matrix(9, 16, "x")), w = tensor(random_matrix(16, out, "w")),
+                 bias = tensor(random_matrix(1, out, "b")).reshape({out});
+    const int64_t before = backend().launches();
+    linear(x, w, bias);
+    CHECK(backend().launches() - before == expected);
+  }
+}
+
 TEST_CASE("linear layers in one operation: no rows") {
   Tensor dbias = Tensor::full(backend(), {3}, 2.0f);
   const Tensor none(backend(), {0, 3}), weight = Tensor::zeros(backend(), {5, 3});
