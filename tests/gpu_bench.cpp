@@ -168,6 +168,11 @@ Cases activation_cases(Backend& backend, const Sizes& s, DataType type) {
            [=, dgain = sums, dbias = sums.clone()]() mutable {
              layer_norm_backward(dy, x, norm, bias, dgain, dbias);
            }},
+          {"add_layer_norm", 4 * all, [=] { add_layer_norm(x, dy, bias, bias); }},
+          {"layer_norm_backward_add", 4 * all,
+           [=, dgain = sums, dbias = sums.clone()]() mutable {
+             layer_norm_backward_add(dy, y, x, norm, bias, dgain, dbias);
+           }},
           {"dropout", 2 * all, [=] {
              dropout(x, 0.1f, {7, 1}, block);
            }}};

@@ -37,9 +37,12 @@ class CpuBackend : public Backend {
                             const Tensor& u) override;
   void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                   const Tensor& gain, const Tensor& bias, float epsilon) override;
+  void add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
+                      const Tensor& x, const Tensor& z, const Tensor& gain, const Tensor& bias,
+                      float epsilon) override;
   void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                           const Tensor& x, const Tensor& mean, const Tensor& inverse_deviation,
-                           const Tensor& gain) override;
+                           const Tensor* dresidual, const Tensor& x, const Tensor& mean,
+                           const Tensor& inverse_deviation, const Tensor& gain) override;
   void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,
                Block block) override;
   void split_heads(Tensor& heads, const Tensor& x, int64_t first_column) override;

@@ -12,6 +12,19 @@
 
 namespace shard {
 
+/// Of one row x: y, mean and 1/√(variance + ε).
+static void layer_norm_row(float* y, float& mean, float& inverse, const float* x, const float* gain,
+                           const float* bias, int64_t width, float epsilon) {
+  float sum = 0, squares = 0;
+  for (int64_t i = 0; i < width; ++i) sum += x[i];
+  const float m = sum / static_cast<float>(width);
+  for (int64_t i = 0; i < width; ++i) squares += (x[i] - m) * (x[i] - m);
+  const float over_deviation = 1.0f / std::sqrt(squares / static_cast<float>(width) + epsilon);
+  for (int64_t i = 0; i < width; ++i) y[i] = (x[i] - m) * over_deviation * gain[i] + bias[i];
+  mean = m;
+  inverse = over_deviation;
+}
+
 void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                             const Tensor& gain, const Tensor& bias, float epsilon) {
   const int64_t width = x.columns();
@@ -20,24 +33,34 @@ void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, 
         *inverses = inverse_deviation.data<float>();
   parallel_for(x.rows(), 4 * width, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const float* values = in + row * width;
-      float sum = 0, squares = 0;
-      for (int64_t i = 0; i < width; ++i) sum += values[i];
-      const float m = sum / static_cast<float>(width);
-      for (int64_t i = 0; i < width; ++i) squares += (values[i] - m) * (values[i] - m);
-      const float inverse = 1.0f / std::sqrt(squares / static_cast<float>(width) + epsilon);
-      for (int64_t i = 0; i < width; ++i)
-        out[row * width + i] = (values[i] - m) * inverse * g[i] + b[i];
-      means[row] = m;
-      inverses[row] = inverse;
+      const int64_t start = row * width;
+      layer_norm_row(out + start, means[row], inverses[row], in + start, g, b, width, epsilon);
+    }
+  });
+}
+
+void CpuBackend::add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
+                                const Tensor& x, const Tensor& z, const Tensor& gain,
+                                const Tensor& bias, float epsilon) {
+  const int64_t width = x.columns();
+  const float *first = x.data<float>(), *second = z.data<float>(), *g = gain.data<float>(),
+              *b = bias.data<float>();
+  float *sum = u.data<float>(), *out = y.data<float>(), *means = mean.data<float>(),
+        *inverses = inverse_deviation.data<float>();
+  parallel_for(x.rows(), 5 * width, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t start = row * width;
+      for (int64_t i = start; i < start + width; ++i) sum[i] = first[i] + second[i];
+      layer_norm_row(out + start, means[row], inverses[row], sum + start, g, b, width, epsilon);
     }
   });
 }
 
 /// dx of one row, and its terms in the gradients of gain and bias: see ops.h for the formulas.
+/// dresidual may be nullptr.
 static void layer_norm_row_backward(float* dx, float* dgain, float* dbias, const float* dy,
-                                    const float* x, float mean, float inverse, const float* gain,
-                                    int64_t width) {
+                                    const float* dresidual, const float* x, float mean,
+                                    float inverse, const float* gain, int64_t width) {
   float sum = 0, sum_with_n = 0;
   for (int64_t i = 0; i < width; ++i) {
     const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
@@ -52,25 +75,30 @@ static void layer_norm_row_backward(float* dx, float* dgain, float* dbias, const
     const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
     dx[i] = inverse * (g - mean_g - n * mean_gn);
   }
+  if (dresidual == nullptr) return;
+  for (int64_t i = 0; i < width; ++i) dx[i] += dresidual[i];
 }
 
 void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                                     const Tensor& x, const Tensor& mean,
+                                     const Tensor* dresidual, const Tensor& x, const Tensor& mean,
                                      const Tensor& inverse_deviation, const Tensor& gain) {
   const int64_t width = x.columns();
   const float *in = x.data<float>(), *g = gain.data<float>(), *upstream = dy.data<float>();
   const float *means = mean.data<float>(), *inverses = inverse_deviation.data<float>();
+  const float* residual = dresidual != nullptr ? dresidual->data<float>() : nullptr;
   float *out = dx.data<float>(), *gain_sums = dgain.data<float>(), *bias_sums = dbias.data<float>();
   struct Sums;
   float* const both = thread_memory<Sums>(2 * width);  // of gain, then of bias
   std::fill_n(both, 2 * width, 0.0f);
-  add_over_rows(
-      both, 2 * width, x.rows(), 10 * width, [=](float* sums, int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-          layer_norm_row_backward(out + row * width, sums, sums + width, upstream + row * width,
-                                  in + row * width, means[row], inverses[row], g, width);
-        }
-      });
+  add_over_rows(both, 2 * width, x.rows(), 10 * width,
+                [=](float* sums, int64_t begin, int64_t end) {
+                  for (int64_t row = begin; row < end; ++row) {
+                    const int64_t start = row * width;
+                    layer_norm_row_backward(out + start, sums, sums + width, upstream + start,
+                                            residual != nullptr ? residual + start : nullptr,
+                                            in + start, means[row], inverses[row], g, width);
+                  }
+                });
   for (int64_t i = 0; i < width; ++i) {
     gain_sums[i] += both[i];
     bias_sums[i] += both[width + i];

@@ -23,26 +23,44 @@ dim3 row_grid(int64_t rows, dim3 block, int64_t most_blocks) {
 
 }  // namespace
 
+template <class T>
+static kernels::LayerNormOf<T> layer_norm_of(Tensor& y, Tensor& mean, Tensor& inverse_deviation,
+                                             const Tensor& gain, const Tensor& bias,
+                                             float epsilon) {
+  return {y.data<T>(),    mean.data<float>(), inverse_deviation.data<float>(), gain.data<T>(),
+          bias.data<T>(), y.rows(),           dimension(y.columns()),          epsilon};
+}
+
 void CudaBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                              const Tensor& gain, const Tensor& bias, float epsilon) {
-  const int64_t rows = x.rows(), width = x.columns();
-  if (rows == 0) return;
-  const dim3 block = row_block(width, kernels::layer_norm_kept);
+  if (x.rows() == 0) return;
+  const dim3 block = row_block(x.columns(), kernels::layer_norm_kept);
+  const dim3 grid = row_grid(x.rows(), block, multiprocessors_ * blocks_per_multiprocessor);
   by_type(x.type(), rows_are_wide(x, y, gain, bias), [&]<class T, int n>() {
-    launch(kernels::layer_norm<n, T>,
-           row_grid(rows, block, multiprocessors_ * blocks_per_multiprocessor), block, 0, compute_,
-           y.data<T>(), mean.data<float>(), inverse_deviation.data<float>(), x.data<T>(),
-           gain.data<T>(), bias.data<T>(), rows, width, epsilon);
+    launch(kernels::layer_norm<n, T>, grid, block, 0, compute_, x.data<T>(),
+           layer_norm_of<T>(y, mean, inverse_deviation, gain, bias, epsilon));
+  });
+}
+
+void CudaBackend::add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
+                                 const Tensor& x, const Tensor& z, const Tensor& gain,
+                                 const Tensor& bias, float epsilon) {
+  if (x.rows() == 0) return;
+  const dim3 block = row_block(x.columns(), kernels::add_layer_norm_kept);
+  const dim3 grid = row_grid(x.rows(), block, multiprocessors_ * blocks_per_multiprocessor);
+  by_type(x.type(), rows_are_wide(x, z, u, y, gain, bias), [&]<class T, int n>() {
+    launch(kernels::add_layer_norm<n, T>, grid, block, 0, compute_, u.data<T>(), x.data<T>(),
+           z.data<T>(), layer_norm_of<T>(y, mean, inverse_deviation, gain, bias, epsilon));
   });
 }
 
 void CudaBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                                      const Tensor& x, const Tensor& mean,
+                                      const Tensor* dresidual, const Tensor& x, const Tensor& mean,
                                       const Tensor& inverse_deviation, const Tensor& gain) {
   constexpr int64_t blocks_at_once = 2;  // on a multiprocessor: more would leave more parts of sums
   const int64_t rows = x.rows(), width = x.columns();
   if (x.elements() == 0) return;
-  const bool wide = rows_are_wide(x, dx, dy, gain);
+  const bool wide = rows_are_wide(x, dx, dy, gain, dresidual != nullptr ? *dresidual : dx);
   const dim3 block = row_block(width, kernels::layer_norm_backward_kept(wide));
   const dim3 grid = row_grid(rows, block, multiprocessors_ * blocks_at_once);
   const int64_t parts = grid.x;
@@ -51,8 +69,9 @@ void CudaBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, 
   float* const dbias_parts = dgain_parts + parts * width;
   by_type(x.type(), wide, [&]<class T, int n>() {
     launch(kernels::layer_norm_backward<n, T>, grid, block, 0, compute_, dx.data<T>(), dgain_parts,
-           dbias_parts, dy.data<T>(), x.data<T>(), mean.data<float>(),
-           inverse_deviation.data<float>(), gain.data<T>(), rows, width);
+           dbias_parts, dy.data<T>(), dresidual != nullptr ? dresidual->data<T>() : nullptr,
+           x.data<T>(), mean.data<float>(), inverse_deviation.data<float>(), gain.data<T>(), rows,
+           width);
   });
   launch(kernels::add_parts<float>, dim3(dimension(ceil_div(width, kernels::strip_threads)), 2),
          dim3(kernels::strip_threads, kernels::strip_rows), 0, compute_, dgain.data<float>(),

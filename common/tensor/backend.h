@@ -154,9 +154,14 @@ class Backend {
   /// y, mean and inverse_deviation ← those of LayerNorm.
   virtual void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                           const Tensor& gain, const Tensor& bias, float epsilon) = 0;
-  /// dx ← the gradient of x; adds the gradients of gain and bias to dgain and dbias.
+  /// u ← x + z; y, mean and inverse_deviation ← those of u's layer norm.
+  virtual void add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
+                              const Tensor& x, const Tensor& z, const Tensor& gain,
+                              const Tensor& bias, float epsilon) = 0;
+  /// dx ← the gradient of x, plus *dresidual unless that is nullptr; adds the gradients of gain and
+  /// bias to dgain and dbias.
   virtual void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                                   const Tensor& x, const Tensor& mean,
+                                   const Tensor* dresidual, const Tensor& x, const Tensor& mean,
                                    const Tensor& inverse_deviation, const Tensor& gain) = 0;
   /// y ← x with zeros by the mask of `random` and `block`, the rest divided by 1 - probability.
   virtual void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,

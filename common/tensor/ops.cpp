@@ -154,28 +154,61 @@ Tensor gelu_backward(const Tensor& x, const Tensor& dy) {
   return dx;
 }
 
+static void norms_columns(const char* op, const Tensor& x, const Tensor& gain, const Tensor& bias) {
+  has(op, "the gain", gain, x.columns());
+  has(op, "the bias", bias, x.columns());
+  one_type(op, x, gain, bias);
+}
+
 LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, float epsilon) {
-  has("layer_norm", "the gain", gain, x.columns());
-  has("layer_norm", "the bias", bias, x.columns());
-  one_type("layer_norm", x, gain, bias);
+  norms_columns("layer_norm", x, gain, bias);
   Backend& backend = backend_of("layer_norm", x, gain, bias);
   LayerNorm out{like(x), one_a_row(x), one_a_row(x)};
   backend.layer_norm(out.y, out.mean, out.inverse_deviation, x, gain, bias, epsilon);
   return out;
 }
 
+AddLayerNorm add_layer_norm(const Tensor& x, const Tensor& z, const Tensor& gain,
+                            const Tensor& bias, float epsilon) {
+  same_shape("add_layer_norm", x, z);
+  one_type("add_layer_norm", x, z);
+  norms_columns("add_layer_norm", x, gain, bias);
+  Backend& backend = backend_of("add_layer_norm", x, z, gain, bias);
+  AddLayerNorm out{like(x), {like(x), one_a_row(x), one_a_row(x)}};
+  auto& [y, mean, inverse_deviation] = out.normed;
+  backend.add_layer_norm(out.u, y, mean, inverse_deviation, x, z, gain, bias, epsilon);
+  return out;
+}
+
+/// dresidual may be nullptr.
+static Tensor layer_norm_backward(const char* op, const Tensor& dy, const Tensor* dresidual,
+                                  const Tensor& x, const LayerNorm& forward, const Tensor& gain,
+                                  Tensor& dgain, Tensor& dbias) {
+  const Tensor& residual = dresidual != nullptr ? *dresidual : dy;
+  same_shape(op, dy, x);
+  same_shape(op, residual, x);
+  has(op, "the gain", gain, x.columns());
+  has(op, "the gain's gradient", dgain, x.columns());
+  has(op, "the bias' gradient", dbias, x.columns());
+  one_type(op, dy, residual, x, gain);
+  one_type(op, forward.mean, forward.inverse_deviation, dgain, dbias);
+  Tensor dx = like(x);
+  backend_of(op, dy, residual, x, gain, dgain, dbias)
+      .layer_norm_backward(dx, dgain, dbias, dy, dresidual, x, forward.mean,
+                           forward.inverse_deviation, gain);
+  return dx;
+}
+
 Tensor layer_norm_backward(const Tensor& dy, const Tensor& x, const LayerNorm& forward,
                            const Tensor& gain, Tensor& dgain, Tensor& dbias) {
-  same_shape("layer_norm_backward", dy, x);
-  has("layer_norm_backward", "the gain", gain, x.columns());
-  has("layer_norm_backward", "the gain's gradient", dgain, x.columns());
-  has("layer_norm_backward", "the bias' gradient", dbias, x.columns());
-  one_type("layer_norm_backward", dy, x, gain);
-  one_type("layer_norm_backward", forward.mean, forward.inverse_deviation, dgain, dbias);
-  Tensor dx = like(x);
-  backend_of("layer_norm_backward", dy, x, gain, dgain, dbias)
-      .layer_norm_backward(dx, dgain, dbias, dy, x, forward.mean, forward.inverse_deviation, gain);
-  return dx;
+  return layer_norm_backward("layer_norm_backward", dy, nullptr, x, forward, gain, dgain, dbias);
+}
+
+Tensor layer_norm_backward_add(const Tensor& dy, const Tensor& dresidual, const Tensor& x,
+                               const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                               Tensor& dbias) {
+  return layer_norm_backward("layer_norm_backward_add", dy, &dresidual, x, forward, gain, dgain,
+                             dbias);
 }
 
 Tensor dropout(const Tensor& x, float probability, RandomStream random, Block block) {

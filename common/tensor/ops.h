@@ -70,10 +70,24 @@ struct LayerNorm {
 /// x [rows × width], gain and bias [width].
 LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias,
                      float epsilon = 1e-5f);
+/// The end of a residual connection, and the norm that follows it: u = x + z and the layer norm of
+/// u, in one pass.
+struct AddLayerNorm {
+  Tensor u;          // [rows × width], rounded to x's type: the norm is that of these numbers
+  LayerNorm normed;  // of u
+};
+/// x and z [rows × width], gain and bias [width].
+AddLayerNorm add_layer_norm(const Tensor& x, const Tensor& z, const Tensor& gain,
+                            const Tensor& bias, float epsilon = 1e-5f);
 /// dX for dY, and adds to dgain and dbias [width]. With n = (x - mean)·inverse_deviation and g =
 /// dy·gain: dx = inverse_deviation · (g - mean(g) - n·mean(g·n)), means over the row.
 Tensor layer_norm_backward(const Tensor& dy, const Tensor& x, const LayerNorm& forward,
                            const Tensor& gain, Tensor& dgain, Tensor& dbias);
+/// The same dX plus dresidual [rows × width], in one pass: the gradient of an x that reaches the
+/// result through the norm, and past it through a residual connection, where dresidual comes from.
+Tensor layer_norm_backward_add(const Tensor& dy, const Tensor& dresidual, const Tensor& x,
+                               const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
+                               Tensor& dbias);
 
 /// Sets each element to zero with the given probability and divides the others by 1 - probability
 /// (Srivastava et al., JMLR 15, 2014). The decision for an element depends on `random` and on its

@@ -212,6 +212,28 @@ TEST_CASE("bf16: layer norm forward and backward") {
     CHECK(relative_error(dx, expected) < one_rounding);
     CHECK(relative_error(dgain, gain_sums) < 2e-6);
     CHECK(relative_error(dbias, bias_sums) < f32_sum);
+    const Tensor dresidual = rounded(layout, "dresidual");
+    CHECK(relative_error(layer_norm_backward_add(dy, dresidual, x, out, gain, dgain, dbias),
+                         reference::add(expected, Matrix(dresidual))) < one_rounding);
+  }
+}
+
+TEST_CASE("bf16: the norm of a sum is that of the rounded sum") {
+  for (const Layout& layout : device_has_bf16() ? std::span(layouts) : std::span<const Layout>()) {
+    INFO(layout.rows, " × ", layout.columns, " at ", layout.offset);
+    if (layout.columns == 1) continue;  // its deviation is 0
+    const Tensor x = rounded(layout, "x"), z = rounded(layout, "z"),
+                 gain = rounded_row(layout, "gain"), bias = rounded_row(layout, "bias");
+    const auto [u, normed] = add_layer_norm(x, z, gain, bias);
+    CHECK(u.to_host() == add(x, z).to_host());
+    CHECK(relative_error(normed.y, reference::layer_norm(Matrix(u), row_of(gain), row_of(bias))) <
+          one_rounding);
+    const Matrix sum(u);
+    Matrix means(layout.rows, 1);
+    for (int64_t i = 0; i < sum.rows; ++i)
+      for (int64_t j = 0; j < sum.columns; ++j)
+        means(i, 0) += sum(i, j) / static_cast<double>(sum.columns);
+    CHECK(reference::largest_difference(normed.mean, means) < 1e-6);
   }
 }
 

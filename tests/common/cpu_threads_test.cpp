@@ -19,7 +19,9 @@ static std::vector<float> results(int threads) {
   const Tensor h = gelu(matmul(x, a));
   const LayerNorm norm = layer_norm(h, gain, gain);
   const Tensor dropped = dropout(norm.y, 0.2f, {1, 2}, {.whole_columns = 128});
-  Tensor dx = gelu_backward(h, layer_norm_backward(dropped, h, norm, gain, dgain, dbias));
+  const auto [u, normed] = add_layer_norm(dropped, h, gain, gain);
+  const Tensor du = layer_norm_backward_add(normed.y, dropped, u, normed, gain, dgain, dbias);
+  Tensor dx = gelu_backward(h, layer_norm_backward(du, h, norm, gain, dgain, dbias));
   scores = scores.reshape({2, 130, 130});
   causal_softmax(scores, 0.2f);
   causal_softmax_backward(scores, scores.clone(), 0.2f);

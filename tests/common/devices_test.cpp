@@ -137,7 +137,12 @@ TEST_CASE("devices: layer norm agrees, also for rows that do not fit registers")
       const LayerNorm out = layer_norm(x, gain, bias);
       Tensor dgain = on.row(layout, "dgain"), dbias = on.row(layout, "dbias");
       const Tensor dx = layer_norm_backward(on.matrix(layout, "dy"), x, out, gain, dgain, dbias);
-      return std::vector<Tensor>{out.y, out.inverse_deviation, dx, dgain, dbias};
+      const auto [u, normed] = add_layer_norm(x, on.matrix(layout, "z"), gain, bias);
+      const Tensor du = layer_norm_backward_add(
+          on.matrix(layout, "dy"), on.matrix(layout, "dresidual"), u, normed, gain, dgain, dbias);
+      return std::vector<Tensor>{out.y,    out.inverse_deviation,    dx, u,
+                                 normed.y, normed.inverse_deviation, du, dgain,
+                                 dbias};
     });
   }
 }

@@ -122,6 +122,11 @@ TEST_CASE("infinities and NaN: a row of layer norm, and no other") {
     Tensor dgain = Tensor::zeros(backend(), {width}), dbias = dgain.clone();
     const Tensor dy = tensor({rows, width}, random_matrix(rows, width, "dy"));
     CHECK(bad_rows(layer_norm_backward(dy, x, forward, gain, dgain, dbias)) == Rows{2});
+    const AddLayerNorm after = add_layer_norm(dy, x, gain, bias);
+    CHECK(bad_rows(after.u) == Rows{2});
+    CHECK(bad_rows(after.normed.y) == Rows{2});
+    const LayerNorm of_dy = layer_norm(dy, gain, bias);
+    CHECK(bad_rows(layer_norm_backward_add(dy, x, dy, of_dy, gain, dgain, dbias)) == Rows{2});
   }
 }
 

@@ -1,4 +1,5 @@
-// Layer norm (formulas: see ops.h), forward and backward. Each reads and writes every element once.
+// Layer norm (formulas: see ops.h), forward and backward, alone and with the addition of a residual
+// connection. Each reads and writes every element once.
 #pragma once
 #include "common/cuda/kernels/row_part.cuh"
 
@@ -7,23 +8,29 @@ namespace shard::kernels {
 // Elements of a row in a thread's registers; fewer where each is loaded by itself, as their
 // addresses need registers, too.
 constexpr int layer_norm_kept = 32;
+constexpr int add_layer_norm_kept = 16;  // of the sum: two rows are loaded for it
 constexpr int layer_norm_backward_kept(bool wide) { return wide ? 16 : 8; }
 
-/// y = (x - mean)·inverse·gain + bias, where inverse = 1/√(variance + ε). The variance is the mean
-/// square of x - mean, so its sum comes after the mean's.
-template <int n, class T>
-__global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
-    layer_norm(T* y, float* means, float* inverses, const T* x, const T* gain, const T* bias,
-               int64_t rows, unsigned width, float epsilon) {
-  const auto count = static_cast<float>(width);
-  for (int64_t first = first_block_row(); first < rows; first += block_row_step()) {
-    const int64_t row = first + threadIdx.y;
-    const RowPart<n, layer_norm_kept, T> values(x + row * width, row < rows ? width : 0);
-    const float mean = block_sum(values.sum([](float v) { return v; })) / count;
+/// What layer norm reads and writes besides the rows x [rows × width].
+template <class T>
+struct LayerNormOf {
+  T* y;                     // [rows × width]
+  float *means, *inverses;  // [rows]
+  const T *gain, *bias;     // [width]
+  int64_t rows;
+  unsigned width;
+  float epsilon;
+
+  /// Of row `row`: y = (x - mean)·inverse·gain + bias, where inverse = 1/√(variance + ε). The
+  /// variance is the mean square of x - mean, so its sum comes after the mean's.
+  template <int n, int kept>
+  __device__ void norm_row(int64_t row, const RowPart<n, kept, T>& x) const {
+    const auto count = static_cast<float>(width);
+    const float mean = block_sum(x.sum([](float v) { return v; })) / count;
     const float variance =
-        block_sum(values.sum([mean](float v) { return (v - mean) * (v - mean); })) / count;
+        block_sum(x.sum([mean](float v) { return (v - mean) * (v - mean); })) / count;
     const float inverse = 1.0f / std::sqrt(variance + epsilon);
-    values.for_each([&](unsigned column, const Floats<n>& v) {
+    x.for_each([&](unsigned column, const Floats<n>& v) {
       const Floats<n> g = load_floats<n>(gain + column), b = load_floats<n>(bias + column);
       store_each<n>(y + row * width + column,
                     [&](int e) { return (v.at[e] - mean) * inverse * g.at[e] + b.at[e]; });
@@ -33,13 +40,34 @@ __global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
       inverses[row] = inverse;
     }
   }
+};
+
+/// y = LayerNorm(x).
+template <int n, class T>
+__global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
+    layer_norm(const T* x, LayerNormOf<T> norm) {
+  for (int64_t first = first_block_row(); first < norm.rows; first += block_row_step()) {
+    const int64_t row = first + threadIdx.y, start = row * norm.width;
+    norm.norm_row(row, RowPart<n, layer_norm_kept, T>(x + start, row < norm.rows ? norm.width : 0));
+  }
+}
+
+/// u = x + z, rounded to T, and y = LayerNorm(u).
+template <int n, class T>
+__global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
+    add_layer_norm(T* u, const T* x, const T* z, LayerNormOf<T> norm) {
+  for (int64_t first = first_block_row(); first < norm.rows; first += block_row_step()) {
+    const int64_t row = first + threadIdx.y, start = row * norm.width;
+    norm.norm_row(row, RowPart<n, add_layer_norm_kept, T>(u + start, x + start, z + start,
+                                                          row < norm.rows ? norm.width : 0));
+  }
 }
 
 /// One row of the backward pass: with n = (x - mean)·inverse and g = dy·gain,
-/// dx = inverse·(g - mean(g) - n·mean(g·n)).
+/// dx = inverse·(g - mean(g) - n·mean(g·n)) + dresidual, which has no columns where there is none.
 template <int n, class T>
 struct LayerNormRow {
-  RowPart<n, layer_norm_backward_kept(n > 1), T> dy, x;
+  RowPart<n, layer_norm_backward_kept(n > 1), T> dy, x, dresidual;
   const T* gain;
   float mean, inverse;
 
@@ -59,12 +87,14 @@ struct LayerNormRow {
   }
 
   __device__ void write(T* dx, float g_mean, float gn_mean) const {
-    dy.for_each(x, [&](unsigned column, const Floats<n>& d, const Floats<n>& v) {
-      const Floats<n> gains = load_floats<n>(gain + column);
-      store_each<n>(dx + column, [&](int e) {
-        return inverse * (d.at[e] * gains.at[e] - g_mean - normed(v.at[e]) * gn_mean);
-      });
-    });
+    dy.for_each(x, dresidual,
+                [&](unsigned column, const Floats<n>& d, const Floats<n>& v, const Floats<n>& r) {
+                  const Floats<n> gains = load_floats<n>(gain + column);
+                  store_each<n>(dx + column, [&](int e) {
+                    const float g = d.at[e] * gains.at[e];
+                    return inverse * (g - g_mean - normed(v.at[e]) * gn_mean) + r.at[e];
+                  });
+                });
   }
 };
 
@@ -127,12 +157,13 @@ class LayerNormSums {
   Floats<n> gain_sums_[packs] = {}, bias_sums_[packs] = {};
 };
 
-/// dx, and the blocks' parts of dgain and dbias: [gridDim.x × width] each, for add_parts.
+/// dx, and the blocks' parts of dgain and dbias: [gridDim.x × width] each, for add_parts. dresidual
+/// may be nullptr.
 template <int n, class T>
 __global__ void __launch_bounds__(most_row_threads)
-    layer_norm_backward(T* dx, float* dgain_parts, float* dbias_parts, const T* dy, const T* x,
-                        const float* means, const float* inverses, const T* gain, int64_t rows,
-                        unsigned width) {
+    layer_norm_backward(T* dx, float* dgain_parts, float* dbias_parts, const T* dy,
+                        const T* dresidual, const T* x, const float* means, const float* inverses,
+                        const T* gain, int64_t rows, unsigned width) {
   const auto count = static_cast<float>(width);
   LayerNormSums<n> sums(dgain_parts + int64_t{blockIdx.x} * width,
                         dbias_parts + int64_t{blockIdx.x} * width, width);
@@ -141,6 +172,7 @@ __global__ void __launch_bounds__(most_row_threads)
     const unsigned columns = row < rows ? width : 0;
     const LayerNormRow<n, T> terms{{dy + row * width, columns},
                                    {x + row * width, columns},
+                                   {dresidual + row * width, dresidual != nullptr ? columns : 0},
                                    gain,
                                    row < rows ? means[row] : 0.0f,
                                    row < rows ? inverses[row] : 0.0f};

@@ -36,6 +36,28 @@ class RowPart {
     for (int k = 0; k < packs; ++k) kept_[k] = floats_of(loaded[k]);
   }
 
+  /// The sum of two rows: writes a + b to `row`, rounded to T, and goes on with what was written.
+  __device__ RowPart(T* row, const T* a, const T* b, unsigned columns)
+      : row_(row), columns_(columns) {
+    Pack<n, T> of_a[packs] = {}, of_b[packs] = {};
+#pragma unroll
+    for (int k = 0; k < packs; ++k) {  // all loads first here, too
+      if (column_of<n>(k) >= columns) continue;
+      of_a[k] = load<n>(a + column_of<n>(k));
+      of_b[k] = load<n>(b + column_of<n>(k));
+    }
+#pragma unroll
+    for (int k = 0; k < packs; ++k) {
+      const Pack<n, T> sum = sum_of(of_a[k], of_b[k]);
+      if (column_of<n>(k) < columns) store(row + column_of<n>(k), sum);
+      kept_[k] = floats_of(sum);
+    }
+    for (unsigned k = packs; column_of<n>(k) < columns; ++k) {
+      const unsigned column = column_of<n>(k);
+      store(row + column, sum_of(load<n>(a + column), load<n>(b + column)));
+    }
+  }
+
   /// Calls body(k, column, values) for packs k < packs, in registers.
   template <class Body>
   __device__ void for_each_kept(const Body& body) const {
@@ -72,6 +94,18 @@ class RowPart {
     });
   }
 
+  /// Calls body(column, values, second's values, third's values) for all packs of this row and the
+  /// second. The third may have no columns; its values are zeros then.
+  template <class Body>
+  __device__ void for_each(const RowPart& second, const RowPart& third, const Body& body) const {
+    for_each_kept([&](unsigned k, unsigned column, const Floats<n>& values) {
+      body(column, values, second.kept_[k], third.kept_[k]);
+    });
+    for_each_other([&](unsigned k, unsigned column, const Floats<n>& values) {
+      body(column, values, second.again(k), third.columns_ > 0 ? third.again(k) : Floats<n>{});
+    });
+  }
+
   /// The sum of term(value) over this thread's elements.
   template <class Term>
   __device__ float sum(const Term& term) const {
@@ -87,6 +121,14 @@ class RowPart {
   __device__ Floats<n> again(unsigned k) const { return load_floats<n>(row_ + column_of<n>(k)); }
 
  private:
+  static __device__ Pack<n, T> sum_of(const Pack<n, T>& a, const Pack<n, T>& b) {
+    Pack<n, T> sum;
+#pragma unroll
+    for (int e = 0; e < n; ++e)
+      sum.at[e] = static_cast<float>(a.at[e]) + static_cast<float>(b.at[e]);
+    return sum;
+  }
+
   const T* row_;
   unsigned columns_;
   Floats<n> kept_[packs];
