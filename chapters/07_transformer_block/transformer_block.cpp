@@ -23,6 +23,20 @@ Tensor NormLayer::backward(const Tensor& dy, const Kept& kept) {
   return dx;
 }
 
+NormLayer::Sum NormLayer::add_forward(const Tensor& x, const Tensor& z, Kept& kept) const {
+  const auto [u, normed] = add_layer_norm(x, z, *gain.use(), *bias.use());
+  kept = {u, normed};
+  return {u, normed.y};
+}
+
+Tensor NormLayer::backward_add(const Tensor& dy, const Tensor& dresidual, const Kept& kept) {
+  Tensor dx = layer_norm_backward_add(dy, dresidual, kept.x, kept.normed, *gain.use(),
+                                      gain.gradient, bias.gradient);
+  gain.gradient_is_ready();
+  bias.gradient_is_ready();
+  return dx;
+}
+
 Tensor dropout_of_rows(const Tensor& x, int64_t batch, const DropoutMoment& moment,
                        const std::string& place) {
   if (moment.probability == 0.0f) return x;

@@ -29,6 +29,14 @@ class NormLayer {
   /// Adds to the gradients of gain and bias: the same numbers on every rank.
   Tensor backward(const Tensor& dy, const Kept& kept);
 
+  struct Sum {
+    Tensor u, normed;  // [tokens × width]
+  };
+  /// u = x + z, where a residual connection ends, and normed = forward(u, kept): in one pass.
+  Sum add_forward(const Tensor& x, const Tensor& z, Kept& kept) const;
+  /// backward(dy, kept) + dresidual, the gradient that came past the norm: in one pass.
+  Tensor backward_add(const Tensor& dy, const Tensor& dresidual, const Kept& kept);
+
   Parameters parameters() { return {&gain, &bias}; }
   Parameter gain, bias;
 };
@@ -103,9 +111,9 @@ class BasicBlock {
         moment.probability, moment.stream_at(name + ".attn.probabilities"), moment.first_sequence};
     const Tensor attended =  // [tokens × width], one all-reduce
         attention.forward(norm_1.forward(x, kept.norm_1), batch, inside, kept.attention);
-    const Tensor u = add(x, dropout_of_rows(attended, batch, moment, name + ".attn"));
-    const Tensor transformed =  // [tokens × width], one all-reduce
-        mlp.forward(norm_2.forward(u, kept.norm_2), kept.mlp);
+    const auto [u, normed] = norm_2.add_forward(  // u = x + dropout(attended), normed = norm₂(u)
+        x, dropout_of_rows(attended, batch, moment, name + ".attn"), kept.norm_2);
+    const Tensor transformed = mlp.forward(normed, kept.mlp);  // [tokens × width], one all-reduce
     return add(u, dropout_of_rows(transformed, batch, moment, name + ".mlp"));
   }
 
@@ -114,13 +122,11 @@ class BasicBlock {
     TraceRange range(TraceRow::compute, "block backward", name);
     const auto& [batch, moment] = std::tie(kept.batch, kept.moment);
     const Tensor dmlp = dropout_of_rows(dy, batch, moment, name + ".mlp");
-    Tensor du = norm_2.backward(mlp.backward(dmlp, kept.mlp), kept.norm_2);  // one all-reduce
-    accumulate(du, dy);                                                      // the residual's share
+    const Tensor du = norm_2.backward_add(  // one all-reduce; dy is the residual's share
+        mlp.backward(dmlp, kept.mlp), dy, kept.norm_2);
     const Tensor dattention = dropout_of_rows(du, batch, moment, name + ".attn");
-    Tensor dx =  // one all-reduce
-        norm_1.backward(attention.backward(dattention, kept.attention), kept.norm_1);
-    accumulate(dx, du);
-    return dx;
+    return norm_1.backward_add(  // one all-reduce; du is the residual's share
+        attention.backward(dattention, kept.attention), du, kept.norm_1);
   }
   //! [07-block]
 

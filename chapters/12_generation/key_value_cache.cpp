@@ -60,8 +60,9 @@ Tensor forward_next(const TransformerBlock& block, const Tensor& x,
                     std::span<const NextRows> parts) {
   TransformerBlock::Kept unused;
   const Tensor normed = block.norm_1.forward(x, unused.norm_1);
-  const Tensor u = add(x, forward_next(block.attention, normed, parts));
-  return add(u, block.mlp.forward(block.norm_2.forward(u, unused.norm_2), unused.mlp));
+  const auto [u, normed_2] =
+      block.norm_2.add_forward(x, forward_next(block.attention, normed, parts), unused.norm_2);
+  return add(u, block.mlp.forward(normed_2, unused.mlp));
 }
 
 CachedGpt::CachedGpt(const Gpt& model, size_t sequences, int64_t room)
