@@ -14,9 +14,9 @@ bool are_wide(std::initializer_list<Heads> all) {
 
 bool is_tiled(std::initializer_list<Heads> all, const AttentionSettings& settings) {
   const Heads& q = *all.begin();
-  const bool has_width = q.width == 32 || q.width == 64 || q.width == 96 || q.width == 128;
-  // a maximum of scores is that of the scaled ones
-  return has_width && q.type() == DataType::bf16 && settings.scale > 0 && are_wide(all);
+  const bool maximum_stays = settings.scale > 0;  // that of the scores is also the scaled ones'
+  return q.type() == DataType::bf16 && by_head_width(q.width, []<int>() {}) && maximum_stays &&
+         are_wide(all);
 }
 
 void launch_tiled_attention(cudaStream_t stream, const Heads& output, Tensor& log_sum_exp,

@@ -5,18 +5,26 @@
 
 namespace shard {
 
+/// Calls body.operator()<width>() for a head of this width. False if no kernel has it.
+template <class Body>
+bool by_head_width(int64_t width, const Body& body) {
+  switch (width) {
+    case 32: body.template operator()<32>(); return true;
+    case 64: body.template operator()<64>(); return true;
+    case 96: body.template operator()<96>(); return true;
+    case 128: body.template operator()<128>(); return true;
+  }
+  return false;
+}
+
 /// Calls body.operator()<width, with_dropout>() for a head that is_tiled().
 template <class Body>
 void by_head(const kernels::AttentionInputs<BFloat16>& in, const Body& body) {
-  const auto with_width = [&]<int width>() {
-    if (in.sizes.width != width) return;
-    in.settings.dropout.probability != 0.0f ? body.template operator()<width, true>()
-                                            : body.template operator()<width, false>();
-  };
-  with_width.template operator()<32>();
-  with_width.template operator()<64>();
-  with_width.template operator()<96>();
-  with_width.template operator()<128>();
+  const bool with_dropout = in.settings.dropout.probability != 0.0f;
+  by_head_width(in.sizes.width, [&]<int width>() {
+    with_dropout ? body.template operator()<width, true>()
+                 : body.template operator()<width, false>();
+  });
 }
 
 /// A block for every tile of `rows` of the rows of each matrix.

@@ -168,7 +168,8 @@ TEST_CASE("tiled attention: lengths that are no multiple of a tile, heads of all
 
 TEST_CASE("tiled attention: queries and keys from any positions") {
   if (!device_has_bf16()) return;
-  check({.queries = 40, .keys = 70, .width = 32, .first_query = 60});
+  // the first query sees all keys of a tile but one
+  check({.queries = 40, .keys = 70, .width = 32, .first_query = 62});
   check({.queries = 96, .keys = 80, .width = 32, .first_query = 40, .first_key = 70});
   check({.queries = 130, .keys = 20, .width = 32, .first_key = 3});
 }

@@ -4,6 +4,9 @@
 
 namespace shard::kernels {
 
+/// Of all kernels with tiles, in a block.
+constexpr int tiled_warps = 4, tiled_threads = 32 * tiled_warps;
+
 /// A matrix in f32 that the 32 threads of a warp hold together, as the sums of mma are laid out. A
 /// thread has my_rows × my_columns of its elements.
 template <int rows, int columns>
@@ -41,12 +44,11 @@ class Tile {
   __device__ explicit Tile(BFloat16* memory) : memory_(memory) {}
 
   /// Starts to copy the rows from `first` on of a matrix that has `count`, each row_step elements
-  /// behind the one before: zeros behind its end. By all threads of the block, which has `threads`.
-  template <int threads>
+  /// behind the one before: zeros behind its end. By all threads of the block.
   __device__ void start_copy(const BFloat16* matrix, int64_t row_step, int first, int count) const {
     constexpr int elements_of_copy = 8, of_row = width / elements_of_copy;
 #pragma unroll
-    for (int i = threadIdx.x; i < rows * of_row; i += threads) {
+    for (int i = threadIdx.x; i < rows * of_row; i += tiled_threads) {
       const int row = i / of_row, column = i % of_row * elements_of_copy;
       const bool valid = first + row < count;
       const int64_t from = valid ? (first + row) * row_step : 0;

@@ -16,7 +16,6 @@
 namespace shard::kernels {
 
 constexpr float log2_e = 1.4426950408889634f;
-constexpr int tiled_warps = 4, tiled_threads = 32 * tiled_warps;
 
 /// The sizes: as large as the 255 registers of a thread allow without a spill, which the test
 /// cuda.registers checks, and within the 99 KiB of shared memory that every GPU with bf16 has. 32
@@ -111,6 +110,8 @@ struct OnlineSoftmax {
     }
   }
 
+  /// When all keys have been added: the log-sum-exps of rows `first` … of `count`, and what the
+  /// output's rows are multiplied by.
   __device__ void finish(float* log_sum_exp, int first, int64_t count, float scale,
                          float (&inverses)[my_rows]) const {
 #pragma unroll
@@ -146,8 +147,8 @@ __global__ void __launch_bounds__(tiled_threads)
   const typename Tiles::Keys k(memory + Tiles::Queries::elements),
       v(memory + Tiles::Queries::elements + Tiles::Keys::elements);
   if (tiles > 0) {
-    q.template start_copy<tiled_threads>(in.q[matrix], in.q.steps.row, first, queries);
-    k[0].template start_copy<tiled_threads>(k_rows, k_step, 0, keys);
+    q.start_copy(in.q[matrix], in.q.steps.row, first, queries);
+    k[0].start_copy(k_rows, k_step, 0, keys);
   }
   commit_copies();
   const float scale = in.settings.scale * log2_e;
@@ -155,14 +156,13 @@ __global__ void __launch_bounds__(tiled_threads)
   WarpMatrix<Tiles::rows_of_warp, width> sums;
   for (int tile = 0; tile < tiles; ++tile) {
     const int first_key = tile * Tiles::keys;
-    v[tile].template start_copy<tiled_threads>(v_rows, v_step, first_key, seen);
+    v[tile].start_copy(v_rows, v_step, first_key, seen);
     commit_copies();
     wait_for_copies<1>();  // K is there
     __syncthreads();
     WarpMatrix<Tiles::rows_of_warp, Tiles::keys> p;
     add_product_transposed(p, q, warp_row, k[tile]);
-    if (tile + 1 < tiles)
-      k[tile + 1].template start_copy<tiled_threads>(k_rows, k_step, first_key + Tiles::keys, keys);
+    if (tile + 1 < tiles) k[tile + 1].start_copy(k_rows, k_step, first_key + Tiles::keys, keys);
     commit_copies();
     mask_scores(p, in.settings, first + warp_row, first_key, keys);
     softmax.add(p, sums, scale);

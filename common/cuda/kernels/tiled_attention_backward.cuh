@@ -65,14 +65,12 @@ __global__ void __launch_bounds__(tiled_threads)
   const typename Tiles::Keys k(memory + 2 * Tiles::Queries::elements),
       v(memory + 2 * Tiles::Queries::elements + Tiles::Keys::elements);
   const auto start_keys = [&](int tile) {
-    k[tile].template start_copy<tiled_threads>(in.k[matrix], in.k.steps.row, tile * Tiles::keys,
-                                               keys);
-    v[tile].template start_copy<tiled_threads>(in.v[matrix], in.v.steps.row, tile * Tiles::keys,
-                                               keys);
+    k[tile].start_copy(in.k[matrix], in.k.steps.row, tile * Tiles::keys, keys);
+    v[tile].start_copy(in.v[matrix], in.v.steps.row, tile * Tiles::keys, keys);
   };
   if (tiles > 0) {
-    q.template start_copy<tiled_threads>(in.q[matrix], in.q.steps.row, first, queries);
-    dout.template start_copy<tiled_threads>(in.dout[matrix], in.dout.steps.row, first, queries);
+    q.start_copy(in.q[matrix], in.q.steps.row, first, queries);
+    dout.start_copy(in.dout[matrix], in.dout.steps.row, first, queries);
     start_keys(0);
   }
   commit_copies();
@@ -133,9 +131,8 @@ __global__ void __launch_bounds__(tiled_threads)
   float* const query_sums = shifts + 2 * Tiles::queries;
   const auto start_queries = [&](int tile) {
     const int first_query = tile * Tiles::queries, buffer = tile % 2 * Tiles::queries;
-    q[tile].template start_copy<tiled_threads>(in.q[matrix], in.q.steps.row, first_query, queries);
-    dout[tile].template start_copy<tiled_threads>(in.dout[matrix], in.dout.steps.row, first_query,
-                                                  queries);
+    q[tile].start_copy(in.q[matrix], in.q.steps.row, first_query, queries);
+    dout[tile].start_copy(in.dout[matrix], in.dout.steps.row, first_query, queries);
     for (int i = threadIdx.x; i < Tiles::queries; i += tiled_threads) {
       const int query = first_query + i;
       shifts[buffer + i] = exponent_shift(in.log_sum_exp + matrix * queries, query, queries);
@@ -143,8 +140,8 @@ __global__ void __launch_bounds__(tiled_threads)
     }
   };
   if (begin < end) {
-    k.template start_copy<tiled_threads>(in.k[matrix], in.k.steps.row, first, keys);
-    v.template start_copy<tiled_threads>(in.v[matrix], in.v.steps.row, first, keys);
+    k.start_copy(in.k[matrix], in.k.steps.row, first, keys);
+    v.start_copy(in.v[matrix], in.v.steps.row, first, keys);
     start_queries(begin);
   }
   commit_copies();
