@@ -13,7 +13,7 @@ struct AttentionTiles {
 
 /// Of the forward pass, for heads of this width.
 constexpr AttentionTiles forward_tiles(int width) {
-  return {.rows = 128, .columns = width <= 64 ? 64 : 32};
+  return {.rows = width <= 96 ? 128 : 64, .columns = width <= 64 ? 64 : 32};
 }
 /// Of dQ.
 constexpr AttentionTiles query_gradient_tiles(int width) {
@@ -21,7 +21,7 @@ constexpr AttentionTiles query_gradient_tiles(int width) {
 }
 /// Of dK and dV: rows are keys, and columns queries.
 constexpr AttentionTiles key_gradient_tiles(int width) {
-  return {.rows = width <= 32 ? 128 : 64, .columns = width == 64 ? 64 : 32};
+  return {.rows = 64, .columns = width <= 64 ? 64 : 32};
 }
 
 }  // namespace shard

@@ -254,8 +254,9 @@ TEST_CASE("tiled attention: a NaN in V reaches all queries of its tiles, and no 
     const Sizes sizes{.matrices = 1, .queries = 80, .keys = 80, .width = width};
     Inputs in(sizes);
     in.v(70, 3) = NAN;
+    const int64_t rows = forward_tiles(static_cast<int>(width)).rows, first = 70 / rows * rows;
     const Matrix output(cast(Got(sizes, in).result.output, DataType::f32));
-    for (int64_t i = 0; i < sizes.queries; ++i) CHECK(std::isnan(output(i, 3)));
+    for (int64_t i = 0; i < sizes.queries; ++i) CHECK(std::isnan(output(i, 3)) == (i >= first));
     for (int64_t i = 0; i < sizes.queries; ++i) CHECK(!std::isnan(output(i, 4)));
   }
 }
