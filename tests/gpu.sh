@@ -130,7 +130,9 @@ sanitize() {
       continue
     fi
     beside "${tool}_units" 180 compute-sanitizer --tool $tool "${options[@]}" "$bin/unit_tests" \
-      --device=cuda
+      --device=cuda '--source-file-exclude=*attention*'
+    beside "${tool}_attention" 120 compute-sanitizer --tool $tool "${options[@]}" \
+      "$bin/unit_tests" --device=cuda '--source-file=*attention*'
     beside "${tool}_01" 90 compute-sanitizer --tool $tool "${options[@]}" "$bin/parallel_tests" \
       --device=cuda '--source-file=*/01_gemm_test.cpp'
   done
@@ -185,6 +187,20 @@ run_chapters() {   # on one rank, and on the most
     --precision bf16 --steps $thousand --check-steps 0 --sample 0 --curve "$out/curve_1000.svg"
   on 1 10_bf16 90 "$bin/10_tensor_and_data_parallel" --device cuda "${small[@]}" --precision bf16 \
     --curve "$out/curve_bf16.svg"
+}
+
+# The same steps twice: every bit of the checkpoint must be the same.
+compare_two_runs() {
+  local run sizes=(--layers 2 --heads 2 --width 128 --context 128 --batch 4)
+  ! $smoke || sizes=(--layers 1 --heads 1 --width 32 --context 16 --batch 2)
+  rm -rf "$out"/twice_{1,2}
+  for run in 1 2; do
+    beside "twice_$run" 60 "$bin/10_tensor_and_data_parallel" --device cuda --precision bf16 \
+      "${sizes[@]}" --steps 3 --check-steps 0 --sample 0 --validation-fraction 0 \
+      --save "$out/twice_$run" --curve "$out/twice_$run.svg"
+  done
+  collect
+  alone same_bits 10 diff -r --exclude=metrics.csv "$out"/twice_{1,2}
 }
 
 # ---- Measurements: one after the other -----------------------------------------------------------
@@ -287,11 +303,24 @@ gpt2() {
   done
 }
 
+kernels_of_torch() {
+  local way
+  for way in eager compiled; do
+    grep -q '^|' "$out/torch_$way.log" 2>/dev/null || continue
+    printf "| PyTorch's kernels, %s | calls a step | ms a step |\n|---|---|---|\n" "$way"
+    grep '^|' "$out/torch_$way.log"
+    echo
+  done
+}
+
 echo "What each step says is kept in $out"
 build_all
 test_all
+compare_two_runs
 measure_all
 for table in about ladder; do echo && $table; done
 sed -nE '/^(\||$)/p' "$out/bench.log" | cat -s
 gpt2
+echo
+kernels_of_torch
 ((${#failed[@]} == 0))

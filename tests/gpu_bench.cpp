@@ -1,8 +1,8 @@
 // What a GPU reaches: matmul() beside a bare call of cuBLAS, chapter 01's best kernel beside
-// cuBLAS, and every elementwise and row op in GB/s beside a copy. GB/s count the fewest bytes that
-// an op must move: each operand read once, each result written once. Rows are Markdown, for
-// docs/measurements.md. Times are the best of several, and for as many calls in a row that starting
-// and waiting do not count.
+// cuBLAS, a linear layer, attention, and every elementwise and row op in GB/s beside a copy. GB/s
+// count the fewest bytes that an op must move: each operand read once, each result written once.
+// Rows are Markdown, for docs/measurements.md. Times are the best of several, and for as many calls
+// in a row that starting and waiting do not count.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -11,6 +11,8 @@
 #include "common/check/reference.h"
 #include "common/check/timing.h"
 #include "common/program/runtime.h"
+#include "common/tensor/attention.h"
+#include "common/tensor/linear.h"
 #include "common/tensor/ops.h"
 
 using namespace shard;
@@ -134,6 +136,59 @@ void bench_causal_products(Backend& backend, Report& report, const Sizes& sizes)
       [&] { matmul(transposed(p), q); });
 }
 
+/// A linear layer of GPT-2, width → 4 · width: what its bias costs.
+void bench_linear(Backend& backend, Report& report, const Sizes& sizes) {
+  const int64_t in = sizes.width / 4, out = sizes.width;
+  const Tensor x = random_tensor(backend, {sizes.tokens, in}, DataType::bf16),
+               weight = random_tensor(backend, {in, out}, DataType::bf16),
+               bias = random_tensor(backend, {out}, DataType::bf16);
+  double seconds = 1e30, product = 1e30;
+  for (int turn = 0; turn < 3; ++turn) {
+    seconds = std::min(seconds, best_of_calls(backend, sizes, [&] { linear(x, weight, bias); }));
+    product = std::min(product, best_of_calls(backend, sizes, [&] { matmul(x, weight); }));
+  }
+  const double operations = 2.0 * static_cast<double>(sizes.tokens * in * out);
+  report.line(text("| linear, ", sizes.tokens, " × ", in, " × ", out, " in bf16 | ",
+                   fixed(operations / seconds / 1e12, 1), " TFLOP/s | ",
+                   fixed(100 * product / seconds, 1), " % of matmul() there |"));
+  report.result("linear_percent", 100 * product / seconds);
+}
+
+/// Attention as chapter 06's model calls it: heads in columns of [Q K V]. A forward pass is two
+/// products of context² · head_width multiplications and additions a head, of which the mask leaves
+/// half; the backward pass counts 2.5 times that, however much the kernels compute again (Dao,
+/// arXiv:2307.08691, section 4.1).
+void bench_attention(Backend& backend, Report& report, const Sizes& sizes) {
+  const int64_t width = sizes.width / 4, heads = width / sizes.head_width,
+                sequences = sizes.tokens / sizes.context;
+  const Tensor qkv = random_tensor(backend, {sizes.tokens, 3 * width}, DataType::bf16),
+               dout = random_tensor(backend, {sizes.tokens, width}, DataType::bf16),
+               dqkv = qkv.clone();
+  const auto heads_of = [&](const Tensor& x, int number) {
+    return heads_in_columns(x, number * width, sequences, heads, sizes.head_width);
+  };
+  const Heads q = heads_of(qkv, 0), k = heads_of(qkv, 1), v = heads_of(qkv, 2);
+  const AttentionSettings settings{.scale = 1.0f / std::sqrt(static_cast<float>(sizes.head_width))};
+  AttentionResult result;
+  const double forward =
+      best_of_calls(backend, sizes, [&] { result = attention(q, k, v, settings); });
+  const double backward = best_of_calls(backend, sizes, [&] {
+    attention_backward(heads_of(dqkv, 0), heads_of(dqkv, 1), heads_of(dqkv, 2), heads_of(dout, 0),
+                       q, k, v, result, settings);
+  });
+  const double operations = 2.0 * static_cast<double>(sequences * heads * sizes.context) *
+                            static_cast<double>(sizes.context * sizes.head_width);
+  const auto row = [&](const std::string& what, const std::string& name, double seconds,
+                       double flop) {
+    report.line(text("| attention, ", what, ", ", sequences * heads, " heads of ", sizes.context,
+                     " × ", sizes.head_width, " in bf16 | ", fixed(flop / seconds / 1e12, 1),
+                     " TFLOP/s | ", fixed(1e6 * seconds, 0), " µs |"));
+    report.result(name, flop / seconds / 1e12);
+  };
+  row("forward", "attention_forward_tflops", forward, operations);
+  row("forward and backward", "attention_tflops", forward + backward, 3.5 * operations);
+}
+
 // ---- Elementwise and row ops --------------------------------------------------------------------
 
 /// One op on tensors of one type.
@@ -229,6 +284,19 @@ Cases vocabulary_cases(Backend& backend, const Sizes& s, DataType type) {
        }}};
 }
 
+/// Parts of `gradient` as a model's parameters, whose weights are rounded to bf16.
+std::vector<TrainedWeight> weights_for(const Tensor& gradient) {
+  constexpr int parts = 64;
+  Backend& backend = gradient.backend();
+  std::vector<TrainedWeight> all;
+  for (int i = 0; i < parts; ++i) {
+    const Tensor part = gradient.slice(part_of(gradient.rows(), parts, i));
+    all.push_back({part.clone(), Tensor::zeros(backend, part.shape()),
+                   Tensor::zeros(backend, part.shape()), part, cast(part, DataType::bf16)});
+  }
+  return all;
+}
+
 /// Of f32 only, or from one type to the other.
 Cases training_cases(Backend& backend, const Sizes& s) {
   const Tensor gradient = random_tensor(backend, {s.tokens, s.width}, DataType::f32),
@@ -244,7 +312,9 @@ Cases training_cases(Backend& backend, const Sizes& s) {
            [=, w = gradient.clone(), m = Tensor::zeros(backend, gradient.shape()),
             v = Tensor::zeros(backend, gradient.shape())]() mutable {
              adamw(w, m, v, gradient, one, AdamW{});
-           }}};
+           }},
+          {"adamw of 64 tensors, rounded to bf16", 7.5 * all,
+           [=, weights = weights_for(gradient)] { adamw(weights, one, AdamW{}); }}};
 }
 
 /// GB/s of each case. The tensors of `cases` are given back at the end.
@@ -293,6 +363,8 @@ int main(int argc, char** argv) {
     bench_bf16_product(backend, report, sizes);
     bench_f32_products(backend, report, sizes);
     bench_causal_products(backend, report, sizes);
+    bench_linear(backend, report, sizes);
+    bench_attention(backend, report, sizes);
     report.line("\n| op | f32, GB/s | % of copy | bf16, GB/s | % of copy |\n|---|---|---|---|---|");
     bench_ops(backend, report, sizes);
   });

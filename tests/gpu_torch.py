@@ -2,7 +2,8 @@
 """gpu_torch.py: GPT-2's training step in PyTorch, which gpu.sh sets beside chapter 10's.
 
 The same model and the same step: bf16 autocast over f32 weights, PyTorch's own attention kernel, gradients clipped to norm 1, AdamW.
-Prints tokens a second, by the median of the steps: "eager 12345", or with --compile "compiled 23456".
+Prints tokens a second, by the median of the steps: "eager 12345", or with --compile "compiled 23456". Then, as rows of Markdown, the kernels of
+one step that take most of its time.
 """
 import argparse
 import statistics
@@ -10,11 +11,13 @@ import time
 
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
 from torch_gpt import add_size_options, gpt_of
 
 
 def tokens_per_second(model, batches, options):
+    """And the kernels of one step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
 
     def step(tokens, targets):
@@ -34,7 +37,17 @@ def tokens_per_second(model, batches, options):
         torch.cuda.synchronize()
         if number >= options.warm_up:
             seconds.append(time.perf_counter() - start)
-    return options.batch * options.context / statistics.median(seconds)
+    with profile(activities=[ProfilerActivity.CUDA]) as recorded:
+        step(*batches[0])
+        torch.cuda.synchronize()
+    return options.batch * options.context / statistics.median(seconds), recorded.key_averages()
+
+
+def rows_of(kernels, most=20):
+    longest = sorted(kernels, key=lambda kernel: -kernel.self_device_time_total)
+    for kernel in longest[:most]:
+        name = kernel.key if len(kernel.key) < 90 else kernel.key[:87] + "..."
+        yield f"| `{name}` | {kernel.count} | {kernel.self_device_time_total / 1000:.2f} |"
 
 
 def main():
@@ -50,8 +63,9 @@ def main():
     for _ in range(4):
         ids = torch.randint(options.vocabulary, shape, device=device)
         batches.append((ids[:, :-1].contiguous(), ids[:, 1:].contiguous()))
-    speed = tokens_per_second(model, batches, options)
+    speed, kernels = tokens_per_second(model, batches, options)
     print("compiled" if options.compile else "eager", round(speed))
+    print(*rows_of(kernels), sep="\n")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ struct Heads {
   int64_t matrices = 0, rows = 0, width = 0;
   HeadSteps steps;
 
+  /// None.
+  Heads() = default;
   /// A tensor [matrices × rows × width]. Throws Error for one of another rank.
   Heads(const Tensor& matrices);
 
@@ -34,10 +36,6 @@ struct Heads {
   T* data(int64_t matrix = 0) const {
     return memory.data<T>() + first + steps.first_of(matrix);
   }
-
- private:
-  Heads() = default;
-  friend Heads heads_in_columns(const Tensor&, int64_t, int64_t, int64_t, int64_t);
 };
 
 /// Those in columns first_column … first_column + heads·width - 1 of x [batch·context × columns], a
