@@ -24,8 +24,9 @@ std::string first_bad_activation(Grid& grid, Gpt& model, const BatchOf& batch_of
     if (first.empty() && is_bad(x)) first = "the output of " + name;
   };
   const Batch batch = batch_of(part_of(sequences, grid.dp().size(), grid.dp().rank()));
-  Gpt::Kept kept;
-  model.logits(batch.tokens, batch.sequences, {}, kept);
+  Gpt::Kept unused;
+  unused.for_backward = false;
+  model.logits(batch.tokens, batch.sequences, {}, unused);
   model.on_activation = nullptr;
   return first;
 }

@@ -87,7 +87,8 @@ void compare_with_uncached(Runtime& runtime, Report& report, const Settings& s,
     const CachedGpt::NextTokens added{.sequence = 0, .tokens = all.last(1)};
     const std::vector<float> kept = last_row(world, cached.next_logits({&added, 1}), vocabulary);
     const double middle = now();
-    Gpt::Kept unused;  // there is no backward pass
+    Gpt::Kept unused;
+    unused.for_backward = false;
     const Tensor whole = Tensor::from(world.backend(), {std::ssize(all)}, all);
     const std::vector<float> again =
         last_row(world, model.logits(whole, 1, {}, unused), vocabulary);

@@ -1,7 +1,7 @@
 // Linear layers in one operation: a product together with what is done to each element before or
 // after it. On the CPU rows go through in blocks, and the second part finds its block in the cache
-// of the core that has computed it: a pass over memory less. Everywhere else they are the separate
-// operations of ops.h, one after the other.
+// of the core that has computed it: a pass over memory less. On a GPU the product adds the bias of
+// linear; the others are the separate operations of ops.h, one after the other.
 #pragma once
 #include "common/tensor/tensor.h"
 

@@ -100,6 +100,15 @@ void check_gradients_of_first_step(const Golden& golden, Trainer& trainer, Gpt& 
     CAPTURE(parameter->name);
     CHECK(error_against(golden, "gradient." + parameter->name, *parameter, parameter->gradient) <=
           1e-4);
+    if (!parameter->name.ends_with("c_attn.bias")) continue;
+    const std::vector<float> gradient = parameter->gradient.to_host();
+    double of_k = 0, all = 0;  // Σ g²; of K see check_final_weights
+    for (size_t i = 0; i < gradient.size(); ++i) {
+      const double square = double{gradient[i]} * gradient[i];
+      all += square;
+      if (i / (gradient.size() / 3) == 1) of_k += square;
+    }
+    CHECK(std::sqrt(of_k) <= 1e-6 * std::sqrt(all));
   }
 }
 
