@@ -139,6 +139,29 @@ Tensor BasicGpt<Block>::backward_of_blocks(Tensor dx, const Kept& kept) {
 //! [10-gpt]
 
 template <class Block>
+Tensor BasicGpt<Block>::losses(const Batch& batch) const {
+  Kept unused;
+  unused.for_backward = false;
+  return forward(batch.tokens, batch.targets, batch.sequences, {}, unused);
+}
+
+template <class Block>
+Tensor BasicGpt<Block>::logits(const Tensor& tokens) const {
+  Kept unused;
+  unused.for_backward = false;
+  return logits(tokens, 1, {}, unused);
+}
+
+template <class Block>
+Tensor BasicGpt<Block>::forward_backward(const Batch& batch, const DropoutMoment& moment,
+                                         float factor) {
+  Kept kept;
+  Tensor losses = forward(batch.tokens, batch.targets, batch.sequences, moment, kept);
+  backward(factor, kept);
+  return losses;
+}
+
+template <class Block>
 Parameters BasicGpt<Block>::parameters() {
   Parameters all;
   if (token_embedding) all.push_back(&token_embedding->weight);
@@ -146,13 +169,6 @@ Parameters BasicGpt<Block>::parameters() {
   for (auto& block : blocks) append(all, block->parameters());
   if (final_norm) append(all, final_norm->parameters());
   return all;
-}
-
-template <class Block>
-int64_t BasicGpt<Block>::parameter_count() {
-  int64_t count = 0;
-  for (const Parameter* parameter : parameters()) count += parameter->shard.whole.elements();
-  return count;
 }
 
 }  // namespace shard

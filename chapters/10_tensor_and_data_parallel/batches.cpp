@@ -16,7 +16,7 @@ Batch training_batch(Backend& backend, const TextData& data, uint64_t seed, int6
   return to_batch(backend, data.training(seed, step, range), range.size());
 }
 
-double validation_loss(Grid& grid, Gpt& model, const TextData& data, int64_t batch,
+double validation_loss(Grid& grid, LanguageModel& model, const TextData& data, int64_t batch,
                        int64_t windows) {
   const int64_t chosen = std::min(windows, data.validation_windows());
   if (chosen <= 0) return std::numeric_limits<double>::quiet_NaN();
@@ -25,10 +25,7 @@ double validation_loss(Grid& grid, Gpt& model, const TextData& data, int64_t bat
   Tensor sum = Tensor::zeros(backend, {1});
   for (int64_t begin = mine.begin; begin < mine.end; begin += batch) {
     const Range range{begin, std::min(begin + batch, mine.end)};
-    const Batch some = to_batch(backend, data.validation(chosen, range), range.size());
-    Gpt::Kept unused;
-    unused.for_backward = false;
-    add_sum(sum, model.forward(some.tokens, some.targets, some.sequences, {}, unused));
+    add_sum(sum, model.losses(to_batch(backend, data.validation(chosen, range), range.size())));
   }
   const Tensor all = grid.dp().all_reduce(PartialSum(sum));
   return static_cast<double>(all.to_host()[0]) /

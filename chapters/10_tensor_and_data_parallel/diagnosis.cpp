@@ -17,16 +17,13 @@ std::string first_bad_weight(const Parameters& parameters) {
   return "";
 }
 
-std::string first_bad_activation(Grid& grid, Gpt& model, const BatchOf& batch_of,
+std::string first_bad_activation(Grid& grid, LanguageModel& model, const BatchOf& batch_of,
                                  int64_t sequences) {
   std::string first;
   model.on_activation = [&](const std::string& name, const Tensor& x) {
     if (first.empty() && is_bad(x)) first = "the output of " + name;
   };
-  const Batch batch = batch_of(part_of(sequences, grid.dp().size(), grid.dp().rank()));
-  Gpt::Kept unused;
-  unused.for_backward = false;
-  model.logits(batch.tokens, batch.sequences, {}, unused);
+  model.losses(batch_of(part_of(sequences, grid.dp().size(), grid.dp().rank())));
   model.on_activation = nullptr;
   return first;
 }
@@ -52,7 +49,8 @@ std::string first_said(Grid& grid, const std::string& mine) {
 
 }  // namespace
 
-std::string first_bad_tensor(Grid& grid, Gpt& model, const BatchOf& batch_of, int64_t sequences) {
+std::string first_bad_tensor(Grid& grid, LanguageModel& model, const BatchOf& batch_of,
+                             int64_t sequences) {
   const Parameters parameters = model.parameters();
   std::string found = first_said(grid, first_bad_weight(parameters));
   if (found.empty())

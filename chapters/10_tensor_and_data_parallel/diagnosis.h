@@ -2,7 +2,8 @@
 #pragma once
 #include <string>
 
-#include "chapters/10_tensor_and_data_parallel/trainer.h"
+#include "chapters/10_tensor_and_data_parallel/language_model.h"
+#include "common/comm/grid.h"
 
 namespace shard::chapter_10 {
 
@@ -10,6 +11,7 @@ namespace shard::chapter_10 {
 /// `sequences`, then at the gradients in the order of the backward pass, and names the first tensor
 /// of any rank that holds a NaN or an infinity: "the first that is not finite is the output of
 /// block h.1 (tp rank 0, dp rank 1)". The same words on every rank. Collective.
-std::string first_bad_tensor(Grid& grid, Gpt& model, const BatchOf& batch_of, int64_t sequences);
+std::string first_bad_tensor(Grid& grid, LanguageModel& model, const BatchOf& batch_of,
+                             int64_t sequences);
 
 }  // namespace shard::chapter_10

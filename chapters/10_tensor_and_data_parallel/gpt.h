@@ -5,19 +5,14 @@
 // A Gpt may also be a stage of the model, one of several in a row: some of the blocks, with or
 // without the embedding before them and the head (norm, logits and loss) after them.
 #pragma once
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "chapters/07_transformer_block/transformer_block.h"
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
+#include "chapters/10_tensor_and_data_parallel/language_model.h"
 
 namespace shard {
-
-struct GptSizes {
-  int64_t vocabulary = 0, context = 64, width = 128, heads = 4, layers = 4;
-};
 
 /// A part of the model.
 struct GptStage {
@@ -27,7 +22,7 @@ struct GptStage {
 };
 
 template <class Block>
-class BasicGpt {
+class BasicGpt : public LanguageModel {
  public:
   /// Makes block `name` ("h.3") whose projections' deviation is `projection`.
   using MakeBlock =
@@ -79,13 +74,15 @@ class BasicGpt {
   /// ⌈vocabulary/t⌉], this rank's columns.
   Tensor logits(const Tensor& input, int64_t batch, const DropoutMoment& moment, Kept& kept) const;
 
+  // of a whole model, as LanguageModel says
+  Tensor losses(const Batch& batch) const override;
+  Tensor logits(const Tensor& tokens) const override;
+  Tensor forward_backward(const Batch& batch, const DropoutMoment& moment, float factor) override;
+
   /// In the order of the forward pass; a stage with a head alone has wte first.
-  Parameters parameters();
-  const GptSizes& sizes() const { return sizes_; }
+  Parameters parameters() override;
+  const GptSizes& sizes() const override { return sizes_; }
   const GptStage& stage() const { return stage_; }
-  int64_t parameter_count();  // of the whole model, or of this stage
-  /// If set, called in each forward pass with the name and the value of a layer's output.
-  std::function<void(const std::string& name, const Tensor& x)> on_activation;
 
   std::optional<VocabParallelEmbedding> token_embedding;  // its table is the output projection, too
   std::optional<Parameter> position_embedding;            // [context × width], replicated

@@ -2,7 +2,7 @@
 
 namespace shard {
 
-MicroBatches::MicroBatches(Communicator& dp, Gpt& model, const TrainingSettings& settings)
+MicroBatches::MicroBatches(Communicator& dp, LanguageModel& model, const TrainingSettings& settings)
     : dp_(dp), model_(model), settings_(settings), loss_(Tensor::zeros(dp.backend(), {1})) {
   require_usage(settings.batch >= dp.size() * settings.accumulate, "--batch ", settings.batch,
                 " has too few sequences for --dp ", dp.size(), " × --accumulate ",
@@ -26,10 +26,8 @@ Tensor MicroBatches::run(int64_t step, const BatchOf& batch_of, GradientReductio
     const Batch batch = batch_of(sequences);
     const DropoutMoment moment{static_cast<float>(settings_.dropout), settings_.seed,
                                static_cast<uint64_t>(step), sequences.begin};
-    Gpt::Kept kept;
-    add_sum(loss_, model_.forward(batch.tokens, batch.targets, batch.sequences, moment, kept));
     if (micro_batch + 1 == settings_.accumulate) reduction.reduce_in_next_backward();
-    model_.backward(mean, kept);
+    add_sum(loss_, model_.forward_backward(batch, moment, mean));
   }
   return loss_;
 }

@@ -42,15 +42,14 @@ std::vector<int32_t> sample(const NextLogits& next_logits, std::vector<int32_t> 
   return text;
 }
 
-std::vector<int32_t> sample(const Gpt& model, Communicator& tp, std::vector<int32_t> prompt,
-                            int64_t count, RandomStream random, const SamplingSettings& settings) {
+std::vector<int32_t> sample(const LanguageModel& model, Communicator& tp,
+                            std::vector<int32_t> prompt, int64_t count, RandomStream random,
+                            const SamplingSettings& settings) {
   const auto next_logits = [&](std::span<const int32_t> text) {
     const int64_t seen = std::min(std::ssize(text), model.sizes().context);
     const auto window = text.last(static_cast<size_t>(seen));
-    Gpt::Kept unused;
-    unused.for_backward = false;
     const Tensor tokens = Tensor::from(tp.backend(), {seen}, window);
-    return last_row(tp, model.logits(tokens, 1, {}, unused), model.sizes().vocabulary);
+    return last_row(tp, model.logits(tokens), model.sizes().vocabulary);
   };
   return sample(next_logits, std::move(prompt), count, random, settings);
 }

@@ -33,8 +33,8 @@ std::vector<int32_t> sample(const NextLogits& next_logits, std::vector<int32_t> 
 
 /// The same with the logits of `model`, the same text on every rank of `tp`. Each token costs a
 /// forward pass of the last sizes().context tokens; chapter 12 does with less.
-std::vector<int32_t> sample(const Gpt& model, Communicator& tp, std::vector<int32_t> prompt,
-                            int64_t count, RandomStream random,
+std::vector<int32_t> sample(const LanguageModel& model, Communicator& tp,
+                            std::vector<int32_t> prompt, int64_t count, RandomStream random,
                             const SamplingSettings& settings = {});
 
 }  // namespace shard

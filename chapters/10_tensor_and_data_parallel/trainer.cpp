@@ -10,7 +10,7 @@
 
 namespace shard {
 
-StepParts parts_of_step(Grid& grid, Gpt& model, const TrainingSettings& settings) {
+StepParts parts_of_step(Grid& grid, LanguageModel& model, const TrainingSettings& settings) {
   const Parameters parameters = model.parameters();
   StepParts parts;
   parts.passes = std::make_unique<MicroBatches>(grid.dp(), model, settings);
@@ -19,6 +19,13 @@ StepParts parts_of_step(Grid& grid, Gpt& model, const TrainingSettings& settings
   parts.norm = std::make_unique<ShardedGradientNorm>(grid.tp(), parameters);
   parts.optimizer = std::make_unique<AdamWOptimizer>(grid, parameters, settings);
   return parts;
+}
+
+Recipe usual_recipe() {
+  return {[](Grid& grid, const GptSizes& sizes, const Init& init) {
+            return std::make_unique<Gpt>(grid.tp(), sizes, init);
+          },
+          parts_of_step};
 }
 
 Trainer::Trainer(Communicator& data_ranks, StepParts parts, const TrainingSettings& settings)

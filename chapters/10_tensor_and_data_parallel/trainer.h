@@ -18,13 +18,21 @@ struct StepParts {
 /// Those of this chapter: micro-batches, buckets, the norm over sharded parameters, and AdamW.
 /// Throws UsageError when the batch has fewer sequences than dp · accumulate. The model's weights
 /// are rounded to settings.precision.
-StepParts parts_of_step(Grid& grid, Gpt& model, const TrainingSettings& settings);
+StepParts parts_of_step(Grid& grid, LanguageModel& model, const TrainingSettings& settings);
+
+/// What is trained, and with which parts.
+struct Recipe {
+  std::function<std::unique_ptr<LanguageModel>(Grid&, const GptSizes&, const Init&)> model;
+  std::function<StepParts(Grid&, LanguageModel&, const TrainingSettings&)> parts;
+};
+/// This chapter's: a Gpt, and parts_of_step.
+Recipe usual_recipe();
 
 class Trainer {
  public:
   /// `data_ranks` are those that compute the losses of different data.
   Trainer(Communicator& data_ranks, StepParts parts, const TrainingSettings& settings);
-  Trainer(Grid& grid, Gpt& model, const TrainingSettings& settings)
+  Trainer(Grid& grid, LanguageModel& model, const TrainingSettings& settings)
       : Trainer(grid.dp(), parts_of_step(grid, model, settings), settings) {}
 
   struct Step {

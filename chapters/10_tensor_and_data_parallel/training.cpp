@@ -14,14 +14,16 @@
 
 namespace shard::chapter_10 {
 
-Training::Training(Runtime& runtime, Report& report, const Settings& settings, const Corpus& corpus)
+Training::Training(Runtime& runtime, Report& report, const Settings& settings, const Corpus& corpus,
+                   Recipe recipe)
     : runtime_(runtime),
       report_(report),
       settings_(settings),
       corpus_(corpus),
       grid_(runtime.world(),
             {{"tp", static_cast<int>(settings.tp)}, {"dp", static_cast<int>(settings.dp)}}),
-      model_(grid_.tp(), settings.sizes, {settings.training.seed, 0.02f, 0.0f}),
+      recipe_(std::move(recipe)),
+      model_(recipe_.model(grid_, settings.sizes, {settings.training.seed, 0.02f, 0.0f})),
       ledger_{} {}
 
 void Training::describe() {
@@ -32,7 +34,7 @@ void Training::describe() {
   report_.line(
       text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", counted(s.sizes.layers, "layer"), ", ",
            counted(s.sizes.heads, "head"), ", width ", s.sizes.width, ", context ", s.sizes.context,
-           ", vocabulary ", s.sizes.vocabulary, ", ", model_.parameter_count(), " parameters"));
+           ", vocabulary ", s.sizes.vocabulary, ", ", model_->parameter_count(), " parameters"));
   report_.line(text("  data: ", corpus_.data.training_tokens(), " ", tokenizer.unit(), bytes,
                     " to learn from, ", corpus_.data.validation_tokens(), " to validate on; ",
                     counted(s.training.batch, "sequence"), " a step"));
@@ -52,7 +54,8 @@ void Training::check() {
 void Training::begin() {
   tf32_.emplace(runtime_.backend(), settings_.training.precision == Precision::tf32);
   report_.heading("Training");
-  trainer_.emplace(grid_, model_, settings_.training);
+  trainer_.emplace(grid_.dp(), recipe_.parts(grid_, *model_, settings_.training),
+                   settings_.training);
 }
 
 void Training::goes_on_from(int64_t step, Metrics history) {
@@ -71,7 +74,7 @@ void Training::step(int64_t step) {
   if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
     throw Error(text("step ", step + 1, " has loss ", result.loss, " and gradient norm ",
                      result.gradient_norm, "; ",
-                     first_bad_tensor(grid_, model_, batch_of, s.batch)));
+                     first_bad_tensor(grid_, *model_, batch_of, s.batch)));
   }
   const auto tokens = static_cast<double>(s.batch * settings_.sizes.context);
   metrics_.push_back(
@@ -83,7 +86,7 @@ void Training::validate_after(int64_t steps, Progress& progress) {
   const Settings& s = settings_;
   if (s.eval_every == 0 || steps % s.eval_every != 0 || steps == s.training.steps) return;
   metrics_.back().validation_loss =
-      validation_loss(grid_, model_, corpus_.data, s.training.batch, windows_on_the_way);
+      validation_loss(grid_, *model_, corpus_.data, s.training.batch, windows_on_the_way);
   progress.validated(metrics_.back().validation_loss);
 }
 
@@ -111,8 +114,8 @@ void Training::run(const std::function<bool(const Metrics&)>& goes_on_after) {
   }
   ledger_ = grid_.dp().ledger().since(before);
   if (finished_) {
-    metrics_.back().validation_loss = validation_loss(grid_, model_, corpus_.data, s.training.batch,
-                                                      corpus_.data.validation_windows());
+    metrics_.back().validation_loss = validation_loss(
+        grid_, *model_, corpus_.data, s.training.batch, corpus_.data.validation_windows());
   }
   progress.end();
 }
@@ -132,7 +135,7 @@ void Training::write_sample(int64_t step) {
   const std::vector<int32_t> some =
       corpus_.data.training(s.training.seed, s.training.steps, {0, 1}).tokens;
   const std::vector<int32_t> tokens =
-      sample(model_, grid_.tp(), {some.front()}, s.sample, {s.training.seed, stream_of("sample")},
+      sample(*model_, grid_.tp(), {some.front()}, s.sample, {s.training.seed, stream_of("sample")},
              {.tokens = tokenizer.vocabulary()});
   report_.line(tokenizer.decode({tokens.begin() + 1, tokens.end()}));
 }

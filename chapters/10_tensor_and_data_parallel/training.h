@@ -14,7 +14,8 @@ class Training {
  public:
   /// A new model on the grid of the settings, which are complete. All of these must outlive this
   /// object. Collective, as is every function here.
-  Training(Runtime& runtime, Report& report, const Settings& settings, const Corpus& corpus);
+  Training(Runtime& runtime, Report& report, const Settings& settings, const Corpus& corpus,
+           Recipe recipe = usual_recipe());
 
   /// Prints what is trained, on which grid and on what text, and draws the grid for --picture.
   void describe();
@@ -40,7 +41,7 @@ class Training {
   bool finished() const { return finished_; }  // all steps were taken
   const Metrics& metrics() const { return metrics_; }
   Grid& grid() { return grid_; }
-  Gpt& model() { return model_; }
+  LanguageModel& model() { return *model_; }
   Trainer& trainer() { return *trainer_; }
 
  private:
@@ -52,7 +53,8 @@ class Training {
   const Settings& settings_;
   const Corpus& corpus_;
   Grid grid_;
-  Gpt model_;
+  Recipe recipe_;
+  std::unique_ptr<LanguageModel> model_;
   std::optional<Trainer> trainer_;
   std::optional<Tf32Products> tf32_;  // since begin()
 

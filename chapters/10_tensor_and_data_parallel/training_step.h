@@ -2,23 +2,12 @@
 // pipeline's schedule computes the gradients in another order, a sharded optimizer reduces and
 // updates only what is its own.
 #pragma once
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "common/base/partition.h"
-#include "common/tensor/tensor.h"
+#include "chapters/10_tensor_and_data_parallel/batch.h"
 
 namespace shard {
-
-/// The tokens of some sequences and, for each token, the one that follows it.
-struct Batch {
-  Tensor tokens, targets;  // i32 [sequences·context]
-  int64_t sequences = 0;
-};
-
-/// Gives sequences `range` of a step's whole batch; a rank asks for its own only.
-using BatchOf = std::function<Batch(Range)>;
 
 /// Part 2: sums the gradients over the ranks that have computed them from different data.
 class GradientReduction {

@@ -39,7 +39,7 @@ void SavedTraining::begin() {
   report_.layout(static_cast<int>(s.tp), static_cast<int>(s.dp));
   read_corpus();
   if (!s.save.empty()) saving_.emplace(runtime_, report_, s, resumed_);
-  training_.emplace(runtime_, report_, s, *corpus_);
+  training_.emplace(runtime_, report_, s, *corpus_, recipe_);
   training_->describe();
   if (start_) {
     start_->weights.load(training_->model().parameters(), s.allow_nan);

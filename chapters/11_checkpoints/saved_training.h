@@ -9,8 +9,9 @@ namespace shard::chapter_11 {
 class SavedTraining {
  public:
   /// All of these must outlive this object. Collective, as is every function here.
-  SavedTraining(Runtime& runtime, Report& report, Settings& settings)
-      : runtime_(runtime), report_(report), settings_(settings) {}
+  SavedTraining(Runtime& runtime, Report& report, Settings& settings,
+                Recipe recipe = usual_recipe())
+      : runtime_(runtime), report_(report), settings_(settings), recipe_(std::move(recipe)) {}
 
   /// Finds what --resume or --start-from means, and takes over its settings. Returns false, and
   /// says so, where --resume auto finds that all steps were taken.
@@ -31,6 +32,7 @@ class SavedTraining {
   Runtime& runtime_;
   Report& report_;
   Settings& settings_;
+  Recipe recipe_;
   std::filesystem::path resumed_;
   CheckpointInfo checkpoint_;  // what that says
   std::optional<Pretrained> start_;
