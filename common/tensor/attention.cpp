@@ -58,12 +58,20 @@ static Tensor output_for(const Heads& q) {
   return Tensor(q.memory.backend(), shape, q.type());
 }
 
+/// Of one product between vectors of queries and of keys, for the keys that each query sees.
+static int64_t flops_of_product(const Heads& q, const Heads& k, const AttentionSettings& settings) {
+  int64_t pairs = 0;
+  for (int64_t query = 0; query < q.rows; ++query) pairs += settings.seen_keys(query, k.rows);
+  return 2 * q.matrices * pairs * q.width;
+}
+
 AttentionResult attention(const Heads& q, const Heads& k, const Heads& v,
                           const AttentionSettings& settings) {
   is_attention("attention", q, k, v, settings);
   Backend& backend = backend_of("attention", q.memory, k.memory, v.memory);
   AttentionResult result{output_for(q), Tensor(backend, {q.matrices, q.rows})};
   backend.attention(result.heads(), result.log_sum_exp, q, k, v, settings);
+  backend.count_flops(2 * flops_of_product(q, k, settings));  // q·kᵀ and p·v
   return result;
 }
 
@@ -89,9 +97,10 @@ void attention_backward(const Heads& dq, const Heads& dk, const Heads& dv, const
   same_heads(op, dv, k);
   one_type(op, q.memory, dout.memory, whole.output);
   one_type(op, q.memory, dq.memory, dk.memory, dv.memory);
-  backend_of(op, q.memory, k.memory, v.memory, dout.memory, whole.output, whole.log_sum_exp,
-             dq.memory, dk.memory, dv.memory)
-      .attention_backward(dq, dk, dv, dout, q, k, v, whole.heads(), whole.log_sum_exp, settings);
+  Backend& backend = backend_of(op, q.memory, k.memory, v.memory, dout.memory, whole.output,
+                                whole.log_sum_exp, dq.memory, dk.memory, dv.memory);
+  backend.attention_backward(dq, dk, dv, dout, q, k, v, whole.heads(), whole.log_sum_exp, settings);
+  backend.count_flops(5 * flops_of_product(q, k, settings));  // q·kᵀ again, dp, dq, dk and dv
 }
 
 AttentionGradients attention_backward(const Heads& dout, const Heads& q, const Heads& k,

@@ -1,5 +1,7 @@
 #include "common/tensor/backend.h"
 
+#include <algorithm>
+
 namespace shard {
 
 Backend::~Backend() = default;
@@ -15,10 +17,15 @@ void* Backend::allocate(size_t bytes) {
     same_size.pop_back();
   }
   if (poison_) fill_with_nan(block, bytes);
+  bytes_in_use_ += static_cast<int64_t>(bytes);
+  peak_bytes_in_use_ = std::max(peak_bytes_in_use_, bytes_in_use_);
   return block;
 }
 
-void Backend::release(void* block, size_t bytes) noexcept { free_blocks_[bytes].push_back(block); }
+void Backend::release(void* block, size_t bytes) noexcept {
+  free_blocks_[bytes].push_back(block);
+  bytes_in_use_ -= static_cast<int64_t>(bytes);
+}
 
 void Backend::give_back_all() noexcept {
   for (auto& [bytes, blocks] : free_blocks_) {

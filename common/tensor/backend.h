@@ -103,6 +103,12 @@ class Backend {
   virtual int64_t waits() const { return 0; }
   /// How many kernels and matrix products an asynchronous device was given so far.
   virtual int64_t launches() const { return 0; }
+  /// The floating-point operations of the matrix products so far, and of those inside attention: a
+  /// multiplication and an addition are two. Of a triangle (lower() and causal_scores of ops.h,
+  /// the keys that a query sees), its own elements count, and not what a device computes beside
+  /// them. Only differences mean anything: it wraps around.
+  uint64_t flops() const { return flops_; }
+  void count_flops(int64_t more) { flops_ += static_cast<uint64_t>(more); }  // for ops
   /// The number of rows of a rank's part of a vocabulary should be a multiple of this: products
   /// with that part are slow otherwise.
   virtual int64_t vocabulary_multiple() const { return 1; }
@@ -116,6 +122,11 @@ class Backend {
   void release(void* block, size_t bytes) noexcept;
   /// How many blocks were taken from the system so far.
   int64_t allocations() const { return allocations_; }
+  /// Bytes of all tensors that exist now.
+  int64_t bytes_in_use() const { return bytes_in_use_; }
+  /// The most that bytes_in_use() was since the last forget_peak().
+  int64_t peak_bytes_in_use() const { return peak_bytes_in_use_; }
+  void forget_peak() { peak_bytes_in_use_ = bytes_in_use_; }
   /// Fills every block with NaN when it is allocated, so that a result that was never written is
   /// noticed.
   void poison(bool on) { poison_ = on; }
@@ -234,7 +245,8 @@ class Backend {
 
  private:
   std::map<size_t, std::vector<void*>> free_blocks_;  // by size in bytes
-  int64_t allocations_ = 0;
+  int64_t allocations_ = 0, bytes_in_use_ = 0, peak_bytes_in_use_ = 0;
+  uint64_t flops_ = 0;
   bool poison_ = false;
 };
 

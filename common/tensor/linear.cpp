@@ -14,6 +14,11 @@ static void are_factors(const char* op, const Tensor& left, const Operand& weigh
           weight.transposed ? " transposed" : "");
 }
 
+/// Of left times the weight, transposed or not.
+static int64_t flops_of(const Tensor& left, const Tensor& weight) {
+  return 2 * left.rows() * weight.elements();
+}
+
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   are_factors("linear", x, weight);
   has("linear", "the bias", bias, weight.columns());
@@ -21,6 +26,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Backend& backend = backend_of("linear", x, weight, bias);
   Tensor y(backend, {x.rows(), weight.columns()}, x.type());
   backend.linear(y, x, weight, bias);
+  backend.count_flops(flops_of(x, weight));
   return y;
 }
 
@@ -32,6 +38,7 @@ Tensor linear_backward(const Tensor& dy, const Tensor& weight, Tensor& dbias) {
   Backend& backend = backend_of("linear_backward", dy, weight, dbias);
   Tensor dx(backend, {dy.rows(), weight.rows()}, dy.type());
   backend.linear_backward(dx, dbias, dy, weight);
+  backend.count_flops(flops_of(dy, weight));
   return dx;
 }
 
@@ -41,6 +48,7 @@ Tensor gelu_matmul(const Tensor& u, const Tensor& weight) {
   Backend& backend = backend_of("gelu_matmul", u, weight);
   Tensor y(backend, {u.rows(), weight.columns()}, u.type());
   backend.gelu_matmul(y, u, weight);
+  backend.count_flops(flops_of(u, weight));
   return y;
 }
 
@@ -52,6 +60,7 @@ GeluBackward gelu_matmul_backward(const Tensor& dy, const Tensor& weight, const 
   Backend& backend = backend_of("gelu_matmul_backward", dy, weight, u);
   GeluBackward result{like(u), like(u)};
   backend.gelu_matmul_backward(result.activated, result.du, dy, weight, u);
+  backend.count_flops(flops_of(dy, weight));
   return result;
 }
 

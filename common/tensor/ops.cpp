@@ -103,6 +103,11 @@ static void multiply(Tensor& c, const Operand& a, const Operand& b, float beta, 
     const Range columns{0, triangle ? rows.end : n};
     c.backend().matmul(c, a, b, beta, {rows, inner, columns});
   }
+  const int64_t elements_below = m * (m + 1) / 2, matrices = batch_of(a.matrix);
+  c.backend().count_flops(2 * matrices *
+                          (a.lower    ? elements_below * n
+                           : triangle ? elements_below * k
+                                      : m * k * n));
 }
 
 Tensor matmul(Operand a, Operand b) {
