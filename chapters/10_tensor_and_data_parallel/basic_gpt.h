@@ -107,6 +107,11 @@ Tensor BasicGpt<Block>::backward(float factor, Kept& kept) {
   TraceRange range(TraceRow::compute, "gpt backward");
   require(kept.for_backward, "gpt: a backward pass after a forward pass that kept nothing for it");
   require(stage_.head, "gpt: a stage without a head goes back from the gradient of its output");
+  return backward_of_blocks(backward_of_head(factor, kept), kept);
+}
+
+template <class Block>
+Tensor BasicGpt<Block>::backward_of_head(float factor, Kept& kept) {
   Parameter& table = token_embedding->weight;
   // [tokens × ⌈vocabulary/t⌉]
   const Tensor dlogits = cross_entropy->backward(factor, kept.cross_entropy);
@@ -114,11 +119,14 @@ Tensor BasicGpt<Block>::backward(float factor, Kept& kept) {
   PendingSum dnormed = tp_.start_all_reduce(PartialSum(matmul(dlogits, *table.use())));
   add_matmul(table.gradient, transposed(dlogits), kept.normed);  // the table as output projection
   if (!stage_.embedding) table.gradient_is_ready();
-  return backward_of_blocks(final_norm->backward(dnormed.wait(), kept.final_norm), kept);
+  const Tensor dx = final_norm->backward(dnormed.wait(), kept.final_norm);
+  kept.normed = {};
+  kept.final_norm = {};
+  return dx;
 }
 
 template <class Block>
-Tensor BasicGpt<Block>::backward(const Tensor& dy, const Kept& kept) {
+Tensor BasicGpt<Block>::backward(const Tensor& dy, Kept& kept) {
   TraceRange range(TraceRow::compute, "gpt backward");
   require(kept.for_backward, "gpt: a backward pass after a forward pass that kept nothing for it");
   require(!stage_.head, "gpt: a stage with a head goes back from its own losses");
@@ -126,9 +134,11 @@ Tensor BasicGpt<Block>::backward(const Tensor& dy, const Kept& kept) {
 }
 
 template <class Block>
-Tensor BasicGpt<Block>::backward_of_blocks(Tensor dx, const Kept& kept) {
-  for (size_t i = blocks.size(); i-- > 0;)  // two all-reduces each
+Tensor BasicGpt<Block>::backward_of_blocks(Tensor dx, Kept& kept) {
+  for (size_t i = blocks.size(); i-- > 0;) {  // two all-reduces each
     dx = blocks[i]->backward(dx, kept.blocks[i]);
+    kept.blocks[i] = {};
+  }
   if (!stage_.embedding) return dx;
   dx = dropout_of_rows(dx, kept.batch, kept.moment, "embedding");
   add_to_rows(position_embedding->gradient, kept.positions, dx, 0);

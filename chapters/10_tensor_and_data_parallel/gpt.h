@@ -64,11 +64,12 @@ class BasicGpt : public LanguageModel {
   Tensor forward(const Tensor& input, const Tensor& targets, int64_t batch,
                  const DropoutMoment& moment, Kept& kept) const;
   /// Of a stage with a head: adds factor · d(Σ losses)/d(parameter) to the gradients of all
-  /// parameters. Returns that derivative for the input; nothing where the input is tokens.
+  /// parameters. Returns that derivative for the input; nothing where the input is tokens. What a
+  /// layer has kept is let go as soon as its backward pass is over.
   Tensor backward(float factor, Kept& kept);
   /// Of a stage without a head: the same for dy [batch·context' × width], the derivative for its
   /// output.
-  Tensor backward(const Tensor& dy, const Kept& kept);
+  Tensor backward(const Tensor& dy, Kept& kept);
 
   /// forward without targets. A stage with a head returns the logits: [batch·context' ×
   /// ⌈vocabulary/t⌉], this rank's columns.
@@ -92,7 +93,8 @@ class BasicGpt : public LanguageModel {
 
  private:
   Tensor embed(const Tensor& tokens, Kept& kept) const;
-  Tensor backward_of_blocks(Tensor dx, const Kept& kept);
+  Tensor backward_of_head(float factor, Kept& kept);
+  Tensor backward_of_blocks(Tensor dx, Kept& kept);
   const Tensor& shown(const std::string& name, const Tensor& x) const {
     if (on_activation) on_activation(name, x);
     return x;

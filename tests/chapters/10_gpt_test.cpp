@@ -187,6 +187,22 @@ TEST_CASE("gpt: blocks of another making take the place of the usual ones") {
   CHECK(same.forward(tokens, targets, batch, {}, kept).to_host() == expected.to_host());
 }
 
+TEST_CASE("gpt: a layer's activations are let go when its backward pass is over") {
+  Gpt model(world(), sizes, block_init);
+  Gpt::Kept kept;
+  model.forward(tokens_of("tokens"), tokens_of("targets"), batch, {}, kept);
+  const int64_t after_forward = backend().bytes_in_use();
+  const int64_t of_blocks = bytes_of(kept.blocks), of_norm = bytes_of(kept.final_norm);
+  std::vector<int64_t> in_use;  // at the end of the backward passes of block 3 and of block 0
+  const auto note = [&] { in_use.push_back(backend().bytes_in_use()); };
+  const Listener last = model.blocks[3]->norm_1.bias.on_gradient_ready(note),
+                 first = model.blocks[0]->norm_1.bias.on_gradient_ready(note);
+  model.backward(0.125f, kept);
+  REQUIRE(in_use.size() == 2);
+  CHECK(in_use[0] - in_use[1] == of_blocks * 3 / 4);
+  CHECK(after_forward - backend().bytes_in_use() >= of_blocks + of_norm);
+}
+
 TEST_CASE("gpt: what it keeps is what its parts keep, each tensor once") {
   const Gpt model(world(), sizes, block_init);
   Gpt::Kept kept;
