@@ -47,12 +47,16 @@ Tensor ParallelAttention::forward(const Tensor& x, int64_t batch, const Attentio
   kept.q = heads_from(0);
   kept.k = heads_from(part);
   kept.v = heads_from(2 * part);
-  kept.probabilities = causal_scores(kept.q, kept.k);  // [batch·heads/t × context × context]
-  causal_softmax(kept.probabilities, 1.0f / std::sqrt(static_cast<float>(head_width_)));
-  kept.dropped = with_dropout(kept.probabilities, kept);
+  compute_probabilities(kept);
   Tensor heads(x.backend(), {x.rows(), part}, x.type());  // [tokens × width/t]
   merge_heads(heads, 0, matmul(lower(kept.dropped), kept.v));
   return projection.forward(heads, kept.projection);  // one all-reduce, bias once
+}
+
+void ParallelAttention::compute_probabilities(Kept& kept) const {
+  kept.probabilities = causal_scores(kept.q, kept.k);  // [batch·heads/t × context × context]
+  causal_softmax(kept.probabilities, 1.0f / std::sqrt(static_cast<float>(head_width_)));
+  kept.dropped = with_dropout(kept.probabilities, kept);
 }
 //! [06-forward]
 

@@ -56,6 +56,9 @@ class ParallelAttention {
   RowParallelLinear projection;  // c_proj
 
  protected:
+  /// kept.probabilities and kept.dropped from kept.q, kept.k and kept.dropout.
+  void compute_probabilities(Kept& kept) const;
+
   Communicator& group_;
   int64_t heads_, local_heads_, head_width_;
 

@@ -105,16 +105,22 @@ class BasicBlock {
   /// Two all-reduces.
   Tensor forward(const Tensor& x, int64_t batch, const DropoutMoment& moment, Kept& kept) const {
     TraceRange range(TraceRow::compute, "block forward", name);
+    const auto [u, normed] = up_to_mlp(x, batch, moment, kept);  // one all-reduce
+    const Tensor transformed = mlp.forward(normed, kept.mlp);  // [tokens × width], one all-reduce
+    return add(u, dropout_of_rows(transformed, batch, moment, name + ".mlp"));
+  }
+
+  /// The first line of the formula, and the norm of the second: u and norm₂(u). One all-reduce.
+  NormLayer::Sum up_to_mlp(const Tensor& x, int64_t batch, const DropoutMoment& moment,
+                           Kept& kept) const {
     kept.batch = batch;
     kept.moment = moment;
     const AttentionDropout inside{
         moment.probability, moment.stream_at(name + ".attn.probabilities"), moment.first_sequence};
     const Tensor attended =  // [tokens × width], one all-reduce
         attention.forward(norm_1.forward(x, kept.norm_1), batch, inside, kept.attention);
-    const auto [u, normed] = norm_2.add_forward(  // u = x + dropout(attended), normed = norm₂(u)
+    return norm_2.add_forward(  // u = x + dropout(attended), normed = norm₂(u)
         x, dropout_of_rows(attended, batch, moment, name + ".attn"), kept.norm_2);
-    const Tensor transformed = mlp.forward(normed, kept.mlp);  // [tokens × width], one all-reduce
-    return add(u, dropout_of_rows(transformed, batch, moment, name + ".mlp"));
   }
 
   /// dy and dX: [batch·context × width], the same on every rank. Two all-reduces.
