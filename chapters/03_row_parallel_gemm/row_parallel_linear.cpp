@@ -35,10 +35,10 @@ Tensor RowParallelLinear::forward(const Tensor& x, Kept& kept) const {
 // dy: [tokens × out], the same on every rank
 Tensor RowParallelLinear::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "row-parallel backward", weight.name);
-  add_matmul(weight.gradient, transposed(kept.x), dy);  // dA_i += X_iᵀ·dY
+  add_matmul(weight.open_gradient(), transposed(kept.x), dy);  // dA_i += X_iᵀ·dY
   weight.gradient_is_ready();
   // dX_i = dY·A_iᵀ: [tokens × in/t]; db += Σ over tokens of dY, the same on every rank
-  Tensor dx = linear_backward(dy, *weight.use(), bias.gradient);
+  Tensor dx = linear_backward(dy, *weight.use(), bias.open_gradient());
   bias.gradient_is_ready();
   return dx;
 }

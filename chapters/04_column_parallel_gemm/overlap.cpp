@@ -14,8 +14,8 @@ using namespace reference;
 static Tensor backward_in_sequence(Communicator& world, ColumnParallelLinear& layer,
                                    const Tensor& x, const Tensor& dy) {
   Tensor dx = world.all_reduce(PartialSum(matmul(dy, transposed(layer.weight.value))));
-  add_matmul(layer.weight.gradient, transposed(x), dy);
-  add_column_sums(layer.bias.gradient, dy);
+  add_matmul(layer.weight.open_gradient(), transposed(x), dy);
+  add_column_sums(layer.bias.open_gradient(), dy);
   return dx;
 }
 

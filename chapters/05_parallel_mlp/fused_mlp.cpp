@@ -22,8 +22,8 @@ Tensor FusedMlp::backward(const Tensor& dz, const Kept& kept) {
   TraceRange range(TraceRow::compute, "mlp backward");
   // gelu(U_i) again, and dU_i = (dZ·B_iᵀ) ∘ gelu'(U_i)
   const auto [activated, du] = gelu_matmul_backward(dz, *down.weight.use(), kept.up_output);
-  add_matmul(down.weight.gradient, transposed(activated), dz);
-  add_column_sums(down.bias.gradient, dz);
+  add_matmul(down.weight.open_gradient(), transposed(activated), dz);
+  add_column_sums(down.bias.open_gradient(), dz);
   down.weight.gradient_is_ready();
   down.bias.gradient_is_ready();
   return up.backward(du, kept.up);  // [tokens × width], one all-reduce inside

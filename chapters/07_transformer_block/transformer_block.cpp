@@ -16,8 +16,8 @@ Tensor NormLayer::forward(const Tensor& x, Kept& kept) const {
 }
 
 Tensor NormLayer::backward(const Tensor& dy, const Kept& kept) {
-  Tensor dx =
-      layer_norm_backward(dy, kept.x, kept.normed, *gain.use(), gain.gradient, bias.gradient);
+  Tensor dx = layer_norm_backward(dy, kept.x, kept.normed, *gain.use(), gain.open_gradient(),
+                                  bias.open_gradient());
   gain.gradient_is_ready();
   bias.gradient_is_ready();
   return dx;
@@ -31,7 +31,7 @@ NormLayer::Sum NormLayer::add_forward(const Tensor& x, const Tensor& z, Kept& ke
 
 Tensor NormLayer::backward_add(const Tensor& dy, const Tensor& dresidual, const Kept& kept) {
   Tensor dx = layer_norm_backward_add(dy, dresidual, kept.x, kept.normed, *gain.use(),
-                                      gain.gradient, bias.gradient);
+                                      gain.open_gradient(), bias.open_gradient());
   gain.gradient_is_ready();
   bias.gradient_is_ready();
   return dx;

@@ -26,8 +26,8 @@ struct TiedModel {
     const Tensor logits = matmul(x, transposed(*e.use()));               // X·E_iᵀ
     const Tensor losses = loss.forward(logits, targets, at_loss);
     const float mean = 1.0f / static_cast<float>(x.rows());
-    const Tensor dlogits = loss.backward(mean, at_loss);  // [tokens × ⌈vocabulary/t⌉]
-    add_matmul(e.gradient, transposed(dlogits), x);       // one end: dE_i += dlogits_iᵀ·X
+    const Tensor dlogits = loss.backward(mean, at_loss);    // [tokens × ⌈vocabulary/t⌉]
+    add_matmul(e.open_gradient(), transposed(dlogits), x);  // one end: dE_i += dlogits_iᵀ·X
     const Tensor dx = group.all_reduce(PartialSum(matmul(dlogits, *e.use())));  // Σ dlogits_i·E_i
     embedding.backward(gelu_backward(h, dx), at_embedding);                     // the other end
     return losses;

@@ -38,7 +38,7 @@ Tensor VocabParallelEmbedding::forward(const Tensor& ids, Kept& kept) const {
 // dy: [tokens × width]
 void VocabParallelEmbedding::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "embedding backward");
-  add_to_rows(weight.gradient, kept.ids, dy, part_.begin);
+  add_to_rows(weight.open_gradient(), kept.ids, dy, part_.begin);
   weight.gradient_is_ready();
 }
 //! [08-embedding]

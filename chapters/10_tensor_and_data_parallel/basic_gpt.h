@@ -117,7 +117,8 @@ Tensor BasicGpt<Block>::backward_of_head(float factor, Kept& kept) {
   const Tensor dlogits = cross_entropy->backward(factor, kept.cross_entropy);
   // [tokens × width], this rank's columns' term
   PendingSum dnormed = tp_.start_all_reduce(PartialSum(matmul(dlogits, *table.use())));
-  add_matmul(table.gradient, transposed(dlogits), kept.normed);  // the table as output projection
+  // the table as output projection
+  add_matmul(table.open_gradient(), transposed(dlogits), kept.normed);
   if (!stage_.embedding) table.gradient_is_ready();
   const Tensor dx = final_norm->backward(dnormed.wait(), kept.final_norm);
   kept.normed = {};
@@ -141,7 +142,7 @@ Tensor BasicGpt<Block>::backward_of_blocks(Tensor dx, Kept& kept) {
   }
   if (!stage_.embedding) return dx;
   dx = dropout_of_rows(dx, kept.batch, kept.moment, "embedding");
-  add_to_rows(position_embedding->gradient, kept.positions, dx, 0);
+  add_to_rows(position_embedding->open_gradient(), kept.positions, dx, 0);
   position_embedding->gradient_is_ready();
   token_embedding->backward(dx, kept.token_embedding);  // the table as embedding: now ready
   return {};

@@ -32,7 +32,7 @@ struct Parameter {
   std::string name;  // GPT-2's name: "h.0.mlp.c_fc.weight"
   Shard shard;       // this rank's part
   Tensor value;      // [shard.local()]
-  Tensor gradient;   // the same shape; layers add to it
+  Tensor gradient;   // the same shape; layers add to it (open_gradient)
 
   /// The axes of the grid over which the gradient is still a partial sum after the backward pass:
   /// the gradient of the whole batch is the sum over the ranks that differ in these axes, and that
@@ -46,6 +46,8 @@ struct Parameter {
   /// Called before and after each use() of the value: of weights that are there only while they
   /// are used. Uses of one parameter may overlap. after_use must not throw.
   std::function<void()> before_use, after_use;
+  /// Called by each open_gradient(): of gradients that are there only while they are added to.
+  std::function<void()> before_gradient;
 
   /// Takes memory for value and gradient; the value as Init says, with this mean and deviation; the
   /// gradient zero.
@@ -82,6 +84,12 @@ struct Parameter {
   /// Sets the value from the whole tensor, row-major. Throws Error for another number of values.
   void assign_whole(std::span<const float> whole);
 
+  /// The gradient to add to: layers' backward passes reach it this way, and say below when they are
+  /// done with it.
+  Tensor& open_gradient() {
+    if (before_gradient) before_gradient();
+    return gradient;
+  }
   /// Called by a layer's backward when it adds nothing more to this gradient in this pass.
   void gradient_is_ready() const;
   /// Registers a listener, as data parallelism does: `call` is called after those of earlier

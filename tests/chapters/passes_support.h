@@ -1,5 +1,5 @@
 // Checks of passes for the tests of all layers: a layer holds no state of a pass, two passes may be
-// under way at once, and weights need to exist only while they are used.
+// under way at once, and weights and gradients need to exist only while they are used.
 #pragma once
 #include <limits>
 #include <memory>
@@ -94,6 +94,36 @@ void check_coming_and_going(const Passes<Layer>& passes, const PassResult& alone
   }
 }
 
+/// Gradients that get memory only when they are added to, until they are ready, are the same.
+template <class Layer>
+void check_gradients_on_demand(const Passes<Layer>& passes, const PassResult& alone) {
+  INFO("gradients on demand");
+  const std::unique_ptr<Layer> layer = passes.make();
+  const Parameters parameters = parameters_of(*layer);
+  std::vector<Tensor> finished(parameters.size());
+  std::vector<Listener> listeners;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Parameter& parameter = *parameters[i];
+    parameter.gradient = {};
+    parameter.before_gradient = [&parameter] {
+      if (!parameter.gradient)
+        parameter.gradient = Tensor::zeros(backend(), parameter.shard.local());
+    };
+    listeners.push_back(parameter.on_gradient_ready([&parameter, &finished, i] {
+      CHECK(!finished[i]);
+      finished[i] = std::move(parameter.gradient);
+      parameter.gradient = {};
+    }));
+  }
+  typename Layer::Kept kept;
+  passes.forward(*layer, 0, kept);
+  check_same(passes.backward(*layer, 0, kept), alone.dx);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    INFO("gradient of ", parameters[i]->name);
+    check_same(finished[i], alone.gradients[i]);
+  }
+}
+
 /// All of the above.
 template <class Layer>
 void check_passes(const Passes<Layer>& passes) {
@@ -103,6 +133,7 @@ void check_passes(const Passes<Layer>& passes) {
   check_two_passes(passes, alone, {1, 0});
   check_two_passes(passes, alone, {0, 1});
   check_coming_and_going(passes, alone[0]);
+  check_gradients_on_demand(passes, alone[0]);
 }
 
 }  // namespace shard

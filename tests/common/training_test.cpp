@@ -224,6 +224,20 @@ TEST_CASE("parameter: hooks before and after each use, in pairs") {
   CHECK((*b.use()).memory() == b.value.memory());
 }
 
+TEST_CASE("parameter: a hook before each addition to the gradient, which may provide it") {
+  Parameter b(backend(), "b", Shard::all({3}), 1, 1.0f);
+  CHECK(b.open_gradient().memory() == b.gradient.memory());
+  b.gradient = {};
+  int calls = 0;
+  b.before_gradient = [&] {
+    if (calls++ == 0) b.gradient = Tensor::zeros(backend(), {3});
+  };
+  accumulate(b.open_gradient(), Tensor::full(backend(), {3}, 2.0f));
+  accumulate(b.open_gradient(), Tensor::full(backend(), {3}, 3.0f));
+  CHECK(calls == 2);
+  CHECK(b.gradient.to_host() == std::vector<float>{5, 5, 5});
+}
+
 TEST_CASE("parameter: squares of the gradients that count") {
   Parameter a(backend(), "a", Shard::all({2, 3}), 1, 1.0f),
       b(backend(), "b", Shard::all({3}), 1, 1.0f);
