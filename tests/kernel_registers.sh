@@ -2,14 +2,15 @@
 # kernel_registers.sh BUILD SOURCE…: nvcc compiles the kernels of these sources for compute
 # capability 8.0 and 9.0, and no kernel keeps variables of a thread in memory: neither registers
 # that were spilled, nor arrays whose index is known only when it runs. Such kernels give the same
-# results, several times slower. SHARD_NVCC names the compiler; skipped (77) where there is none.
-# What was compiled before, from the same files, is remembered in BUILD/kernel_registers.
+# results, several times slower. Nor does the compiler warn. SHARD_NVCC names it; skipped (77) where
+# there is none. What was compiled before, from the same files, is remembered in
+# BUILD/kernel_registers.
 set -euo pipefail
 build=$(realpath "${1:?the build folder}")/kernel_registers
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 nvcc=${SHARD_NVCC:-}
 [[ -n $nvcc ]] || { echo 'SKIPPED: this build has no CUDA'; exit 77; }
-options=(-std=c++20 --expt-relaxed-constexpr -I.)
+options=(-std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall -I.)
 for number in 80 90; do options+=(-gencode "arch=compute_$number,code=sm_$number"); done
 mkdir -p "$build"
 
@@ -52,6 +53,10 @@ indexed=$(report "$work/indexed.cu")
 
 reports=()
 for source in "${@:2}"; do reports+=("$(report "$source")"); done
+if grep -h 'warning' "${reports[@]}"; then
+  echo 'FAILED: the compiler warns'
+  exit 1
+fi
 kernels=$(cat "${reports[@]}" | grep -c 'Compiling entry function')
 faults=$(spilling "${reports[@]}")
 most=$(sed -n 's/.*Used \([0-9]*\) registers.*/\1/p' "${reports[@]}" | sort -n | tail -1)

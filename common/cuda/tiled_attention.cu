@@ -12,10 +12,17 @@ bool are_wide(std::initializer_list<Heads> all) {
   });
 }
 
+namespace {
+struct Nothing {
+  template <int width>
+  void operator()() const {}
+};
+}  // namespace
+
 bool is_tiled(std::initializer_list<Heads> all, const AttentionSettings& settings) {
   const Heads& q = *all.begin();
   const bool maximum_stays = settings.scale > 0;  // that of the scores is also the scaled ones'
-  return q.type() == DataType::bf16 && by_head_width(q.width, []<int>() {}) && maximum_stays &&
+  return q.type() == DataType::bf16 && by_head_width(q.width, Nothing{}) && maximum_stays &&
          are_wide(all);
 }
 
