@@ -94,19 +94,20 @@ void CudaBackend::attention_backward(const Heads& dq, const Heads& dk, const Hea
                                      const AttentionSettings& settings) {
   const int64_t queries = rows_of(q), keys = rows_of(k);
   const Scratch sums(*this, std::max<int64_t>(queries, 1) * size_of(DataType::f32));
-  if (queries > 0) launch_sums(compute_, multiprocessors_, sums.data<float>(), dout, output);
   by_type(q.type(), [&]<class T>() {
     auto in = inputs_of<T>(q, k, v, settings);
     in.dout = matrices_of<const T>(dout);
+    in.output = matrices_of<const T>(output);
     in.log_sum_exp = log_sum_exp.data<float>();
     in.sums = sums.data<float>();
     if constexpr (std::is_same_v<T, BFloat16>) {
-      if (is_tiled({q, k, v, dout, dq, dk, dv}, settings)) {
+      if (is_tiled({q, k, v, dout, output, dq, dk, dv}, settings)) {
         if (queries > 0) launch_tiled_query_gradient(compute_, dq, in);
         if (keys > 0) launch_tiled_key_gradients(compute_, dk, dv, in);
         return;
       }
     }
+    if (queries > 0) launch_sums(compute_, multiprocessors_, in.sums, dout, output);
     if (queries > 0) {
       launch(kernels::plain_query_gradient<T>, blocks_of(queries, multiprocessors_),
              threads_of(q, k), shared_bytes(1, q.width), compute_, matrices_of<T>(dq), in);

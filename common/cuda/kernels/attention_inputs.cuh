@@ -23,15 +23,16 @@ struct AttentionSizes {
   int64_t matrices, queries, keys, width;
 };
 
-/// Of both passes. The backward pass alone has dout, and the final log_sum_exp and `sums`: Σ dout ∘
-/// output of each query.
+/// Of both passes. The backward pass alone has dout and output, the final log_sum_exp, and `sums`: Σ
+/// dout ∘ output of each query.
 template <class T>
 struct AttentionInputs {
   Matrices<const T> q, k, v;
   AttentionSizes sizes;
   AttentionSettings settings;
-  Matrices<const T> dout = {};
-  const float *log_sum_exp = nullptr, *sums = nullptr;
+  Matrices<const T> dout = {}, output = {};
+  const float* log_sum_exp = nullptr;
+  float* sums = nullptr;  // computed by the first kernel, and read by those that follow
 };
 
 }  // namespace shard::kernels

@@ -7,6 +7,7 @@
 //   dQ = scale·ds·K      dK = scale·dsᵀ·Q      dV = (m ∘ p)ᵀ·dO
 // As in the forward pass, a NaN also reaches what does not see it, within a tile.
 #pragma once
+#include "common/cuda/kernels/pack.cuh"
 #include "common/cuda/kernels/tiled_attention.cuh"
 
 namespace shard::kernels {
@@ -46,7 +47,29 @@ inline __device__ float sum_of(const float* sums, int query, int queries) {
   return query < queries ? sums[query] : 0.0f;
 }
 
-/// Grid: ⌈queries / rows⌉ blocks for each matrix.
+/// D of a query, which is written to `sums`; 0 past the end. By the four threads that hold a row
+/// together, with all others of the warp.
+template <int width>
+__device__ float sum_of_row(const AttentionInputs<BFloat16>& in, int64_t matrix, int query,
+                            int queries) {
+  constexpr int n = 8, threads_of_row = 4;
+  const int thread = static_cast<int>(threadIdx.x) % threads_of_row;
+  float sum = 0;
+#pragma unroll
+  for (int column = n * thread; column < width; column += n * threads_of_row) {
+    if (query >= queries) continue;
+    const Floats<n> a = load_floats<n>(in.dout.row(matrix, query) + column),
+                    b = load_floats<n>(in.output.row(matrix, query) + column);
+#pragma unroll
+    for (int e = 0; e < n; ++e) sum += a.at[e] * b.at[e];
+  }
+  sum += __shfl_xor_sync(~0u, sum, 1);
+  sum += __shfl_xor_sync(~0u, sum, 2);
+  if (thread == 0 && query < queries) in.sums[matrix * queries + query] = sum;
+  return sum;
+}
+
+/// Grid: ⌈queries / rows⌉ blocks for each matrix. It computes D, too, for the other kernel.
 template <int width, bool with_dropout>
 __global__ void __launch_bounds__(tiled_threads)
     tiled_query_gradient(Matrices<BFloat16> dq, AttentionInputs<BFloat16> in) {
@@ -80,7 +103,7 @@ __global__ void __launch_bounds__(tiled_threads)
   for (int i = 0; i < sums.my_rows; ++i) {
     const int query = first + warp_row + sums.row(i);
     shifts[i] = exponent_shift(in.log_sum_exp + matrix * queries, query, queries);
-    row_sums[i] = sum_of(in.sums + matrix * queries, query, queries);
+    row_sums[i] = sum_of_row<width>(in, matrix, query, queries);
     scales[i] = in.settings.scale;
   }
   for (int tile = 0; tile < tiles; ++tile) {
