@@ -44,4 +44,16 @@ Tensor RowParallelLinear::backward(const Tensor& dy, const Kept& kept) {
 }
 //! [03-backward]
 
+Tensor RowParallelLinear::forward_without_bias(const Tensor& x, Kept& kept) const {
+  TraceRange range(TraceRow::compute, "row-parallel forward", weight.name);
+  return group_.all_reduce(partial_forward(x, kept));
+}
+
+Tensor RowParallelLinear::backward_without_bias(const Tensor& dy, const Kept& kept) {
+  TraceRange range(TraceRow::compute, "row-parallel backward", weight.name);
+  add_matmul(weight.open_gradient(), transposed(kept.x), dy);
+  weight.gradient_is_ready();
+  return linear_backward(dy, *weight.use());
+}
+
 }  // namespace shard

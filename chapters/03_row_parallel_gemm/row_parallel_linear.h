@@ -27,9 +27,13 @@ class RowParallelLinear {
   Tensor forward(const Tensor& x, Kept& kept) const;
   /// The same without the sum and without the bias: this rank's term.
   PartialSum partial_forward(const Tensor& x, Kept& kept) const;
+  /// The same with the sum, but without the bias, for a caller that adds it in a pass of its own.
+  Tensor forward_without_bias(const Tensor& x, Kept& kept) const;
   /// dy: [tokens × out], the same on every rank. Returns this rank's columns of dX [tokens × in/t].
   /// No communication.
   Tensor backward(const Tensor& dy, const Kept& kept);
+  /// The same without the bias: its gradient, Σ over tokens of dY, is the caller's to add.
+  Tensor backward_without_bias(const Tensor& dy, const Kept& kept);
 
   Parameters parameters() { return {&weight, &bias}; }
   Parameter weight;  // [in/t × out]

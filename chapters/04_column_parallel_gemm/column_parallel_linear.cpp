@@ -44,6 +44,14 @@ Tensor ColumnParallelLinear::backward(const Tensor& dy, const Kept& kept) {
 }
 //! [04-backward]
 
+Tensor ColumnParallelLinear::backward_without_bias(const Tensor& dy, const Kept& kept) {
+  TraceRange range(TraceRow::compute, "column-parallel backward", weight.name);
+  PendingSum dx = group_.start_all_reduce(PartialSum(linear_backward(dy, *weight.use())));
+  add_matmul(weight.open_gradient(), transposed(kept.x), dy);
+  weight.gradient_is_ready();
+  return dx.wait();
+}
+
 Tensor gather_columns(Communicator& group, const Tensor& part, int64_t out) {
   const int64_t tokens = part.rows();
   std::vector<int64_t> widths = part_sizes(out, group.size()), counts = widths;

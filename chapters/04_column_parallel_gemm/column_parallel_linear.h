@@ -31,6 +31,8 @@ class ColumnParallelLinear {
   /// rank: the sum of the ranks' terms dY_i·A_iᵀ. Its one all-reduce runs while this rank computes
   /// dA_i.
   Tensor backward(const Tensor& dy, const Kept& kept);
+  /// The same without the bias: its gradient, Σ over tokens of dY_i, is the caller's to add.
+  Tensor backward_without_bias(const Tensor& dy, const Kept& kept);
 
   Parameters parameters() { return {&weight, &bias}; }
   Parameter weight;  // [in × out/t]

@@ -24,26 +24,43 @@ Heads FusedAttention::heads(const Tensor& x, int number, const Kept& kept) const
 }
 
 //! [06-fused]
-Tensor FusedAttention::forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
-                               Kept& kept) const {
+Tensor FusedAttention::attend(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
+                              Kept& kept) const {
   TraceRange range(TraceRow::compute, "attention forward");
   kept.batch = batch;
   kept.dropout = dropout;
   kept.qkv_output = qkv.forward(x, kept.qkv);  // [tokens × 3·width/t]: Q_i K_i V_i
   const auto [q, k, v] = qkv_heads(kept.qkv_output, kept);
-  kept.attended = attention(q, k, v, settings(kept));                // [tokens × width/t]
-  return projection.forward(kept.attended.output, kept.projection);  // one all-reduce, bias once
+  kept.attended = attention(q, k, v, settings(kept));  // [tokens × width/t]
+  return kept.attended.output;
 }
 
-Tensor FusedAttention::backward(const Tensor& dz, const Kept& kept) {
+Tensor FusedAttention::attend_backward(const Tensor& dattended, const Kept& kept) {
   TraceRange range(TraceRow::compute, "attention backward");
-  const Tensor dattended = projection.backward(dz, kept.projection);  // [tokens × width/t]
-  Tensor dqkv(dz.backend(), kept.qkv_output.shape(), dz.type());      // [tokens × 3·width/t]
+  Tensor dqkv(dattended.backend(), kept.qkv_output.shape(), dattended.type());
   const auto [q, k, v] = qkv_heads(kept.qkv_output, kept);
   const auto [dq, dk, dv] = qkv_heads(dqkv, kept);
   attention_backward(dq, dk, dv, heads(dattended, 0, kept), q, k, v, kept.attended, settings(kept));
   return qkv.backward(dqkv, kept.qkv);  // one all-reduce
 }
+
+Tensor FusedAttention::forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
+                               Kept& kept) const {
+  return projection.forward(attend(x, batch, dropout, kept), kept.projection);  // one all-reduce
+}
+
+Tensor FusedAttention::backward(const Tensor& dz, const Kept& kept) {
+  return attend_backward(projection.backward(dz, kept.projection), kept);
+}
 //! [06-fused]
+
+Tensor FusedAttention::forward_without_bias(const Tensor& x, int64_t batch,
+                                            const AttentionDropout& dropout, Kept& kept) const {
+  return projection.forward_without_bias(attend(x, batch, dropout, kept), kept.projection);
+}
+
+Tensor FusedAttention::backward_without_bias(const Tensor& dz, const Kept& kept) {
+  return attend_backward(projection.backward_without_bias(dz, kept.projection), kept);
+}
 
 }  // namespace shard

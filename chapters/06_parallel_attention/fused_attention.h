@@ -30,8 +30,18 @@ class FusedAttention : public ParallelAttention {
   /// As ParallelAttention's.
   Tensor forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout, Kept& kept) const;
   Tensor backward(const Tensor& dz, const Kept& kept);
+  /// The same without the bias that is added after the sum over ranks, for a caller that adds it,
+  /// and its gradient, in passes of its own.
+  Tensor forward_without_bias(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
+                              Kept& kept) const;
+  Tensor backward_without_bias(const Tensor& dz, const Kept& kept);
+  Parameter& last_bias() { return projection.bias; }
+  const Parameter& last_bias() const { return projection.bias; }
 
  private:
+  /// [tokens × width/t]: what the projection is applied to.
+  Tensor attend(const Tensor& x, int64_t batch, const AttentionDropout& dropout, Kept& kept) const;
+  Tensor attend_backward(const Tensor& dattended, const Kept& kept);
   /// The heads in columns number·width/t … of x [tokens × columns].
   Heads heads(const Tensor& x, int number, const Kept& kept) const;
   /// Those of Q, K and V in [tokens × 3·width/t].

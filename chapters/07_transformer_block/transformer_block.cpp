@@ -23,17 +23,24 @@ Tensor NormLayer::backward(const Tensor& dy, const Kept& kept) {
   return dx;
 }
 
-NormLayer::Sum NormLayer::add_forward(const Tensor& x, const Tensor& z, Kept& kept) const {
-  const auto [u, normed] = add_layer_norm(x, z, *gain.use(), *bias.use());
-  kept = {u, normed};
-  return {u, normed.y};
+NormLayer::Sum NormLayer::add_forward(const Tensor& x, const Tensor& z, Kept& kept,
+                                      const Parameter* z_bias) const {
+  const auto sum = [&](const Tensor* addend) {
+    const auto [u, normed] = add_layer_norm(x, z, *gain.use(), *bias.use(), addend);
+    kept = {u, normed};
+    return Sum{u, normed.y};
+  };
+  return z_bias != nullptr ? sum(&*z_bias->use()) : sum(nullptr);
 }
 
-Tensor NormLayer::backward_add(const Tensor& dy, const Tensor& dresidual, const Kept& kept) {
+Tensor NormLayer::backward_add(const Tensor& dy, const Tensor& dresidual, const Kept& kept,
+                               Parameter* z_bias) {
   Tensor dx = layer_norm_backward_add(dy, dresidual, kept.x, kept.normed, *gain.use(),
-                                      gain.open_gradient(), bias.open_gradient());
+                                      gain.open_gradient(), bias.open_gradient(),
+                                      z_bias != nullptr ? &z_bias->open_gradient() : nullptr);
   gain.gradient_is_ready();
   bias.gradient_is_ready();
+  if (z_bias != nullptr) z_bias->gradient_is_ready();
   return dx;
 }
 

@@ -32,10 +32,14 @@ class NormLayer {
   struct Sum {
     Tensor u, normed;  // [tokens × width]
   };
-  /// u = x + z, where a residual connection ends, and normed = forward(u, kept): in one pass.
-  Sum add_forward(const Tensor& x, const Tensor& z, Kept& kept) const;
-  /// backward(dy, kept) + dresidual, the gradient that came past the norm: in one pass.
-  Tensor backward_add(const Tensor& dy, const Tensor& dresidual, const Kept& kept);
+  /// u = x + z, where a residual connection ends, and normed = forward(u, kept): in one pass. With
+  /// a bias of z, u = x + (z + z_bias).
+  Sum add_forward(const Tensor& x, const Tensor& z, Kept& kept,
+                  const Parameter* z_bias = nullptr) const;
+  /// backward(dy, kept) + dresidual, the gradient that came past the norm: in one pass, in which the
+  /// gradient of z_bias is added, too.
+  Tensor backward_add(const Tensor& dy, const Tensor& dresidual, const Kept& kept,
+                      Parameter* z_bias = nullptr);
 
   Parameters parameters() { return {&gain, &bias}; }
   Parameter gain, bias;
@@ -60,6 +64,13 @@ struct DropoutMoment {
 /// batch, so the mask depends on its first row only. The same call on dY is the backward pass.
 Tensor dropout_of_rows(const Tensor& x, int64_t batch, const DropoutMoment& moment,
                        const std::string& place);
+
+/// Whether an attention or an MLP can leave its last bias, which is added after the sum over ranks,
+/// to the pass that adds its result to the residual connection.
+template <class Layer>
+concept LeavesBias = requires(Layer& layer) {
+  layer.last_bias();
+};
 
 /// The block around any attention and any MLP that have the interfaces of ParallelAttention and of
 /// ParallelMlp: forward, backward, parameters and Kept.
@@ -106,8 +117,9 @@ class BasicBlock {
   Tensor forward(const Tensor& x, int64_t batch, const DropoutMoment& moment, Kept& kept) const {
     TraceRange range(TraceRow::compute, "block forward", name);
     const auto [u, normed] = up_to_mlp(x, batch, moment, kept);  // one all-reduce
-    const Tensor transformed = mlp.forward(normed, kept.mlp);  // [tokens × width], one all-reduce
-    return add(u, dropout_of_rows(transformed, batch, moment, name + ".mlp"));
+    const Branch transformed = transform(normed, kept);          // one all-reduce
+    return transformed.bias != nullptr ? add(u, transformed.z, *transformed.bias->use())
+                                       : add(u, transformed.z);
   }
 
   /// The first line of the formula, and the norm of the second: u and norm₂(u). One all-reduce.
@@ -115,24 +127,26 @@ class BasicBlock {
                            Kept& kept) const {
     kept.batch = batch;
     kept.moment = moment;
-    const AttentionDropout inside{
-        moment.probability, moment.stream_at(name + ".attn.probabilities"), moment.first_sequence};
-    const Tensor attended =  // [tokens × width], one all-reduce
-        attention.forward(norm_1.forward(x, kept.norm_1), batch, inside, kept.attention);
-    return norm_2.add_forward(  // u = x + dropout(attended), normed = norm₂(u)
-        x, dropout_of_rows(attended, batch, moment, name + ".attn"), kept.norm_2);
+    const Branch attended = attend(norm_1.forward(x, kept.norm_1), kept);  // one all-reduce
+    // u = x + dropout(attended), normed = norm₂(u)
+    return norm_2.add_forward(x, attended.z, kept.norm_2, attended.bias);
   }
 
   /// dy and dX: [batch·context × width], the same on every rank. Two all-reduces.
   Tensor backward(const Tensor& dy, const Kept& kept) {
     TraceRange range(TraceRow::compute, "block backward", name);
-    const auto& [batch, moment] = std::tie(kept.batch, kept.moment);
-    const Tensor dmlp = dropout_of_rows(dy, batch, moment, name + ".mlp");
-    const Tensor du = norm_2.backward_add(  // one all-reduce; dy is the residual's share
-        mlp.backward(dmlp, kept.mlp), dy, kept.norm_2);
-    const Tensor dattention = dropout_of_rows(du, batch, moment, name + ".attn");
-    return norm_1.backward_add(  // one all-reduce; du is the residual's share
-        attention.backward(dattention, kept.attention), du, kept.norm_1);
+    const Tensor dnormed = mlp.backward(drop(dy, kept, ".mlp"), kept.mlp);  // one all-reduce
+    // dy and du are the residuals' shares
+    if constexpr (LeavesBias<Attention>) {
+      if (kept.moment.probability == 0.0f) {
+        const Tensor du = norm_2.backward_add(dnormed, dy, kept.norm_2, &attention.last_bias());
+        return norm_1.backward_add(  // one all-reduce
+            attention.backward_without_bias(du, kept.attention), du, kept.norm_1);
+      }
+    }
+    const Tensor du = norm_2.backward_add(dnormed, dy, kept.norm_2);
+    return norm_1.backward_add(  // one all-reduce
+        attention.backward(drop(du, kept, ".attn"), kept.attention), du, kept.norm_1);
   }
   //! [07-block]
 
@@ -149,6 +163,38 @@ class BasicBlock {
   Attention attention;
   NormLayer norm_2;
   Mlp mlp;
+
+ private:
+  /// What a residual connection adds: dropout(z + bias). Without dropout the bias may be left to
+  /// the pass that adds z; otherwise it is null, and z is complete.
+  struct Branch {
+    Tensor z;  // [tokens × width]
+    const Parameter* bias = nullptr;
+  };
+
+  Branch attend(const Tensor& x, Kept& kept) const {
+    const AttentionDropout inside{kept.moment.probability,
+                                  kept.moment.stream_at(name + ".attn.probabilities"),
+                                  kept.moment.first_sequence};
+    if constexpr (LeavesBias<Attention>) {
+      if (inside.probability == 0.0f)
+        return {attention.forward_without_bias(x, kept.batch, inside, kept.attention),
+                &attention.last_bias()};
+    }
+    return {drop(attention.forward(x, kept.batch, inside, kept.attention), kept, ".attn")};
+  }
+
+  Branch transform(const Tensor& x, Kept& kept) const {
+    if constexpr (LeavesBias<Mlp>) {
+      if (kept.moment.probability == 0.0f)
+        return {mlp.forward_without_bias(x, kept.mlp), &mlp.last_bias()};
+    }
+    return {drop(mlp.forward(x, kept.mlp), kept, ".mlp")};
+  }
+
+  Tensor drop(const Tensor& x, const Kept& kept, const char* place) const {
+    return dropout_of_rows(x, kept.batch, kept.moment, name + place);
+  }
 };
 
 using TransformerBlock = BasicBlock<FusedAttention, FusedMlp>;

@@ -22,6 +22,7 @@ class CpuBackend : public Backend {
   void fill(Tensor& x, float value) override;
   void accumulate(Tensor& y, const Tensor& x, float factor) override;
   void add(Tensor& out, const Tensor& a, const Tensor& b) override;
+  void add(Tensor& out, const Tensor& a, const Tensor& b, const Tensor& bias) override;
   void scale(Tensor& x, float factor) override;
   void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
                     int64_t columns) override;
@@ -31,18 +32,19 @@ class CpuBackend : public Backend {
   void gelu(Tensor& y, const Tensor& x) override;
   void gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) override;
   void linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias) override;
-  void linear_backward(Tensor& dx, Tensor& dbias, const Tensor& dy, const Tensor& weight) override;
+  void linear_backward(Tensor& dx, Tensor* dbias, const Tensor& dy, const Tensor& weight) override;
   void gelu_matmul(Tensor& y, const Tensor& u, const Tensor& weight) override;
-  void gelu_matmul_backward(Tensor& activated, Tensor& du, const Tensor& dy, const Tensor& weight,
-                            const Tensor& u) override;
+  void gelu_matmul_backward(Tensor& activated, Tensor& du, Tensor& dbias, const Tensor& dy,
+                            const Tensor& weight, const Tensor& u) override;
   void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                   const Tensor& gain, const Tensor& bias, float epsilon) override;
   void add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
-                      const Tensor& x, const Tensor& z, const Tensor& gain, const Tensor& bias,
-                      float epsilon) override;
-  void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                           const Tensor* dresidual, const Tensor& x, const Tensor& mean,
-                           const Tensor& inverse_deviation, const Tensor& gain) override;
+                      const Tensor& x, const Tensor& z, const Tensor* z_bias, const Tensor& gain,
+                      const Tensor& bias, float epsilon) override;
+  void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, Tensor* dx_sums,
+                           const Tensor& dy, const Tensor* dresidual, const Tensor& x,
+                           const Tensor& mean, const Tensor& inverse_deviation,
+                           const Tensor& gain) override;
   void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,
                Block block) override;
   void split_heads(Tensor& heads, const Tensor& x, int64_t first_column) override;

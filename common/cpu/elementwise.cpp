@@ -39,6 +39,18 @@ void CpuBackend::add(Tensor& out, const Tensor& a, const Tensor& b) {
   });
 }
 
+void CpuBackend::add(Tensor& out, const Tensor& a, const Tensor& b, const Tensor& bias) {
+  float* sum = out.data<float>();
+  const float *left = a.data<float>(), *right = b.data<float>(), *addend = bias.data<float>();
+  const int64_t columns = out.columns();
+  parallel_for(out.rows(), columns, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t i = 0, place = row * columns; i < columns; ++i, ++place)
+        sum[place] = left[place] + (right[place] + addend[i]);
+    }
+  });
+}
+
 void CpuBackend::scale(Tensor& x, float factor) {
   float* values = x.data<float>();
   parallel_for(x.elements(), 1, [=](int64_t begin, int64_t end) {

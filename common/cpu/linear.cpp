@@ -59,15 +59,20 @@ void CpuBackend::linear(Tensor& y, const Tensor& x, const Tensor& weight, const 
   });
 }
 
-void CpuBackend::linear_backward(Tensor& dx, Tensor& dbias, const Tensor& dy,
+void CpuBackend::linear_backward(Tensor& dx, Tensor* dbias, const Tensor& dy,
                                  const Tensor& weight) {
   const int64_t k = weight.rows(), n = weight.columns();
   const Stored transposed = transpose_of(weight);
-  add_over_rows(dbias.data<float>(), n, dy.rows(), k * n,
+  const auto compute = [&](int64_t first, int64_t rows) {
+    product(dx.data<float>() + first * k, k, {dy.data<float>() + first * n, n}, transposed, rows, k,
+            n);
+  };
+  if (dbias == nullptr) return for_all_blocks(dy.rows(), k * n, compute);
+  add_over_rows(dbias->data<float>(), n, dy.rows(), k * n,
                 [&](float* sums, int64_t begin, int64_t end) {
                   for_blocks(begin, end, [&](int64_t first, int64_t rows) {
+                    compute(first, rows);
                     const float* const in = dy.data<float>() + first * n;
-                    product(dx.data<float>() + first * k, k, {in, n}, transposed, rows, k, n);
                     for (int64_t row = 0; row < rows; ++row)
                       for (int64_t i = 0; i < n; ++i) sums[i] += in[row * n + i];
                   });
@@ -85,11 +90,11 @@ void CpuBackend::gelu_matmul(Tensor& y, const Tensor& u, const Tensor& weight) {
   });
 }
 
-void CpuBackend::gelu_matmul_backward(Tensor& activated, Tensor& du, const Tensor& dy,
-                                      const Tensor& weight, const Tensor& u) {
+void CpuBackend::gelu_matmul_backward(Tensor& activated, Tensor& du, Tensor& dbias,
+                                      const Tensor& dy, const Tensor& weight, const Tensor& u) {
   const int64_t k = weight.rows(), n = weight.columns();
   const Stored transposed = transpose_of(weight);
-  for_all_blocks(dy.rows(), k * n, [&](int64_t first, int64_t rows) {
+  const auto compute = [&](float* sums, int64_t first, int64_t rows) {
     const float* const in = u.data<float>() + first * k;
     float *const y = activated.data<float>() + first * k, *const d = du.data<float>() + first * k;
     product(d, k, {dy.data<float>() + first * n, n}, transposed, rows, k, n);
@@ -98,7 +103,13 @@ void CpuBackend::gelu_matmul_backward(Tensor& activated, Tensor& du, const Tenso
       y[i] = at.value;
       d[i] *= at.derivative;
     }
-  });
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t i = 0; i < k; ++i) sums[i] += d[row * k + i];
+  };
+  add_over_rows(
+      dbias.data<float>(), k, dy.rows(), k * n, [&](float* sums, int64_t begin, int64_t end) {
+        for_blocks(begin, end, [&](int64_t first, int64_t rows) { compute(sums, first, rows); });
+      });
 }
 
 }  // namespace shard

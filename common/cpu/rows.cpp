@@ -40,9 +40,10 @@ void CpuBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, 
 }
 
 void CpuBackend::add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
-                                const Tensor& x, const Tensor& z, const Tensor& gain,
-                                const Tensor& bias, float epsilon) {
+                                const Tensor& x, const Tensor& z, const Tensor* z_bias,
+                                const Tensor& gain, const Tensor& bias, float epsilon) {
   const int64_t width = x.columns();
+  const float* const addend = z_bias != nullptr ? z_bias->data<float>() : nullptr;
   const float *first = x.data<float>(), *second = z.data<float>(), *g = gain.data<float>(),
               *b = bias.data<float>();
   float *sum = u.data<float>(), *out = y.data<float>(), *means = mean.data<float>(),
@@ -50,17 +51,22 @@ void CpuBackend::add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inve
   parallel_for(x.rows(), 5 * width, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t start = row * width;
-      for (int64_t i = start; i < start + width; ++i) sum[i] = first[i] + second[i];
+      if (addend == nullptr) {
+        for (int64_t i = start; i < start + width; ++i) sum[i] = first[i] + second[i];
+      } else {
+        for (int64_t i = 0; i < width; ++i)
+          sum[start + i] = first[start + i] + (second[start + i] + addend[i]);
+      }
       layer_norm_row(out + start, means[row], inverses[row], sum + start, g, b, width, epsilon);
     }
   });
 }
 
-/// dx of one row, and its terms in the gradients of gain and bias: see ops.h for the formulas.
-/// dresidual may be nullptr.
-static void layer_norm_row_backward(float* dx, float* dgain, float* dbias, const float* dy,
-                                    const float* dresidual, const float* x, float mean,
-                                    float inverse, const float* gain, int64_t width) {
+/// dx of one row, and its terms in the gradients of gain and bias and in dx_sums: see ops.h for the
+/// formulas. dresidual and dx_sums may be nullptr.
+static void layer_norm_row_backward(float* dx, float* dgain, float* dbias, float* dx_sums,
+                                    const float* dy, const float* dresidual, const float* x,
+                                    float mean, float inverse, const float* gain, int64_t width) {
   float sum = 0, sum_with_n = 0;
   for (int64_t i = 0; i < width; ++i) {
     const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
@@ -75,33 +81,38 @@ static void layer_norm_row_backward(float* dx, float* dgain, float* dbias, const
     const float n = (x[i] - mean) * inverse, g = dy[i] * gain[i];
     dx[i] = inverse * (g - mean_g - n * mean_gn);
   }
-  if (dresidual == nullptr) return;
-  for (int64_t i = 0; i < width; ++i) dx[i] += dresidual[i];
+  for (int64_t i = 0; i < width && dresidual != nullptr; ++i) dx[i] += dresidual[i];
+  for (int64_t i = 0; i < width && dx_sums != nullptr; ++i) dx_sums[i] += dx[i];
 }
 
-void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                                     const Tensor* dresidual, const Tensor& x, const Tensor& mean,
-                                     const Tensor& inverse_deviation, const Tensor& gain) {
+void CpuBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, Tensor* dx_sums,
+                                     const Tensor& dy, const Tensor* dresidual, const Tensor& x,
+                                     const Tensor& mean, const Tensor& inverse_deviation,
+                                     const Tensor& gain) {
   const int64_t width = x.columns();
   const float *in = x.data<float>(), *g = gain.data<float>(), *upstream = dy.data<float>();
   const float *means = mean.data<float>(), *inverses = inverse_deviation.data<float>();
   const float* residual = dresidual != nullptr ? dresidual->data<float>() : nullptr;
-  float *out = dx.data<float>(), *gain_sums = dgain.data<float>(), *bias_sums = dbias.data<float>();
+  float* out = dx.data<float>();
+  std::vector<float*> totals{dgain.data<float>(), dbias.data<float>()};
+  if (dx_sums != nullptr) totals.push_back(dx_sums->data<float>());
+  const auto count = static_cast<int64_t>(totals.size());
   struct Sums;
-  float* const both = thread_memory<Sums>(2 * width);  // of gain, then of bias
-  std::fill_n(both, 2 * width, 0.0f);
-  add_over_rows(both, 2 * width, x.rows(), 10 * width,
-                [=](float* sums, int64_t begin, int64_t end) {
-                  for (int64_t row = begin; row < end; ++row) {
-                    const int64_t start = row * width;
-                    layer_norm_row_backward(out + start, sums, sums + width, upstream + start,
-                                            residual != nullptr ? residual + start : nullptr,
-                                            in + start, means[row], inverses[row], g, width);
-                  }
-                });
-  for (int64_t i = 0; i < width; ++i) {
-    gain_sums[i] += both[i];
-    bias_sums[i] += both[width + i];
+  float* const all = thread_memory<Sums>(count * width);  // for one of the totals after the other
+  std::fill_n(all, count * width, 0.0f);
+  add_over_rows(
+      all, count * width, x.rows(), 10 * width, [=](float* sums, int64_t begin, int64_t end) {
+        float* const of_dx = count == 3 ? sums + 2 * width : nullptr;
+        for (int64_t row = begin; row < end; ++row) {
+          const int64_t start = row * width;
+          layer_norm_row_backward(out + start, sums, sums + width, of_dx, upstream + start,
+                                  residual != nullptr ? residual + start : nullptr, in + start,
+                                  means[row], inverses[row], g, width);
+        }
+      });
+  const float* sums = all;
+  for (float* const total : totals) {
+    for (int64_t i = 0; i < width; ++i) total[i] += *sums++;
   }
 }
 

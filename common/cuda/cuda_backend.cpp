@@ -3,6 +3,9 @@
 
 #include <sched.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "common/base/clock.h"
 #include "common/cuda/launch_count.h"
 
@@ -22,6 +25,14 @@ static Stream::Priority normal_priority_on(int device) {
   return Stream::Priority::normal;
 }
 
+/// SHARD_EPILOGUES=0 or 1 in the environment; else 1.
+static bool epilogues_are_wanted() {
+  const char* const named = std::getenv("SHARD_EPILOGUES");
+  const std::string value = named != nullptr ? named : "1";
+  require_usage(value == "0" || value == "1", "SHARD_EPILOGUES is 0 or 1, not '", value, "'");
+  return value == "1";
+}
+
 CudaBackend::CudaBackend(int device)
     : compute_(normal_priority_on(device)),
       communication_(Stream::Priority::high),
@@ -30,6 +41,9 @@ CudaBackend::CudaBackend(int device)
   const cudaDeviceProp properties = properties_of_this_device();
   multiprocessors_ = properties.multiProcessorCount;
   has_bf16_ = properties.major >= 8;  // compute capability 8.0: Ampere
+  // On other GPUs cuBLASLt has been seen to start a second kernel for them, slower than ours.
+  has_epilogues_ = properties.major == 9 && properties.minor == 0;
+  uses_epilogues_ = has_epilogues_ && epilogues_are_wanted();
   check_cublas(cublasCreate(&cublas_), "cublasCreate");
   check_cublas(cublasSetStream(cublas_, compute_), "cublasSetStream");
   // What is freed stays with the process, and the next allocation costs no call to the driver.
@@ -41,6 +55,7 @@ CudaBackend::CudaBackend(int device)
 
 CudaBackend::~CudaBackend() {
   give_back_all();
+  if (arrivals_ != nullptr) cudaFreeAsync(arrivals_, compute_);
   lt_products_.reset();
   cudaStreamSynchronize(compute_);
   cublasDestroy(cublas_);
@@ -116,6 +131,18 @@ void CudaBackend::copy_from_host(void* device, const void* host, size_t bytes) {
   check_cuda(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, compute_),
              "cudaMemcpyAsync");
   check_cuda(cudaStreamSynchronize(compute_), "cudaStreamSynchronize");
+}
+
+unsigned* CudaBackend::arrivals(int64_t count) {
+  constexpr int64_t enough_for_most = 1024;
+  if (count > arrivals_count_) {
+    if (arrivals_ != nullptr) check_cuda(cudaFreeAsync(arrivals_, compute_), "cudaFreeAsync");
+    arrivals_count_ = std::max(count, enough_for_most);
+    const size_t bytes = static_cast<size_t>(arrivals_count_) * sizeof(unsigned);
+    check_cuda(cudaMallocAsync(&arrivals_, bytes, compute_), "cudaMallocAsync");
+    check_cuda(cudaMemsetAsync(arrivals_, 0, bytes, compute_), "cudaMemsetAsync");
+  }
+  return static_cast<unsigned*>(arrivals_);
 }
 
 // ---- Waiting ------------------------------------------------------------------------------------

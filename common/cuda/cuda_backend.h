@@ -26,6 +26,7 @@ class CudaBackend : public Backend {
   void synchronize() override;
   int64_t waits() const override { return waits_; }
   int64_t launches() const override;
+  bool uses_epilogues() const override { return uses_epilogues_; }
   /// The width of cuBLAS's tiles. And rows of logits begin at multiples of 16 bytes, without which
   /// it does not use its fastest kernels.
   int64_t vocabulary_multiple() const override { return 128; }
@@ -38,6 +39,9 @@ class CudaBackend : public Backend {
   cudaStream_t communication_stream() const { return communication_; }
   int multiprocessors() const { return multiprocessors_; }
   const CudaTrace& trace() const { return trace_; }
+  /// Counters for blocks that arrive (kernels/columns.cuh): at least `count` of them, all 0 when no
+  /// kernel runs. For kernels of the compute stream, one after the other.
+  unsigned* arrivals(int64_t count);
   /// Waits, in polls, until `done`. The watchers below are called meanwhile.
   void wait_until(const std::function<bool()>& done);
   /// Calls watcher(true) from time to time while the host waits for the GPU, and then
@@ -49,12 +53,18 @@ class CudaBackend : public Backend {
   void fill(Tensor& x, float value) override;
   void accumulate(Tensor& y, const Tensor& x, float factor) override;
   void add(Tensor& out, const Tensor& a, const Tensor& b) override;
+  void add(Tensor& out, const Tensor& a, const Tensor& b, const Tensor& bias) override;
   void scale(Tensor& x, float factor) override;
   void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
                     int64_t columns) override;
   void matmul(Tensor& c, Operand a, Operand b, float beta, const ProductPart& part) override;
-  /// One product, which adds the bias before it rounds, where cuBLASLt takes it.
   void linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias) override;
+  void add_linear_gradients(Tensor& dweight, Tensor& dbias, const Tensor& x,
+                            const Tensor& dy) override;
+  void linear_gelu_matmul(Tensor& u, Tensor& y, const Tensor& x, const Tensor& weight,
+                          const Tensor& bias, const Tensor& second) override;
+  void gelu_matmul_backward(Tensor& activated, Tensor& du, Tensor& dbias, const Tensor& dy,
+                            const Tensor& weight, const Tensor& u) override;
   void add_bias(Tensor& y, const Tensor& bias) override;
   void add_column_sums(Tensor& sums, const Tensor& x) override;
   void gelu(Tensor& y, const Tensor& x) override;
@@ -62,11 +72,12 @@ class CudaBackend : public Backend {
   void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                   const Tensor& gain, const Tensor& bias, float epsilon) override;
   void add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
-                      const Tensor& x, const Tensor& z, const Tensor& gain, const Tensor& bias,
-                      float epsilon) override;
-  void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                           const Tensor* dresidual, const Tensor& x, const Tensor& mean,
-                           const Tensor& inverse_deviation, const Tensor& gain) override;
+                      const Tensor& x, const Tensor& z, const Tensor* z_bias, const Tensor& gain,
+                      const Tensor& bias, float epsilon) override;
+  void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, Tensor* dx_sums,
+                           const Tensor& dy, const Tensor* dresidual, const Tensor& x,
+                           const Tensor& mean, const Tensor& inverse_deviation,
+                           const Tensor& gain) override;
   void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,
                Block block) override;
   void split_heads(Tensor& heads, const Tensor& x, int64_t first_column) override;
@@ -103,20 +114,27 @@ class CudaBackend : public Backend {
 
  protected:
   bool set_tf32(bool on) override { return std::exchange(tf32_, on); }
+  bool set_epilogues(bool on) override {
+    return std::exchange(uses_epilogues_, on && has_epilogues_);
+  }
   void* take_block(size_t bytes) override;
   void give_back_block(void* block, size_t bytes) noexcept override;
   void fill_with_nan(void* block, size_t bytes) override;
 
  private:
-  /// matmul by cuBLASLt; false, with nothing done, for a batch and for what LtProducts refuses. A
-  /// bias [columns] of c's type is added to every row.
+  /// matmul by cuBLASLt; false, with nothing done, for a batch and for what LtProducts refuses.
   bool multiply_by_cublas_lt(Tensor& c, const Operand& a, const Operand& b, float beta,
-                             const ProductPart& part, const Tensor* bias = nullptr);
+                             const ProductPart& part, const LtEnd& end = {});
+  /// Whether products of x may do more at their end than add a bias.
+  bool epilogues_for(const Tensor& x) const {
+    return uses_epilogues_ && x.type() == DataType::bf16;
+  }
   void multiply_by_cublas(Tensor& c, const Operand& a, const Operand& b, float beta,
                           const ProductPart& part);
 
   int multiprocessors_ = 1;
   bool has_bf16_ = false;
+  bool has_epilogues_ = false, uses_epilogues_ = false;
   Stream compute_, communication_;
   CudaTrace trace_;
   CudaTransfer transfer_;
@@ -126,6 +144,8 @@ class CudaBackend : public Backend {
   cudaMemPool_t pool_ = nullptr;             // the device's
   bool tf32_ = false;
   int64_t waits_ = 0;
+  void* arrivals_ = nullptr;
+  int64_t arrivals_count_ = 0;
   std::map<int, std::function<void(bool)>> watchers_;
   int last_watcher_ = 0;
 };

@@ -1,6 +1,6 @@
 // Elements, columns and dropout on the GPU.
+#include "common/cuda/column_sums.h"
 #include "common/cuda/copy_rows.h"
-#include "common/cuda/kernels/columns.cuh"
 #include "common/cuda/kernels/elementwise.cuh"
 #include "common/cuda/transform.h"
 
@@ -35,6 +35,15 @@ void CudaBackend::add(Tensor& out, const Tensor& a, const Tensor& b) {
   transform(*this, kernels::Add{}, out, a, b);
 }
 
+void CudaBackend::add(Tensor& out, const Tensor& a, const Tensor& b, const Tensor& bias) {
+  if (out.elements() == 0) return;
+  by_type(out.type(), rows_are_wide(out, a, b, bias), [&]<class T, int n>() {
+    const Tiles tiles = tiles_of(out.rows(), out.columns() / n, multiprocessors_);
+    launch(kernels::add_with_bias<n, T>, tiles.grid, tiles.block, 0, compute_, out.data<T>(),
+           a.data<T>(), b.data<T>(), bias.data<T>(), out.rows(), out.columns());
+  });
+}
+
 void CudaBackend::scale(Tensor& x, float factor) { transform(*this, kernels::Scale{factor}, x, x); }
 
 void CudaBackend::gelu(Tensor& y, const Tensor& x) { transform(*this, kernels::Gelu{}, y, x); }
@@ -62,18 +71,9 @@ void CudaBackend::add_bias(Tensor& y, const Tensor& bias) {
 
 void CudaBackend::add_column_sums(Tensor& sums, const Tensor& x) {
   if (x.elements() == 0) return;
-  constexpr int64_t blocks_at_once = 8;  // on a multiprocessor
-  const int64_t rows = x.rows(), columns = x.columns();
-  const dim3 block(kernels::strip_threads, kernels::strip_rows);
   by_type(x.type(), rows_are_wide(x), [&]<class T, int n>() {
-    const int64_t strips = ceil_div(columns, block.x * n);
-    const int64_t parts =
-        std::clamp<int64_t>(multiprocessors_ * blocks_at_once / strips, 1, ceil_div(rows, block.y));
-    const Scratch of_parts(*this, parts * columns * size_of(DataType::f32));
-    launch(kernels::column_sums<n, T>, dim3(dimension(strips), dimension(parts)), block, 0,
-           compute_, of_parts.data<float>(), x.data<T>(), rows, columns);
-    launch(kernels::add_parts<float>, dim3(dimension(ceil_div(columns, block.x))), block, 0,
-           compute_, sums.data<float>(), nullptr, of_parts.data<float>(), parts, columns);
+    launch_with_sums<n>(*this, sums, x.rows(), kernels::add_column_sums<n, T>, x.data<T>(),
+                        x.rows());
   });
 }
 

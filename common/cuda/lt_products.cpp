@@ -40,6 +40,25 @@ Layout layout_of(const LtMatrix& x) {
   return Layout(layout);
 }
 
+cublasLtEpilogue_t epilogue_of(const LtProduct& product) {
+  switch (product.end.epilogue) {
+    case LtEpilogue::none: break;
+    case LtEpilogue::bias: return CUBLASLT_EPILOGUE_BIAS;
+    case LtEpilogue::gelu: return CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
+    case LtEpilogue::gelu_backward: return CUBLASLT_EPILOGUE_DGELU_BGRAD;
+    case LtEpilogue::sums_of_a: return CUBLASLT_EPILOGUE_BGRADA;
+  }
+  return CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+/// An algorithm may be chosen by their alignment.
+void set_pointers(const Description& description, const LtProduct& product) {
+  if (product.end.vector != nullptr)
+    set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.end.vector);
+  if (product.end.matrix != nullptr)
+    set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, product.end.matrix);
+}
+
 Description description_of(const LtProduct& product) {
   const auto compute = product.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   cublasLtMatmulDesc_t made = nullptr;
@@ -48,15 +67,18 @@ Description description_of(const LtProduct& product) {
   const auto operation = [](bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
   set(description, CUBLASLT_MATMUL_DESC_TRANSA, operation(product.a_transposed));
   set(description, CUBLASLT_MATMUL_DESC_TRANSB, operation(product.b_transposed));
-  if (product.bias == nullptr) return description;
-  set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-  set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, product.d.type);
-  // an algorithm may be chosen by its alignment
-  set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+  set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(product));
+  if (product.end.vector != nullptr)
+    set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, product.d.type);
+  if (product.end.matrix != nullptr) {
+    set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE, product.d.type);
+    set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, product.d.leading);
+  }
+  set_pointers(description, product);
   return description;
 }
 
-/// The largest power of two that divides the address, up to 256.
+/// The largest power of two that divides the address, up to 256; that for null.
 uint32_t alignment_of(const void* address) {
   return 1u << std::min(8, std::countr_zero(reinterpret_cast<uintptr_t>(address)));
 }
@@ -105,8 +127,9 @@ LtProducts::Key LtProducts::key_of(const LtProduct& p) {
           p.a_transposed,
           p.b_transposed,
           p.tf32,
-          p.bias != nullptr,
-          p.bias != nullptr ? alignment_of(p.bias) : 0};
+          static_cast<int64_t>(p.end.epilogue),
+          alignment_of(p.end.vector),
+          alignment_of(p.end.matrix)};
 }
 
 LtProducts::Plan& LtProducts::plan_of(const LtProduct& product) {
@@ -138,12 +161,13 @@ LtProducts::Plan& LtProducts::plan_of(const LtProduct& product) {
 }
 
 bool LtProducts::multiply(const LtProduct& product) {
-  const auto& [a, b, d, ta, tb, beta, tf32, bias] = product;
-  if (!is_wide(a) || !is_wide(b) || !is_wide(d) || (bias != nullptr && alignment_of(bias) < 16))
+  const auto& [a, b, d, ta, tb, beta, tf32, end] = product;
+  if (!is_wide(a) || !is_wide(b) || !is_wide(d) || alignment_of(end.vector) < 16 ||
+      alignment_of(end.matrix) < 16)
     return false;
   Plan& plan = plan_of(product);
   if (!plan.exists) return false;
-  if (bias != nullptr) set(plan.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+  set_pointers(plan.description, product);
   const float one = 1.0f;
   check_cublas(cublasLtMatmul(handle_, plan.description.get(), &one, a.address, plan.a.get(),
                               b.address, plan.b.get(), &beta, d.address, plan.d.get(),

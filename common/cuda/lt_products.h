@@ -19,15 +19,30 @@ struct LtMatrix {
   int64_t rows = 0, columns = 0, leading = 0;  // as stored, before any transposition
 };
 
+/// What is done with a product before it is written, in the same kernel.
+enum class LtEpilogue {
+  none,
+  bias,           // adds `vector` to each column of D: the project's rows
+  gelu,           // the same, writes the sum to `matrix`, and GeLU of it, before rounding, to D
+  gelu_backward,  // D ← D ∘ gelu'(matrix), and vector ← Σ over D's columns
+  sums_of_a       // vector ← Σ over the columns of op(A), while they are multiplied
+};
+
+struct LtEnd {
+  LtEpilogue epilogue = LtEpilogue::none;
+  /// Of D's type, one number for each row of D, which is for each column of the project's matrix.
+  /// Sums are written to it, not added.
+  const void* vector = nullptr;
+  const void* matrix = nullptr;  // of D's type, sizes and leading dimension
+};
+
 /// D ← op(A)·op(B) + beta·D, with sums in f32.
 struct LtProduct {
   LtMatrix a, b, d;
   bool a_transposed = false, b_transposed = false;
   float beta = 0;
   bool tf32 = false;  // factors of f32 are rounded to 10 bits behind the point
-  /// If not null: of D's type, one number for each row of D, which is for each column of the
-  /// project's matrix; added to all columns.
-  const void* bias = nullptr;
+  LtEnd end;
 };
 
 class LtProducts {
@@ -47,7 +62,7 @@ class LtProducts {
 
  private:
   /// What an algorithm is chosen by: types, sizes, alignments, transpositions, epilogue.
-  using Key = std::array<int64_t, 20>;
+  using Key = std::array<int64_t, 21>;
   struct Plan;
   static Key key_of(const LtProduct& product);
   Plan& plan_of(const LtProduct& product);

@@ -37,15 +37,8 @@ void CudaBackend::matmul(Tensor& to, Operand a, Operand b, float beta, const Pro
   if (!multiply_by_cublas_lt(to, a, b, beta, part)) multiply_by_cublas(to, a, b, beta, part);
 }
 
-void CudaBackend::linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const ProductPart whole = ProductPart::whole(x, weight);
-  const bool done = y.elements() > 0 && x.columns() > 0 &&
-                    multiply_by_cublas_lt(y, x, weight, 0.0f, whole, &bias);
-  if (!done) Backend::linear(y, x, weight, bias);
-}
-
 bool CudaBackend::multiply_by_cublas_lt(Tensor& to, const Operand& a, const Operand& b, float beta,
-                                        const ProductPart& part, const Tensor* bias) {
+                                        const ProductPart& part, const LtEnd& end) {
   const Operand c = to;
   const auto& [rows, inner, columns] = part;
   if (to.elements() != c.size()) return false;  // a batch
@@ -57,7 +50,7 @@ bool CudaBackend::multiply_by_cublas_lt(Tensor& to, const Operand& a, const Oper
                                             .b_transposed = a.transposed,
                                             .beta = beta,
                                             .tf32 = tf32_ && a.matrix.type() == DataType::f32,
-                                            .bias = bias != nullptr ? bias->address() : nullptr});
+                                            .end = end});
   if (done) ++launched;
   return done;
 }

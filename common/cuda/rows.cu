@@ -43,39 +43,48 @@ void CudaBackend::layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation,
 }
 
 void CudaBackend::add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
-                                 const Tensor& x, const Tensor& z, const Tensor& gain,
-                                 const Tensor& bias, float epsilon) {
+                                 const Tensor& x, const Tensor& z, const Tensor* z_bias,
+                                 const Tensor& gain, const Tensor& bias, float epsilon) {
   if (x.rows() == 0) return;
   const dim3 block = row_block(x.columns(), kernels::add_layer_norm_kept);
   const dim3 grid = row_grid(x.rows(), block, multiprocessors_ * blocks_per_multiprocessor);
-  by_type(x.type(), rows_are_wide(x, z, u, y, gain, bias), [&]<class T, int n>() {
+  const bool wide = rows_are_wide(x, z, u, y, gain, bias, z_bias != nullptr ? *z_bias : bias);
+  by_type(x.type(), wide, [&]<class T, int n>() {
     launch(kernels::add_layer_norm<n, T>, grid, block, 0, compute_, u.data<T>(), x.data<T>(),
-           z.data<T>(), layer_norm_of<T>(y, mean, inverse_deviation, gain, bias, epsilon));
+           z.data<T>(), z_bias != nullptr ? z_bias->data<T>() : nullptr,
+           layer_norm_of<T>(y, mean, inverse_deviation, gain, bias, epsilon));
   });
 }
 
-void CudaBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                                      const Tensor* dresidual, const Tensor& x, const Tensor& mean,
-                                      const Tensor& inverse_deviation, const Tensor& gain) {
-  constexpr int64_t blocks_at_once = 2;  // on a multiprocessor: more would leave more parts of sums
+void CudaBackend::layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, Tensor* dx_sums,
+                                      const Tensor& dy, const Tensor* dresidual, const Tensor& x,
+                                      const Tensor& mean, const Tensor& inverse_deviation,
+                                      const Tensor& gain) {
+  // on a multiprocessor, by their registers; more blocks would leave more parts of sums
+  constexpr int64_t threads_at_once = 640;
   const int64_t rows = x.rows(), width = x.columns();
   if (x.elements() == 0) return;
   const bool wide = rows_are_wide(x, dx, dy, gain, dresidual != nullptr ? *dresidual : dx);
-  const dim3 block = row_block(width, kernels::layer_norm_backward_kept(wide));
-  const dim3 grid = row_grid(rows, block, multiprocessors_ * blocks_at_once);
+  const dim3 block = row_block(width, kernels::layer_norm_backward_kept);
+  const dim3 grid =
+      row_grid(rows, block, multiprocessors_ * (threads_at_once / (block.x * block.y)));
   const int64_t parts = grid.x;
-  const Scratch sums(*this, 2 * parts * width * size_of(DataType::f32));  // of dgain, then of dbias
-  float* const dgain_parts = sums.data<float>();
-  float* const dbias_parts = dgain_parts + parts * width;
+  const unsigned count = dx_sums != nullptr ? 3 : 2;
+  const Scratch sums(*this, count * parts * width * size_of(DataType::f32));
+  const auto part_sums = [&](unsigned i) {  // of dgain, dbias and dx_sums
+    return i < count ? sums.data<float>() + i * parts * width : nullptr;
+  };
   by_type(x.type(), wide, [&]<class T, int n>() {
-    launch(kernels::layer_norm_backward<n, T>, grid, block, 0, compute_, dx.data<T>(), dgain_parts,
-           dbias_parts, dy.data<T>(), dresidual != nullptr ? dresidual->data<T>() : nullptr,
-           x.data<T>(), mean.data<float>(), inverse_deviation.data<float>(), gain.data<T>(), rows,
-           width);
+    launch(kernels::layer_norm_backward<n, T>, grid, block, 0, compute_, dx.data<T>(), part_sums(0),
+           part_sums(1), part_sums(2), dy.data<T>(),
+           dresidual != nullptr ? dresidual->data<T>() : nullptr, x.data<T>(), mean.data<float>(),
+           inverse_deviation.data<float>(), gain.data<T>(), rows, width);
   });
-  launch(kernels::add_parts<float>, dim3(dimension(ceil_div(width, kernels::strip_threads)), 2),
-         dim3(kernels::strip_threads, kernels::strip_rows), 0, compute_, dgain.data<float>(),
-         dbias.data<float>(), dgain_parts, parts, width);
+  const kernels::ThreeTotals<float> totals{dgain.data<float>(), dbias.data<float>(),
+                                           dx_sums != nullptr ? dx_sums->data<float>() : nullptr};
+  launch(kernels::add_parts<float>, dim3(dimension(ceil_div(width, kernels::strip_threads)), count),
+         dim3(kernels::strip_threads, kernels::strip_rows), 0, compute_, totals, sums.data<float>(),
+         parts, width);
 }
 
 /// Both are seen as lists of heads' vectors: one for each sequence, head and position.

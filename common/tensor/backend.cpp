@@ -39,10 +39,23 @@ void Backend::linear(Tensor& y, const Tensor& x, const Tensor& weight, const Ten
   add_bias(y, bias);
 }
 
-void Backend::linear_backward(Tensor& dx, Tensor& dbias, const Tensor& dy, const Tensor& weight) {
+void Backend::linear_backward(Tensor& dx, Tensor* dbias, const Tensor& dy, const Tensor& weight) {
   const Operand factor(weight, true);
   matmul(dx, dy, factor, 0.0f, ProductPart::whole(dy, factor));
+  if (dbias != nullptr) add_column_sums(*dbias, dy);
+}
+
+void Backend::add_linear_gradients(Tensor& dweight, Tensor& dbias, const Tensor& x,
+                                   const Tensor& dy) {
+  const Operand factor(x, true);
+  matmul(dweight, factor, dy, 1.0f, ProductPart::whole(factor, dy));
   add_column_sums(dbias, dy);
+}
+
+void Backend::linear_gelu_matmul(Tensor& u, Tensor& y, const Tensor& x, const Tensor& weight,
+                                 const Tensor& bias, const Tensor& second) {
+  linear(u, x, weight, bias);
+  gelu_matmul(y, u, second);
 }
 
 void Backend::gelu_matmul(Tensor& y, const Tensor& u, const Tensor& weight) {
@@ -51,12 +64,13 @@ void Backend::gelu_matmul(Tensor& y, const Tensor& u, const Tensor& weight) {
   matmul(y, activated, weight, 0.0f, ProductPart::whole(activated, weight));
 }
 
-void Backend::gelu_matmul_backward(Tensor& activated, Tensor& du, const Tensor& dy,
+void Backend::gelu_matmul_backward(Tensor& activated, Tensor& du, Tensor& dbias, const Tensor& dy,
                                    const Tensor& weight, const Tensor& u) {
   const Operand factor(weight, true);
   gelu(activated, u);
   matmul(du, dy, factor, 0.0f, ProductPart::whole(dy, factor));
   gelu_backward(du, u, du);
+  add_column_sums(dbias, du);
 }
 
 }  // namespace shard

@@ -109,6 +109,8 @@ class Backend {
   /// them. Only differences mean anything: it wraps around.
   uint64_t flops() const { return flops_; }
   void count_flops(int64_t more) { flops_ += static_cast<uint64_t>(more); }  // for ops
+  /// Whether products compute more at their end than a bias: see ProductEpilogues.
+  virtual bool uses_epilogues() const { return false; }
   /// The number of rows of a rank's part of a vocabulary should be a multiple of this: products
   /// with that part are slow otherwise.
   virtual int64_t vocabulary_multiple() const { return 1; }
@@ -144,6 +146,7 @@ class Backend {
   virtual void fill(Tensor& x, float value) = 0;
   virtual void accumulate(Tensor& y, const Tensor& x, float factor) = 0;
   virtual void add(Tensor& out, const Tensor& a, const Tensor& b) = 0;
+  virtual void add(Tensor& out, const Tensor& a, const Tensor& b, const Tensor& bias) = 0;
   virtual void scale(Tensor& x, float factor) = 0;
   /// Copies columns of `from` to columns of `to`: for columns_of and set_columns.
   virtual void copy_columns(Tensor& to, int64_t to_column, const Tensor& from, int64_t from_column,
@@ -158,22 +161,28 @@ class Backend {
   virtual void gelu_backward(Tensor& dx, const Tensor& x, const Tensor& dy) = 0;
   // linear.h. Here they are made of the operations above.
   virtual void linear(Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias);
-  virtual void linear_backward(Tensor& dx, Tensor& dbias, const Tensor& dy, const Tensor& weight);
+  virtual void linear_backward(Tensor& dx, Tensor* dbias, const Tensor& dy, const Tensor& weight);
+  virtual void add_linear_gradients(Tensor& dweight, Tensor& dbias, const Tensor& x,
+                                    const Tensor& dy);
   virtual void gelu_matmul(Tensor& y, const Tensor& u, const Tensor& weight);
-  virtual void gelu_matmul_backward(Tensor& activated, Tensor& du, const Tensor& dy,
+  virtual void linear_gelu_matmul(Tensor& u, Tensor& y, const Tensor& x, const Tensor& weight,
+                                  const Tensor& bias, const Tensor& second);
+  virtual void gelu_matmul_backward(Tensor& activated, Tensor& du, Tensor& dbias, const Tensor& dy,
                                     const Tensor& weight, const Tensor& u);
   /// y, mean and inverse_deviation ← those of LayerNorm.
   virtual void layer_norm(Tensor& y, Tensor& mean, Tensor& inverse_deviation, const Tensor& x,
                           const Tensor& gain, const Tensor& bias, float epsilon) = 0;
-  /// u ← x + z; y, mean and inverse_deviation ← those of u's layer norm.
+  /// u ← x + z, or x + (z + *z_bias) unless that is nullptr; y, mean and inverse_deviation ← those
+  /// of u's layer norm.
   virtual void add_layer_norm(Tensor& u, Tensor& y, Tensor& mean, Tensor& inverse_deviation,
-                              const Tensor& x, const Tensor& z, const Tensor& gain,
-                              const Tensor& bias, float epsilon) = 0;
+                              const Tensor& x, const Tensor& z, const Tensor* z_bias,
+                              const Tensor& gain, const Tensor& bias, float epsilon) = 0;
   /// dx ← the gradient of x, plus *dresidual unless that is nullptr; adds the gradients of gain and
-  /// bias to dgain and dbias.
-  virtual void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, const Tensor& dy,
-                                   const Tensor* dresidual, const Tensor& x, const Tensor& mean,
-                                   const Tensor& inverse_deviation, const Tensor& gain) = 0;
+  /// bias to dgain and dbias, and the sums of dx's columns to *dx_sums, unless that is nullptr.
+  virtual void layer_norm_backward(Tensor& dx, Tensor& dgain, Tensor& dbias, Tensor* dx_sums,
+                                   const Tensor& dy, const Tensor* dresidual, const Tensor& x,
+                                   const Tensor& mean, const Tensor& inverse_deviation,
+                                   const Tensor& gain) = 0;
   /// y ← x with zeros by the mask of `random` and `block`, the rest divided by 1 - probability.
   virtual void dropout(Tensor& y, const Tensor& x, float probability, RandomStream random,
                        Block block) = 0;
@@ -236,8 +245,11 @@ class Backend {
 
  protected:
   friend class Tf32Products;
+  friend class ProductEpilogues;
   /// For Tf32Products: products of f32 in TF32, where the device can; returns what was set before.
   virtual bool set_tf32(bool) { return false; }
+  /// For ProductEpilogues; returns what was set before.
+  virtual bool set_epilogues(bool) { return false; }
   virtual void* take_block(size_t bytes) = 0;  // from the system; throws Error when there is none
   virtual void give_back_block(void* block, size_t bytes) noexcept = 0;  // to the system
   virtual void fill_with_nan(void* block, size_t bytes) = 0;             // for poison
@@ -259,6 +271,23 @@ class Tf32Products {
   ~Tf32Products() { backend_.set_tf32(before_); }
   Tf32Products(const Tf32Products&) = delete;
   Tf32Products& operator=(const Tf32Products&) = delete;
+
+ private:
+  Backend& backend_;
+  bool before_;
+};
+
+/// During its lifetime, if `on`, a device that supports it computes GeLU, its derivative and the
+/// gradients of biases inside the products beside them (linear.h); if not, or elsewhere, kernels of
+/// their own do. A GPU of compute capability 9.0 supports it, and does so from the start, unless the
+/// environment has SHARD_EPILOGUES=0.
+class ProductEpilogues {
+ public:
+  ProductEpilogues(Backend& backend, bool on)
+      : backend_(backend), before_(backend.set_epilogues(on)) {}
+  ~ProductEpilogues() { backend_.set_epilogues(before_); }
+  ProductEpilogues(const ProductEpilogues&) = delete;
+  ProductEpilogues& operator=(const ProductEpilogues&) = delete;
 
  private:
   Backend& backend_;

@@ -30,16 +30,54 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return y;
 }
 
-Tensor linear_backward(const Tensor& dy, const Tensor& weight, Tensor& dbias) {
+/// dbias may be nullptr.
+static Tensor linear_backward(const Tensor& dy, const Tensor& weight, Tensor* dbias) {
+  const Tensor& sums = dbias != nullptr ? *dbias : dy;
   are_factors("linear_backward", dy, Operand(weight, true));
-  has("linear_backward", "the bias's gradient", dbias, dy.columns());
-  is_f32("linear_backward", dbias);
   one_type("linear_backward", dy, weight);
-  Backend& backend = backend_of("linear_backward", dy, weight, dbias);
+  Backend& backend = backend_of("linear_backward", dy, weight, sums);
   Tensor dx(backend, {dy.rows(), weight.rows()}, dy.type());
   backend.linear_backward(dx, dbias, dy, weight);
   backend.count_flops(flops_of(dy, weight));
   return dx;
+}
+
+Tensor linear_backward(const Tensor& dy, const Tensor& weight, Tensor& dbias) {
+  are_factors("linear_backward", dy, Operand(weight, true));
+  has("linear_backward", "the bias's gradient", dbias, dy.columns());
+  is_f32("linear_backward", dbias);
+  return linear_backward(dy, weight, &dbias);
+}
+
+Tensor linear_backward(const Tensor& dy, const Tensor& weight) {
+  return linear_backward(dy, weight, nullptr);
+}
+
+void add_linear_gradients(Tensor& dweight, Tensor& dbias, const Tensor& x, const Tensor& dy) {
+  const char* const op = "add_linear_gradients";
+  require(x.rows() == dy.rows() && dweight.shape() == Shape({x.columns(), dy.columns()}), op, ": ",
+          x.shape(), " transposed times ", dy.shape(), " was added to ", dweight.shape());
+  has(op, "the bias's gradient", dbias, dy.columns());
+  one_type(op, x, dy);
+  is_f32(op, dweight);
+  is_f32(op, dbias);
+  backend_of(op, dweight, dbias, x, dy).add_linear_gradients(dweight, dbias, x, dy);
+  x.backend().count_flops(flops_of(dy, dweight));
+}
+
+LinearGelu linear_gelu_matmul(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                              const Tensor& second) {
+  const char* const op = "linear_gelu_matmul";
+  are_factors(op, x, weight);
+  are_factors(op, weight, second);
+  has(op, "the bias", bias, weight.columns());
+  one_type(op, x, weight, bias, second);
+  Backend& backend = backend_of(op, x, weight, bias, second);
+  LinearGelu result{Tensor(backend, {x.rows(), weight.columns()}, x.type()),
+                    Tensor(backend, {x.rows(), second.columns()}, x.type())};
+  backend.linear_gelu_matmul(result.u, result.y, x, weight, bias, second);
+  backend.count_flops(flops_of(x, weight) + flops_of(result.u, second));
+  return result;
 }
 
 Tensor gelu_matmul(const Tensor& u, const Tensor& weight) {
@@ -52,14 +90,17 @@ Tensor gelu_matmul(const Tensor& u, const Tensor& weight) {
   return y;
 }
 
-GeluBackward gelu_matmul_backward(const Tensor& dy, const Tensor& weight, const Tensor& u) {
+GeluBackward gelu_matmul_backward(const Tensor& dy, const Tensor& weight, const Tensor& u,
+                                  Tensor& dbias) {
   are_factors("gelu_matmul_backward", dy, Operand(weight, true));
   one_type("gelu_matmul_backward", dy, weight, u);
   require(u.shape() == Shape({dy.rows(), weight.rows()}), "gelu_matmul_backward: u of shape ",
           u.shape(), " for a gradient of ", dy.rows(), " × ", weight.rows());
-  Backend& backend = backend_of("gelu_matmul_backward", dy, weight, u);
+  has("gelu_matmul_backward", "the bias's gradient", dbias, u.columns());
+  is_f32("gelu_matmul_backward", dbias);
+  Backend& backend = backend_of("gelu_matmul_backward", dy, weight, u, dbias);
   GeluBackward result{like(u), like(u)};
-  backend.gelu_matmul_backward(result.activated, result.du, dy, weight, u);
+  backend.gelu_matmul_backward(result.activated, result.du, dbias, dy, weight, u);
   backend.count_flops(flops_of(dy, weight));
   return result;
 }

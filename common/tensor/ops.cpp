@@ -58,6 +58,15 @@ Tensor add(const Tensor& a, const Tensor& b) {
   return out;
 }
 
+Tensor add(const Tensor& a, const Tensor& b, const Tensor& bias) {
+  same_shape("add", a, b);
+  has("add", "the bias", bias, a.columns());
+  one_type("add", a, b, bias);
+  Tensor out = like(a);
+  backend_of("add", a, b, bias).add(out, a, b, bias);
+  return out;
+}
+
 void scale(Tensor& x, float factor) {
   one_type("scale", x);
   x.backend().scale(x, factor);
@@ -174,46 +183,51 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, fl
 }
 
 AddLayerNorm add_layer_norm(const Tensor& x, const Tensor& z, const Tensor& gain,
-                            const Tensor& bias, float epsilon) {
+                            const Tensor& bias, const Tensor* z_bias, float epsilon) {
+  const Tensor& addend = z_bias != nullptr ? *z_bias : bias;
   same_shape("add_layer_norm", x, z);
-  one_type("add_layer_norm", x, z);
+  has("add_layer_norm", "z's bias", addend, x.columns());
+  one_type("add_layer_norm", x, z, addend);
   norms_columns("add_layer_norm", x, gain, bias);
-  Backend& backend = backend_of("add_layer_norm", x, z, gain, bias);
+  Backend& backend = backend_of("add_layer_norm", x, z, gain, bias, addend);
   AddLayerNorm out{like(x), {like(x), one_a_row(x), one_a_row(x)}};
   auto& [y, mean, inverse_deviation] = out.normed;
-  backend.add_layer_norm(out.u, y, mean, inverse_deviation, x, z, gain, bias, epsilon);
+  backend.add_layer_norm(out.u, y, mean, inverse_deviation, x, z, z_bias, gain, bias, epsilon);
   return out;
 }
 
-/// dresidual may be nullptr.
+/// dresidual and dx_sums may be nullptr.
 static Tensor layer_norm_backward(const char* op, const Tensor& dy, const Tensor* dresidual,
                                   const Tensor& x, const LayerNorm& forward, const Tensor& gain,
-                                  Tensor& dgain, Tensor& dbias) {
+                                  Tensor& dgain, Tensor& dbias, Tensor* dx_sums) {
   const Tensor& residual = dresidual != nullptr ? *dresidual : dy;
+  const Tensor& sums = dx_sums != nullptr ? *dx_sums : dbias;
   same_shape(op, dy, x);
   same_shape(op, residual, x);
   has(op, "the gain", gain, x.columns());
   has(op, "the gain's gradient", dgain, x.columns());
   has(op, "the bias' gradient", dbias, x.columns());
+  has(op, "the gradient of z's bias", sums, x.columns());
   one_type(op, dy, residual, x, gain);
-  one_type(op, forward.mean, forward.inverse_deviation, dgain, dbias);
+  one_type(op, forward.mean, forward.inverse_deviation, dgain, dbias, sums);
   Tensor dx = like(x);
-  backend_of(op, dy, residual, x, gain, dgain, dbias)
-      .layer_norm_backward(dx, dgain, dbias, dy, dresidual, x, forward.mean,
+  backend_of(op, dy, residual, x, gain, dgain, dbias, sums)
+      .layer_norm_backward(dx, dgain, dbias, dx_sums, dy, dresidual, x, forward.mean,
                            forward.inverse_deviation, gain);
   return dx;
 }
 
 Tensor layer_norm_backward(const Tensor& dy, const Tensor& x, const LayerNorm& forward,
                            const Tensor& gain, Tensor& dgain, Tensor& dbias) {
-  return layer_norm_backward("layer_norm_backward", dy, nullptr, x, forward, gain, dgain, dbias);
+  return layer_norm_backward("layer_norm_backward", dy, nullptr, x, forward, gain, dgain, dbias,
+                             nullptr);
 }
 
 Tensor layer_norm_backward_add(const Tensor& dy, const Tensor& dresidual, const Tensor& x,
                                const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
-                               Tensor& dbias) {
+                               Tensor& dbias, Tensor* dz_bias) {
   return layer_norm_backward("layer_norm_backward_add", dy, &dresidual, x, forward, gain, dgain,
-                             dbias);
+                             dbias, dz_bias);
 }
 
 Tensor dropout(const Tensor& x, float probability, RandomStream random, Block block) {

@@ -26,6 +26,8 @@ Tensor cast(const Tensor& x, DataType type);
 void accumulate(Tensor& y, const Tensor& x, float factor = 1.0f);
 /// a + b, of the same shape.
 Tensor add(const Tensor& a, const Tensor& b);
+/// a + (b + bias): bias [columns] is added to every row.
+Tensor add(const Tensor& a, const Tensor& b, const Tensor& bias);
 /// x ← factor · x, in place.
 void scale(Tensor& x, float factor);
 /// Columns `range` of x [rows × columns], copied: [rows × range.size()].
@@ -76,18 +78,20 @@ struct AddLayerNorm {
   Tensor u;          // [rows × width], rounded to x's type: the norm is that of these numbers
   LayerNorm normed;  // of u
 };
-/// x and z [rows × width], gain and bias [width].
+/// x and z [rows × width], gain and bias [width]. With z_bias [width], u = x + (z + z_bias).
 AddLayerNorm add_layer_norm(const Tensor& x, const Tensor& z, const Tensor& gain,
-                            const Tensor& bias, float epsilon = 1e-5f);
+                            const Tensor& bias, const Tensor* z_bias = nullptr,
+                            float epsilon = 1e-5f);
 /// dX for dY, and adds to dgain and dbias [width]. With n = (x - mean)·inverse_deviation and g =
 /// dy·gain: dx = inverse_deviation · (g - mean(g) - n·mean(g·n)), means over the row.
 Tensor layer_norm_backward(const Tensor& dy, const Tensor& x, const LayerNorm& forward,
                            const Tensor& gain, Tensor& dgain, Tensor& dbias);
 /// The same dX plus dresidual [rows × width], in one pass: the gradient of an x that reaches the
 /// result through the norm, and past it through a residual connection, where dresidual comes from.
+/// Adds the gradient of z_bias, which is the sum over rows of that dX, to *dz_bias [width].
 Tensor layer_norm_backward_add(const Tensor& dy, const Tensor& dresidual, const Tensor& x,
                                const LayerNorm& forward, const Tensor& gain, Tensor& dgain,
-                               Tensor& dbias);
+                               Tensor& dbias, Tensor* dz_bias = nullptr);
 
 /// Sets each element to zero with the given probability and divides the others by 1 - probability
 /// (Srivastava et al., JMLR 15, 2014). The decision for an element depends on `random` and on its

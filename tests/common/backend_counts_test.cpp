@@ -43,7 +43,13 @@ TEST_CASE("flops: linear layers in one operation count their product once") {
   CHECK(flops_of([&] { linear(x, weight, bias); }) == 2 * m * k * n);
   CHECK(flops_of([&] { linear_backward(dy, weight, dbias); }) == 2 * m * k * n);
   CHECK(flops_of([&] { gelu_matmul(x, weight); }) == 2 * m * k * n);
-  CHECK(flops_of([&] { gelu_matmul_backward(dy, weight, x); }) == 2 * m * k * n);
+  CHECK(flops_of([&] { linear_backward(dy, weight); }) == 2 * m * k * n);
+  Tensor dweight = numbers({k, n}), of_x = numbers({k});
+  CHECK(flops_of([&] { gelu_matmul_backward(dy, weight, x, of_x); }) == 2 * m * k * n);
+  CHECK(flops_of([&] { add_linear_gradients(dweight, dbias, x, dy); }) == 2 * m * k * n);
+  CHECK(flops_of([&] {
+          linear_gelu_matmul(x, weight, bias, numbers({n, m}));
+        }) == 2 * m * k * n + 2 * m * n * m);
 }
 
 TEST_CASE("flops: of a triangle its own elements count, for small and for large ones") {

@@ -213,8 +213,16 @@ TEST_CASE("bf16: layer norm forward and backward") {
     CHECK(relative_error(dgain, gain_sums) < 2e-6);
     CHECK(relative_error(dbias, bias_sums) < f32_sum);
     const Tensor dresidual = rounded(layout, "dresidual");
-    CHECK(relative_error(layer_norm_backward_add(dy, dresidual, x, out, gain, dgain, dbias),
-                         reference::add(expected, Matrix(dresidual))) < one_rounding);
+    const Matrix before = random_matrix(1, layout.columns, "before"),
+                 sum = reference::add(expected, Matrix(dresidual));
+    Tensor dz_bias = tensor({layout.columns}, before);
+    CHECK(
+        relative_error(layer_norm_backward_add(dy, dresidual, x, out, gain, dgain, dbias, &dz_bias),
+                       sum) < one_rounding);
+    Matrix sums = before;
+    for (int64_t i = 0; i < sum.rows; ++i)
+      for (int64_t j = 0; j < sum.columns; ++j) sums(0, j) += sum(i, j);
+    CHECK(relative_error(dz_bias, sums) < 2e-6);  // of what has not been rounded yet
   }
 }
 
@@ -226,6 +234,11 @@ TEST_CASE("bf16: the norm of a sum is that of the rounded sum") {
                  gain = rounded_row(layout, "gain"), bias = rounded_row(layout, "bias");
     const auto [u, normed] = add_layer_norm(x, z, gain, bias);
     CHECK(u.to_host() == add(x, z).to_host());
+    const Tensor z_bias = rounded_row(layout, "z_bias");
+    const Tensor with_bias = add_layer_norm(x, z, gain, bias, &z_bias).u;
+    CHECK(with_bias.to_host() == add(x, z, z_bias).to_host());
+    CHECK(relative_error(with_bias, reference::add_bias(reference::add(Matrix(x), Matrix(z)),
+                                                        row_of(z_bias))) < one_rounding);
     CHECK(relative_error(normed.y, reference::layer_norm(Matrix(u), row_of(gain), row_of(bias))) <
           one_rounding);
     const Matrix sum(u);

@@ -56,6 +56,9 @@ TEST_CASE("add_bias adds to every row, add_column_sums adds the sum over rows") 
     Tensor y = tensor(x), sums = tensor({columns}, bias);
     add_bias(y, sums);
     CHECK(relative_error(y, reference::add_bias(x, bias)) < tolerance);
+    const Matrix z = random_matrix(rows, columns, "z");
+    CHECK(relative_error(add(tensor(x), tensor(z), tensor({columns}, bias)),
+                         reference::add_bias(reference::add(x, z), bias)) < tolerance);
     add_column_sums(sums, tensor(x));
     const Matrix ones_times_x = reference::matmul(Matrix(1, rows), x);  // zeros, to be filled
     Matrix expected = bias;
@@ -87,6 +90,8 @@ TEST_CASE("elementwise ops: shapes that differ are refused, and both are named")
   Tensor x(backend(), {2, 3}), y(backend(), {3, 2}), bias(backend(), {2}),
       ids = indices({1, 2, 3, 4, 5, 6});
   CHECK(message_of([&] { add(x, y); }) == "add: shapes [2 × 3] and [3 × 2] differ");
+  CHECK(message_of([&] { add(x, x, bias); }) ==
+        "add: the bias has shape [2], but needs 3 elements");
   CHECK(message_of([&] { accumulate(x, y); }) == "accumulate: shapes [2 × 3] and [3 × 2] differ");
   CHECK(message_of([&] { gelu_backward(x, y); }) ==
         "gelu_backward: shapes [2 × 3] and [3 × 2] differ");

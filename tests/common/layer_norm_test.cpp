@@ -91,8 +91,8 @@ TEST_CASE("add_layer_norm: forward") {
 TEST_CASE("add_layer_norm: epsilon counts") {
   const Matrix x = random_matrix(4, 8, "small", 1e-3), z = random_matrix(4, 8, "as small", 1e-3);
   const Case c(4, 8);
-  const AddLayerNorm out =
-      add_layer_norm(tensor(x), tensor(z), tensor({8}, c.gain), tensor({8}, c.bias), 1e-3f);
+  const AddLayerNorm out = add_layer_norm(tensor(x), tensor(z), tensor({8}, c.gain),
+                                          tensor({8}, c.bias), nullptr, 1e-3f);
   CHECK(relative_error(out.normed.y,
                        reference::layer_norm(reference::add(x, z), c.gain, c.bias, 1e-3)) < 1e-6);
 }
@@ -117,6 +117,36 @@ TEST_CASE("add_layer_norm: backward, with a residual connection past the norm, t
     CHECK(difference([&](const Matrix& x) { return loss(x, c.gain, c.bias); }, c.x, du) < 1e-5);
     CHECK(difference([&](const Matrix& g) { return loss(c.x, g, c.bias); }, c.gain, dgain) < 1e-5);
     CHECK(difference([&](const Matrix& b) { return loss(c.x, c.gain, b); }, c.bias, dbias) < 1e-5);
+  }
+}
+
+TEST_CASE("add_layer_norm: a bias of what is added, and its gradient as the sum of another pass") {
+  // kept in registers and beyond; rows of 16 bytes and others; several rows a block, and one
+  for (const Case& c : {Case(9, 23), Case(1, 48), Case(40, 2), Case(70, 64), Case(5, 9000)}) {
+    const int64_t width = c.x.columns;
+    INFO(c.x.rows, " × ", width);
+    const Matrix addend = random_matrix(1, width, "addend"), before = random_matrix(1, width, "b");
+    const Tensor gain = tensor({width}, c.gain), bias = tensor({width}, c.bias),
+                 z_bias = tensor({width}, addend), x = tensor(c.x), z = tensor(c.z);
+    const auto [u, normed] = add_layer_norm(x, z, gain, bias, &z_bias);
+    Tensor z_and_bias = z.clone();
+    add_bias(z_and_bias, z_bias);
+    const AddLayerNorm in_two = add_layer_norm(x, z_and_bias, gain, bias);
+    CHECK(relative_error(u, Matrix(in_two.u)) < 1e-6);
+    CHECK(relative_error(normed.y, Matrix(in_two.normed.y)) < 1e-6);
+
+    Tensor dgain = tensor({width}, before), dbias = dgain.clone(), dz_bias = dgain.clone(),
+           dgain_alone = dgain.clone(), dbias_alone = dgain.clone(), sums = dgain.clone();
+    const Tensor dy = tensor(c.dy), dresidual = tensor(c.dresidual);
+    const Tensor du =
+        layer_norm_backward_add(dy, dresidual, u, normed, gain, dgain, dbias, &dz_bias);
+    const Tensor alone =
+        layer_norm_backward_add(dy, dresidual, u, normed, gain, dgain_alone, dbias_alone);
+    add_column_sums(sums, du);
+    CHECK(du.to_host() == alone.to_host());
+    CHECK(dgain.to_host() == dgain_alone.to_host());
+    CHECK(dbias.to_host() == dbias_alone.to_host());
+    CHECK(relative_error(dz_bias, Matrix(sums)) < 1e-6);
   }
 }
 
@@ -148,6 +178,10 @@ TEST_CASE("layer_norm: mismatches are refused") {
         }) == "add_layer_norm: shapes [4 × 6] and [3 × 6] differ");
   CHECK(message_of([&] { add_layer_norm(x, x, wrong, right); }) ==
         "add_layer_norm: the gain has shape [5], but needs 6 elements");
+  CHECK(message_of([&] { add_layer_norm(x, x, right, right, &wrong); }) ==
+        "add_layer_norm: z's bias has shape [5], but needs 6 elements");
+  CHECK(message_of([&] { layer_norm_backward_add(x, x, x, out, right, dgain, dgain, &dbias); }) ==
+        "layer_norm_backward_add: the gradient of z's bias has shape [5], but needs 6 elements");
   CHECK(message_of([&] {
           layer_norm_backward_add(x, x.slice({1, 4}), x, out, right, dgain, dgain);
         }) == "layer_norm_backward_add: shapes [3 × 6] and [4 × 6] differ");

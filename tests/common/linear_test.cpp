@@ -44,11 +44,28 @@ void check_linear(int64_t tokens, int64_t in, int64_t out) {
   const Matrix dx = reference::matmul(dy, transpose(w));
   CHECK(relative_error(linear_backward(tensor(dy), tensor(w), dbias), dx) < tolerance);
   CHECK(relative_error(dbias, reference::add(column_sums(dy), before)) < tolerance);
+  CHECK(relative_error(linear_backward(tensor(dy), tensor(w)), dx) < tolerance);
 
-  const GeluBackward backward = gelu_matmul_backward(tensor(dy), tensor(w), tensor(x));
+  const Matrix before_in = random_matrix(1, in, "before in"), v = random_matrix(out, in + 3, "v"),
+               du = elementwise_product(dx, map(x, gelu_derivative<double>));
+  Tensor dbias_in = tensor(before_in).reshape({in});
+  const GeluBackward backward = gelu_matmul_backward(tensor(dy), tensor(w), tensor(x), dbias_in);
   CHECK(relative_error(backward.activated, reference::gelu(x)) < tolerance);
-  CHECK(relative_error(backward.du, elementwise_product(dx, map(x, gelu_derivative<double>))) <
+  CHECK(relative_error(backward.du, du) < tolerance);
+  CHECK(relative_error(dbias_in, reference::add(column_sums(du), before_in)) < tolerance);
+
+  const Matrix u = reference::add_bias(reference::matmul(x, w), b);
+  const LinearGelu both = linear_gelu_matmul(tensor(x), tensor(w), bias, tensor(v));
+  CHECK(relative_error(both.u, u) < tolerance);
+  CHECK(relative_error(both.y, reference::matmul(reference::gelu(u), v)) < tolerance);
+
+  const Matrix dw = random_matrix(in, out, "dw");
+  Tensor dweight = tensor(dw);
+  dbias = tensor(before).reshape({out});
+  add_linear_gradients(dweight, dbias, tensor(x), tensor(dy));
+  CHECK(relative_error(dweight, reference::add(dw, reference::matmul(transpose(x), dy))) <
         tolerance);
+  CHECK(relative_error(dbias, reference::add(column_sums(dy), before)) < tolerance);
 }
 
 }  // namespace
@@ -73,14 +90,20 @@ TEST_CASE("linear: one launch on a GPU where rows are multiples of 16 bytes, els
 }
 
 TEST_CASE("linear layers in one operation: no rows") {
-  Tensor dbias = Tensor::full(backend(), {3}, 2.0f);
+  Tensor dbias = Tensor::full(backend(), {3}, 2.0f), five = Tensor::full(backend(), {5}, 2.0f);
   const Tensor none(backend(), {0, 3}), weight = Tensor::zeros(backend(), {5, 3});
   CHECK(linear_backward(none, weight, dbias).shape() == Shape{0, 5});
   CHECK(dbias.to_host() == std::vector<float>(3, 2.0f));
   const Tensor empty(backend(), {0, 5});
   CHECK(linear(empty, weight, dbias).shape() == Shape{0, 3});
   CHECK(gelu_matmul(empty, weight).shape() == Shape{0, 3});
-  CHECK(gelu_matmul_backward(none, weight, empty).du.shape() == Shape{0, 5});
+  CHECK(gelu_matmul_backward(none, weight, empty, five).du.shape() == Shape{0, 5});
+  CHECK(linear_gelu_matmul(empty, weight, dbias, weight.reshape({3, 5})).y.shape() == Shape{0, 5});
+  Tensor dweight = Tensor::full(backend(), {5, 3}, 2.0f);
+  add_linear_gradients(dweight, dbias, empty, none);
+  CHECK(five.to_host() == std::vector<float>(5, 2.0f));
+  CHECK(dbias.to_host() == std::vector<float>(3, 2.0f));
+  CHECK(dweight.to_host() == std::vector<float>(15, 2.0f));
 }
 
 TEST_CASE("linear layers in one operation: factors that do not fit are refused") {
@@ -94,6 +117,19 @@ TEST_CASE("linear layers in one operation: factors that do not fit are refused")
   CHECK(contains(message_of([&] { linear_backward(dy, w, dbias); }),
                  "linear_backward: the bias's gradient"));
   CHECK(message_of([&] { gelu_matmul(dy, w); }) == "gelu_matmul: [4 × 3] times [5 × 3]");
-  CHECK(message_of([&] { gelu_matmul_backward(dy, w, dy); }) ==
+  CHECK(message_of([&] { gelu_matmul_backward(dy, w, dy, dbias); }) ==
         "gelu_matmul_backward: u of shape [4 × 3] for a gradient of 4 × 5");
+  Tensor dw(backend(), {5, 3}), three(backend(), {3});
+  CHECK(contains(message_of([&] { gelu_matmul_backward(dy, w, x, three); }),
+                 "gelu_matmul_backward: the bias's gradient"));
+  CHECK(message_of([&] { linear_gelu_matmul(x, w, bias, w); }) ==
+        "linear_gelu_matmul: [5 × 3] times [5 × 3]");
+  CHECK(contains(message_of([&] {
+                   linear_gelu_matmul(x, w, dbias, dw.reshape({3, 5}));
+                 }),
+                 "linear_gelu_matmul: the bias"));
+  CHECK(message_of([&] { add_linear_gradients(dw, three, dy, x); }) ==
+        "add_linear_gradients: [4 × 3] transposed times [4 × 5] was added to [5 × 3]");
+  CHECK(contains(message_of([&] { add_linear_gradients(dw, dbias, x, dy); }),
+                 "add_linear_gradients: the bias's gradient"));
 }

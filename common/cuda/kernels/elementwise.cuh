@@ -71,6 +71,21 @@ __global__ void add_bias(T* y, const T* bias, int64_t rows, int64_t columns) {
   }
 }
 
+/// out ← a + (b + bias), likewise.
+template <int n, class T>
+__global__ void add_with_bias(T* out, const T* a, const T* b, const T* bias, int64_t rows,
+                              int64_t columns) {
+  const int64_t column = n * thread_in_grid();
+  if (column >= columns) return;
+  const Floats<n> addend = load_floats<n>(bias + column);
+#pragma unroll 1
+  for (int64_t row = first_row(); row < rows; row += row_step()) {
+    const int64_t place = row * columns + column;
+    const Floats<n> left = load_floats<n>(a + place), right = load_floats<n>(b + place);
+    store_each<n>(out + place, [&](int e) { return left.at[e] + (right.at[e] + addend.at[e]); });
+  }
+}
+
 /// Four elements whose indices in the whole matrix share a block of four random numbers are a
 /// group. A thread takes one; or with `whole`, where every row begins and ends with 16 bytes that
 /// are groups, the groups of those bytes.

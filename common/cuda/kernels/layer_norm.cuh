@@ -5,11 +5,10 @@
 
 namespace shard::kernels {
 
-// Elements of a row in a thread's registers; fewer where each is loaded by itself, as their
-// addresses need registers, too.
+// Elements of a row in a thread's registers; fewer where they are of several rows.
 constexpr int layer_norm_kept = 32;
-constexpr int add_layer_norm_kept = 16;  // of the sum: two rows are loaded for it
-constexpr int layer_norm_backward_kept(bool wide) { return wide ? 16 : 8; }
+constexpr int add_layer_norm_kept = 16;      // of the sum: two rows are loaded for it
+constexpr int layer_norm_backward_kept = 8;  // of three rows and three sums
 
 /// What layer norm reads and writes besides the rows x [rows × width].
 template <class T>
@@ -52,13 +51,13 @@ __global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
   }
 }
 
-/// u = x + z, rounded to T, and y = LayerNorm(u).
+/// u = x + z, or x + (z + z_bias) where that is not nullptr, rounded to T, and y = LayerNorm(u).
 template <int n, class T>
 __global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
-    add_layer_norm(T* u, const T* x, const T* z, LayerNormOf<T> norm) {
+    add_layer_norm(T* u, const T* x, const T* z, const T* z_bias, LayerNormOf<T> norm) {
   for (int64_t first = first_block_row(); first < norm.rows; first += block_row_step()) {
     const int64_t row = first + threadIdx.y, start = row * norm.width;
-    norm.norm_row(row, RowPart<n, add_layer_norm_kept, T>(u + start, x + start, z + start,
+    norm.norm_row(row, RowPart<n, add_layer_norm_kept, T>(u + start, x + start, z + start, z_bias,
                                                           row < norm.rows ? norm.width : 0));
   }
 }
@@ -67,7 +66,7 @@ __global__ void __launch_bounds__(most_row_threads, n > 1 ? 2 : 1)
 /// dx = inverse·(g - mean(g) - n·mean(g·n)) + dresidual, which has no columns where there is none.
 template <int n, class T>
 struct LayerNormRow {
-  RowPart<n, layer_norm_backward_kept(n > 1), T> dy, x, dresidual;
+  RowPart<n, layer_norm_backward_kept, T> dy, x, dresidual;
   const T* gain;
   float mean, inverse;
 
@@ -86,43 +85,60 @@ struct LayerNormRow {
     });
   }
 
-  __device__ void write(T* dx, float g_mean, float gn_mean) const {
-    dy.for_each(x, dresidual,
-                [&](unsigned column, const Floats<n>& d, const Floats<n>& v, const Floats<n>& r) {
-                  const Floats<n> gains = load_floats<n>(gain + column);
-                  store_each<n>(dx + column, [&](int e) {
-                    const float g = d.at[e] * gains.at[e];
-                    return inverse * (g - g_mean - normed(v.at[e]) * gn_mean) + r.at[e];
-                  });
-                });
+  /// dx of the columns from `column` on, where dy is d, x is v, and dresidual is r.
+  __device__ Floats<n> gradient(unsigned column, const Floats<n>& d, const Floats<n>& v,
+                                const Floats<n>& r, float g_mean, float gn_mean) const {
+    Floats<n> dx;
+    const Floats<n> gains = load_floats<n>(gain + column);
+#pragma unroll
+    for (int e = 0; e < n; ++e) {
+      const float g = d.at[e] * gains.at[e];
+      dx.at[e] = inverse * (g - g_mean - normed(v.at[e]) * gn_mean) + r.at[e];
+    }
+    return dx;
   }
 };
 
-/// A block's terms of dgain = Σ dy·n and dbias = Σ dy, sums over rows: in registers for as many
-/// columns as the rows are, in memory for those beyond. (Rows that long are one at a time in a
+/// A block's terms of dgain = Σ dy·n, dbias = Σ dy and Σ dx, sums over rows: in registers for as
+/// many columns as the rows are, in memory for those beyond. (Rows that long are one at a time in a
 /// block: no two threads share a column.)
 template <int n>
 class LayerNormSums {
  public:
-  /// They go to dgain and dbias [width], which are this block's.
-  __device__ LayerNormSums(float* dgain, float* dbias, unsigned width)
-      : dgain_(dgain), dbias_(dbias), width_(width) {
+  /// They go to dgain, dbias and dx_sums [width], which are this block's. dx_sums may be nullptr.
+  __device__ LayerNormSums(float* dgain, float* dbias, float* dx_sums, unsigned width)
+      : places_{dgain, dbias, dx_sums}, width_(width) {
     for (unsigned k = packs; column_of<n>(k) < width; ++k) {
-      store(dgain + column_of<n>(k), Floats<n>{});
-      store(dbias + column_of<n>(k), Floats<n>{});
+      for_each_place([&](float* place, int) { store(place + column_of<n>(k), Floats<n>{}); });
     }
   }
 
+  /// Writes the row's dx, and adds its terms.
   template <class T>
-  __device__ void add(const LayerNormRow<n, T>& row) {
-    row.dy.for_each_kept([&](unsigned k, unsigned, const Floats<n>& d) {
-      add_pack(gain_sums_[k], bias_sums_[k], row, d, row.x.in_registers(k));
+  __device__ void add(const LayerNormRow<n, T>& row, T* dx, float g_mean, float gn_mean) {
+    const auto pass = [&](Floats<n>(&sums)[3], unsigned column, const Floats<n>& d,
+                          const Floats<n>& v, const Floats<n>& r) {
+      const Floats<n> out = row.gradient(column, d, v, r, g_mean, gn_mean);
+      store_each<n>(dx + column, [&](int e) { return out.at[e]; });
+#pragma unroll
+      for (int e = 0; e < n; ++e) {
+        sums[0].at[e] += d.at[e] * row.normed(v.at[e]);
+        sums[1].at[e] += d.at[e];
+        sums[2].at[e] += out.at[e];
+      }
+    };
+    row.dy.for_each_kept([&](unsigned k, unsigned column, const Floats<n>& d) {
+      pass(sums_[k], column, d, row.x.in_registers(k), row.dresidual.in_registers(k));
     });
     row.dy.for_each_other([&](unsigned k, unsigned column, const Floats<n>& d) {
-      Floats<n> gain_sum = load<n>(dgain_ + column), bias_sum = load<n>(dbias_ + column);
-      add_pack(gain_sum, bias_sum, row, d, row.x.again(k));
-      store(dgain_ + column, gain_sum);
-      store(dbias_ + column, bias_sum);
+      Floats<n> sums[3] = {};
+      pass(sums, column, d, row.x.again(k), row.dresidual.again(k));
+      for_each_place([&](float* place, int i) {
+        Floats<n> sum = load<n>(place + column);
+#pragma unroll
+        for (int e = 0; e < n; ++e) sum.at[e] += sums[i].at[e];
+        store(place + column, sum);
+      });
     });
   }
 
@@ -130,43 +146,41 @@ class LayerNormSums {
   __device__ void write() {
 #pragma unroll
     for (int k = 0; k < packs; ++k) {
-      sum_over_y(gain_sums_[k].at);
-      sum_over_y(bias_sums_[k].at);
-      if (threadIdx.y > 0 || column_of<n>(k) >= width_) continue;
-      store(dgain_ + column_of<n>(k), gain_sums_[k]);
-      store(dbias_ + column_of<n>(k), bias_sums_[k]);
+      for_each_place([&](float* place, int i) {
+        sum_over_y(sums_[k][i].at);
+        if (threadIdx.y == 0 && column_of<n>(k) < width_)
+          store(place + column_of<n>(k), sums_[k][i]);
+      });
     }
   }
 
  private:
-  static constexpr int packs = layer_norm_backward_kept(n > 1) / n;
+  static constexpr int packs = layer_norm_backward_kept / n;
 
-  template <class T>
-  static __device__ void add_pack(Floats<n>& gain_sum, Floats<n>& bias_sum,
-                                  const LayerNormRow<n, T>& row, const Floats<n>& d,
-                                  const Floats<n>& v) {
+  template <class Body>
+  __device__ void for_each_place(const Body& body) const {
 #pragma unroll
-    for (int e = 0; e < n; ++e) {
-      gain_sum.at[e] += d.at[e] * row.normed(v.at[e]);
-      bias_sum.at[e] += d.at[e];
+    for (int i = 0; i < 3; ++i) {
+      if (places_[i] != nullptr) body(places_[i], i);
     }
   }
 
-  float *dgain_, *dbias_;
+  float* places_[3];
   unsigned width_;
-  Floats<n> gain_sums_[packs] = {}, bias_sums_[packs] = {};
+  Floats<n> sums_[packs][3] = {};
 };
 
-/// dx, and the blocks' parts of dgain and dbias: [gridDim.x × width] each, for add_parts. dresidual
-/// may be nullptr.
+/// dx, and the blocks' parts of dgain, of dbias and, unless that is nullptr, of dx_sums: [gridDim.x
+/// × width] each, for add_parts. dresidual may be nullptr.
 template <int n, class T>
 __global__ void __launch_bounds__(most_row_threads)
-    layer_norm_backward(T* dx, float* dgain_parts, float* dbias_parts, const T* dy,
+    layer_norm_backward(T* dx, float* dgain, float* dbias, float* dx_sums, const T* dy,
                         const T* dresidual, const T* x, const float* means, const float* inverses,
                         const T* gain, int64_t rows, unsigned width) {
   const auto count = static_cast<float>(width);
-  LayerNormSums<n> sums(dgain_parts + int64_t{blockIdx.x} * width,
-                        dbias_parts + int64_t{blockIdx.x} * width, width);
+  const int64_t part = int64_t{blockIdx.x} * width;
+  LayerNormSums<n> sums(dgain + part, dbias + part, dx_sums != nullptr ? dx_sums + part : nullptr,
+                        width);
   for (int64_t first = first_block_row(); first < rows; first += block_row_step()) {
     const int64_t row = first + threadIdx.y;
     const unsigned columns = row < rows ? width : 0;
@@ -179,10 +193,31 @@ __global__ void __launch_bounds__(most_row_threads)
     float row_sums[2] = {};
     terms.add_to(row_sums);
     block_reduce<Sum>(row_sums);
-    sums.add(terms);
-    terms.write(dx + row * width, row_sums[0] / count, row_sums[1] / count);
+    sums.add(terms, dx + row * width, row_sums[0] / count, row_sums[1] / count);
   }
   sums.write();
+}
+
+template <class T>
+struct ThreeTotals {
+  T* of[3];
+};
+/// totals[column] += Σ over parts of sums[part][column], for each of gridDim.y matrices of sums, one
+/// after the other.
+template <class T>
+__global__ void add_parts(ThreeTotals<T> totals, const T* sums, int64_t parts, int64_t columns) {
+  const int64_t column = thread_in_grid();
+  T sum[1] = {};
+  if (column < columns) {
+    const T* const mine = sums + blockIdx.y * parts * columns + column;
+#pragma unroll 8
+    for (int64_t part = threadIdx.y; part < parts; part += blockDim.y)
+      sum[0] += mine[part * columns];
+  }
+  sum_over_y(sum);
+  if (threadIdx.y > 0 || column >= columns) return;
+  T* const total = blockIdx.y == 0 ? totals.of[0] : blockIdx.y == 1 ? totals.of[1] : totals.of[2];
+  total[column] += sum[0];
 }
 
 }  // namespace shard::kernels

@@ -36,8 +36,9 @@ class RowPart {
     for (int k = 0; k < packs; ++k) kept_[k] = floats_of(loaded[k]);
   }
 
-  /// The sum of two rows: writes a + b to `row`, rounded to T, and goes on with what was written.
-  __device__ RowPart(T* row, const T* a, const T* b, unsigned columns)
+  /// The sum of two rows: writes a + b, or a + (b + bias) where there is a bias, to `row`, rounded
+  /// to T, and goes on with what was written.
+  __device__ RowPart(T* row, const T* a, const T* b, const T* bias, unsigned columns)
       : row_(row), columns_(columns) {
     Pack<n, T> of_a[packs] = {}, of_b[packs] = {};
 #pragma unroll
@@ -48,13 +49,14 @@ class RowPart {
     }
 #pragma unroll
     for (int k = 0; k < packs; ++k) {
-      const Pack<n, T> sum = sum_of(of_a[k], of_b[k]);
+      const Pack<n, T> sum =
+          sum_of(of_a[k], of_b[k], column_of<n>(k) < columns ? bias : nullptr, column_of<n>(k));
       if (column_of<n>(k) < columns) store(row + column_of<n>(k), sum);
       kept_[k] = floats_of(sum);
     }
     for (unsigned k = packs; column_of<n>(k) < columns; ++k) {
       const unsigned column = column_of<n>(k);
-      store(row + column, sum_of(load<n>(a + column), load<n>(b + column)));
+      store(row + column, sum_of(load<n>(a + column), load<n>(b + column), bias, column));
     }
   }
 
@@ -94,18 +96,6 @@ class RowPart {
     });
   }
 
-  /// Calls body(column, values, second's values, third's values) for all packs of this row and the
-  /// second. The third may have no columns; its values are zeros then.
-  template <class Body>
-  __device__ void for_each(const RowPart& second, const RowPart& third, const Body& body) const {
-    for_each_kept([&](unsigned k, unsigned column, const Floats<n>& values) {
-      body(column, values, second.kept_[k], third.kept_[k]);
-    });
-    for_each_other([&](unsigned k, unsigned column, const Floats<n>& values) {
-      body(column, values, second.again(k), third.columns_ > 0 ? third.again(k) : Floats<n>{});
-    });
-  }
-
   /// The sum of term(value) over this thread's elements.
   template <class Term>
   __device__ float sum(const Term& term) const {
@@ -118,14 +108,19 @@ class RowPart {
   }
 
   __device__ const Floats<n>& in_registers(unsigned k) const { return kept_[k]; }
-  __device__ Floats<n> again(unsigned k) const { return load_floats<n>(row_ + column_of<n>(k)); }
+  /// Zeros for a row without columns.
+  __device__ Floats<n> again(unsigned k) const {
+    return columns_ > 0 ? load_floats<n>(row_ + column_of<n>(k)) : Floats<n>{};
+  }
 
  private:
-  static __device__ Pack<n, T> sum_of(const Pack<n, T>& a, const Pack<n, T>& b) {
+  static __device__ Pack<n, T> sum_of(const Pack<n, T>& a, const Pack<n, T>& b, const T* bias,
+                                      unsigned column) {
+    const Floats<n> addend = bias != nullptr ? load_floats<n>(bias + column) : Floats<n>{};
     Pack<n, T> sum;
 #pragma unroll
     for (int e = 0; e < n; ++e)
-      sum.at[e] = static_cast<float>(a.at[e]) + static_cast<float>(b.at[e]);
+      sum.at[e] = static_cast<float>(a.at[e]) + (static_cast<float>(b.at[e]) + addend.at[e]);
     return sum;
   }
 

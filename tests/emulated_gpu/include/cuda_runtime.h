@@ -33,7 +33,7 @@ cudaError_t cudaGetLastError();
 struct cudaDeviceProp {
   char name[256];
   size_t totalGlobalMem;
-  int major;
+  int major, minor;
   int multiProcessorCount;
 };
 

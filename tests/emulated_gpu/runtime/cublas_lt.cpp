@@ -24,6 +24,9 @@ struct cublasLtMatmulDescOpaque_t {
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   const void* bias = nullptr;
   int32_t bias_type = -1;  // that of D
+  void* aux = nullptr;
+  int64_t aux_leading = 0;
+  int32_t aux_type = -1;  // that of D
 };
 
 struct cublasLtMatrixLayoutOpaque_t {
@@ -71,6 +74,21 @@ struct Layouts {
   const cublasLtMatrixLayoutOpaque_t &a, &b, &c, &d;
 };
 
+Epilogue epilogue_of(const cublasLtMatmulDescOpaque_t& description) {
+  switch (description.epilogue) {
+    case CUBLASLT_EPILOGUE_DEFAULT: break;
+    case CUBLASLT_EPILOGUE_BIAS: return Epilogue::bias;
+    case CUBLASLT_EPILOGUE_GELU_AUX_BIAS: return Epilogue::gelu;
+    case CUBLASLT_EPILOGUE_DGELU_BGRAD: return Epilogue::gelu_backward;
+    case CUBLASLT_EPILOGUE_BGRADA: return Epilogue::sums_of_a;
+  }
+  return Epilogue::none;
+}
+
+bool has_aux(Epilogue epilogue) {
+  return epilogue == Epilogue::gelu || epilogue == Epilogue::gelu_backward;
+}
+
 Product product_of(const cublasLtMatmulDescOpaque_t& description, const Layouts& of) {
   const bool ta = description.transpose_a == CUBLAS_OP_T,
              tb = description.transpose_b == CUBLAS_OP_T;
@@ -95,8 +113,34 @@ Product product_of(const cublasLtMatmulDescOpaque_t& description, const Layouts&
                   matrix(of.d, static_cast<void*>(nullptr)),
                   1,
                   tf32};
-  if (description.epilogue == CUBLASLT_EPILOGUE_BIAS) product.bias = description.bias;
+  product.epilogue = epilogue_of(description);
+  if (product.epilogue != Epilogue::none) product.vector = description.bias;
+  if (has_aux(product.epilogue)) {
+    product.aux = matrix(of.d, static_cast<void*>(nullptr));
+    product.aux.address = description.aux;
+    product.aux.leading = static_cast<int>(description.aux_leading);
+  }
   return product;
+}
+
+/// CUBLAS_STATUS_SUCCESS where the epilogue has all that it needs.
+cublasStatus_t check_epilogue(const cublasLtMatmulDescOpaque_t& description, const Layouts& of) {
+  const Epilogue epilogue = epilogue_of(description);
+  if (epilogue == Epilogue::none)
+    return description.epilogue == CUBLASLT_EPILOGUE_DEFAULT ? CUBLAS_STATUS_SUCCESS
+                                                             : CUBLAS_STATUS_NOT_SUPPORTED;
+  const auto fits = [&](int32_t type) { return type == -1 || type == of.d.type; };
+  if (description.bias == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
+  if (!fits(description.bias_type)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (!has_aux(epilogue)) return CUBLAS_STATUS_SUCCESS;
+  if (description.aux == nullptr || description.aux_leading % 8 != 0 ||
+      description.aux_leading < static_cast<int64_t>(of.d.rows))
+    return CUBLAS_STATUS_INVALID_VALUE;
+  const bool inner_is_one =
+      (description.transpose_a == CUBLAS_OP_T ? of.a.rows : of.a.columns) == 1;
+  if (!fits(description.aux_type) || (epilogue == Epilogue::gelu_backward && inner_is_one))
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  return CUBLAS_STATUS_SUCCESS;
 }
 
 /// CUBLAS_STATUS_SUCCESS where the sizes and types belong together.
@@ -109,12 +153,8 @@ cublasStatus_t check(const cublasLtMatmulDescOpaque_t& description, const Layout
       of.c.columns != n || !has_valid_sizes(p)) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
-  const bool has_bias = description.epilogue == CUBLASLT_EPILOGUE_BIAS;
-  if (has_bias && description.bias == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
-  const bool bias_fits = description.bias_type == -1 || description.bias_type == of.d.type;
-  if (!has_valid_types(p) || of.c.type != of.d.type || (has_bias && !bias_fits))
-    return CUBLAS_STATUS_NOT_SUPPORTED;
-  return CUBLAS_STATUS_SUCCESS;
+  if (!has_valid_types(p) || of.c.type != of.d.type) return CUBLAS_STATUS_NOT_SUPPORTED;
+  return check_epilogue(description, of);
 }
 
 uint32_t alignment_of(const void* address) {
@@ -131,6 +171,8 @@ uint64_t fingerprint(const cublasLtMatmulDescOpaque_t& description, const Layout
   add(description.transpose_a);
   add(description.transpose_b);
   add(description.epilogue);
+  add(alignment_of(description.bias));
+  add(alignment_of(description.aux));
   for (const auto* layout : {&of.a, &of.b, &of.c, &of.d}) {
     add(layout->type);
     add(layout->rows);
@@ -171,6 +213,11 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description,
     case CUBLASLT_MATMUL_DESC_EPILOGUE: return assign(description->epilogue, value, bytes);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER: return assign(description->bias, value, bytes);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE: return assign(description->bias_type, value, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER: return assign(description->aux, value, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
+      return assign(description->aux_leading, value, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE:
+      return assign(description->aux_type, value, bytes);
   }
   return CUBLAS_STATUS_INVALID_VALUE;
 }

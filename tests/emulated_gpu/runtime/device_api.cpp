@@ -1,5 +1,6 @@
 // Devices, versions, errors.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "fault.h"
@@ -62,7 +63,10 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int number) {
   *properties = {};
   std::strcpy(properties->name, "emulated GPU");
   properties->totalGlobalMem = device_memory().capacity();
-  properties->major = 9;
+  const char* const capability = std::getenv("SHARD_EMULATED_GPU_CAPABILITY");
+  if (std::sscanf(capability != nullptr ? capability : "9.0", "%d.%d", &properties->major,
+                  &properties->minor) != 2)
+    fail(text("SHARD_EMULATED_GPU_CAPABILITY is a number such as 8.0, not '", capability, "'"));
   properties->multiProcessorCount = 2;
   return cudaSuccess;
 }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <vector>
 
+#include "common/base/formulas.h"
 #include "fault.h"
 #include "memory.h"
 
@@ -53,11 +54,58 @@ void multiply_floats(const Product& p, int index) {
            static_cast<float*>(p.c.at(index * p.c.stride)), p.c.leading);
 }
 
-/// C ← C + bias, in floats without gaps.
-void add_bias(std::vector<float>& c, const Product& p) {
-  const Factor bias{p.bias, p.c.type, p.m, 1, p.m, 0};
-  const std::vector<float> terms = widened(bias, 0, false);
-  for (size_t i = 0; i < c.size(); ++i) c[i] += terms[i % terms.size()];
+/// Writes floats without gaps to a matrix, rounded where that is bf16.
+void narrow(const Result& to, int index, const std::vector<float>& floats) {
+  const float* from = floats.data();
+  for (int column = 0; column < to.columns; ++column) {
+    void* place = to.at(index * to.stride + static_cast<long long>(column) * to.leading);
+    for (int row = 0; row < to.rows; ++row) {
+      if (to.type == CUDA_R_32F) {
+        static_cast<float*>(place)[row] = *from++;
+      } else {
+        static_cast<BFloat16*>(place)[row] = *from++;
+      }
+    }
+  }
+}
+
+/// The vector of an epilogue, as a matrix with one column.
+Result vector_of(const Product& p) {
+  return {const_cast<void*>(p.vector), p.c.type, p.m, 1, p.m, 0};
+}
+
+/// The vector ← Σ over the columns of x [m × …], without gaps.
+void write_sums(const Product& p, const std::vector<float>& x) {
+  std::vector<float> sums(static_cast<size_t>(p.m));
+  for (size_t i = 0; i < x.size(); ++i) sums[i % sums.size()] += x[i];
+  narrow(vector_of(p), 0, sums);
+}
+
+/// op(A) without gaps: [m × k].
+std::vector<float> left_factor(const Product& p, const std::vector<float>& a) {
+  if (!p.transposed_a) return a;
+  std::vector<float> transposed(a.size());
+  for (size_t i = 0, rows = static_cast<size_t>(p.a.rows); i < a.size(); ++i)
+    transposed[i % rows * static_cast<size_t>(p.m) + i / rows] = a[i];
+  return transposed;
+}
+
+/// On C in floats without gaps, before it is rounded.
+void finish(std::vector<float>& c, const Product& p, const std::vector<float>& a) {
+  if (p.epilogue == Epilogue::bias || p.epilogue == Epilogue::gelu) {
+    const std::vector<float> terms = widened(vector_of(p), 0, false);
+    for (size_t i = 0; i < c.size(); ++i) c[i] += terms[i % terms.size()];
+  }
+  if (p.epilogue == Epilogue::gelu) {
+    narrow(p.aux, 0, c);
+    for (float& x : c) x = shard::gelu(x);
+  }
+  if (p.epilogue == Epilogue::gelu_backward) {
+    const std::vector<float> before = widened(p.aux, 0, false);
+    for (size_t i = 0; i < c.size(); ++i) c[i] *= shard::gelu_derivative(before[i]);
+    write_sums(p, c);
+  }
+  if (p.epilogue == Epilogue::sums_of_a) write_sums(p, left_factor(p, a));
 }
 
 void multiply_widened(const Product& p, int index) {
@@ -66,19 +114,8 @@ void multiply_widened(const Product& p, int index) {
   if (p.beta != 0.0f) c = widened(p.c, index, false);
   c.resize(static_cast<size_t>(p.m) * static_cast<size_t>(p.n));
   multiply(p, a.data(), p.a.rows, b.data(), p.b.rows, c.data(), p.m);
-  if (p.bias != nullptr) add_bias(c, p);
-  const float* from = c.data();
-  for (int column = 0; column < p.n; ++column) {
-    void* to = p.c.at(index * p.c.stride + static_cast<long long>(column) * p.c.leading);
-    for (int row = 0; row < p.m; ++row) {
-      const float value = *from++;
-      if (p.c.type == CUDA_R_32F) {
-        static_cast<float*>(to)[row] = value;
-      } else {
-        static_cast<BFloat16*>(to)[row] = value;
-      }
-    }
-  }
+  finish(c, p, a);
+  narrow(p.c, index, c);
 }
 
 /// What cuBLAS does where nothing is multiplied: C ← beta·C.
@@ -113,8 +150,10 @@ void run(const Product& p) {
   if (multiplies) check("A", p.a);
   if (multiplies) check("B", p.b);
   check("C", p.c);
-  if (p.bias != nullptr) check("the bias", Factor{p.bias, p.c.type, p.m, 1, p.m, 0});
-  const bool floats = p.a.type == CUDA_R_32F && p.c.type == CUDA_R_32F && !p.tf32 && !p.bias;
+  if (p.vector != nullptr) check("the epilogue's vector", vector_of(p));
+  if (p.aux.address != nullptr) check("the epilogue's matrix", p.aux);
+  const bool floats =
+      p.a.type == CUDA_R_32F && p.c.type == CUDA_R_32F && !p.tf32 && p.epilogue == Epilogue::none;
   for (int index = 0; index < p.batch; ++index) {
     if (!multiplies) {
       scale(p, index);

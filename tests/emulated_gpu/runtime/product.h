@@ -39,6 +39,9 @@ struct Matrices {
 using Factor = Matrices<const void*>;
 using Result = Matrices<void*>;
 
+/// What cuBLASLt does at the end of a product.
+enum class Epilogue { none, bias, gelu, gelu_backward, sums_of_a };
+
 struct Product {
   bool transposed_a, transposed_b;
   int m, n, k;
@@ -47,7 +50,9 @@ struct Product {
   Result c;
   int batch;
   bool tf32;
-  const void* bias = nullptr;  // of C's type, one number for each row of C, added to all columns
+  Epilogue epilogue = Epilogue::none;
+  const void* vector = nullptr;  // of C's type, one number for each row of C: a bias, or sums
+  Result aux = {};               // of C's sizes: what GeLU is computed of
 };
 
 /// Whether cuBLAS takes a product of these sizes, and of these types.

@@ -125,6 +125,8 @@ T __ldg(const T* address) {
   return *address;
 }
 
+inline void __threadfence() {}
+
 namespace emulated_gpu {
 template <class T>
 T fetch_and_add(T* address, T value) {
