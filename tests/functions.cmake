@@ -53,6 +53,24 @@ function(add_files_tests prefix suffix program)
   endforeach()
 endfunction()
 
+# in_other_orders(name [RANKS n] [GPUS n] COMMAND program arguments…): on emulated GPUs, kernels twice
+# more, their threads from the last to the first, and at random. Where two accesses that no barrier
+# orders change a result, it is wrong in one of these orders.
+function(in_other_orders name)
+  cmake_parse_arguments(test "" "RANKS;GPUS" "COMMAND" ${ARGN})
+  foreach(number RANKS GPUS)
+    if(NOT test_${number})
+      set(test_${number} 1)
+    endif()
+  endforeach()
+  foreach(order backward random)
+    add_mpi_test(emulated_gpu.${order}.${name} RANKS ${test_RANKS} LABEL emulated_gpu
+                 GPUS ${test_GPUS} COMMAND ${test_COMMAND})
+    set_property(TEST emulated_gpu.${order}.${name}
+                 APPEND PROPERTY ENVIRONMENT SHARD_EMULATED_GPU_ORDER=${order})
+  endforeach()
+endfunction()
+
 # chapter_test([NAME name] [CPU n…] [GPU n…] [SHARED_GPU n…] [ARGUMENTS arguments…]): the program of
 # the chapter that is being declared, whose checks must hold, on these numbers of ranks: on the CPU,
 # with one emulated GPU a rank (NCCL's calls), and with one for all (staged collectives). NAME tells

@@ -104,7 +104,9 @@ build_all() {
   else
     targets+=(exercise_on_gpu)
   fi
-  alone configure 60 cmake -S "$root" -B "$build" -DSHARD_CUDA=$cuda
+  # In a folder that is configured already it tries what is built there.
+  $smoke && [[ -e $build/CMakeCache.txt ]] ||
+    alone configure 60 cmake -S "$root" -B "$build" -DSHARD_CUDA=$cuda
   alone build 300 cmake --build "$build" --target "${targets[@]}" --parallel "$cores"
   ((${#failed[@]} == 0)) || stop 'it does not build, so nothing was tested' 1
 }
@@ -229,11 +231,15 @@ measure_all() {
   alone ladder 60 "$bin/01_gemm" --device cuda
   alone bench 90 "$bin/gpu_bench" "${size[@]}" --json "$out/bench.json"
   write_text
-  alone gpt2 120 "$bin/10_tensor_and_data_parallel" --device cuda --precision $precision \
-    --layers $layers \
-    --heads $heads --width $width --context $context --batch $batch --steps 15 --check-steps 0 \
-    --sample 0 \
-    --validation-fraction 0 --data "$out/text.txt" --curve "$out/gpt2.svg" --json "$out/gpt2.json"
+  local epilogues name
+  for epilogues in 1 0; do
+    name=gpt2_epilogues_$epilogues
+    alone $name 120 env SHARD_EPILOGUES=$epilogues "$bin/10_tensor_and_data_parallel" \
+      --device cuda --precision $precision --layers $layers --heads $heads --width $width \
+      --context $context --batch $batch --steps 15 --check-steps 0 --sample 0 \
+      --validation-fraction 0 --data "$out/text.txt" --curve "$out/$name.svg" \
+      --json "$out/$name.json"
+  done
   if ! $smoke && timeout 60 python3 -c 'import torch; assert torch.cuda.is_available()' >/dev/null \
     2>&1; then
     alone torch_eager 60 python3 "$root/tests/gpu_torch.py" --batch $batch
@@ -295,7 +301,8 @@ gpt2() {
     "$precision | tokens/s |" \
     'model TFLOP/s | % of matmul() in bf16 |'
   echo '|---|---|---|---|'
-  gpt2_row 'chapter 10' "$(value gpt2 tokens_per_second)"
+  gpt2_row 'chapter 10' "$(value gpt2_epilogues_1 tokens_per_second)"
+  gpt2_row 'chapter 10, without epilogues' "$(value gpt2_epilogues_0 tokens_per_second)"
   local way
   for way in eager compiled; do
     [[ ! -e $out/torch_$way.log ]] ||

@@ -154,6 +154,37 @@ void bench_linear(Backend& backend, Report& report, const Sizes& sizes) {
   report.result("linear_percent", 100 * product / seconds);
 }
 
+/// An MLP of GPT-2, width → 4 · width → width: what products do at their end, beside kernels for it.
+void bench_epilogues(Backend& backend, Report& report, const Sizes& sizes) {
+  const int64_t width = sizes.width / 4, hidden = sizes.width;
+  const Tensor x = random_tensor(backend, {sizes.tokens, width}, DataType::bf16), dy = x.clone(),
+               up = random_tensor(backend, {width, hidden}, DataType::bf16),
+               bias = random_tensor(backend, {hidden}, DataType::bf16),
+               down = random_tensor(backend, {hidden, width}, DataType::bf16);
+  Tensor dbias = Tensor::zeros(backend, {hidden}), ddown = Tensor::zeros(backend, {hidden, width}),
+         dlast = Tensor::zeros(backend, {width});
+  const Tensor u = linear(x, up, bias), activated = gelu(u);
+  const auto row = [&](const std::string& what, const std::string& name, const auto& call) {
+    double with = 1e30, without = 1e30;
+    for (int turn = 0; turn < 3; ++turn) {
+      for (const bool on : {true, false}) {
+        const ProductEpilogues set(backend, on);
+        double& best = on ? with : without;
+        best = std::min(best, best_of_calls(backend, sizes, call));
+      }
+    }
+    report.line(text("| ", what, ", ", sizes.tokens, " × ", width, " × ", hidden, " in bf16 | ",
+                     fixed(1e6 * with, 0), " µs | ", fixed(100 * with / without, 1),
+                     " % of the time without epilogues |"));
+    report.result(text(name, "_percent"), 100 * with / without);
+  };
+  row("linear_gelu_matmul", "linear_gelu_matmul", [&] { linear_gelu_matmul(x, up, bias, down); });
+  row("gelu_matmul_backward", "gelu_matmul_backward",
+      [&] { gelu_matmul_backward(dy, down, u, dbias); });
+  row("add_linear_gradients", "add_linear_gradients",
+      [&] { add_linear_gradients(ddown, dlast, activated, dy); });
+}
+
 /// Attention as chapter 06's model calls it: heads in columns of [Q K V]. A forward pass is two
 /// products of context² · head_width multiplications and additions a head, of which the mask leaves
 /// half; the backward pass counts 2.5 times that, however much the kernels compute again (Dao,
@@ -218,15 +249,17 @@ Cases activation_cases(Backend& backend, const Sizes& s, DataType type) {
           {"add_column_sums", all, [=, to = sums]() mutable { add_column_sums(to, x); }},
           {"gelu", 2 * all, [=] { gelu(x); }},
           {"gelu_backward", 3 * all, [=] { gelu_backward(x, dy); }},
+          {"add with a bias", 3 * all, [=] { add(x, dy, bias); }},
           {"layer_norm", 2 * all, [=] { layer_norm(x, bias, bias); }},
           {"layer_norm_backward", 3 * all,
            [=, dgain = sums, dbias = sums.clone()]() mutable {
              layer_norm_backward(dy, x, norm, bias, dgain, dbias);
            }},
-          {"add_layer_norm", 4 * all, [=] { add_layer_norm(x, dy, bias, bias); }},
-          {"layer_norm_backward_add", 4 * all,
-           [=, dgain = sums, dbias = sums.clone()]() mutable {
-             layer_norm_backward_add(dy, y, x, norm, bias, dgain, dbias);
+          {"add_layer_norm with a bias", 4 * all,
+           [=] { add_layer_norm(x, dy, bias, bias, &bias); }},
+          {"layer_norm_backward_add with a bias", 4 * all,
+           [=, dgain = sums, dbias = sums.clone(), dz_bias = sums.clone()]() mutable {
+             layer_norm_backward_add(dy, y, x, norm, bias, dgain, dbias, &dz_bias);
            }},
           {"dropout", 2 * all, [=] {
              dropout(x, 0.1f, {7, 1}, block);
@@ -364,6 +397,7 @@ int main(int argc, char** argv) {
     bench_f32_products(backend, report, sizes);
     bench_causal_products(backend, report, sizes);
     bench_linear(backend, report, sizes);
+    bench_epilogues(backend, report, sizes);
     bench_attention(backend, report, sizes);
     report.line("\n| op | f32, GB/s | % of copy | bf16, GB/s | % of copy |\n|---|---|---|---|---|");
     bench_ops(backend, report, sizes);

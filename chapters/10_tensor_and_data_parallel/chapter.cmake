@@ -14,7 +14,10 @@ foreach(ranks 1 2 3 4)
   chapter_test(CPU ${ranks} ARGUMENTS ${grid_${ranks}} ${small} --steps 24 --accumulate 2 --dropout
                0.1 --eval-every 10 --sample 30)
 endforeach()
-chapter_test(NAME 10_layouts CPU 4 6 ARGUMENTS --layouts ${small} --steps 3 --dropout 0.1)
+set(layouts --layouts ${small} --steps 3 --dropout 0.1)
+chapter_test(NAME 10_layouts CPU 4 6 GPU 4 SHARED_GPU 3 ARGUMENTS ${layouts})
+in_other_orders(10_layouts RANKS 4 GPUS 4
+                COMMAND $<TARGET_FILE:${chapter}> --device cuda ${layouts})
 
 # The same on GPUs, in each precision.
 foreach(way "GPU 1" "GPU 4" "SHARED_GPU 3")
