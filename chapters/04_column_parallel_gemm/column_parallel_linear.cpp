@@ -34,13 +34,21 @@ Tensor ColumnParallelLinear::forward(const Tensor& x, Kept& kept) const {
 // dy: [tokens × out/t]
 Tensor ColumnParallelLinear::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "column-parallel backward", weight.name);
+  PendingSum dx = group_.start_all_reduce(partial_backward(dy));  // while dA_i is computed
+  add_weight_gradient(kept.x, dy);
+  return dx.wait();
+}
+
+PartialSum ColumnParallelLinear::partial_backward(const Tensor& dy) {
   // dY_i·A_iᵀ: [tokens × in], one term of dX; db_i += Σ over tokens of dY_i
   PartialSum term(linear_backward(dy, *weight.use(), bias.open_gradient()));
-  PendingSum dx = group_.start_all_reduce(term);               // under way while dA_i is computed
-  add_matmul(weight.open_gradient(), transposed(kept.x), dy);  // dA_i += Xᵀ·dY_i
-  weight.gradient_is_ready();
   bias.gradient_is_ready();
-  return dx.wait();
+  return term;
+}
+
+void ColumnParallelLinear::add_weight_gradient(const Tensor& x, const Tensor& dy) {
+  add_matmul(weight.open_gradient(), transposed(x), dy);  // dA_i += Xᵀ·dY_i
+  weight.gradient_is_ready();
 }
 //! [04-backward]
 

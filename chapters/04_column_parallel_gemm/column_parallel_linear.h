@@ -34,6 +34,12 @@ class ColumnParallelLinear {
   /// The same without the bias: its gradient, Σ over tokens of dY_i, is the caller's to add.
   Tensor backward_without_bias(const Tensor& dy, const Kept& kept);
 
+  // Its two halves, between which the sum over the ranks may start.
+  /// This rank's term of dX, dY_i·A_iᵀ; adds to the gradient of b_i.
+  PartialSum partial_backward(const Tensor& dy);
+  /// Adds Xᵀ·dY_i to the gradient of A_i. x: what forward was given.
+  void add_weight_gradient(const Tensor& x, const Tensor& dy);
+
   Parameters parameters() { return {&weight, &bias}; }
   Parameter weight;  // [in × out/t]
   Parameter bias;    // [out/t]

@@ -62,6 +62,19 @@ TEST_CASE("row-parallel: partial_forward is one term of the sum, without the bia
   CHECK(relative_error(world().all_reduce(term), without_bias) < tolerance);
 }
 
+TEST_CASE("row-parallel: backward_without_bias leaves the bias alone") {
+  RowParallelLinear split(world(), "row", 21, 17, block_init),
+      whole(world(), "row", 21, 17, block_init);
+  const Tensor x = columns_of(tensor(random_matrix(13, 21, "x")), my_part(21)),
+               dy = tensor(random_matrix(13, 17, "dy"));
+  RowParallelLinear::Kept kept;
+  split.partial_forward(x, kept);
+  CHECK(relative_error(split.backward_without_bias(dy, kept), whole.backward(dy, kept)) <
+        tolerance);
+  CHECK(relative_error(split.weight.gradient, whole.weight.gradient) < tolerance);
+  CHECK(split.bias.gradient.to_host() == std::vector<float>(17, 0.0f));
+}
+
 TEST_CASE("row-parallel: gradients add up over backward passes") {
   RowParallelLinear split(world(), "row", 21, 17, block_init);
   const auto pass = [&](int64_t tokens, const std::string& name) {

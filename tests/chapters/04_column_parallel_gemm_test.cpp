@@ -38,6 +38,29 @@ TEST_CASE(
   check_layer(6, 1, 64);
 }
 
+TEST_CASE("column-parallel: the two halves of backward communicate nothing, and add up to it") {
+  ColumnParallelLinear split(world(), "column", 17, 22, block_init),
+      whole(world(), "column", 17, 22, block_init);
+  const Tensor x = tensor(random_matrix(13, 17, "x")),
+               dy = columns_of(tensor(random_matrix(13, 22, "dy")), my_part(22));
+  ColumnParallelLinear::Kept kept;
+  whole.forward(x, kept);
+  const Tensor dx = whole.backward(dy, kept);
+  int ready = 0;
+  std::vector<Listener> listeners;
+  for (Parameter* parameter : split.parameters())
+    listeners.push_back(parameter->on_gradient_ready([&] { ++ready; }));
+  const Ledger before = ledger();
+  const PartialSum term = split.partial_backward(dy);
+  CHECK(ready == 1);  // the bias
+  split.add_weight_gradient(x, dy);
+  CHECK(ready == 2);
+  CHECK(ledger().since(before).calls() == 0);
+  CHECK(relative_error(world().all_reduce(term), dx) < tolerance);
+  CHECK(relative_error(split.weight.gradient, whole.weight.gradient) < tolerance);
+  CHECK(relative_error(split.bias.gradient, whole.bias.gradient) < tolerance);
+}
+
 TEST_CASE("column-parallel: weight and bias are this rank's columns") {
   const ColumnParallelLinear split(world(), "column", 17, 22, block_init),
       unsplit(alone(), "column", 17, 22, block_init);
