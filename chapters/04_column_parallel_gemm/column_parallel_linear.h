@@ -48,6 +48,13 @@ class ColumnParallelLinear {
   Communicator& group_;
 };
 
+/// What the backward pass of layers returns that begin with a ColumnParallelLinear, before the sum
+/// over the ranks.
+struct PartialBackward {
+  PartialSum dx;  // this rank's term [tokens × in]
+  Tensor dfirst;  // [tokens × out/t]: the gradient of that layer's output, for add_weight_gradient
+};
+
 /// All ranks' columns side by side: [tokens × out/t] → [tokens × out], cut as part_of(out, t,
 /// rank). One all-gather. The way back, for gradients, is columns_of: every rank takes its own
 /// columns.

@@ -4,6 +4,7 @@
 // The idea: Chen et al., "Training deep nets with sublinear memory cost", arXiv:1604.06174.
 #pragma once
 #include "chapters/05_parallel_mlp/parallel_mlp.h"
+#include "common/tensor/linear.h"
 
 namespace shard {
 
@@ -17,19 +18,25 @@ class FusedMlp : public ParallelMlp {
   struct Kept {
     ColumnParallelLinear::Kept up;
     Tensor up_output;  // [tokens × hidden/t], before GeLU
+    ColumnParallelLinear::Kept& first() { return up; }
     auto parts() const { return std::tie(up, up_output); }
   };
 
   /// As ParallelMlp's.
   Tensor forward(const Tensor& x, Kept& kept) const;
-  /// The same without the bias of the sum, for a caller that adds it in a pass of its own.
-  Tensor forward_without_bias(const Tensor& x, Kept& kept) const;
   Tensor backward(const Tensor& dz, const Kept& kept);
-  /// The bias that is added after the sum over ranks.
-  Parameter& last_bias() { return down.bias; }
-  const Parameter& last_bias() const { return down.bias; }
+  /// forward without the bias of `down`, for a caller that adds it in a pass of its own.
+  Tensor forward_without_bias(const Tensor& x, Kept& kept) const;
+
+  // The same between f and g, for code with other collectives there. No communication.
+  /// This rank's term of Z, without the bias of `down`.
+  PartialSum partial_forward(const Tensor& x, Kept& kept) const;
+  /// dz: [tokens × width]. Leaves the gradients of up's weight and of down's bias to the caller.
+  PartialBackward partial_backward(const Tensor& dz, const Kept& kept);
 
  private:
+  GeluBackward backward_to_up(const Tensor& dz, const Kept& kept);
+
   Communicator& group_;
 };
 

@@ -28,6 +28,8 @@ class ParallelMlp {
   Tensor backward(const Tensor& dz, const Kept& kept);
 
   Parameters parameters();
+  ColumnParallelLinear& first() { return up; }
+  RowParallelLinear& last() { return down; }
 
   ColumnParallelLinear up;  // c_fc
   RowParallelLinear down;   // c_proj

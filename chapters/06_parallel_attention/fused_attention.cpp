@@ -35,13 +35,13 @@ Tensor FusedAttention::attend(const Tensor& x, int64_t batch, const AttentionDro
   return kept.attended.output;
 }
 
-Tensor FusedAttention::attend_backward(const Tensor& dattended, const Kept& kept) {
+Tensor FusedAttention::attend_backward(const Tensor& dattended, const Kept& kept) const {
   TraceRange range(TraceRow::compute, "attention backward");
   Tensor dqkv(dattended.backend(), kept.qkv_output.shape(), dattended.type());
   const auto [q, k, v] = qkv_heads(kept.qkv_output, kept);
   const auto [dq, dk, dv] = qkv_heads(dqkv, kept);
   attention_backward(dq, dk, dv, heads(dattended, 0, kept), q, k, v, kept.attended, settings(kept));
-  return qkv.backward(dqkv, kept.qkv);  // one all-reduce
+  return dqkv;  // [tokens × 3·width/t]
 }
 
 Tensor FusedAttention::forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
@@ -50,7 +50,8 @@ Tensor FusedAttention::forward(const Tensor& x, int64_t batch, const AttentionDr
 }
 
 Tensor FusedAttention::backward(const Tensor& dz, const Kept& kept) {
-  return attend_backward(projection.backward(dz, kept.projection), kept);
+  const Tensor dattended = projection.backward(dz, kept.projection);  // [tokens × width/t]
+  return qkv.backward(attend_backward(dattended, kept), kept.qkv);    // one all-reduce
 }
 //! [06-fused]
 
@@ -60,7 +61,19 @@ Tensor FusedAttention::forward_without_bias(const Tensor& x, int64_t batch,
 }
 
 Tensor FusedAttention::backward_without_bias(const Tensor& dz, const Kept& kept) {
-  return attend_backward(projection.backward_without_bias(dz, kept.projection), kept);
+  const Tensor dattended = projection.backward_without_bias(dz, kept.projection);
+  return qkv.backward(attend_backward(dattended, kept), kept.qkv);
+}
+
+PartialSum FusedAttention::partial_forward(const Tensor& x, int64_t batch,
+                                           const AttentionDropout& dropout, Kept& kept) const {
+  return projection.partial_forward(attend(x, batch, dropout, kept), kept.projection);
+}
+
+PartialBackward FusedAttention::partial_backward(const Tensor& dz, const Kept& kept) {
+  const Tensor dattended = projection.backward_without_bias(dz, kept.projection);
+  const Tensor dqkv = attend_backward(dattended, kept);
+  return {qkv.partial_backward(dqkv), dqkv};
 }
 
 }  // namespace shard

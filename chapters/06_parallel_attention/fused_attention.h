@@ -22,6 +22,7 @@ class FusedAttention : public ParallelAttention {
     Tensor qkv_output;         // [tokens × 3·width/t]: Q_i K_i V_i
     AttentionResult attended;  // output [tokens × width/t]
     RowParallelLinear::Kept projection;
+    ColumnParallelLinear::Kept& first() { return qkv; }
     auto parts() const {
       return std::tie(qkv, qkv_output, attended.output, attended.log_sum_exp, projection);
     }
@@ -30,18 +31,25 @@ class FusedAttention : public ParallelAttention {
   /// As ParallelAttention's.
   Tensor forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout, Kept& kept) const;
   Tensor backward(const Tensor& dz, const Kept& kept);
-  /// The same without the bias that is added after the sum over ranks, for a caller that adds it,
-  /// and its gradient, in passes of its own.
+  /// The same without the bias of `projection`, for a caller that adds it, and its gradient, in
+  /// passes of its own.
   Tensor forward_without_bias(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
                               Kept& kept) const;
   Tensor backward_without_bias(const Tensor& dz, const Kept& kept);
-  Parameter& last_bias() { return projection.bias; }
-  const Parameter& last_bias() const { return projection.bias; }
+
+  // The same between f and g, for code with other collectives there. No communication.
+  /// This rank's term of Z, without the bias of `projection`.
+  PartialSum partial_forward(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
+                             Kept& kept) const;
+  /// dz: [tokens × width]. Leaves the gradients of qkv's weight and of projection's bias to the
+  /// caller.
+  PartialBackward partial_backward(const Tensor& dz, const Kept& kept);
 
  private:
-  /// [tokens × width/t]: what the projection is applied to.
+  /// What is attended, which the projection is applied to: [tokens × width/t].
   Tensor attend(const Tensor& x, int64_t batch, const AttentionDropout& dropout, Kept& kept) const;
-  Tensor attend_backward(const Tensor& dattended, const Kept& kept);
+  /// From its gradient to that of qkv's output, [tokens × 3·width/t].
+  Tensor attend_backward(const Tensor& dattended, const Kept& kept) const;
   /// The heads in columns number·width/t … of x [tokens × columns].
   Heads heads(const Tensor& x, int number, const Kept& kept) const;
   /// Those of Q, K and V in [tokens × 3·width/t].

@@ -48,6 +48,8 @@ class ParallelAttention {
   Tensor backward(const Tensor& dz, const Kept& kept);
 
   Parameters parameters();
+  ColumnParallelLinear& first() { return qkv; }
+  RowParallelLinear& last() { return projection; }
 
   int64_t local_heads() const { return local_heads_; }  // of this rank
   int64_t head_width() const { return head_width_; }

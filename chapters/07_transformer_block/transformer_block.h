@@ -68,8 +68,8 @@ Tensor dropout_of_rows(const Tensor& x, int64_t batch, const DropoutMoment& mome
 /// Whether an attention or an MLP can leave its last bias, which is added after the sum over ranks,
 /// to the pass that adds its result to the residual connection.
 template <class Layer>
-concept LeavesBias = requires(Layer& layer) {
-  layer.last_bias();
+concept LeavesBias = requires {
+  &Layer::forward_without_bias;
 };
 
 /// The block around any attention and any MLP that have the interfaces of ParallelAttention and of
@@ -139,7 +139,7 @@ class BasicBlock {
     // dy and du are the residuals' shares
     if constexpr (LeavesBias<Attention>) {
       if (kept.moment.probability == 0.0f) {
-        const Tensor du = norm_2.backward_add(dnormed, dy, kept.norm_2, &attention.last_bias());
+        const Tensor du = norm_2.backward_add(dnormed, dy, kept.norm_2, &attention.last().bias);
         return norm_1.backward_add(  // one all-reduce
             attention.backward_without_bias(du, kept.attention), du, kept.norm_1);
       }
@@ -179,7 +179,7 @@ class BasicBlock {
     if constexpr (LeavesBias<Attention>) {
       if (inside.probability == 0.0f)
         return {attention.forward_without_bias(x, kept.batch, inside, kept.attention),
-                &attention.last_bias()};
+                &attention.last().bias};
     }
     return {drop(attention.forward(x, kept.batch, inside, kept.attention), kept, ".attn")};
   }
@@ -187,7 +187,7 @@ class BasicBlock {
   Branch transform(const Tensor& x, Kept& kept) const {
     if constexpr (LeavesBias<Mlp>) {
       if (kept.moment.probability == 0.0f)
-        return {mlp.forward_without_bias(x, kept.mlp), &mlp.last_bias()};
+        return {mlp.forward_without_bias(x, kept.mlp), &mlp.last().bias};
     }
     return {drop(mlp.forward(x, kept.mlp), kept, ".mlp")};
   }

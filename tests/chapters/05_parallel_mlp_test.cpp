@@ -51,6 +51,17 @@ TEST_CASE("fused MLP: the same") {
   check_mlp<FusedMlp>(67, 5, 12);
 }
 
+TEST_CASE("fused MLP: between f and g, without communication") {
+  FusedMlp half(world(), "mlp", 10, 37, block_init, 0.2f);
+  FusedMlp whole(world(), "mlp", 10, 37, block_init, 0.2f);
+  const Tensor x = tensor(random_matrix(13, 10, "x")), dz = tensor(random_matrix(13, 10, "dz"));
+  FusedMlp::Kept kept;
+  const Tensor z = whole.forward(x, kept), dx = whole.backward(dz, kept);
+  check_partial_forms(half, whole, x, z, dz, dx, [&](const FusedMlp& mlp, FusedMlp::Kept& of_mlp) {
+    return mlp.partial_forward(x, of_mlp);
+  });
+}
+
 TEST_CASE("parallel MLP: names as in GPT-2, and the deviation of the projection") {
   ParallelMlp split(world(), "h.3.mlp", 40, 160, Init{.seed = 1, .weight = 0.5f, .vector = 0.0f},
                     0.01f);

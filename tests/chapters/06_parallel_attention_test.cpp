@@ -97,6 +97,19 @@ TEST_CASE_TEMPLATE("parallel attention: a part of the batch is dropped as in the
   CHECK(relative_error(part, whole.slice(last_two)) < tolerance);
 }
 
+TEST_CASE("fused attention: between f and g, without communication") {
+  FusedAttention half(world(), "attn", 24, 12, block_init, 0.2f);
+  FusedAttention whole(world(), "attn", 24, 12, block_init, 0.2f);
+  const Tensor x = tensor(random_matrix(15, 24, "x")), dz = tensor(random_matrix(15, 24, "dz"));
+  const AttentionDropout dropout{.probability = 0.3f, .random = {5, 6}};
+  FusedAttention::Kept kept;
+  const Tensor z = whole.forward(x, 3, dropout, kept), dx = whole.backward(dz, kept);
+  check_partial_forms(half, whole, x, z, dz, dx,
+                      [&](const FusedAttention& attention, FusedAttention::Kept& of_attention) {
+                        return attention.partial_forward(x, 3, dropout, of_attention);
+                      });
+}
+
 TEST_CASE("qkv_columns: the ranks' heads of Q, K and V, covering every column once") {
   CHECK(qkv_columns(12, 4, 2, 1) == std::vector<Range>{{6, 12}, {18, 24}, {30, 36}});
   std::vector<int> taken(36, 0);

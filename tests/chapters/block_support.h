@@ -106,6 +106,34 @@ inline void check_replicated_gradients(const Parameters& parameters) {
   }
 }
 
+/// A half of a block whose sums over the ranks are taken by the caller: partial_forward(half, kept)
+/// and the two steps of its backward pass give what `whole`, the same half with its own
+/// collectives, has given: z, dX and gradients.
+template <class Half, class PartialForward>
+void check_partial_forms(Half& half, Half& whole, const Tensor& x, const Tensor& z,
+                         const Tensor& dz, const Tensor& dx,
+                         const PartialForward& partial_forward) {
+  const Ledger before = ledger();
+  typename Half::Kept kept;
+  const PartialSum term = partial_forward(half, kept);
+  CHECK(kept.first().x.memory() == x.memory());
+  kept.first() = {};  // the caller may let go of X
+  const auto [dx_term, dfirst] = half.partial_backward(dz, kept);
+  half.first().add_weight_gradient(x, dfirst);
+  add_column_sums(half.last().bias.gradient, dz);
+  CHECK(ledger().since(before).calls() == 0);
+
+  Tensor sum = world().all_reduce(term);
+  add_bias(sum, half.last().bias.value);
+  CHECK(reference::relative_error(sum, z) < tolerance);
+  CHECK(reference::relative_error(world().all_reduce(dx_term), dx) < tolerance);
+  const Parameters parameters = half.parameters(), expected = whole.parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    INFO("gradient of ", parameters[i]->name);
+    CHECK(reference::relative_error(parameters[i]->gradient, expected[i]->gradient) < tolerance);
+  }
+}
+
 /// Each call is an all-reduce of `bytes`, on all ranks or on this one alone.
 inline void check_all_reduces(const Ledger& since, int64_t calls, int64_t bytes) {
   CHECK(since.calls() == calls);
