@@ -230,15 +230,37 @@ Tensor layer_norm_backward_add(const Tensor& dy, const Tensor& dresidual, const 
                              dbias, dz_bias);
 }
 
-Tensor dropout(const Tensor& x, float probability, RandomStream random, Block block) {
+static void is_probability(float probability) {
   require(probability >= 0.0f && probability < 1.0f, "dropout: the probability ", probability,
           " is not in [0, 1)");
+}
+
+Tensor dropout(const Tensor& x, float probability, RandomStream random, Block block) {
+  is_probability(probability);
   require(block.first_column >= 0 && block.first_column + x.columns() <= block.whole_columns,
           "dropout: columns ", block.first_column, " to ", block.first_column + x.columns(), " of ",
           block.whole_columns);
   one_type("dropout", x);
   Tensor y = like(x);
   x.backend().dropout(y, x, probability, random, block);
+  return y;
+}
+
+Tensor dropout(const Tensor& x, float probability, RandomStream random,
+               std::span<const Range> rows) {
+  is_probability(probability);
+  one_type("dropout", x);
+  int64_t count = 0;
+  for (const Range& range : rows) count += range.size();
+  require(count == x.rows(), "dropout: ", count, " rows for a tensor with ", x.rows());
+  Tensor y = like(x);
+  int64_t begin = 0;
+  for (const Range& range : rows) {
+    const Range place{begin, begin + range.size()};
+    Tensor part = y.slice(place);
+    x.backend().dropout(part, x.slice(place), probability, random, {range.begin, 0, x.columns()});
+    begin = place.end;
+  }
   return y;
 }
 

@@ -98,6 +98,10 @@ Tensor layer_norm_backward_add(const Tensor& dy, const Tensor& dresidual, const 
 /// index in the whole matrix only: `block` says where x [rows × columns] lies in it. The same call
 /// on dY is the backward pass. Probability in [0, 1).
 Tensor dropout(const Tensor& x, float probability, RandomStream random, Block block);
+/// The same for x [rows × columns] whose rows are `rows` of the whole matrix, one range after the
+/// other. Throws Error where they are not as many.
+Tensor dropout(const Tensor& x, float probability, RandomStream random,
+               std::span<const Range> rows);
 
 // ---- Attention ----------------------------------------------------------------------------------
 
