@@ -30,6 +30,7 @@ class ParallelMlp {
   Parameters parameters();
   ColumnParallelLinear& first() { return up; }
   RowParallelLinear& last() { return down; }
+  const RowParallelLinear& last() const { return down; }
 
   ColumnParallelLinear up;  // c_fc
   RowParallelLinear down;   // c_proj

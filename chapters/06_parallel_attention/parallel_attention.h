@@ -50,6 +50,7 @@ class ParallelAttention {
   Parameters parameters();
   ColumnParallelLinear& first() { return qkv; }
   RowParallelLinear& last() { return projection; }
+  const RowParallelLinear& last() const { return projection; }
 
   int64_t local_heads() const { return local_heads_; }  // of this rank
   int64_t head_width() const { return head_width_; }

@@ -12,7 +12,7 @@ NormLayer::NormLayer(Backend& backend, const std::string& name, int64_t width, c
 Tensor NormLayer::forward(const Tensor& x, Kept& kept) const {
   kept.x = x;
   kept.normed = layer_norm(x, *gain.use(), *bias.use());
-  return kept.normed.y;
+  return std::move(kept.normed.y);
 }
 
 Tensor NormLayer::backward(const Tensor& dy, const Kept& kept) {
@@ -26,9 +26,10 @@ Tensor NormLayer::backward(const Tensor& dy, const Kept& kept) {
 NormLayer::Sum NormLayer::add_forward(const Tensor& x, const Tensor& z, Kept& kept,
                                       const Parameter* z_bias) const {
   const auto sum = [&](const Tensor* addend) {
-    const auto [u, normed] = add_layer_norm(x, z, *gain.use(), *bias.use(), addend);
+    auto [u, normed] = add_layer_norm(x, z, *gain.use(), *bias.use(), addend);
+    Tensor y = std::move(normed.y);
     kept = {u, normed};
-    return Sum{u, normed.y};
+    return Sum{u, y};
   };
   return z_bias != nullptr ? sum(&*z_bias->use()) : sum(nullptr);
 }
@@ -47,9 +48,8 @@ Tensor NormLayer::backward_add(const Tensor& dy, const Tensor& dresidual, const 
 Tensor dropout_of_rows(const Tensor& x, int64_t batch, const DropoutMoment& moment,
                        const std::string& place) {
   if (moment.probability == 0.0f) return x;
-  const int64_t context = x.rows() / batch;
-  const Block block{moment.first_sequence * context, 0, x.columns()};
-  return dropout(x, moment.probability, moment.stream_at(place), block);
+  const RowMap rows = moment.rows_of(batch, x.rows());
+  return dropout(x, moment.probability, moment.stream_at(place), rows.ranges());
 }
 
 template class BasicBlock<FusedAttention, FusedMlp>;

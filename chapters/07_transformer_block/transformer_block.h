@@ -7,6 +7,7 @@
 #pragma once
 #include "chapters/05_parallel_mlp/fused_mlp.h"
 #include "chapters/06_parallel_attention/fused_attention.h"
+#include "common/base/row_map.h"
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
 
@@ -21,8 +22,8 @@ class NormLayer {
 
   struct Kept {
     Tensor x;          // [tokens × width]
-    LayerNorm normed;  // normed.y is what forward has returned
-    auto parts() const { return std::tie(x, normed.y, normed.mean, normed.inverse_deviation); }
+    LayerNorm normed;  // without y, which is for the next layer only
+    auto parts() const { return std::tie(x, normed.mean, normed.inverse_deviation); }
   };
   /// [tokens × width] → [tokens × width].
   Tensor forward(const Tensor& x, Kept& kept) const;
@@ -49,19 +50,28 @@ struct BlockSizes {
   int64_t width = 0, heads = 0, hidden = 0;
 };
 
-/// What dropout needs to know of the moment: nothing of the rank. `pass` is the step, the same for
-/// all its micro-batches, which first_sequence tells apart.
+/// What dropout needs to know of the moment: the place in the whole (global) batch, but nothing of
+/// the rank. `pass` is the step, the same for all its micro-batches, which first_sequence tells
+/// apart.
 struct DropoutMoment {
   float probability = 0;
   uint64_t seed = 0, pass = 0;
-  int64_t first_sequence = 0;  // of this batch in the whole (global) batch
+  int64_t first_sequence = 0;  // of this batch in the whole batch
+  RowMap rows = {};            // the rows of x there, where they are not whole sequences
+
+  /// The rows of x [count × width], which belongs to `batch` sequences.
+  RowMap rows_of(int64_t batch, int64_t count) const {
+    if (rows.is_known()) return rows;
+    return RowMap::of_sequences({first_sequence, first_sequence + batch}, count / batch);
+  }
 
   /// The random numbers of one place in the model: "h.0.mlp".
   RandomStream stream_at(const std::string& place) const { return {seed, stream_of(place, pass)}; }
 };
 
-/// x [batch·context × width] with the dropout of `place`. Its rows are whole rows of the global
-/// batch, so the mask depends on its first row only. The same call on dY is the backward pass.
+/// x [batch·context × width], or some of these rows, with the dropout of `place`. Which elements
+/// are dropped depends on their rows in the global batch only. The same call on dY is the backward
+/// pass.
 Tensor dropout_of_rows(const Tensor& x, int64_t batch, const DropoutMoment& moment,
                        const std::string& place);
 
@@ -71,6 +81,17 @@ template <class Layer>
 concept LeavesBias = requires {
   &Layer::forward_without_bias;
 };
+
+/// half.forward(x, arguments …, kept); of a half that must know which rows of the batch x has,
+/// half.forward(x, rows, kept, arguments …).
+template <class Half, class... Arguments>
+Tensor forward_of(const Half& half, const Tensor& x, const RowMap& rows, typename Half::Kept& kept,
+                  const Arguments&... arguments) {
+  if constexpr (requires { half.forward(x, rows, kept, arguments...); })
+    return half.forward(x, rows, kept, arguments...);
+  else
+    return half.forward(x, arguments..., kept);
+}
 
 /// The block around any attention and any MLP that have the interfaces of ParallelAttention and of
 /// ParallelMlp: forward, backward, parameters and Kept.
@@ -181,7 +202,8 @@ class BasicBlock {
         return {attention.forward_without_bias(x, kept.batch, inside, kept.attention),
                 &attention.last().bias};
     }
-    return {drop(attention.forward(x, kept.batch, inside, kept.attention), kept, ".attn")};
+    return {drop(forward_of(attention, x, kept.moment.rows, kept.attention, kept.batch, inside),
+                 kept, ".attn")};
   }
 
   Branch transform(const Tensor& x, Kept& kept) const {
@@ -189,7 +211,7 @@ class BasicBlock {
       if (kept.moment.probability == 0.0f)
         return {mlp.forward_without_bias(x, kept.mlp), &mlp.last().bias};
     }
-    return {drop(mlp.forward(x, kept.mlp), kept, ".mlp")};
+    return {drop(forward_of(mlp, x, kept.moment.rows, kept.mlp), kept, ".mlp")};
   }
 
   Tensor drop(const Tensor& x, const Kept& kept, const char* place) const {

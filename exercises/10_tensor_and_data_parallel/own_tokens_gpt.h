@@ -30,13 +30,13 @@ class OwnTokensBlock : public TransformerBlock {
   Tensor backward_of(NormLayer& norm, const Tensor& dy, const NormLayer::Kept& kept) {
     Tensor ignored_1 = Tensor::zeros(tp_.backend(), norm.gain.gradient.shape());
     Tensor ignored_2 = Tensor::zeros(tp_.backend(), norm.bias.gradient.shape());
-    const auto& [y, mean, inverse_deviation] = kept.normed;
+    const auto& [none, mean, inverse_deviation] = kept.normed;
     Tensor dx =
         layer_norm_backward(dy, kept.x, kept.normed, *norm.gain.use(), ignored_1, ignored_2);
     const Range own = part_of(dy.rows(), tp_.size(), tp_.rank());
     layer_norm_backward(dy.slice(own), kept.x.slice(own),
-                        {y.slice(own), mean.slice(own), inverse_deviation.slice(own)},
-                        *norm.gain.use(), norm.gain.gradient, norm.bias.gradient);
+                        {{}, mean.slice(own), inverse_deviation.slice(own)}, *norm.gain.use(),
+                        norm.gain.gradient, norm.bias.gradient);
     norm.gain.gradient_is_ready();
     norm.bias.gradient_is_ready();
     return dx;
