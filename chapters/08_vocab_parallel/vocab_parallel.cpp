@@ -30,9 +30,12 @@ VocabParallelEmbedding::VocabParallelEmbedding(Communicator& group, const std::s
 // ids: [tokens]
 Tensor VocabParallelEmbedding::forward(const Tensor& ids, Kept& kept) const {
   TraceRange range(TraceRow::compute, "embedding forward");
+  return group_.all_reduce(partial_forward(ids, kept));
+}
+
+PartialSum VocabParallelEmbedding::partial_forward(const Tensor& ids, Kept& kept) const {
   kept.ids = ids;
-  const Tensor rows = gather_rows(*weight.use(), ids, part_.begin);  // one rank's row + zeros
-  return group_.all_reduce(PartialSum(rows));
+  return PartialSum(gather_rows(*weight.use(), ids, part_.begin));  // one rank's row + zeros
 }
 
 // dy: [tokens × width]

@@ -32,6 +32,8 @@ class VocabParallelEmbedding {
   /// rank. A rank adds zeros for ids that it does not hold; one all-reduce puts the rows together.
   /// Ids must be below vocabulary: no rank holds another one, and its row would be zeros.
   Tensor forward(const Tensor& ids, Kept& kept) const;
+  /// The same without the sum: this rank's term.
+  PartialSum partial_forward(const Tensor& ids, Kept& kept) const;
   /// dy: [tokens × width], the same on every rank. Each rank adds to the rows it holds. No
   /// communication.
   void backward(const Tensor& dy, const Kept& kept);
