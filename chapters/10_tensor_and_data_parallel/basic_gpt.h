@@ -28,8 +28,11 @@ BasicGpt<Block>::BasicGpt(Communicator& tp, GptSizes sizes, const Init& init, co
 
 template <class Block>
 BasicGpt<Block>::BasicGpt(Communicator& tp, GptSizes sizes, const Init& init, const GptStage& stage,
-                          const MakeBlock& make_block)
-    : tp_(tp), sizes_(sizes), stage_(stage) {
+                          const MakeBlock& make_block, std::shared_ptr<const BlockRows> rows)
+    : tp_(tp),
+      sizes_(sizes),
+      stage_(stage),
+      rows_(rows ? std::move(rows) : std::make_shared<const BlockRows>(tp)) {
   require(0 <= stage.layers.begin && stage.layers.begin <= stage.layers.end &&
               stage.layers.end <= sizes.layers,
           "a stage of layers ", stage.layers.begin, " to ", stage.layers.end, " of a model of ",
@@ -44,30 +47,27 @@ BasicGpt<Block>::BasicGpt(Communicator& tp, GptSizes sizes, const Init& init, co
     position_embedding.emplace(tp.backend(), "wpe.weight", Shard::all({sizes.context, sizes.width}),
                                init.seed, init.weight);
     position_embedding->counts = counts;
+    position_embedding->partial_over = rows_->partial_over();
   }
   const float projection = init.weight / std::sqrt(2.0f * static_cast<float>(sizes.layers));
   for (int64_t layer = stage.layers.begin; layer < stage.layers.end; ++layer)
     blocks.push_back(make_block(text("h.", layer), projection));
   if (stage.head) {
     final_norm.emplace(tp.backend(), "ln_f", sizes.width, init, counts);
+    for (Parameter* parameter : final_norm->parameters())
+      parameter->partial_over = rows_->partial_over();
     cross_entropy.emplace(tp, sizes.vocabulary);
   }
-}
-
-/// The position of every token in its sequence: i32 [tokens].
-inline Tensor positions_of(Backend& backend, int64_t tokens, int64_t batch) {
-  std::vector<int32_t> values(static_cast<size_t>(tokens));
-  for (int64_t i = 0; i < tokens; ++i)
-    values[static_cast<size_t>(i)] = static_cast<int32_t>(i % (tokens / batch));
-  return Tensor::from(backend, {tokens}, std::span<const int32_t>(values));
 }
 
 //! [10-gpt]
 template <class Block>
 Tensor BasicGpt<Block>::embed(const Tensor& tokens, Kept& kept) const {
-  kept.positions = positions_of(tp_.backend(), tokens.elements(), kept.batch);
+  const std::vector<int32_t> positions = kept.moment.rows.positions();
+  kept.positions = Tensor::from(tp_.backend(), {std::ssize(positions)}, std::span(positions));
   // [tokens × width], one all-reduce
-  Tensor x = token_embedding->forward(tokens, kept.token_embedding);
+  Tensor x =
+      rows_->start_sum(token_embedding->partial_forward(tokens, kept.token_embedding)).wait();
   accumulate(x, gather_rows(*position_embedding->use(), kept.positions, 0));
   return dropout_of_rows(shown("the embedding", x), kept.batch, kept.moment, "embedding");
 }
@@ -77,18 +77,22 @@ Tensor BasicGpt<Block>::logits(const Tensor& input, int64_t batch, const Dropout
                                Kept& kept) const {
   TraceRange range(TraceRow::compute, "gpt forward");
   const int64_t tokens = stage_.embedding ? input.elements() : input.rows();
-  require(tokens % batch == 0 && tokens / batch <= sizes_.context, "gpt: ", tokens,
-          " tokens are not ", batch, " sequences of at most ", sizes_.context);
+  const RowMap rows = moment.rows_of(batch, tokens), own = rows_->own(rows);
+  require((stage_.embedding ? rows : own).rows() == tokens && rows.context() <= sizes_.context,
+          "gpt: ", tokens, " tokens are not ", batch, " sequences of at most ", sizes_.context);
   kept.batch = batch;
   kept.moment = moment;
+  kept.moment.rows = own;
   kept.blocks.resize(blocks.size());
   Tensor x = stage_.embedding ? embed(input, kept) : input;  // [tokens × width]
   for (size_t i = 0; i < blocks.size(); ++i) {               // two all-reduces each
-    x = shown("block " + blocks[i]->name, blocks[i]->forward(x, batch, moment, kept.blocks[i]));
+    x = shown("block " + blocks[i]->name,
+              blocks[i]->forward(x, batch, kept.moment, kept.blocks[i]));
     if (!kept.for_backward) kept.blocks[i] = {};
   }
   if (!stage_.head) return x;
-  kept.normed = shown("the last norm, ln_f", final_norm->forward(x, kept.final_norm));
+  x = shown("the last norm, ln_f", final_norm->forward(x, kept.final_norm));
+  kept.normed = rows_->all_rows(x, own);  // [tokens × width]
   // [tokens × ⌈vocabulary/t⌉]
   return shown("the logits", matmul(kept.normed, transposed(*token_embedding->weight.use())));
 }
@@ -116,7 +120,7 @@ Tensor BasicGpt<Block>::backward_of_head(float factor, Kept& kept) {
   // [tokens × ⌈vocabulary/t⌉]
   const Tensor dlogits = cross_entropy->backward(factor, kept.cross_entropy);
   // [tokens × width], this rank's columns' term
-  PendingSum dnormed = tp_.start_all_reduce(PartialSum(matmul(dlogits, *table.use())));
+  PendingSum dnormed = rows_->start_sum(PartialSum(matmul(dlogits, *table.use())));
   // the table as output projection
   add_matmul(table.open_gradient(), transposed(dlogits), kept.normed);
   if (!stage_.embedding) table.gradient_is_ready();
@@ -144,7 +148,8 @@ Tensor BasicGpt<Block>::backward_of_blocks(Tensor dx, Kept& kept) {
   dx = dropout_of_rows(dx, kept.batch, kept.moment, "embedding");
   add_to_rows(position_embedding->open_gradient(), kept.positions, dx, 0);
   position_embedding->gradient_is_ready();
-  token_embedding->backward(dx, kept.token_embedding);  // the table as embedding: now ready
+  // the table as embedding: now ready
+  token_embedding->backward(rows_->all_rows(dx, kept.moment.rows), kept.token_embedding);
   return {};
 }
 //! [10-gpt]

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
+#include "chapters/10_tensor_and_data_parallel/block_rows.h"
 #include "chapters/10_tensor_and_data_parallel/language_model.h"
 
 namespace shard {
@@ -37,16 +38,16 @@ class BasicGpt : public LanguageModel {
   /// pipeline's axis "pp" too, and it counts on the stage with the embedding. Throws Error for
   /// layers that the model has not got.
   BasicGpt(Communicator& tp, GptSizes sizes, const Init& init, const GptStage& stage);
-  /// The same with blocks of another making.
+  /// The same with blocks of another making, which may have other rows on each rank.
   BasicGpt(Communicator& tp, GptSizes sizes, const Init& init, const GptStage& stage,
-           const MakeBlock& make_block);
+           const MakeBlock& make_block, std::shared_ptr<const BlockRows> rows = nullptr);
 
   struct Kept {
     bool for_backward = true;  // if not, what a block keeps is let go after it
     int64_t batch = 0;
     DropoutMoment moment;
     VocabParallelEmbedding::Kept token_embedding;
-    Tensor positions;  // i32 [batch·context']: 0, 1, …, context'-1 for each sequence
+    Tensor positions;  // i32, of each row in its sequence: 0, 1, …, context'-1
     std::vector<typename Block::Kept> blocks;
     NormLayer::Kept final_norm;
     Tensor normed;  // [batch·context' × width], before the logits
@@ -58,7 +59,8 @@ class BasicGpt : public LanguageModel {
 
   /// input: tokens i32 [batch·context'] with context' ≤ context, or, where this stage has no
   /// embedding, the output of the stage before, [batch·context' × width]; the same on every rank,
-  /// as all that follows. Returns the losses [batch·context'] of the tokens that `targets` (i32)
+  /// as all that follows, unless BlockRows says otherwise (then a stage without embedding needs
+  /// moment.rows, of all ranks). Returns the losses [batch·context'] of the tokens that `targets` (i32)
   /// says should come next; where this stage has no head, its output [batch·context' × width], and
   /// targets may be empty.
   Tensor forward(const Tensor& input, const Tensor& targets, int64_t batch,
@@ -103,6 +105,7 @@ class BasicGpt : public LanguageModel {
   Communicator& tp_;
   GptSizes sizes_;
   GptStage stage_;
+  std::shared_ptr<const BlockRows> rows_;
 };
 
 using Gpt = BasicGpt<TransformerBlock>;
