@@ -1,5 +1,8 @@
 #include "common/check/compare.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "common/base/counted.h"
 #include "common/check/reference.h"
 
@@ -13,6 +16,12 @@ static void require_same_parameters(const Parameters& split, const Parameters& u
     require(split[i]->name == unsplit[i]->name, "comparing gradients: ", split[i]->name,
             " against ", unsplit[i]->name);
   }
+}
+
+bool same_bits(const Tensor& x, const Tensor& y) {
+  return std::ranges::equal(x.to_host(), y.to_host(), [](float a, float b) {
+    return a == a && std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+  });
 }
 
 double gradient_error(const Parameter& split, const Parameter& unsplit) {

@@ -23,6 +23,9 @@ void check_split(Report& report, const std::string& whole, const Computed& split
 void check_gradients(Report& report, const Parameters& split, const Parameters& unsplit,
                      double tolerance);
 
+/// Whether x and y, both f32, hold the same numbers, bit for bit; NaN is not the same as anything.
+bool same_bits(const Tensor& x, const Tensor& y);
+
 /// The relative error of a split parameter's gradient against that of the unsplit parameter.
 double gradient_error(const Parameter& split, const Parameter& unsplit);
 

@@ -105,6 +105,16 @@ TEST_CASE("reference: the first positions of attention do not see the last") {
   for (int64_t i = 0; i < 6; ++i) CHECK((after(i, 0) == before(i, 0)) == (i < 5));
 }
 
+TEST_CASE("same_bits: no difference is too small, and NaN is not the same as itself") {
+  const Tensor x = tensor({2, 2}, {1, 0, -3, 4});
+  CHECK(same_bits(x, x.clone()));
+  CHECK_FALSE(same_bits(x, tensor({2, 2}, {1, 0, -3, std::nextafter(4.0f, 5.0f)})));
+  CHECK_FALSE(same_bits(x, tensor({2, 2}, {1, -0.0f, -3, 4})));
+  CHECK_FALSE(same_bits(x, tensor({3}, {1, 0, -3})));
+  const Tensor bad = tensor({1}, {NAN});
+  CHECK_FALSE(same_bits(bad, bad));
+}
+
 TEST_CASE("gradient_error compares a shard with its part of the whole") {
   Parameter whole(backend(), "w", Shard::all({4, 6}), 1, 1.0f),
       part(backend(), "w", Shard::of_rows({4, 6}, {1, 3}), 1, 1.0f);
