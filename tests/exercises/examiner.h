@@ -109,6 +109,10 @@ class Examiner {
   void watch_products(std::function<void(const Tensor& c)> listener);
   /// `listener` is told of each sum of world(), when it is started and when it is waited for.
   void watch_sums(WatchedGroup::Listener listener) { watched_.listen(std::move(listener)); }
+  /// The same of each all_gather and reduce_scatter.
+  void watch_rows(WatchedGroup::RowsListener listener) {
+    watched_.listen_to_rows(std::move(listener));
+  }
 
   /// Random numbers: the same on every rank, different for every name.
   Matrix random(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) const;

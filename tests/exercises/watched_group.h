@@ -29,6 +29,9 @@ class WatchedGroup : public Communicator {
         listener_(std::move(listener)) {}
 
   void listen(Listener listener) { listener_ = std::move(listener); }
+  /// `listener` is told of each all_gather and reduce_scatter.
+  using RowsListener = std::function<void(Collective op, bool is_start)>;
+  void listen_to_rows(RowsListener listener) { rows_listener_ = std::move(listener); }
   /// Whether a tensor was changed while a collective had it, since the last take_touched().
   bool touched() const { return touched_; }
   bool take_touched() { return std::exchange(touched_, false); }
@@ -55,11 +58,11 @@ class WatchedGroup : public Communicator {
                        Counts counts) override {
     group_.all_gather_into(all.reshape({all.elements()}), piece.reshape({piece.elements()}),
                            call.uneven ? counts : Counts{});
-    return watched(piece);
+    return watched_rows(call.op, piece);
   }
-  Started start_scatter(const Call&, const Tensor& part, const Tensor& term, Counts) override {
+  Started start_scatter(const Call& call, const Tensor& part, const Tensor& term, Counts) override {
     group_.reduce_scatter_into(part, PartialSum(term));
-    return watched(term);
+    return watched_rows(call.op, term);
   }
   Started start_transpose(const Call&, const Tensor& in, const Tensor& out, Counts to,
                           Counts from) override {
@@ -112,6 +115,10 @@ class WatchedGroup : public Communicator {
     };
     return work;
   }
+  Started watched_rows(Collective op, const Tensor& given) {
+    rows_listener_(op, true);
+    return watched(given, [this, op] { rows_listener_(op, false); });
+  }
   static std::vector<std::byte> bytes_in(const Tensor& x) {
     const auto* first = x.data<std::byte>();
     return {first, first + x.bytes()};
@@ -119,6 +126,7 @@ class WatchedGroup : public Communicator {
 
   Communicator& group_;
   Listener listener_;
+  RowsListener rows_listener_ = [](Collective, bool) {};
   Ledger own_ledger_;
   int64_t sums_ = 0;
   bool touched_ = false;
