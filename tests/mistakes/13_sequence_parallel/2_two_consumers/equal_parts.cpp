@@ -1,0 +1,18 @@
+// expect: right through U, but with rows of dV·Cᵀ from rank × their number
+#include "common/tensor/ops.h"
+#include "exercises/13_sequence_parallel/2_two_consumers.h"
+
+namespace shard {
+
+Tensor shared_gather_backward(Communicator& group, const Tensor& y, const Tensor& du,
+                              const Tensor& dv, const Tensor& a, const Tensor& c, Tensor& da,
+                              Tensor& dc) {
+  add_matmul(da, transposed(y), du);
+  add_matmul(dc, transposed(y), dv);
+  Tensor dx = group.reduce_scatter(PartialSum(matmul(du, transposed(a))));
+  const int64_t begin = group.rank() * dx.rows();
+  accumulate(dx, matmul(dv.slice({begin, begin + dx.rows()}), transposed(c)));
+  return dx;
+}
+
+}  // namespace shard
