@@ -54,17 +54,17 @@ class SequenceParallel {
   /// dz and dX: this rank's rows [rows/t × width]. An all-gather and a reduce-scatter, and with
   /// Gathered::again one more all-gather.
   Tensor backward(const Tensor& dz, const Kept& kept) {
-    ColumnParallelLinear& first = half.first();
     Parameter& bias = half.last().bias;
     Pending all_dz = group_.start_all_gather(dz, kept.rows);  // back through ḡ
     add_column_sums(bias.open_gradient(), dz);                // Σ over own rows, meanwhile
     bias.gradient_is_ready();
-    const Tensor dfirst = half.backward_inside(all_dz.wait(), kept.half);
+    const Tensor all = all_dz.wait();  // [rows × width]
     std::optional<Pending> again;
     if (gathered_ == Gathered::again) again.emplace(group_.start_all_gather(kept.x, kept.rows));
     // while x is gathered, dX's term; while that is summed, back through g, the weight's gradient
-    Pending dx = group_.start_reduce_scatter(first.partial_backward(dfirst));
-    first.add_weight_gradient(again ? again->wait() : kept.x, dfirst);
+    const auto [dx_term, dfirst] = half.partial_backward(all, kept.half);
+    Pending dx = group_.start_reduce_scatter(dx_term);
+    half.first().add_weight_gradient(again ? again->wait() : kept.x, dfirst);
     return dx.wait();
   }
   //! [13-half]
