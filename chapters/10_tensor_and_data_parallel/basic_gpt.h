@@ -125,8 +125,9 @@ Tensor BasicGpt<Block>::backward_of_head(float factor, Kept& kept) {
   add_matmul(table.open_gradient(), transposed(dlogits), kept.normed);
   if (!stage_.embedding) table.gradient_is_ready();
   const Tensor dx = final_norm->backward(dnormed.wait(), kept.final_norm);
-  kept.normed = {};
   kept.final_norm = {};
+  kept.normed = {};
+  kept.cross_entropy = {};
   return dx;
 }
 
