@@ -44,11 +44,12 @@ std::string percent(double share, int digits = 2) { return fixed(100 * share, di
 
 void compare_with_published(Report& report) {
   report.heading(
-      "Large models, by the formulas: what recomputation adds to the FLOPs of a training step");
+      "Large models, by the formulas: the bytes that selective recomputation saves, and the FLOPs "
+      "that each kind adds to a step");
   const std::vector<Model> models = {{"GPT-3, 175B", 96, 12288, 96},
                                      {"MT-NLG, 530B", 128, 20480, 105}};
-  Table table({"model", "bytes saved", "printed", "Q·Kᵀ and P·V", "Q·Kᵀ only", "whole blocks",
-               "without output"});
+  Table table(
+      {"model", "saved", "equation 8", "Q·Kᵀ and P·V", "Q·Kᵀ only", "full", "full, no output"});
   double model_error = 0, selective_error = 0;
   std::vector<double> both_products;
   for (const Model& model : models) {

@@ -139,9 +139,7 @@ void WholeModel::time(int64_t fitting, int64_t repeat) {
   for (const int64_t recomputed : numbers(fitting, sizes_.layers)) {
     steps.push_back([this, recomputed] {
       recompute_first(recomputed);
-      ObservedGpt::Kept kept;
-      model_.forward(tokens_, targets_, sizes_.batch, moment_, kept);
-      model_.backward(1.0f, kept);
+      model_.forward_backward({tokens_, targets_, sizes_.batch}, moment_, 1.0f);
     });
   }
   const std::vector<Timing> times = time_in_turns(runtime_, steps, repeat);

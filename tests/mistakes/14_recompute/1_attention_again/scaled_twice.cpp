@@ -1,0 +1,21 @@
+// expect: your dv is divided by 1 - probability twice
+#include <cmath>
+
+#include "exercises/14_recompute/1_attention_again.h"
+
+namespace shard {
+
+QkvGradients attention_backward_again(const Tensor& dheads, const Tensor& q, const Tensor& k,
+                                      const Tensor& v, const ProbabilityPlan& plan) {
+  const float factor = 1.0f / std::sqrt(static_cast<float>(q.columns()));
+  Tensor p = causal_scores(q, k);
+  causal_softmax(p, factor);
+  Tensor dropped = with_dropout(p, plan);
+  scale(dropped, 1 / (1 - plan.probability));
+  Tensor ds = with_dropout(causal_scores(dheads, v), plan);
+  causal_softmax_backward(ds, p, factor);
+  return {matmul(lower(ds), k), matmul(transposed(lower(ds)), q),
+          matmul(transposed(lower(dropped)), dheads)};
+}
+
+}  // namespace shard
