@@ -13,13 +13,16 @@ void require_sizes(const Sizes& sizes, int ranks) {
   require_usage(heads % ranks == 0, "--heads ", heads, " cannot be divided evenly among ", ranks,
                 " ranks");
   const auto tokens = static_cast<double>(sizes.tokens()), columns = static_cast<double>(width);
-  const double weights = 4 * 12 * columns * columns * (1 + static_cast<double>(layers));
+  const double weights =
+      4 * columns *
+      (12 * columns * (1 + static_cast<double>(layers)) + static_cast<double>(vocabulary));
   const double scores = 8 * static_cast<double>(heads * context);
   const double activations = 4 * tokens *
                              (40 * columns * (1 + static_cast<double>(layers)) + scores +
                               4 * static_cast<double>(vocabulary));
-  require_memory(4 * weights + activations, text("--batch ", batch, " × --context ", context,
-                                                 " × --width ", width, " × --layers ", layers));
+  require_memory(4 * weights + activations,
+                 text("--batch ", batch, " × --context ", context, " × --width ", width,
+                      " × --layers ", layers, " × --vocabulary ", vocabulary));
 }
 
 int main(int argc, char** argv) {
@@ -37,7 +40,8 @@ int main(int argc, char** argv) {
   options.number("--dropout", probability, "probability of dropping an element", 0.05, 0.9);
   options.number("--memory", memory,
                  "MB that the activations kept by a rank may take; 0: two thirds of what the whole "
-                 "model keeps without recomputation");
+                 "model keeps without recomputation",
+                 0, 1e9);
   options.size("--repeat", repeat, "how often each step is timed");
   options.offer_picture("what is kept during a step");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {

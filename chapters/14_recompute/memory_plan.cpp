@@ -21,8 +21,8 @@ int64_t fewest_recomputed(const ModelBytes& bytes, int64_t limit) {
   for (int64_t recomputed = 0; recomputed <= bytes.layers; ++recomputed) {
     if (most_kept(bytes, recomputed) <= limit) return recomputed;
   }
-  throw UsageError(text("activations of ", counted(limit, "byte"), " are too little: with all ",
-                        counted(bytes.layers, "block"), " recomputed, a step still keeps ",
+  throw UsageError(text("--memory allows ", limit, " bytes, but with all ",
+                        counted(bytes.layers, "block"), " recomputed a step still keeps ",
                         most_kept(bytes, bytes.layers), " at one moment"));
 }
 //! [14-plan]

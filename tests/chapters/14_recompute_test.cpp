@@ -1,6 +1,7 @@
 // Recomputation: bitwise the same gradients, fewer kept bytes and more FLOPs, by the formulas; one
 // collective less than a second forward pass; and as many blocks as do not fit.
 #include "chapters/08_vocab_parallel/vocab_parallel.h"
+#include "chapters/10_tensor_and_data_parallel/trainer.h"
 #include "chapters/14_recompute/costs.h"
 #include "chapters/14_recompute/memory_plan.h"
 #include "chapters/14_recompute/observed.h"
@@ -219,6 +220,25 @@ TEST_CASE("memory plan: what is kept at any moment is at most what it says, for 
   }
 }
 
+TEST_CASE("recompute: a training takes the same steps, and ends with the same weights") {
+  Grid grid(world(), {{"tp", world().size()}, {"dp", 1}});
+  const TrainingSettings settings{.batch = batch, .dropout = 0.2, .seed = 3};
+  const auto weights_after = [&](LanguageModel& model) {
+    Trainer trainer(grid, model, settings);
+    for (int64_t step = 0; step < 3; ++step) {
+      trainer.step(step, [&](Range) {
+        return Batch{ids(text("tokens", step)), ids(text("targets", step)), batch};
+      });
+    }
+    std::vector<Tensor> weights;
+    for (const Parameter* parameter : model.parameters()) weights.push_back(parameter->value);
+    return weights;
+  };
+  Gpt plain(grid.tp(), sizes, block_init);
+  BasicGpt<Recomputed<TransformerBlock>> recomputed(grid.tp(), sizes, block_init);
+  check_same_bits(weights_after(recomputed), weights_after(plain));
+}
+
 TEST_CASE("memory plan: the fewest blocks that fit, to the byte") {
   const ModelBytes bytes{.layers = 5, .block = 100, .input = 10, .begin = 3, .end = 7};
   CHECK(most_kept(bytes, 0) == 510);
@@ -233,8 +253,8 @@ TEST_CASE("memory plan: the fewest blocks that fit, to the byte") {
   CHECK(fewest_recomputed(bytes, 149) == 5);
   CHECK(fewest_recomputed(bytes, 143) == 5);
   CHECK(message_of<UsageError>([&] { fewest_recomputed(bytes, 142); }) ==
-        "activations of 142 bytes are too little: with all 5 blocks recomputed, a step still keeps "
-        "143 at one moment");
+        "--memory allows 142 bytes, but with all 5 blocks recomputed a step still keeps 143 at one "
+        "moment");
   // where nothing follows the blocks, recomputing the last one saves nothing
   const ModelBytes stage{.layers = 3, .block = 100, .input = 10};
   CHECK(most_kept(stage, 3) == most_kept(stage, 2));

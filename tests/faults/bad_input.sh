@@ -98,6 +98,9 @@ refuses "--prompts $work/empty.txt: the file is empty" 1 12_generation --prompts
 refuses "--prompts $work/gap.txt, line 2, is empty" 2 12_generation --prompts "$work/gap.txt"
 refuses "--prompts $work/latin.txt, line 1" 1 12_generation --prompts "$work/latin.txt"
 refuses '--prompt and --prompts both say' 2 12_generation --prompt a --prompts "$work/gap.txt"
+refuses '--memory allows 10000 bytes, but with all 6 blocks recomputed a step still keeps' 2 \
+  14_recompute --memory 0.01
+refuses '--heads 9 cannot be divided evenly among 2 ranks' 2 14_recompute --heads 9 --width 36
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
   --curve /no/such/folder/file
 finish
