@@ -9,8 +9,8 @@
 namespace shard {
 
 //! [14-without-output]
-// forward_without_output(layer, x, …, kept) fills `kept` as layer.forward does, and computes nothing
-// that only the output needs. Another block or MLP is recomputed by an overload of its own.
+// forward_without_output(layer, x, …, kept) fills `kept` as layer.forward does, and leaves out what
+// only the output needs. Another block or MLP is recomputed by an overload of its own.
 
 /// x: [tokens × width]. Keeps gelu(U), which the second product's weight needs. No communication.
 inline void forward_without_output(const ParallelMlp& mlp, const Tensor& x,

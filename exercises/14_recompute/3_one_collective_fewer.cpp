@@ -7,7 +7,7 @@
 // collectives is needed again, and which of its two products?
 //
 // Write: what is needed of the forward pass, and the backward pass. About 9 lines.
-// Shapes: x, dz [own tokens × width], weights and gradients as in the header → [own tokens × width].
+// Shapes: x, dz [own tokens × width]; weights as in the header → [own tokens × width].
 //         t need not divide tokens: all_gather must be told every rank's number of rows.
 // Ledger: two all_gathers of this rank's rows, one reduce_scatter of tokens × width, nothing else.
 #include "exercises/14_recompute/3_one_collective_fewer.h"

@@ -13,10 +13,9 @@ struct MlpPart {
 
 /// The backward pass of
 ///     X = all_gather(x);  U = X·A + a_bias;  z = reduce_scatter(gelu(U)·B)
-/// whose forward pass has kept x alone. x [own tokens × width]: this rank's rows of X, part_of(tokens,
-/// t, rank) of [tokens × width]; dz, of the same shape: the gradient of its rows of Z. Adds to
-/// `gradients`, which hold those of earlier passes, and returns the gradient of x, [own tokens ×
-/// width].
+/// whose forward pass has kept x alone. x [own tokens × width]: this rank's rows of X, those of
+/// part_of(tokens, t, rank); dz, of the same shape: the gradient of its rows of Z. Adds to
+/// `gradients`, which hold those of earlier passes, and returns the gradient of x, of x's shape.
 Tensor recomputed_mlp_backward(Communicator& group, const Tensor& x, const MlpPart& weights,
                                const Tensor& dz, int64_t tokens, MlpPart& gradients);
 
