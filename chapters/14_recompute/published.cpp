@@ -44,8 +44,8 @@ std::string percent(double share, int digits = 2) { return fixed(100 * share, di
 
 void compare_with_published(Report& report) {
   report.heading(
-      "Large models, by the formulas: the bytes that selective recomputation saves, and the FLOPs "
-      "that each kind adds to a step");
+      "Large models, by the formulas: bytes saved by selective recomputation, FLOPs added to a "
+      "step");
   const std::vector<Model> models = {{"GPT-3, 175B", 96, 12288, 96},
                                      {"MT-NLG, 530B", 128, 20480, 105}};
   Table table(
