@@ -155,21 +155,24 @@ void show_other_masks(Runtime& runtime, Report& report, const Sizes& sizes,
   DropoutMoment other = moment, none = moment;
   ++other.pass;
   none.probability = 0;
-  const Passes right = passes_of<Block>(runtime, sizes, moment),
+  const Passes right = passes_of<TransformerBlock>(runtime, sizes, moment),
+               same = passes_of<Block>(runtime, sizes, moment),
                wrong = passes_of<Block>(runtime, sizes, moment, 1),
                of_other = passes_of<Block>(runtime, sizes, other),
-               right_without = passes_of<Block>(runtime, sizes, none),
+               right_without = passes_of<TransformerBlock>(runtime, sizes, none),
                wrong_without = passes_of<Block>(runtime, sizes, none, 1);
-  const auto shown = [&](double error) {
-    return error == 0 ? "the same" : "differ by " + scientific(error);
-  };
-  const double error = difference(wrong, right);
   Table table({"dropout", "masks of the second pass", "Y", "gradients"});
-  table.row({text(moment.probability), "the same", "the same", "the same"});
-  table.row({text(moment.probability), "of the next step (wrong)",
-             shown(reference::relative_error(wrong.y, right.y)), shown(error)});
-  table.row({"0", "of the next step (wrong)", "the same",
-             shown(difference(wrong_without, right_without))});
+  const auto row = [&](float dropout, const char* masks, const Passes& got, const Passes& kept) {
+    const auto shown = [](double error) {
+      return error == 0 ? "the same" : "differ by " + scientific(error);
+    };
+    table.row({text(dropout), masks, shown(reference::relative_error(got.y, kept.y)),
+               shown(difference(got, kept))});
+  };
+  row(moment.probability, "the same", same, right);
+  row(moment.probability, "of the next step (wrong)", wrong, right);
+  row(0, "of the next step (wrong)", wrong_without, right_without);
+  const double error = difference(wrong, right);
   report.table(table);
   report.result("error_of_other_masks", error);
   report.check("with other masks, Y is the same, and gradients differ by more than 1 %",
