@@ -1,0 +1,2 @@
+add_chapter(USES 11_checkpoints)
+chapter_test(ARGUMENTS --check-collectives)
