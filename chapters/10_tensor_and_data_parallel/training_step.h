@@ -2,6 +2,8 @@
 // pipeline's schedule computes the gradients in another order, a sharded optimizer reduces and
 // updates only what is its own.
 #pragma once
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,8 +45,16 @@ class GradientNorm {
 struct StateTensor {
   std::string name;     // the parameter's; of moments with ".first_moment" behind it
   Shard shard;          // which part of the whole
-  Tensor part;          // [shard.local()] in f32
+  Tensor part;          // in f32: [shard.local()], or of its elements, row-major, those in `held`
   bool writes = false;  // whether this rank is the one of those with this part that saves it
+  /// Where several ranks share out the elements of `shard`: those that this one has, maybe none.
+  std::optional<Range> held = std::nullopt;
+
+  /// Calls visit(begin, whole_begin, length) for each run of elements that are consecutive both in
+  /// `part` and in the whole tensor.
+  void for_each_run(const std::function<void(int64_t, int64_t, int64_t)>& visit) const;
+  /// Sets `part` from the values of all of `shard`. Throws Error for a wrong number of values.
+  void assign(std::span<const float> of_shard);
 };
 
 /// What a checkpoint saves, and sets, whatever the layout. Every rank has all names, in one order.

@@ -54,7 +54,7 @@ int64_t BrokenRun::bytes_written() {
   for (const auto* tensors : {&all.weights, &all.moments}) {
     for (const StateTensor& tensor : *tensors) {
       if (!tensor.writes) continue;
-      tensor.shard.for_each_run([&](int64_t, int64_t, int64_t length) {
+      tensor.for_each_run([&](int64_t, int64_t, int64_t length) {
         bytes += length * static_cast<int64_t>(sizeof(float));  // padding is not written
       });
     }

@@ -40,19 +40,15 @@ struct Files {
 
 /// This rank's part of each tensor that it is to write, to where it stands in the whole one.
 void write_my_parts(SharedSafetensors& file, const std::vector<StateTensor>& tensors) {
-  for (const auto& [name, shard, part, writes] : tensors) {
-    if (!writes) continue;
-    const std::vector<float> values = part.to_host();
+  for (const StateTensor& tensor : tensors) {
+    if (!tensor.writes) continue;
+    const std::vector<float> values = tensor.part.to_host();
     const std::span<const float> all(values);
-    shard.for_each_run([&, &tensor = name](int64_t local, int64_t whole, int64_t length) {
-      file.write(tensor, whole,
-                 all.subspan(static_cast<size_t>(local), static_cast<size_t>(length)));
+    tensor.for_each_run([&](int64_t begin, int64_t whole, int64_t length) {
+      file.write(tensor.name, whole,
+                 all.subspan(static_cast<size_t>(begin), static_cast<size_t>(length)));
     });
   }
-}
-
-void set(Tensor tensor, const std::vector<float>& values) {
-  tensor.assign(std::span<const float>(values));
 }
 
 }  // namespace
@@ -107,11 +103,11 @@ fs::path latest_checkpoint(Communicator& world, const fs::path& path) {
 void load_checkpoint(const fs::path& checkpoint, Optimizer& optimizer, bool allow_nan) {
   const WeightsFile weights(checkpoint / "model.safetensors");
   const SafetensorsReader moments(checkpoint / "optimizer.safetensors");
-  const TrainingState state = optimizer.state();
-  for (const StateTensor& tensor : state.weights)
-    set(tensor.part, weights.part(tensor.name, tensor.shard, allow_nan));
-  for (const StateTensor& tensor : state.moments)
-    set(tensor.part, read_part(moments, tensor.name, tensor.shard, allow_nan));
+  TrainingState state = optimizer.state();
+  for (StateTensor& tensor : state.weights)
+    tensor.assign(weights.part(tensor.name, tensor.shard, allow_nan));
+  for (StateTensor& tensor : state.moments)
+    tensor.assign(read_part(moments, tensor.name, tensor.shard, allow_nan));
   optimizer.state_was_set();
 }
 //! [11-load]

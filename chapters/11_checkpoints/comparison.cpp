@@ -26,9 +26,9 @@ double weights_error(const fs::path& got, const fs::path& expected,
   const SafetensorsReader mine(got / "model.safetensors"), theirs(expected / "model.safetensors");
   std::vector<float> all;
   std::vector<double> all_expected;
-  for (const auto& [name, shard, part, writes] : weights) {
-    std::vector<float> here = mine.floats(name), there = theirs.floats(name);
-    if (name.ends_with("c_attn.bias")) {
+  for (const StateTensor& tensor : weights) {
+    std::vector<float> here = mine.floats(tensor.name), there = theirs.floats(tensor.name);
+    if (tensor.name.ends_with("c_attn.bias")) {
       const auto third = std::ssize(there) / 3;  // Q, K, V
       std::copy_n(there.begin() + third, third, here.begin() + third);
     }

@@ -114,6 +114,86 @@ TEST_CASE("the files of every grid are the same, bit by bit") {
   }
 }
 
+namespace {
+
+/// The state of a run that this rank has alone, as if all ranks shared out each tensor's elements.
+class SharedOut : public Optimizer {
+ public:
+  explicit SharedOut(Run& run) : run_(run) {}
+  TrainingState state() override {
+    TrainingState state = run_.trainer.optimizer().state();
+    for (auto* tensors : {&state.weights, &state.moments}) {
+      for (StateTensor& tensor : *tensors) {
+        const int64_t elements = tensor.part.elements();
+        tensor.held = part_of(elements, world().size(), world().rank());
+        tensor.part = tensor.part.reshape({elements}).slice(*tensor.held);
+        tensor.writes = true;
+      }
+    }
+    return state;
+  }
+  void state_was_set() override { was_set = true; }
+  void update(int64_t, double, const Tensor&) override {}
+  bool was_set = false;
+
+ private:
+  Run& run_;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "ranks that share out the elements of a tensor write the same files, and read their own") {
+  const SharedFolder folder;
+  Run run(alone(), 1, 1), other(alone(), 1, 1, 3);
+  for (int64_t step = 0; step < 2; ++step) run.step(step);
+  SharedOut shared(run), read(other);
+  const fs::path checkpoint =
+      Checkpoints(world(), folder.path + "/shared", 1).save(shared.state(), Run::info(2));
+  std::string expected;
+  if (world().rank() == 0)
+    expected = Checkpoints(alone(), folder.path + "/whole", 1)
+                   .save(run.trainer.optimizer().state(), Run::info(2));
+  expected = world().gather_text(expected).front();
+  for (const char* file : {"model.safetensors", "optimizer.safetensors"})
+    CHECK(content_of(checkpoint / file) == content_of(fs::path(expected) / file));
+
+  load_checkpoint(checkpoint, read, false);
+  CHECK(read.was_set);
+  const TrainingState got = read.state(), want = shared.state();
+  for (size_t i = 0; i < got.weights.size(); ++i)
+    CHECK(got.weights[i].part.to_host() == want.weights[i].part.to_host());
+  for (size_t i = 0; i < got.moments.size(); ++i)
+    CHECK(got.moments[i].part.to_host() == want.moments[i].part.to_host());
+}
+
+TEST_CASE("the runs of a share of a cut tensor's elements") {
+  // columns 4, 5 and 1, 2 of a matrix of 2 × 6: elements 4 5 1 2 | 10 11 7 8
+  const Shard shard = Shard::of_columns({2, 6}, {{4, 6}, {1, 3}});
+  StateTensor tensor{.name = "x", .shard = shard, .part = {}, .held = Range{1, 7}};
+  std::vector<std::vector<int64_t>> runs;
+  const auto visit = [&](int64_t begin, int64_t whole, int64_t length) {
+    runs.push_back({begin, whole, length});
+  };
+  tensor.for_each_run(visit);
+  CHECK(runs == std::vector<std::vector<int64_t>>{{0, 5, 1}, {1, 1, 2}, {3, 10, 2}, {5, 7, 1}});
+  runs.clear();
+  tensor.held = Range{3, 3};
+  tensor.for_each_run(visit);
+  CHECK(runs.empty());
+  tensor.held.reset();
+  tensor.for_each_run(visit);
+  CHECK(runs == std::vector<std::vector<int64_t>>{{0, 4, 2}, {2, 1, 2}, {4, 10, 2}, {6, 7, 2}});
+
+  tensor.held = Range{5, 8};
+  tensor.part = Tensor::zeros(backend(), {3});
+  const std::vector<float> values{0, 1, 2, 3, 4, 5, 6, 7};
+  tensor.assign(values);
+  CHECK(tensor.part.to_host() == std::vector<float>{5, 6, 7});
+  CHECK(contains(message_of([&] { tensor.assign(std::span(values).first(7)); }),
+                 "x: 7 values for a part of shape [2 × 4]"));
+}
+
 TEST_CASE("a checkpoint says what it was saved with") {
   const SharedFolder folder;
   Run run(world(), world().size(), 1);

@@ -1,0 +1,22 @@
+#include "chapters/10_tensor_and_data_parallel/training_step.h"
+
+#include <algorithm>
+
+namespace shard {
+
+void StateTensor::for_each_run(const std::function<void(int64_t, int64_t, int64_t)>& visit) const {
+  const Range mine = held.value_or(Range{0, shard.local().elements()});
+  shard.for_each_run([&](int64_t local, int64_t whole, int64_t length) {
+    const int64_t begin = std::max(local, mine.begin), end = std::min(local + length, mine.end);
+    if (begin < end) visit(begin - mine.begin, whole + begin - local, end - begin);
+  });
+}
+
+void StateTensor::assign(std::span<const float> of_shard) {
+  require(std::ssize(of_shard) == shard.local().elements(), name, ": ", of_shard.size(),
+          " values for a part of shape ", shard.local());
+  const Range mine = held.value_or(Range{0, std::ssize(of_shard)});
+  part.assign(of_shard.subspan(static_cast<size_t>(mine.begin), static_cast<size_t>(mine.size())));
+}
+
+}  // namespace shard
