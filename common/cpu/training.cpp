@@ -1,6 +1,6 @@
-// Sums over whole tensors and the optimizer's step. Compiled so that sums may be taken in any order
-// (CMakeLists.txt). That is safe: sums are in double precision, and infinities and NaN, by which
-// clip_factor and adamw know a bad step, keep their meaning (tests/common/non_finite_test.cpp).
+// Sums over whole tensors. Compiled so that they may be taken in any order (CMakeLists.txt). That is
+// safe: sums are in double precision, and infinities and NaN, by which clip_factor and adamw know a
+// bad step, keep their meaning (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -56,27 +56,6 @@ void CpuBackend::clip_factor(Tensor& factor, const Tensor& sum_of_squares, float
 
 void CpuBackend::zero(std::span<const Tensor> all) {
   for (Tensor x : all) fill(x, 0.0f);
-}
-
-void CpuBackend::adamw(std::span<const TrainedWeight> all, const Tensor& gradient_factor,
-                       const AdamW& hyper) {
-  const float factor = *gradient_factor.data<float>();
-  if (!is_finite(factor)) return;
-  const auto step = static_cast<double>(hyper.step);
-  const auto c1 = static_cast<float>(1.0 - std::pow(double{hyper.beta1}, step));
-  const auto c2 = static_cast<float>(1.0 - std::pow(double{hyper.beta2}, step));
-  for (const TrainedWeight& trained : all) {
-    float *w = trained.weight.data<float>(), *first = trained.first_moment.data<float>(),
-          *second = trained.second_moment.data<float>();
-    const float* g = trained.gradient.data<float>();
-    AdamW own = hyper;
-    if (!trained.decays) own.weight_decay = 0.0f;
-    constexpr int64_t cost = 8;
-    parallel_for(trained.weight.elements(), cost, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        adamw_update(w[i], first[i], second[i], factor * g[i], own, c1, c2);
-    });
-  }
 }
 
 }  // namespace shard

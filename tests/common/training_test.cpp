@@ -61,6 +61,35 @@ TEST_CASE("adamw: several steps against double precision") {
   }
 }
 
+TEST_CASE("adamw: parts of a tensor, wherever it is cut, get the bits of the whole") {
+  const int64_t count = 211;
+  const auto made = [&](const char* name) {
+    return tensor({count}, random_matrix(1, count, name));
+  };
+  const auto squared = [&] {
+    std::vector<float> values = made("v").to_host();
+    for (float& value : values) value *= value;
+    return tensor({count}, values);
+  };
+  const Tensor gradient = made("g"), factor = Tensor::full(backend(), {1}, 0.7f);
+  const AdamW hyper{.learning_rate = 0.02f, .weight_decay = 0.3f, .step = 3};
+  Tensor w = made("w"), m = made("m"), v = squared();
+  adamw(w, m, v, gradient, factor, hyper);
+  for (const int64_t cut : {1, 2, 7, 64, 105, 128, 210}) {
+    Tensor w2 = made("w"), m2 = made("m"), v2 = squared();
+    for (const Range part : {Range{0, cut}, Range{cut, count}}) {
+      Tensor some_w = w2.slice(part), some_m = m2.slice(part), some_v = v2.slice(part);
+      adamw(some_w, some_m, some_v, gradient.slice(part), factor, hyper);
+    }
+    CAPTURE(cut);
+    CHECK(relative_error(w2, w) < 1e-6);
+    if (backend().device() != Device::cpu) continue;  // another compiler, and another length
+    CHECK(w2.to_host() == w.to_host());
+    CHECK(m2.to_host() == m.to_host());
+    CHECK(v2.to_host() == v.to_host());
+  }
+}
+
 TEST_CASE("adamw: a gradient of zero only decays the weight") {
   Tensor weight = Tensor::full(backend(), {3}, 2.0f), m = Tensor::zeros(backend(), {3}),
          v = m.clone();
