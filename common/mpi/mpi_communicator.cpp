@@ -128,10 +128,11 @@ std::unique_ptr<Work> MpiCommunicator::start_scatter(const Call& call, const Ten
                                                      const Tensor& term, Counts counts) {
   // MPI_Ireduce_scatter in place would write every rank's part to the beginning of the term.
   if (part.type() == DataType::bf16 || is_within(part, term)) {
-    const Tensor apart(backend(), part.shape(),
-                       part.type() == DataType::bf16 ? DataType::f32 : part.type());
-    auto work = start_scatter(call, apart, cast(term, apart.type()), counts);
-    return std::make_unique<ApartWork>(part, apart, std::move(work));
+    const DataType type = part.type() == DataType::bf16 ? DataType::f32 : part.type();
+    const Tensor apart(backend(), part.shape(), type),
+        terms = term.type() == type ? term : cast(term, type);
+    auto work = start_scatter(call, apart, terms, counts);
+    return std::make_unique<ApartWork>(part, apart, std::move(work), terms);
   }
   auto work = std::make_unique<CallWork>(*group_, backend(), call);
   const void* from = work->reads(term);

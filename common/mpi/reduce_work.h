@@ -65,8 +65,10 @@ class ReduceWork : public HostWork {
 /// place of bf16, so that it is rounded once, or apart from a term of which the result is a part.
 class ApartWork : public Work {
  public:
-  ApartWork(const Tensor& result, const Tensor& apart, std::unique_ptr<Work> work)
-      : result_(result), apart_(apart), work_(std::move(work)) {}
+  /// `terms`: what `work` reads, if that is not `apart`. All of it is kept until the end.
+  ApartWork(const Tensor& result, const Tensor& apart, std::unique_ptr<Work> work,
+            const Tensor& terms = {})
+      : result_(result), apart_(apart), terms_(terms), work_(std::move(work)) {}
   void wait() override {
     work_->wait();
     copy(result_, apart_);
@@ -74,7 +76,7 @@ class ApartWork : public Work {
   std::shared_ptr<const DeviceTime> time() const override { return work_->time(); }
 
  private:
-  Tensor result_, apart_;
+  Tensor result_, apart_, terms_;
   std::unique_ptr<Work> work_;
 };
 

@@ -39,9 +39,14 @@ TEST_CASE("started: what is given may be forgotten, for its memory is kept until
   use_again(count);
   Pending turned = world().start_all_to_all(my_data({count * size()}));
   use_again(count * size());
+  const Tensor flat = my_data({count});
+  const Range mine = part_of(count, size(), rank());
+  Pending in_place = world().start_reduce_scatter_into(flat.slice(mine), PartialSum(flat));
+  use_again(count);
+  CHECK(in_place.wait().to_host() == rows_of(sum_of_all(count), mine, 1));
   const std::vector<float> all = gathered.wait().to_host();
   CHECK(rows_of(all, {count * (size() - 1), count * size()}, 1) == data_of(size() - 1, count));
-  CHECK(part.wait().to_host() == rows_of(sum_of_all(count), part_of(count, size(), rank()), 1));
+  CHECK(part.wait().to_host() == rows_of(sum_of_all(count), mine, 1));
   CHECK(turned.wait().to_host()[0] == element(0, count * rank()));
 }
 
