@@ -7,6 +7,7 @@
 #include "common/mpi/message_check.h"
 #include "common/mpi/message_work.h"
 #include "common/mpi/reduce_work.h"
+#include "common/mpi/scatter_work.h"
 
 namespace shard {
 namespace {
@@ -126,23 +127,11 @@ std::unique_ptr<Work> MpiCommunicator::start_gather(const Call& call, const Tens
 
 std::unique_ptr<Work> MpiCommunicator::start_scatter(const Call& call, const Tensor& part,
                                                      const Tensor& term, Counts counts) {
-  // MPI_Ireduce_scatter in place would write every rank's part to the beginning of the term.
-  if (part.type() == DataType::bf16 || is_within(part, term)) {
-    const DataType type = part.type() == DataType::bf16 ? DataType::f32 : part.type();
-    const Tensor apart(backend(), part.shape(), type),
-        terms = term.type() == type ? term : cast(term, type);
-    auto work = start_scatter(call, apart, terms, counts);
-    return std::make_unique<ApartWork>(part, apart, std::move(work), terms);
-  }
-  auto work = std::make_unique<CallWork>(*group_, backend(), call);
-  const void* from = work->reads(term);
-  void* to = work->writes(part);
-  work->start([=, type = mpi_type(term.type()), comm = group_->comm(),
-               pieces = Pieces(counts)](MPI_Request* request) {
-    check_mpi(MPI_Ireduce_scatter(from, to, pieces.counts.data(), type, MPI_SUM, comm, request),
-              "MPI_Ireduce_scatter");
-  });
-  return work;
+  if (term.type() != DataType::bf16)
+    return std::make_unique<ScatterWork>(*group_, call, part, term, counts);
+  const Tensor wide(backend(), part.shape()), terms = cast(term, DataType::f32);
+  auto work = std::make_unique<ScatterWork>(*group_, call, wide, terms, counts);
+  return std::make_unique<ApartWork>(part, wide, std::move(work));
 }
 
 std::unique_ptr<Work> MpiCommunicator::start_transpose(const Call& call, const Tensor& in,

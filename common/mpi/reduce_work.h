@@ -1,4 +1,4 @@
-// How MPI forms sums: in pieces, and apart from the tensor of the result.
+// How MPI forms sums: in pieces, and those of bf16 in f32.
 #pragma once
 #include <algorithm>
 
@@ -61,14 +61,12 @@ class ReduceWork : public HostWork {
   bool summing_ = false;
 };
 
-/// A collective whose result is formed in memory of its own and copied at its end: in f32 in the
-/// place of bf16, so that it is rounded once, or apart from a term of which the result is a part.
+/// A collective whose result is formed in f32 and copied at its end to the place of bf16, so that it
+/// is rounded once.
 class ApartWork : public Work {
  public:
-  /// `terms`: what `work` reads, if that is not `apart`. All of it is kept until the end.
-  ApartWork(const Tensor& result, const Tensor& apart, std::unique_ptr<Work> work,
-            const Tensor& terms = {})
-      : result_(result), apart_(apart), terms_(terms), work_(std::move(work)) {}
+  ApartWork(const Tensor& result, const Tensor& apart, std::unique_ptr<Work> work)
+      : result_(result), apart_(apart), work_(std::move(work)) {}
   void wait() override {
     work_->wait();
     copy(result_, apart_);
@@ -76,7 +74,7 @@ class ApartWork : public Work {
   std::shared_ptr<const DeviceTime> time() const override { return work_->time(); }
 
  private:
-  Tensor result_, apart_, terms_;
+  Tensor result_, apart_;
   std::unique_ptr<Work> work_;
 };
 
