@@ -8,10 +8,10 @@ namespace shard {
 
 //! [15-parts]
 StepParts sharded_parts_of_step(Grid& grid, LanguageModel& model, const TrainingSettings& settings,
-                                Sharding sharding) {
+                                Sharding sharding, int64_t bucket_bytes) {
   const Parameters parameters = model.parameters();
-  auto gradients =
-      std::make_unique<GradientShards>(grid, parameters, sharding, type_of(settings.reduce_in));
+  auto gradients = std::make_unique<GradientShards>(grid, parameters, sharding,
+                                                    type_of(settings.reduce_in), bucket_bytes);
   StepParts parts;
   parts.passes = std::make_unique<MicroBatches>(grid.dp(), model, settings);
   parts.norm = std::make_unique<ShardNorm>(grid.world(), *gradients);

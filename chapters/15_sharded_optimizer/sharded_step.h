@@ -8,6 +8,7 @@ namespace shard {
 
 /// As parts_of_step, which shares out nothing. Throws likewise. Collective over the grid's ranks.
 StepParts sharded_parts_of_step(Grid& grid, LanguageModel& model, const TrainingSettings& settings,
-                                Sharding sharding);
+                                Sharding sharding,
+                                int64_t bucket_bytes = GradientShards::default_bucket_bytes);
 
 }  // namespace shard

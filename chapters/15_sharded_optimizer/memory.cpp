@@ -1,0 +1,114 @@
+#include "chapters/15_sharded_optimizer/memory.h"
+
+#include <cmath>
+
+#include "chapters/10_tensor_and_data_parallel/adamw_optimizer.h"
+#include "chapters/10_tensor_and_data_parallel/bucketed_reduction.h"
+#include "chapters/15_sharded_optimizer/sharded_adamw.h"
+
+namespace shard::chapter_15 {
+namespace {
+
+/// The bytes that a model with reduction and optimizer takes on this rank.
+int64_t state_bytes(Runtime& runtime, const Settings& s, Parts parts) {
+  const int64_t before = runtime.backend().bytes_in_use();
+  Grid grid(runtime.world(), {{"tp", static_cast<int>(s.tp)},
+                              {"dp", runtime.world().size() / static_cast<int>(s.tp)}});
+  Gpt model(grid.tp(), s.sizes, {s.training.seed, 0.1f, 0.1f});
+  const Parameters parameters = model.parameters();
+  if (!parts) {
+    const BucketedReduction reduction(grid, parameters, DataType::f32);
+    const AdamWOptimizer optimizer(grid, parameters, s.training);
+    return runtime.backend().bytes_in_use() - before;
+  }
+  const GradientShards shards(grid, parameters, *parts, DataType::f32, Settings::bucket_bytes);
+  const ShardedAdamW optimizer(shards, parameters, s.training);
+  return runtime.backend().bytes_in_use() - before;
+}
+
+/// Bytes for each parameter: on every rank, and shared out over d.
+struct PerParameter {
+  int64_t everywhere, shared_out;
+  std::string formula() const {
+    return shared_out == 0 ? text(everywhere, "·Ψ")
+                           : text("(", everywhere, " + ", shared_out, "/d)·Ψ");
+  }
+};
+
+PerParameter formula_of(const Settings& s, Parts parts) {
+  const bool rounded = s.training.precision == Precision::bf16;
+  const int64_t weight = rounded ? 2 : 4, gradient = 4, state = rounded ? 12 : 8;
+  if (!parts) return {weight + gradient + state, 0};
+  if (*parts == Sharding::moments) return {weight + gradient, state};
+  return {weight, gradient + state};
+}
+
+}  // namespace
+
+void show_memory(Runtime& runtime, Report& report, const Settings& s) {
+  Run run(runtime.world(), s, Sharding::gradients);
+  const int64_t d = run.data_parallel();
+  int64_t elements = 0, padded = 0;
+  for (const GradientShards::Bucket& bucket : run.shards->buckets()) {
+    elements += bucket.flat.elements();
+    padded += bucket.flat.padded();
+  }
+  report.heading(text("Weights, gradients and moments of Ψ = ", elements, " parameters, padded to ",
+                      padded, ", d = ", d));
+  Table table({"", "bytes on a rank", "formula", "bytes / Ψ"});
+  std::string wrong;
+  for (const Parts parts : {chapter_10, Parts(Sharding::moments), Parts(Sharding::gradients)}) {
+    const PerParameter per = formula_of(s, parts);
+    const int64_t psi = parts ? padded : elements, bytes = state_bytes(runtime, s, parts),
+                  expected = per.everywhere * psi + per.shared_out * psi / d;
+    table.row({name_of(parts), text(bytes), per.formula(),
+               fixed(static_cast<double>(bytes) / static_cast<double>(elements))});
+    if (bytes != expected)
+      wrong += text(name_of(parts), ": ", bytes, " instead of ", expected, " ");
+  }
+  report.table(table);
+  report.check("the bytes of the formulas, exactly, padding included", wrong.empty(), wrong);
+  run.step(0);
+  report.line(
+      text("  ZeRO-2's gradients: ", bytes_text(static_cast<double>(run.shards->peak_bytes())),
+           " at most during the step, ", bytes_text(static_cast<double>(run.shards->bytes())),
+           " after it"));
+  report.check("after a step, gradients are 4·Ψ/d bytes", run.shards->bytes() == 4 * padded / d);
+}
+
+/// 16-bit weights and gradients, and 12 bytes of state, as mixed precision had then.
+void show_table_1(Report& report) {
+  struct Row {
+    double billions;
+    int ranks;
+    double published[3];  // GB, as printed there
+    double digit[3];      // what one is in the last digit printed
+  };
+  // the table's columns are P_os, P_os+g and P_os+g+p: ZeRO-1, 2 and 3
+  constexpr Row rows[] = {{7.5, 1, {120, 120, 120}, {1, 1, 1}},
+                          {7.5, 4, {52.5, 41.2, 30}, {0.1, 0.1, 1}},
+                          {7.5, 16, {35.6, 21.6, 7.5}, {0.1, 0.1, 0.1}},
+                          {7.5, 64, {31.4, 16.6, 1.88}, {0.1, 0.1, 0.01}},
+                          {7.5, 256, {30.4, 15.4, 0.47}, {0.1, 0.1, 0.01}},
+                          {7.5, 1024, {30.1, 15.1, 0.12}, {0.1, 0.1, 0.01}},
+                          {128, 64, {536, 284, 32}, {1, 1, 1}},
+                          {1000, 1024, {4011, 2013, 15.6}, {1, 1, 0.1}}};
+  report.heading("GB a rank in mixed precision: computed here, and as ZeRO's Table 1 prints it");
+  Table table({"parameters", "d", "ZeRO-1", "", "ZeRO-2", "", "ZeRO-3", ""});
+  double worst = 0;  // in units of the last digit printed
+  for (const Row& row : rows) {
+    const double psi = row.billions, d = row.ranks;
+    const double computed[3] = {4 * psi + 12 * psi / d, 2 * psi + 14 * psi / d, 16 * psi / d};
+    std::vector<std::string> cells{text(psi, " billion"), text(row.ranks)};
+    for (int i = 0; i < 3; ++i) {
+      cells.push_back(fixed(computed[i], 3));
+      cells.push_back(text(row.published[i]));
+      worst = std::max(worst, std::abs(computed[i] - row.published[i]) / row.digit[i]);
+    }
+    table.row(cells);
+  }
+  report.table(table);
+  report.check("all entries, to less than one in the last digit printed", worst < 1);
+}
+
+}  // namespace shard::chapter_15
