@@ -1,0 +1,25 @@
+// expect: is right for ranges of part_of, of which some are longer than others
+#include <algorithm>
+
+#include "exercises/15_sharded_optimizer/1_who_owns_what.h"
+
+namespace shard {
+
+std::vector<OwnedPiece> owned_pieces(const std::vector<FlatParameter>& parameters, int ranks,
+                                     int rank) {
+  int64_t total = 0;
+  for (const FlatParameter& parameter : parameters) total += parameter.elements;
+  const Range range = part_of(total, ranks, rank);
+  const int64_t mine = range.begin, past = range.end;
+  std::vector<OwnedPiece> pieces;
+  int64_t first = 0;
+  for (int i = 0; i < std::ssize(parameters); ++i) {
+    const auto [elements, is_matrix] = parameters[static_cast<size_t>(i)];
+    const int64_t begin = std::max(first, mine), end = std::min(first + elements, past);
+    if (begin < end) pieces.push_back({i, {begin - first, end - first}, begin - mine, is_matrix});
+    first += elements;
+  }
+  return pieces;
+}
+
+}  // namespace shard

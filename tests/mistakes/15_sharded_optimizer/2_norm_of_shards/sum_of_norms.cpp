@@ -1,0 +1,26 @@
+// expect: is the sum of the ranks' norms
+#include <cmath>
+
+#include "common/tensor/ops.h"
+#include "exercises/15_sharded_optimizer/2_norm_of_shards.h"
+
+namespace shard {
+
+double clip_shards(Grid& grid, const std::vector<GradientPiece>& pieces, double limit) {
+  Tensor squares = Tensor::zeros(grid.world().backend(), {1});
+  for (const GradientPiece& piece : pieces) {
+    if (!piece.replicated || grid.tp().rank() == 0) add_sum_of_squares(squares, piece.gradient);
+  }
+  const auto own = static_cast<float>(std::sqrt(squares.to_host()[0]));
+  const Tensor norms = Tensor::full(grid.world().backend(), {1}, own);
+  const double norm = grid.world().all_reduce(PartialSum(norms)).to_host()[0];
+  if (norm > limit) {
+    for (const GradientPiece& piece : pieces) {
+      Tensor gradient = piece.gradient;
+      scale(gradient, static_cast<float>(limit / norm));
+    }
+  }
+  return norm;
+}
+
+}  // namespace shard

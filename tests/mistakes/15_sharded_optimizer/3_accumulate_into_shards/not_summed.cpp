@@ -1,0 +1,21 @@
+// expect: is this rank's own terms: they were not summed over the ranks
+#include "common/tensor/ops.h"
+#include "exercises/15_sharded_optimizer/3_accumulate_into_shards.h"
+
+namespace shard {
+
+Tensor accumulated_shard(Communicator& dp, int64_t elements, int64_t passes,
+                         const AddPass& add_pass, Reduced reduced) {
+  const int64_t per_rank = (elements + dp.size() - 1) / dp.size();
+  Tensor flat = Tensor::zeros(dp.backend(), {dp.size() * per_rank}),
+         whole = flat.slice({0, elements}), shard = Tensor::zeros(dp.backend(), {per_rank});
+  for (int64_t pass = 0; pass < passes; ++pass) {
+    add_pass(pass, whole);
+    if (reduced == Reduced::after_last_pass && pass + 1 < passes) continue;
+    accumulate(shard, flat.slice({dp.rank() * per_rank, (dp.rank() + 1) * per_rank}));
+    fill(flat, 0.0f);
+  }
+  return shard;
+}
+
+}  // namespace shard
