@@ -70,9 +70,9 @@ void draw_ranges(Report& report, const FlatBucket& bucket) {
       "only. It updates these weights, in the colour of the rank, and gathers the others.");
   page.drawing(left + static_cast<double>(bucket.padded()) * cell, names + rows * (height + gap),
                [=, &bucket](Svg& svg, Point at) {
+                 draw_parameters(svg, at, bucket, rows);
                  draw_whole(svg, at, bucket);
                  for (int rank = 0; rank < ranks; ++rank) draw_own(svg, at, bucket, rank);
-                 draw_parameters(svg, at, bucket, rows);
                });
   page.legend(keys_of_ranks(ranks));
   report.picture(page.drawn());

@@ -101,6 +101,11 @@ refuses '--prompt and --prompts both say' 2 12_generation --prompt a --prompts "
 refuses '--memory allows 10000 bytes, but with all 6 blocks recomputed a step still keeps' 2 \
   14_recompute --memory 0.01
 refuses '--heads 9 cannot be divided evenly among 2 ranks' 2 14_recompute --heads 9 --width 36
+refuses '--tp 2 does not divide the 3 ranks' 3 15_sharded_optimizer --tp 2
+refuses '--batch 3 has too few sequences for 2 data-parallel ranks × --accumulate 2' 2 \
+  15_sharded_optimizer --batch 3
+refuses '--precision bf16 needs a GPU' 1 15_sharded_optimizer --precision bf16
+refuses '--heads 4 are too few for --tp 5' 5 15_sharded_optimizer --tp 5
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
   --curve /no/such/folder/file
 finish
