@@ -1,5 +1,5 @@
-// FlatBucket: parameters one after the other in one flat tensor, which is cut into equal ranges, one
-// for each rank, wherever that cuts through a parameter.
+// FlatBucket: parameters one after the other in one flat tensor, which is cut into equal ranges,
+// one for each rank, wherever that cuts through a parameter.
 //     | wte.weight            | ln.gain | ln.bias | c_attn.weight      |padding|
 //     | rank 0             | rank 1             | rank 2               ranges of ⌈Σ elements / d⌉
 // Rajbhandari et al., "ZeRO", arXiv:1910.02054, section 5.1. The arithmetic only: what is stored in

@@ -15,10 +15,11 @@ namespace shard {
 /// What data-parallel ranks share out besides AdamW's moments, and when they reduce. Ψ parameters
 /// of 4 bytes on d ranks:
 enum class Sharding {
-  /// ZeRO-1. Gradients stay whole, and are reduced in a step's last backward pass: (8 + 8/d)Ψ bytes.
+  /// ZeRO-1. Gradients stay whole, and are reduced in a step's last backward pass: (8 + 8/d)Ψ
+  /// bytes.
   moments,
-  /// ZeRO-2. Gradients are whole during a backward pass only, and reduced in each: (4 + 12/d)Ψ bytes
-  /// between passes; m passes send m times as much.
+  /// ZeRO-2. Gradients are whole during a backward pass only, and reduced in each: (4 + 12/d)Ψ
+  /// bytes between passes; m passes reduce m times as much.
   gradients,
   /// ZeRO-2 that accumulates whole gradients, and reduces in the last pass: the fewest bytes are
   /// sent, and (4 + 12/d)Ψ are held after a step only.

@@ -1,6 +1,6 @@
-// Sums over whole tensors. Compiled so that they may be taken in any order (CMakeLists.txt). That is
-// safe: sums are in double precision, and infinities and NaN, by which clip_factor and adamw know a
-// bad step, keep their meaning (tests/common/non_finite_test.cpp).
+// Sums over whole tensors. Compiled so that they may be taken in any order (CMakeLists.txt). That
+// is safe: sums are in double precision, and infinities and NaN, by which clip_factor and adamw
+// know a bad step, keep their meaning (tests/common/non_finite_test.cpp).
 #include <algorithm>
 #include <cmath>
 #include <vector>

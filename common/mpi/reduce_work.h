@@ -61,8 +61,8 @@ class ReduceWork : public HostWork {
   bool summing_ = false;
 };
 
-/// A collective whose result is formed in f32 and copied at its end to the place of bf16, so that it
-/// is rounded once.
+/// A collective whose result is formed in f32 and copied at its end to the place of bf16, so that
+/// it is rounded once.
 class ApartWork : public Work {
  public:
   ApartWork(const Tensor& result, const Tensor& apart, std::unique_ptr<Work> work)

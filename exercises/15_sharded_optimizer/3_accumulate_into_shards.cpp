@@ -5,7 +5,7 @@
 // passes send m times as much. Or they accumulate as whole gradients, and are reduced once: then a
 // step sends as little as with one micro-batch. Both give the same sums.
 //
-// Write: accumulated_shard, without chapters/15_sharded_optimizer/gradient_shards.h. About 12 lines.
+// Write: accumulated_shard, without chapters/15_sharded_optimizer/gradient_shards.h. About 9 lines.
 // Shapes: `elements` need not be divisible by d: the flat gradient that is reduced is padded with
 //         zeros to d · ⌈elements/d⌉. add_pass takes its first `elements`, a view.
 // Ledger: in_every_pass: m reduce_scatters of the padded gradient. after_last_pass: one.
