@@ -16,7 +16,8 @@ Pending::Pending(Communicator& group, const Call& call, Tensor result, std::vect
       call_(call),
       result_(std::move(result)),
       used_(std::move(used)),
-      work_(std::move(work)) {}
+      work_(std::move(work)),
+      started_(now()) {}
 
 Pending::~Pending() {
   if (!work_) return;
@@ -34,6 +35,13 @@ Pending::~Pending() {
   static_cast<void>(new Tensor(std::move(result_)));
 }
 
+bool Pending::poll() {
+  require(work_ != nullptr, "poll() was called after wait() on a pending ", call_.op);
+  const bool is_done = work_->poll();
+  if (is_done && done_ == 0) done_ = now();
+  return is_done;
+}
+
 Tensor Pending::wait() {
   require(work_ != nullptr, "wait() was called twice on one pending ", call_.op);
   const double start = now();
@@ -47,7 +55,11 @@ Tensor Pending::wait() {
                     group_->detail_of(call_));
     }
     work_->wait();
-    if (range) range->measured_by(work_->time());
+    if (range) {
+      range->measured_by(work_->time());
+      trace_bar(TraceRow::transfer, op, group_->detail_of(call_), started_,
+                done_ > 0 ? done_ : now(), work_->time());
+    }
     range.reset();
     group_->enter(call_.op, 0, 0, 0, now() - start, work_->time());
   }

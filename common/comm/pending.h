@@ -16,6 +16,8 @@ class Work {
   virtual ~Work() = default;
   /// Until the result may be used. Throws Error when a partner does not come in time.
   virtual void wait() = 0;
+  /// Does what can be done now, without waiting. Whether wait() would return at once.
+  virtual bool poll() = 0;
   /// Its own clock, where the host's time from the start to the end of wait() says nothing about
   /// it.
   virtual std::shared_ptr<const DeviceTime> time() const { return nullptr; }
@@ -25,6 +27,7 @@ class Work {
 class DoneWork : public Work {
  public:
   void wait() override {}
+  bool poll() override { return true; }
 };
 
 /// The result of what a communicator was asked to start. Between start and wait, no tensor that was
@@ -37,6 +40,10 @@ class Pending {
   /// The result: the sum, what was gathered, the part, what was received; of a send, what was sent.
   /// Throws Error when called twice, and when a rank does not come in time.
   Tensor wait();
+  /// Lets it make progress, without waiting, and returns whether it is done: then wait() returns at
+  /// once, and until then the result may not be read. Who computes for long calls it in between:
+  /// MPI moves data only inside its calls, those of NCCL need it not. Throws Error after wait().
+  bool poll();
 
  private:
   friend class Communicator;
@@ -47,6 +54,7 @@ class Pending {
   Tensor result_;
   std::vector<Tensor> used_;
   std::unique_ptr<Work> work_;
+  double started_, done_ = 0;  // seconds of clock.h; done_: when poll() has seen it
 };
 
 /// A sum under way: start_all_reduce's result.

@@ -51,8 +51,10 @@ void TraceRange::measured_by(std::shared_ptr<const DeviceTime> time) {
 }
 
 void trace_bar(TraceRow row, std::string_view name, std::string_view detail, double begin,
-               double end) {
-  if (is_tracing) bars.push_back({{row, std::string(name), std::string(detail), begin, end}});
+               double end, std::shared_ptr<const DeviceTime> time) {
+  if (!is_tracing) return;
+  bars.push_back({{row, std::string(name), std::string(detail), begin, end}});
+  bars.back().time = std::move(time);
 }
 
 bool tracing() { return is_tracing; }
@@ -100,8 +102,28 @@ std::vector<std::vector<TraceBar>> gather_trace(Communicator& world) {
 
 /// With the group of a collective: Perfetto gives each name a colour, and tp is to be told from dp.
 static std::string shown_name(const TraceBar& bar) {
-  return bar.row == TraceRow::communication && !bar.detail.empty() ? bar.name + " " + bar.detail
-                                                                   : bar.name;
+  return bar.row != TraceRow::compute && !bar.detail.empty() ? bar.name + " " + bar.detail
+                                                             : bar.name;
+}
+
+/// Bars of a row follow or enclose one another, except transfers, which overlap: each becomes a
+/// pair of asynchronous events, for which Perfetto finds a place.
+static void add_event(nlohmann::json& events, const TraceBar& bar, int rank) {
+  const double begin = bar.begin * 1e6, duration = (bar.end - bar.begin) * 1e6;
+  nlohmann::json event = {{"name", shown_name(bar)},
+                          {"pid", rank},
+                          {"tid", static_cast<int>(bar.row)},
+                          {"ts", begin},
+                          {"args", {{"detail", bar.detail}}}};
+  if (bar.row != TraceRow::transfer) {
+    event["ph"] = "X", event["dur"] = duration;
+    events.push_back(std::move(event));
+    return;
+  }
+  event["ph"] = "b", event["cat"] = "transfer", event["id"] = events.size();
+  events.push_back(event);
+  event["ph"] = "e", event["ts"] = begin + duration;
+  events.push_back(std::move(event));
 }
 
 void write_trace(Communicator& world, const std::string& file) {
@@ -118,15 +140,7 @@ void write_trace(Communicator& world, const std::string& file) {
            {"tid", static_cast<int>(row)},
            {"args", {{"name", row == TraceRow::compute ? "compute" : "communication"}}}});
     }
-    for (const TraceBar& bar : of_rank) {
-      events.push_back({{"ph", "X"},
-                        {"name", shown_name(bar)},
-                        {"pid", rank},
-                        {"tid", static_cast<int>(bar.row)},
-                        {"ts", bar.begin * 1e6},
-                        {"dur", (bar.end - bar.begin) * 1e6},
-                        {"args", {{"detail", bar.detail}}}});
-    }
+    for (const TraceBar& bar : of_rank) add_event(events, bar, rank);
     ++rank;
   }
   write_file("--trace", file, nlohmann::json{{"traceEvents", std::move(events)}}.dump() + "\n");

@@ -12,8 +12,9 @@ namespace shard {
 class Communicator;
 class DeviceTime;
 
-/// Each rank has two rows in the timeline.
-enum class TraceRow { compute, communication };
+/// The rows of a rank in the timeline: what it computes, when it communicates or waits for others,
+/// and what is under way meanwhile: a collective or message from its start to its end.
+enum class TraceRow { compute, communication, transfer };
 
 /// Records one bar, from its construction to its destruction: in the host's time, or in the
 /// device's where there is a TraceDevice. Costs next to nothing while tracing is off.
@@ -39,9 +40,10 @@ class ProfilerRange {
   ProfilerRange(const ProfilerRange&) = delete;
 };
 
-/// Records one bar of which begin and end are known: seconds of clock.h.
+/// Records one bar of which begin and end are known: seconds of clock.h, or those of `time`, once
+/// that is known.
 void trace_bar(TraceRow row, std::string_view name, std::string_view detail, double begin,
-               double end);
+               double end, std::shared_ptr<const DeviceTime> time = nullptr);
 bool tracing();  // whether bars are recorded
 
 /// What a device that works beside the host adds: when its compute stream comes to a mark, and

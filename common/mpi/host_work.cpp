@@ -21,16 +21,22 @@ HostWork::HostWork(MpiGroup& group, Backend& backend, const Call& call)
   time_ = std::make_shared<Time>();
 }
 
+bool HostWork::poll() {
+  if (is_over_) return true;
+  if (copies() && time_->began == 0) {
+    if (!computed_()) return false;
+    time_->began = now();
+  }
+  is_over_ = advance();
+  if (copies() && is_over_) time_->ended = now();
+  return is_over_;
+}
+
 void HostWork::wait() {
-  if (!copies()) return group_.wait(call_, [this] { return advance(); });
-  group_.wait(call_, [this] {
-    if (time_->began == 0 && computed_()) time_->began = now();
-    return time_->began > 0 && advance();
-  });
+  group_.wait(call_, [this] { return poll(); });
   for (const HostTensor& x : on_host_)
     transfer_->release(x.address, static_cast<size_t>(x.bytes()));
   on_host_.clear();
-  time_->ended = now();
 }
 
 std::shared_ptr<const DeviceTime> HostWork::time() const { return time_; }

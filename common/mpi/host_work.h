@@ -13,8 +13,9 @@ class HostWork : public Work {
  public:
   HostWork(MpiGroup& group, Backend& backend, const Call& call);
   void wait() override;
-  /// On a GPU: from the moment when it had computed what came before, or that of wait() if it is
-  /// later, to the end.
+  bool poll() override;
+  /// On a GPU: from the moment when it had computed what came before, or from the first poll() or
+  /// wait() after it, to the end.
   std::shared_ptr<const DeviceTime> time() const override;
 
  protected:
@@ -47,6 +48,7 @@ class HostWork : public Work {
   std::vector<HostTensor> on_host_;
   Mark computed_;  // what came before
   std::shared_ptr<Time> time_;
+  bool is_over_ = false;
 };
 
 }  // namespace shard

@@ -63,6 +63,12 @@ CheckedMessages::~CheckedMessages() {
     if (told->request != MPI_REQUEST_NULL) static_cast<void>(told.release());
 }
 
+bool CheckedMessages::poll() {
+  bool all = work_->poll();
+  for (const auto& told : expected_) all = is_done(told->request) && all;
+  return all;
+}
+
 void CheckedMessages::wait() {
   for (const auto& told : expected_) {
     const Call &mine = told->mine, &theirs = told->theirs;

@@ -21,6 +21,7 @@ class CheckedMessages : public Work {
   ~CheckedMessages() override;
   /// Throws Unfinished, with both calls, where the sender's count, type or label is another.
   void wait() override;
+  bool poll() override;
   std::shared_ptr<const DeviceTime> time() const override { return work_->time(); }
 
  private:

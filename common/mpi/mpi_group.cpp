@@ -165,6 +165,7 @@ struct BarrierWork : Work {
   void wait() override {
     group.wait(call, [this] { return is_done(request); });
   }
+  bool poll() override { return is_done(request); }
 };
 
 }  // namespace

@@ -71,6 +71,7 @@ class ApartWork : public Work {
     work_->wait();
     copy(result_, apart_);
   }
+  bool poll() override { return work_->poll(); }
   std::shared_ptr<const DeviceTime> time() const override { return work_->time(); }
 
  private:

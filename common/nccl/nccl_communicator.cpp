@@ -46,6 +46,7 @@ class NcclWork : public Work {
   NcclWork(CudaBackend& device, std::shared_ptr<const NcclSpan> span, std::vector<Tensor> tensors)
       : device_(device), span_(std::move(span)), tensors_(std::move(tensors)) {}
   void wait() override { span_->after.order_before(device_.compute_stream()); }
+  bool poll() override { return span_->is_known(); }
   std::shared_ptr<const DeviceTime> time() const override { return span_; }
 
  private:

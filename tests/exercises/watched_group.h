@@ -103,6 +103,7 @@ class WatchedGroup : public Communicator {
   struct WatchedWork : Work {
     std::function<void()> finish;
     void wait() override { finish(); }
+    bool poll() override { return true; }
   };
 
   /// Work that has `given` until the wait, and ends with `finish`.

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "common/base/clock.h"
 #include "common/comm/trace.h"
 #include "common/mpi/session.h"
 #include "common/program/runtime.h"
@@ -189,17 +190,21 @@ TEST_CASE("trace: the bars of all ranks, with their names") {
   start_trace();
   { const TraceRange range(TraceRow::compute, "forward", "layer 3"); }
   world().barrier();
+  trace_bar(TraceRow::transfer, "send", "tp", now() - 1, now());
   write_trace(world(), file);
   const nlohmann::json events = content_of(file)["traceEvents"];
   for (int rank = 0; rank < world().size(); ++rank) {
-    int forward = 0, barriers = 0;
+    int forward = 0, barriers = 0, begins = 0;
     for (const nlohmann::json& event : events) {
+      // what may overlap: pairs with a number in common
+      begins += event["ph"] == "b" && event["pid"] == rank && event["name"] == "send tp";
       if (event["ph"] != "X" || event["pid"] != rank) continue;
       CHECK(event["dur"] >= 0.0);
       forward += event["name"] == "forward" && event["args"]["detail"] == "layer 3";
       barriers += event["name"] == "barrier world";
     }
     CHECK(forward == 1);
+    CHECK(begins == 1);
     CHECK(barriers == (world().size() > 1 ? 1 : 0));  // one rank alone does not wait
   }
 }

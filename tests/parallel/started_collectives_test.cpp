@@ -1,5 +1,10 @@
 // Collectives that are started and waited for later, and those into a view of a flat buffer.
+#include <sched.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
 #include "common/comm/communicator.h"
+#include "common/comm/trace.h"
 #include "tests/parallel/collectives_support.h"
 
 using namespace shard;
@@ -57,6 +62,73 @@ TEST_CASE("started: who does not wait has waited at the end; wait can be called 
   Pending pending = world().start_all_gather(my_data({3}));
   pending.wait();
   CHECK(message_of([&] { pending.wait(); }) == "wait() was called twice on one pending all_gather");
+}
+
+// ---- Polled -------------------------------------------------------------------------------------
+
+/// Whether it is done within the 20 seconds that a test may wait, although nobody waits for it.
+static bool is_done_by_polls(Pending& pending) {
+  const double start = now();
+  while (!pending.poll() && now() - start < 20) sched_yield();
+  return pending.poll();
+}
+
+TEST_CASE("started: polls alone bring every form to its end, and then wait returns its result") {
+  const int next = (rank() + 1) % size(), previous = (rank() + size() - 1) % size();
+  const Tensor piece = my_data({megabytes}), in(backend(), {megabytes}), told(backend(), {7});
+  Pending sum = world().start_all_reduce(PartialSum(my_data({megabytes})));
+  Pending part = world().start_reduce_scatter(PartialSum(my_data({11, 3})));
+  Pending gathered = world().start_all_gather(my_data({5}));
+  Pending passed = world().start_send_receive(piece, next, in, previous);
+  Pending message =
+      world().start_messages({{.tensor = my_data({7}), .partner = next, .is_sent = true},
+                              {.tensor = told, .partner = previous, .is_sent = false}});
+  Pending nothing = world().start_receive(piece, Communicator::nobody);
+  for (Pending* pending : {&sum, &part, &gathered, &passed, &message, &nothing})
+    CHECK(is_done_by_polls(*pending));
+  CHECK(sum.wait().to_host() == sum_of_all(megabytes));
+  CHECK(part.wait().to_host() == rows_of(sum_of_all(33), part_of(11, size(), rank()), 3));
+  CHECK(gathered.wait().elements() == 5 * size());
+  CHECK(passed.wait().to_host() == data_of(previous, megabytes));
+  CHECK(message.wait().to_host() == data_of(previous, 7));
+  CHECK(message_of([&] { sum.poll(); }) ==
+        "poll() was called after wait() on a pending all_reduce");
+}
+
+TEST_CASE("started: a poll says that nothing has come yet, and does not wait for it") {
+  const bool sends = rank() == 1, receives = rank() == 0 && size() > 1;
+  const Tensor in(backend(), {megabytes});
+  Pending pending = world().start_receive(in, receives ? 1 : Communicator::nobody);
+  CHECK(pending.poll() == !receives);
+  world().barrier();
+  CHECK(pending.poll() == !receives);
+  world().barrier();  // only now it is sent
+  if (sends) world().start_send(my_data({megabytes}), 0).wait();
+  pending.wait();
+  if (receives) CHECK(in.to_host() == data_of(1, megabytes));
+}
+
+TEST_CASE("started: the trace shows it under way from its start to the poll that sees its end") {
+  if (size() == 1) return;  // nothing travels
+  const TraceRecording recording;
+  const double start = now();
+  Pending sum = world().start_all_reduce(PartialSum(my_data({megabytes})));
+  CHECK(is_done_by_polls(sum));
+  const double done = now();
+  usleep(2000);
+  sum.wait();
+  const auto bars = gather_trace(world());
+  const auto& mine = bars[static_cast<size_t>(rank())];
+  const auto transfer = std::find_if(mine.rbegin(), mine.rend(), [](const TraceBar& bar) {
+    return bar.row == TraceRow::transfer;
+  });
+  REQUIRE(transfer != mine.rend());
+  CHECK(transfer->name == "all_reduce");
+  CHECK(transfer->detail == "world");
+  CHECK(transfer->begin < transfer->end);
+  if (backend().device() != Device::cpu) return;  // a GPU's clock is another one
+  CHECK(start <= transfer->begin);
+  CHECK(transfer->end <= done);
 }
 
 // ---- Into a flat buffer -------------------------------------------------------------------------
