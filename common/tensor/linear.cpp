@@ -19,15 +19,31 @@ static int64_t flops_of(const Tensor& left, const Tensor& weight) {
   return 2 * left.rows() * weight.elements();
 }
 
+static Backend& backend_of_linear(const char* op, const Tensor& x, const Tensor& weight,
+                                  const Tensor& bias) {
+  are_factors(op, x, weight);
+  has(op, "the bias", bias, weight.columns());
+  one_type(op, x, weight, bias);
+  return backend_of(op, x, weight, bias);
+}
+
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  are_factors("linear", x, weight);
-  has("linear", "the bias", bias, weight.columns());
-  one_type("linear", x, weight, bias);
-  Backend& backend = backend_of("linear", x, weight, bias);
+  Backend& backend = backend_of_linear("linear", x, weight, bias);
   Tensor y(backend, {x.rows(), weight.columns()}, x.type());
   backend.linear(y, x, weight, bias);
   backend.count_flops(flops_of(x, weight));
   return y;
+}
+
+void linear_into(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  Backend& backend = backend_of_linear("linear_into", x, weight, bias);
+  one_type("linear_into", y, x);
+  backend_of("linear_into", y, x);
+  require(y.shape() == Shape({x.rows(), weight.columns()}), "linear_into: ", x.shape(), " times ",
+          weight.shape(), " does not fit into ", y.shape());
+  Tensor result = y;
+  backend.linear(result, x, weight, bias);
+  backend.count_flops(flops_of(x, weight));
 }
 
 /// dbias may be nullptr.

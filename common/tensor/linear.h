@@ -10,6 +10,8 @@ namespace shard {
 
 /// X·W + b. x [m × k], weight [k × n], bias [n] → [m × n].
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+/// The same into y, a tensor or a view of that shape, of any content.
+void linear_into(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias);
 /// From dY to dX = dY·Wᵀ, and dbias ← dbias + Σ over rows of dY. dy [m × n], weight [k × n], dbias
 /// [n] → [m × k]. The third gradient is add_matmul(dW, transposed(x), dy).
 Tensor linear_backward(const Tensor& dy, const Tensor& weight, Tensor& dbias);

@@ -128,6 +128,16 @@ Tensor matmul(Operand a, Operand b) {
   return c;
 }
 
+void matmul_into(const Tensor& c, Operand a, Operand b) {
+  const Shape shape = product_shape("matmul_into", a, b);
+  one_type("matmul_into", c, a.matrix, b.matrix);
+  require(shape == c.shape(), "matmul_into: a product of shape ", shape, " does not fit into ",
+          c.shape());
+  backend_of("matmul_into", c, a.matrix, b.matrix);
+  Tensor result = c;
+  multiply(result, a, b, 0.0f, Wanted::all);
+}
+
 void add_matmul(Tensor& c, Operand a, Operand b) {
   const Shape shape = product_shape("add_matmul", a, b);
   one_type("add_matmul", a.matrix, b.matrix);

@@ -49,6 +49,8 @@ Operand lower(const Tensor& matrix);
 /// A·B. [m × k] · [k × n] → [m × n], or with a batch in front: [b × m × k] · [b × k × n] → [b × m ×
 /// n].
 Tensor matmul(Operand a, Operand b);
+/// The same into C, a tensor or a view of the product's shape, of any content.
+void matmul_into(const Tensor& c, Operand a, Operand b);
 /// C ← C + A·B: how gradients of matrices accumulate.
 void add_matmul(Tensor& c, Operand a, Operand b);
 

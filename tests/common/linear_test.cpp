@@ -2,6 +2,8 @@
 // few rows, whole blocks of rows, and a last block that is smaller.
 #include "common/tensor/linear.h"
 
+#include <cmath>
+
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -86,6 +88,21 @@ TEST_CASE("linear: one launch on a GPU where rows are multiples of 16 bytes, els
     const int64_t before = backend().launches();
     linear(x, w, bias);
     CHECK(backend().launches() - before == expected);
+  }
+}
+
+TEST_CASE("linear_into: rows of a larger matrix become the layer's output, whatever they held") {
+  for (const int64_t tokens : {3, 70}) {
+    const Tensor x = tensor(random_matrix(tokens, 16, "x")), w = tensor(random_matrix(16, 8, "w")),
+                 bias = tensor(random_matrix(1, 8, "b")).reshape({8});
+    const Tensor whole = Tensor::full(backend(), {tokens + 2, 8}, NAN);
+    linear_into(whole.slice({1, tokens + 1}), x, w, bias);
+    CHECK(whole.slice({1, tokens + 1}).to_host() == linear(x, w, bias).to_host());
+    for (const Range around : {Range{0, 1}, {tokens + 1, tokens + 2}})
+      for (const float value : whole.slice(around).to_host()) CHECK(std::isnan(value));
+    CHECK(message_of([&] { linear_into(whole, x, w, bias); }) ==
+          text("linear_into: [", tokens, " × 16] times [16 × 8] does not fit into [", tokens + 2,
+               " × 8]"));
   }
 }
 

@@ -1,5 +1,7 @@
 // Matrix products against double precision: all transpositions, odd sizes, batches, and
 // accumulation.
+#include <cmath>
+
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -107,6 +109,20 @@ TEST_CASE("matmul: a batch is as many products") {
             tolerance);
     }
   }
+}
+
+TEST_CASE("matmul_into: rows of a larger matrix become the product, whatever they held") {
+  const Tensor a = tensor(random_matrix(70, 9, "a")), b = tensor(random_matrix(9, 8, "b"));
+  const Tensor whole = Tensor::full(backend(), {75, 8}, NAN);
+  matmul_into(whole.slice({2, 72}), a, b);
+  CHECK(whole.slice({2, 72}).to_host() == matmul(a, b).to_host());
+  for (const Range around : {Range{0, 2}, {72, 75}})
+    for (const float value : whole.slice(around).to_host()) CHECK(std::isnan(value));
+  CHECK(message_of([&] { matmul_into(whole, a, b); }) ==
+        "matmul_into: a product of shape [70 × 8] does not fit into [75 × 8]");
+  CHECK(message_of([&] {
+          matmul_into(indices({1, 2}).reshape({1, 2}), a, b);
+        }) == "matmul_into needs a tensor of f32, not i32");
 }
 
 TEST_CASE("matmul: empty factors") {
