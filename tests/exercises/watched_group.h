@@ -1,18 +1,17 @@
 // WatchedGroup: a communicator that reports when a sum is started and when it is waited for, and so
 // proves an order of steps without measuring time. It also finds out whether what was given to a
-// collective is changed between its start and its wait. What is communicated is entered in the
-// ledger of the group that it passes calls on to.
+// collective is changed between its start and its wait.
 #pragma once
 #include <cstddef>
 #include <functional>
 #include <utility>
 
-#include "common/comm/communicator.h"
+#include "common/comm/forwarding_group.h"
 #include "common/tensor/ops.h"
 
 namespace shard {
 
-class WatchedGroup : public Communicator {
+class WatchedGroup : public ForwardingGroup {
  public:
   struct Event {
     bool is_start;  // otherwise a wait
@@ -24,9 +23,7 @@ class WatchedGroup : public Communicator {
 
   explicit WatchedGroup(
       Communicator& group, Listener listener = [](const Event&) {})
-      : Communicator(group.backend(), own_ledger_, group.rank(), group.size(), group.name()),
-        group_(group),
-        listener_(std::move(listener)) {}
+      : ForwardingGroup(group), listener_(std::move(listener)) {}
 
   void listen(Listener listener) { listener_ = std::move(listener); }
   /// `listener` is told of each all_gather and reduce_scatter.
@@ -40,7 +37,7 @@ class WatchedGroup : public Communicator {
   /// The sum is taken at once, in a copy: until the wait, the tensor always holds this rank's term.
   Started start_sum(const Call&, const Tensor& x) override {
     const int64_t number = ++sums_;
-    Tensor sum = group_.all_reduce(PartialSum(x.clone()));
+    Tensor sum = group().all_reduce(PartialSum(x.clone()));
     listener_({true, number, x.elements(), x.to_host()});
     return watched(x, [this, number, x = Tensor(x), sum]() mutable {
       copy(x, sum);
@@ -48,56 +45,16 @@ class WatchedGroup : public Communicator {
     });
   }
 
-  // All other collectives are complete when they return.
-  Started start_max(const Call&, const Tensor& x) override {
-    Tensor maximum = x;
-    group_.all_reduce_max(maximum);
-    return std::make_unique<DoneWork>();
-  }
   Started start_gather(const Call& call, const Tensor& all, const Tensor& piece,
                        Counts counts) override {
-    group_.all_gather_into(all.reshape({all.elements()}), piece.reshape({piece.elements()}),
-                           call.uneven ? counts : Counts{});
+    ForwardingGroup::start_gather(call, all, piece, counts);
     return watched_rows(call.op, piece);
   }
-  Started start_scatter(const Call& call, const Tensor& part, const Tensor& term, Counts) override {
-    group_.reduce_scatter_into(part, PartialSum(term));
+  Started start_scatter(const Call& call, const Tensor& part, const Tensor& term,
+                        Counts counts) override {
+    ForwardingGroup::start_scatter(call, part, term, counts);
     return watched_rows(call.op, term);
   }
-  Started start_transpose(const Call&, const Tensor& in, const Tensor& out, Counts to,
-                          Counts from) override {
-    Tensor parts = in.reshape({in.elements()});
-    copy(parts, group_.all_to_all(out.reshape({out.elements()}), to, from));
-    return std::make_unique<DoneWork>();
-  }
-  Started start_broadcast(const Call&, const Tensor& x, int root) override {
-    Tensor everywhere = x;
-    group_.broadcast(everywhere, root);
-    return std::make_unique<DoneWork>();
-  }
-  Started start_exchange(const Call&, const Tensor& out, int to, const Tensor& in,
-                         int from) override {
-    Tensor received = in;
-    group_.send_receive(out, to, received, from);
-    return std::make_unique<DoneWork>();
-  }
-  Started move_messages(std::span<const Message> messages, std::span<const Call>) override {
-    group_.start_messages({messages.begin(), messages.end()}).wait();
-    return std::make_unique<DoneWork>();
-  }
-  Started start_barrier(const Call& call) override {
-    if (call.op == Collective::barrier) group_.barrier();  // split has its own in the group
-    return std::make_unique<DoneWork>();
-  }
-  std::unique_ptr<Communicator> make_part(const Call&, int color,
-                                          const std::string& name) override {
-    return group_.split(color, name);
-  }
-  std::vector<std::string> exchange_text(const Call&, const std::string& mine) override {
-    return group_.gather_text(mine);
-  }
-  void announce(const Call&) override {}  // the group does
-  bool compares() const override { return false; }
 
  private:
   struct WatchedWork : Work {
@@ -125,10 +82,8 @@ class WatchedGroup : public Communicator {
     return {first, first + x.bytes()};
   }
 
-  Communicator& group_;
   Listener listener_;
   RowsListener rows_listener_ = [](Collective, bool) {};
-  Ledger own_ledger_;
   int64_t sums_ = 0;
   bool touched_ = false;
 };
