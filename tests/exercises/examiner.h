@@ -113,6 +113,10 @@ class Examiner {
   void watch_rows(WatchedGroup::RowsListener listener) {
     watched_.listen_to_rows(std::move(listener));
   }
+  /// The same of each send_receive.
+  void watch_exchanges(WatchedGroup::Listener listener) {
+    watched_.listen_to_exchanges(std::move(listener));
+  }
 
   /// Random numbers: the same on every rank, different for every name.
   Matrix random(int64_t rows, int64_t columns, std::string_view name, double deviation = 1.0) const;

@@ -1,9 +1,10 @@
-// WatchedGroup: a communicator that reports when a sum is started and when it is waited for, and so
-// proves an order of steps without measuring time. It also finds out whether what was given to a
-// collective is changed between its start and its wait.
+// WatchedGroup: a communicator that reports when a sum or an exchange is started and when it is
+// waited for, and so proves an order of steps without measuring time. It also finds out whether
+// what was given to a collective is changed between its start and its wait.
 #pragma once
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include "common/comm/forwarding_group.h"
@@ -14,10 +15,10 @@ namespace shard {
 class WatchedGroup : public ForwardingGroup {
  public:
   struct Event {
-    bool is_start;  // otherwise a wait
-    int64_t sum;    // which one, from 1, in the order of the starts
+    bool is_start;   // otherwise a wait
+    int64_t number;  // of the sum or of the exchange, from 1, in the order of the starts
     int64_t elements;
-    std::vector<float> values = {};  // at a start: this rank's term
+    std::vector<float> values = {};  // at the start of a sum: this rank's term
   };
   using Listener = std::function<void(const Event&)>;
 
@@ -29,6 +30,8 @@ class WatchedGroup : public ForwardingGroup {
   /// `listener` is told of each all_gather and reduce_scatter.
   using RowsListener = std::function<void(Collective op, bool is_start)>;
   void listen_to_rows(RowsListener listener) { rows_listener_ = std::move(listener); }
+  /// Told of send_receive, where `listen` is of all_reduce.
+  void listen_to_exchanges(Listener listener) { exchange_listener_ = std::move(listener); }
   /// Whether a tensor was changed while a collective had it, since the last take_touched().
   bool touched() const { return touched_; }
   bool take_touched() { return std::exchange(touched_, false); }
@@ -54,6 +57,22 @@ class WatchedGroup : public ForwardingGroup {
                         Counts counts) override {
     ForwardingGroup::start_scatter(call, part, term, counts);
     return watched_rows(call.op, term);
+  }
+
+  /// What is sent leaves at once, in a copy; what comes arrives at the wait, and is NaN until then.
+  Started start_exchange(const Call&, const Tensor& out, int to, const Tensor& in,
+                         int from) override {
+    const int64_t number = ++exchanges_;
+    Tensor arrived(in.backend(), in.shape(), in.type()), place = in;
+    const Tensor sent = out.clone();
+    group().send_receive(sent, to, arrived, from);
+    Started work = watched(out, [this, number, place, arrived]() mutable {
+      copy(place, arrived);
+      exchange_listener_({false, number, place.elements()});
+    });
+    if (in.type() != DataType::i32) fill(place, std::numeric_limits<float>::quiet_NaN());
+    exchange_listener_({true, number, out.elements()});
+    return work;
   }
 
  private:
@@ -84,7 +103,8 @@ class WatchedGroup : public ForwardingGroup {
 
   Listener listener_;
   RowsListener rows_listener_ = [](Collective, bool) {};
-  int64_t sums_ = 0;
+  Listener exchange_listener_ = [](const Event&) {};
+  int64_t sums_ = 0, exchanges_ = 0;
   bool touched_ = false;
 };
 

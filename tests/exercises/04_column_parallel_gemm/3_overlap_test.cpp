@@ -67,8 +67,8 @@ std::string order_diagnosis(const std::vector<Gradients::Moment>& moments,
   if (before == after) return "";  // nothing was computed, which is said elsewhere
   for (const auto& [event, values, dx_rows] : moments) {
     const std::string verb =
-        text(event.is_start ? "you start" : "you wait for", " sum ", event.sum);
-    if (event.is_start && event.sum == 1 && dx_rows > event.elements / in) {
+        text(event.is_start ? "you start" : "you wait for", " sum ", event.number);
+    if (event.is_start && event.number == 1 && dx_rows > event.elements / in) {
       return verb +
              " when the other half of dX is computed as well: that product could have "
              "run while this sum was under way";
