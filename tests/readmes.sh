@@ -30,9 +30,10 @@ run() {
 
 # What may differ from run to run: times, rates, percentages, errors and losses (all that has a
 # decimal point or an exponent, but sizes in KB and MB), the device, the name of the check nearest
-# its limit, the points of a curve, the bars of a timeline (such lines in a row count as one), the
-# text that a model writes, and what depends on the length of the repository's own text. Counts,
-# shapes, bytes, whole-number matrices and words must be the same, runs of spaces aside.
+# its limit, the points of a curve, which of several was the fastest, the bars of a timeline (such
+# lines in a row count as one), the text that a model writes, and what depends on the length of the
+# repository's own text. Counts, shapes, bytes, whole-number matrices and words must be the same,
+# runs of spaces aside.
 normalised() {
   awk '/^ *([0-9.]*|rank [0-9]+ [a-z]+( [0-9]+)?) *[|+]/ { if (!drawn) print "|"; drawn = 1; next }
        { drawn = 0 }
@@ -40,6 +41,7 @@ normalised() {
        writes && !/checks hold|^no checks were made/ { next }
        /^ *all_reduce +dp / { sub(/[0-9.]+ (µs|ms|s)$/, "#") }
        /^  (grid|data): |^ *all_reduce +dp |^  (the library|peak: )/ { gsub(/[0-9]+/, "#") }
+       /^ *([0-9]+ +measured|model) .* (µs|ms|s) / { sub(/[^ ]+$/, "#") }
        { writes = 0; print }' |
     sed -E -e 's/^([0-9]{2}_[a-z_]+: [0-9]+ ranks?) on .*/\1 on …/' -e 's/( allowed) \(.*\)$/\1/' \
       -e 's/-?[0-9]+(\.[0-9]+)?e[-+]?[0-9]+/#/g' -e 's/[0-9.]+ (MB resident|tokens\/s|%)/# \1/g' \
