@@ -9,9 +9,11 @@ namespace shard {
 /// of the group that does it.
 class ForwardingGroup : public Communicator {
  public:
-  /// `group` must outlive it.
-  explicit ForwardingGroup(Communicator& group)
-      : Communicator(group.backend(), own_ledger_, group.rank(), group.size(), group.name()),
+  /// `group` must outlive it, and has its name.
+  explicit ForwardingGroup(Communicator& group) : ForwardingGroup(group, group.name()) {}
+  /// The same with a name of its own, for the trace.
+  ForwardingGroup(Communicator& group, const std::string& name)
+      : Communicator(group.backend(), own_ledger_, group.rank(), group.size(), name),
         group_(group) {}
 
  protected:
