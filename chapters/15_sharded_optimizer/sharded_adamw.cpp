@@ -5,53 +5,38 @@
 
 namespace shard {
 
-ShardedAdamW::ShardedAdamW(const GradientShards& gradients, const Parameters& parameters,
-                           const TrainingSettings& settings)
-    : group_(gradients.group()), parameters_(parameters), settings_(settings) {
-  for (const GradientShards::Bucket& bucket : gradients.buckets())
-    add(bucket, type_of(settings.precision));
-}
-
-void ShardedAdamW::add(const GradientShards::Bucket& gradients, DataType type) {
-  const FlatBucket& flat = gradients.flat;
-  Tensor whole = Tensor::zeros(group_.backend(), {flat.padded()});
-  for (size_t i = 0; i < flat.parameters().size(); ++i) {
-    Tensor place = flat.view(whole, i);
-    copy(place, flat.parameters()[i]->value);
+RangeAdamW::RangeAdamW(Backend& backend, std::vector<OwnRange> ranges, const Parameters& parameters,
+                       const TrainingSettings& settings, bool writes)
+    : backend_(backend), parameters_(parameters), settings_(settings), writes_(writes) {
+  for (OwnRange& own : ranges) {
+    const Shape shape = own.weight.shape();
+    ranges_.push_back(
+        {std::move(own), Tensor::zeros(backend, shape), Tensor::zeros(backend, shape)});
   }
-  const Range range = flat.range_of(group_.rank());
-  const bool rounded = type != DataType::f32;
-  const Tensor weights = rounded ? cast(whole, type) : whole, own = weights.slice(range);
-  for (size_t i = 0; i < flat.parameters().size(); ++i)
-    flat.parameters()[i]->value = flat.view(weights, i);
-  buckets_.push_back({.gradients = gradients,
-                      .pieces = flat.pieces_of(group_.rank()),
-                      .weights = weights,
-                      .own = own,
-                      .weight = rounded ? whole.slice(range).clone() : own,
-                      .first_moment = Tensor::zeros(group_.backend(), {range.size()}),
-                      .second_moment = Tensor::zeros(group_.backend(), {range.size()})});
 }
 
 //! [15-adamw]
-void ShardedAdamW::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
+void RangeAdamW::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
   TraceRange range(TraceRow::compute, "update");
   const AdamW hyper{
       static_cast<float>(learning_rate),          static_cast<float>(settings_.beta1),
       static_cast<float>(settings_.beta2),        static_cast<float>(settings_.epsilon),
       static_cast<float>(settings_.weight_decay), step + 1};
   std::vector<TrainedWeight> all;
-  for (const Bucket& bucket : buckets_) {
-    const bool is_rounded = bucket.own.type() != bucket.weight.type();
-    for (const FlatPiece& piece : bucket.pieces)
-      all.push_back({.weight = bucket.weight.slice(piece.place),
-                     .first_moment = bucket.first_moment.slice(piece.place),
-                     .second_moment = bucket.second_moment.slice(piece.place),
-                     .gradient = bucket.gradients.own.slice(piece.place),
-                     .rounded = is_rounded ? bucket.own.slice(piece.place) : Tensor(),
+  for (const auto& [own, first_moment, second_moment] : ranges_) {
+    for (const FlatPiece& piece : own.pieces)
+      all.push_back({.weight = own.weight.slice(piece.place),
+                     .first_moment = first_moment.slice(piece.place),
+                     .second_moment = second_moment.slice(piece.place),
+                     .gradient = own.gradient.slice(piece.place),
+                     .rounded = own.rounded ? own.rounded.slice(piece.place) : Tensor(),
                      .decays = piece.decays()});
   }
   adamw(all, gradient_factor, hyper);
+}
+
+void ShardedAdamW::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
+  ranges_.update(step, learning_rate, gradient_factor);
   gather();
 }
 
@@ -63,48 +48,91 @@ void ShardedAdamW::gather() {
 }
 //! [15-adamw]
 
-void ShardedAdamW::state_was_set() {
-  for (Bucket& bucket : buckets_)
-    if (bucket.own.type() != bucket.weight.type()) copy(bucket.own, bucket.weight);
-  gather();
+void RangeAdamW::state_was_set() {
+  for (auto& [own, first_moment, second_moment] : ranges_)
+    if (own.rounded) copy(own.rounded, own.weight);
 }
 
 //! [15-state]
 /// Every rank names every parameter, in the order of the model, and has some of its elements or
 /// none.
-TrainingState ShardedAdamW::state() {
-  struct Own {
-    const Bucket* bucket = nullptr;
+TrainingState RangeAdamW::state() {
+  struct Piece {
+    const Trained* range = nullptr;
     FlatPiece piece = {};
   };
-  std::map<const Parameter*, Own> own;
-  for (const Bucket& bucket : buckets_)
-    for (const FlatPiece& piece : bucket.pieces) own[piece.parameter] = {&bucket, piece};
+  std::map<const Parameter*, Piece> pieces;
+  for (const Trained& range : ranges_)
+    for (const FlatPiece& piece : range.own.pieces) pieces[piece.parameter] = {&range, piece};
   TrainingState state;
   for (const Parameter* parameter : parameters_) {
-    const auto& [bucket, piece] = own[parameter];
-    const auto add = [&, &of = bucket, &mine = piece](std::vector<StateTensor>& to,
-                                                      const char* suffix, Tensor Bucket::*tensor) {
+    const auto& [range, mine] = pieces[parameter];
+    const auto add = [&, &of = range, &piece = mine](std::vector<StateTensor>& to,
+                                                     const char* suffix, const Tensor* tensor) {
       to.push_back({.name = parameter->name + suffix,
                     .shard = parameter->shard,
-                    .part = of ? (of->*tensor).slice(mine.place) : Tensor(group_.backend(), {0}),
-                    .writes = of && parameter->counts,
-                    .held = mine.elements});
+                    .part = of ? tensor->slice(piece.place) : Tensor(backend_, {0}),
+                    .writes = of && writes_ && parameter->counts,
+                    .held = piece.elements});
     };
-    add(state.weights, "", &Bucket::weight);
-    add(state.moments, ".first_moment", &Bucket::first_moment);
-    add(state.moments, ".second_moment", &Bucket::second_moment);
+    add(state.weights, "", range ? &range->own.weight : nullptr);
+    add(state.moments, ".first_moment", range ? &range->first_moment : nullptr);
+    add(state.moments, ".second_moment", range ? &range->second_moment : nullptr);
   }
   return state;
 }
 //! [15-state]
 
-int64_t ShardedAdamW::bytes() const {
+int64_t RangeAdamW::bytes() const {
   int64_t bytes = 0;
-  for (const Bucket& bucket : buckets_) {
-    bytes += bucket.weights.bytes() + bucket.first_moment.bytes() + bucket.second_moment.bytes();
-    if (bucket.own.type() != bucket.weight.type()) bytes += bucket.weight.bytes();
+  for (const auto& [own, first_moment, second_moment] : ranges_)
+    bytes += own.weight.bytes() + first_moment.bytes() + second_moment.bytes();
+  return bytes;
+}
+
+// ---- With whole weights on every rank -----------------------------------------------------------
+
+ShardedAdamW::ShardedAdamW(const GradientShards& gradients, const Parameters& parameters,
+                           const TrainingSettings& settings)
+    : group_(gradients.group()),
+      ranges_(group_.backend(), add_all(gradients, type_of(settings.precision)), parameters,
+              settings) {}
+
+std::vector<OwnRange> ShardedAdamW::add_all(const GradientShards& gradients, DataType type) {
+  std::vector<OwnRange> ranges;
+  for (const GradientShards::Bucket& bucket : gradients.buckets())
+    ranges.push_back(add(bucket, type));
+  return ranges;
+}
+
+OwnRange ShardedAdamW::add(const GradientShards::Bucket& gradients, DataType type) {
+  const FlatBucket& flat = gradients.flat;
+  Tensor whole = Tensor::zeros(group_.backend(), {flat.padded()});
+  for (size_t i = 0; i < flat.parameters().size(); ++i) {
+    Tensor place = flat.view(whole, i);
+    copy(place, flat.parameters()[i]->value);
   }
+  const Range range = flat.range_of(group_.rank());
+  const bool rounded = type != DataType::f32;
+  const Tensor weights = rounded ? cast(whole, type) : whole, own = weights.slice(range);
+  for (size_t i = 0; i < flat.parameters().size(); ++i)
+    flat.parameters()[i]->value = flat.view(weights, i);
+  buckets_.push_back({weights, own});
+  return {.pieces = flat.pieces_of(group_.rank()),
+          .weight = rounded ? whole.slice(range).clone() : own,
+          .gradient = gradients.own,
+          .rounded = rounded ? own : Tensor()};
+}
+
+void ShardedAdamW::state_was_set() {
+  ranges_.state_was_set();
+  gather();
+}
+
+int64_t ShardedAdamW::bytes() const {
+  int64_t bytes = ranges_.bytes();
+  for (const auto& [weights, own] : buckets_)  // in f32 the own ranges are in both
+    bytes += weights.bytes() - (own.type() == DataType::f32 ? own.bytes() : 0);
   return bytes;
 }
 
