@@ -1,0 +1,2 @@
+add_chapter(USES 15_sharded_optimizer)
+chapter_test(ARGUMENTS --check-collectives)
