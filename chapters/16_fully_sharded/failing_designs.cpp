@@ -26,7 +26,7 @@ void free_the_last_unit(const Setup& setup) {
   const int64_t gathers = setup.runtime.ledger().since(before).calls(Collective::all_gather);
   const auto blocks = std::ssize(trial.weights().units()) - 1;
   setup.report.line(text("  All units freed after the forward pass: ", gathers,
-                         " gathers, although the last unit and the root are used again at once."));
+                         " gathers; the last unit and the root are used again at once"));
   setup.report.check(text("two gathers more than 2U = ", 2 * blocks), gathers == 2 * blocks + 2);
 }
 
@@ -40,8 +40,7 @@ void use_old_copies(const Setup& setup) {
   trial.weights().free_all();
   const double right = trial.forward(third);
   setup.report.line(text("  An update while units are gathered: the loss goes from ",
-                         fixed(before, 6), " to ", fixed(mixed, 6), ", not to ", fixed(right, 6),
-                         ": two units are the old ones."));
+                         fixed(before, 4), " to ", fixed(mixed, 4), ", not to ", fixed(right, 4)));
   setup.report.check("copies of old weights give another loss", std::abs(mixed / right - 1) > 1e-4);
 }
 
@@ -64,7 +63,7 @@ void use_freed_weights(const Setup& setup) {
   const std::vector<float> values = view.to_host();
   const auto lost = std::ranges::count_if(values, [](float value) { return std::isnan(value); });
   setup.report.line(text("  A weight read without use(): \"", message, "\". A view of ",
-                         values.size(), " numbers that outlives its use: ", lost, " are NaN."));
+                         values.size(), " numbers after it: ", lost, " are NaN"));
   setup.report.check("a freed weight is noticed",
                      message == "an empty tensor was used" && lost == std::ssize(values));
 }
@@ -101,9 +100,9 @@ void accumulate_after_the_sum(const Setup& setup) {
                                                  hybrid_sum(groups, gradients, false));
   const double worst = setup.runtime.world().max_of(error);
   setup.report.line(
-      text("  Hybrid, with earlier micro-batches added after the sum over replicas: an "
+      text("  Hybrid, earlier micro-batches added after the sum over replicas: an "
            "error of ",
-           scientific(worst), ", and replicas that differ."));
+           scientific(worst), ", and replicas differ"));
   setup.report.check("what is added after the sum is wrong by more than 10 %", worst > 0.1);
 }
 
@@ -112,8 +111,8 @@ void accumulate_after_the_sum(const Setup& setup) {
 void show_accumulation(const Setup& setup) {
   const int64_t many = setup.settings.training.accumulate;
   setup.report.heading("Micro-batches, and weights that only neighbours share");
-  Table table({"shared by", "micro-batches", "gathers", "scatters", "sums over replicas",
-               "sent to neighbours", "to replicas", "weights at most"});
+  Table table({"shared by", "micro-batches", "gathers", "scatters", "sums", "to neighbours",
+               "to replicas", "weights at most"});
   double expected = 0, worst = 0;
   const auto row = [&](int64_t shard_ranks, int64_t micro_batches) {
     FullSharding sharding = setup.sharding;

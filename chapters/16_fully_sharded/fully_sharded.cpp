@@ -18,16 +18,28 @@ ShardingGroups::ShardingGroups(Communicator& dp, int shard_ranks) : shards_(&dp)
   shards_ = neighbours_.get();
 }
 
+static void require_shardable(const Grid& grid, const std::vector<Unit>& units) {
+  require(units.size() >= 2, "weights are fully sharded in a root unit and at least one other");
+  require(grid.size("pp") == 1, "weights are not fully sharded on a grid of ",
+          counted(grid.size("pp"), "stage"),
+          ": forward and backward passes of several micro-batches would gather in turns");
+  for (const Unit& unit : units) {
+    for (const Parameter* parameter : unit.parameters) {
+      require(parameter->is_partial_over("dp"), parameter->name,
+              " is not partial over dp: it cannot be shared out along that axis");
+      require(!parameter->before_use && !parameter->before_gradient, parameter->name,
+              " is shared out already");
+    }
+  }
+}
+
 FullySharded::FullySharded(Grid& grid, ShardingGroups groups, const std::vector<Unit>& units,
                            const ShardingSettings& settings)
     : groups_(std::move(groups)),
       settings_(settings),
       ready_(units.size()),
       is_reduced_(units.size()) {
-  require(units.size() >= 2, "weights are fully sharded in a root unit and at least one other");
-  require(grid.size("pp") == 1, "weights are not fully sharded on a grid of ",
-          counted(grid.size("pp"), "stage"),
-          ": forward and backward passes of several micro-batches would gather in turns");
+  require_shardable(grid, units);
   for (const auto& [name, parameters] : units) {
     others_.push_back(std::make_unique<PartialGradients>(grid, parameters, Axes{"dp"}));
     units_.push_back(std::make_unique<ShardedUnit>(groups_.shards(), name, parameters,

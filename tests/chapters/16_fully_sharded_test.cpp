@@ -291,6 +291,16 @@ TEST_CASE("fully sharded: what it does not do is refused") {
                    FullySharded(layers.grid, ShardingGroups(world()), {layers.units()[0]}, {});
                  }),
                  "in a root unit and at least one other"));
+  layers.parameters[2][1]->partial_over = {"edp"};  // an expert's
+  CHECK(contains(
+      message_of([&] { FullySharded(layers.grid, ShardingGroups(world()), layers.units(), {}); }),
+      "h.1.bias is not partial over dp"));
+  layers.parameters[2][1]->partial_over = {"dp"};
+  layers.parameters[1][0]->before_gradient = [] {};
+  CHECK(contains(
+      message_of([&] { FullySharded(layers.grid, ShardingGroups(world()), layers.units(), {}); }),
+      "h.0.weight is shared out already"));
+  layers.parameters[1][0]->before_gradient = nullptr;
   if (world().size() == 1) return;
   Grid stages(world(), {{"pp", world().size()}});
   CHECK(contains(
