@@ -22,8 +22,8 @@ std::vector<Event> events_of(Communicator& world, const std::vector<std::string>
 int64_t count(const std::vector<Event>& events, const std::string& what,
               const std::string& unit = "");
 
-/// Of a step: a line for each unit, a column for each event. G gather starts, F forward, B backward,
-/// S scatter starts, x free, and a line where the weights are there or on their way.
+/// Of a step: a line for each unit, a column for each event: G gather starts, F forward, B
+/// backward, S scatter starts, x free, and ─ where the weights are there or on their way.
 std::vector<std::string> drawn(const std::vector<Event>& events,
                                const std::vector<std::string>& units);
 

@@ -2,6 +2,7 @@
 // whole numbers, so that sums are exact.
 #include <cmath>
 
+#include "chapters/16_fully_sharded/events.h"
 #include "tests/chapters/16_support.h"
 
 using namespace shard;
@@ -10,6 +11,15 @@ namespace {
 
 FullySharded over_all(Layers& layers, bool prefetch = true) {
   return {layers.grid, ShardingGroups(layers.grid.dp()), layers.units(), {.prefetch = prefetch}};
+}
+
+/// What happens to units on this rank while `run` runs: "gather root, forward root, …".
+std::string events_of(const std::function<void()>& run) {
+  std::string events;
+  const std::vector<std::string> units{"root", "h.0", "h.1", "h.2"};
+  for (const auto& [what, unit] : chapter_16::events_of(world(), units, run))
+    events += (events.empty() ? "" : ", ") + what + " " + unit;
+  return events;
 }
 
 int64_t padded(int64_t elements, int ranks) { return (elements + ranks - 1) / ranks * ranks; }
@@ -306,4 +316,28 @@ TEST_CASE("fully sharded: what it does not do is refused") {
   CHECK(contains(
       message_of([&] { FullySharded(stages, ShardingGroups(stages.dp()), layers.units(), {}); }),
       "weights are not fully sharded on a grid of"));
+}
+
+TEST_CASE("the rules of events: each is broken by what it forbids") {
+  using chapter_16::Event;
+  const std::vector<std::string> units{"root", "h.0", "h.1"};
+  for (bool prefetch : {false, true}) {
+    Layers layers(2);
+    FullySharded sharded = over_all(layers, prefetch);
+    const std::vector<Event> right =
+        chapter_16::events_of(world(), units, [&] { layers.step(sharded); });
+    CHECK(chapter_16::broken_rule(right, units, prefetch).empty());
+    if (prefetch)
+      CHECK(contains(chapter_16::broken_rule(right, units, false), "2 units at one time"));
+    else
+      CHECK(contains(chapter_16::broken_rule(right, units, true), "nothing arrives"));
+    const auto without = [&](const Event& event) {
+      std::vector<Event> events = right;
+      events.erase(std::ranges::find(events, event));
+      return chapter_16::broken_rule(events, units, prefetch);
+    };
+    CHECK(contains(without({"gather", "h.0"}), "the forward of h.0 finds no weights"));
+    CHECK(contains(without({"backward", "h.1"}), "the scatter of h.1 comes too early"));
+    CHECK(!without({"free", "h.0"}).empty());
+  }
 }

@@ -1,34 +1,12 @@
-// What the tests of chapter 16 share: layers that only use weights and add to gradients, and the
-// events of a trace.
+// Layers that only use weights and add to gradients, for the tests of chapter 16.
 #pragma once
 #include "chapters/16_fully_sharded/fully_sharded.h"
-#include "common/base/clock.h"
-#include "common/comm/trace.h"
 #include "tests/test_support.h"
 
 namespace shard {
 
-/// What happens to units on this rank while `run` runs, in order: "gather root, forward root, …".
-/// Collective.
-inline std::string events_of(const std::function<void()>& run) {
-  const auto bars = [] { return gather_trace(world())[static_cast<size_t>(world().rank())]; };
-  const size_t before = bars().size();
-  {
-    const TraceRecording recording;
-    run();
-  }
-  std::string events;
-  const std::vector<TraceBar> all = bars();
-  for (size_t i = before; i < all.size(); ++i) {
-    const bool is_event = all[i].detail == "root" || all[i].detail.starts_with("h.");
-    if (all[i].row != TraceRow::compute || !is_event || contains(all[i].name, "block")) continue;
-    events += (events.empty() ? "" : ", ") + all[i].name + " " + all[i].detail;
-  }
-  return events;
-}
-
-/// A model of a root unit and some others, each with a matrix and a bias of sizes of its own. A pass
-/// uses the weights, and looks at them; a backward pass adds whole numbers to the gradients.
+/// A model of a root unit and some others, each with a matrix and a bias of sizes of its own. A
+/// pass uses the weights, and looks at them; a backward pass adds whole numbers to the gradients.
 struct Layers {
   Grid grid;
   std::vector<std::unique_ptr<Parameter>> owned;
