@@ -28,16 +28,17 @@ Tensor OverlappedMlp::forward(const Tensor& x, const RowMap& map, Kept& kept) co
 Tensor OverlappedMlp::backward(const Tensor& dz, const Kept& kept) {
   const auto a = up.weight.use(), b = down.weight.use();
   const int64_t rows = kept.up_output.rows();
-  Tensor &da = up.weight.open_gradient(), &db = down.weight.open_gradient();
+  Tensor &da = up.weight.open_gradient(), &db = down.weight.open_gradient(),
+         &da_bias = up.bias.open_gradient();
   const Tensor du(dz.backend(), kept.up_output.shape(), dz.type());
   const Tensor dz_of_all = ring_.gather(dz, rows, [&](const Tensor& all, Range here) {
     const auto [activated, du_here] =
-        gelu_matmul_backward(all.slice(here), *b, kept.up_output.slice(here));
+        gelu_matmul_backward(all.slice(here), *b, kept.up_output.slice(here), da_bias);
     add_matmul(db, transposed(activated), all.slice(here));
     Tensor place = du.slice(here);
     copy(place, du_here);
   });
-  down.weight.gradient_is_ready();
+  for (Parameter* ready : {&down.weight, &up.bias}) ready->gradient_is_ready();
   // In the order of the rows, not of their arrival: the same bits on every rank.
   add_column_sums(down.bias.open_gradient(), dz_of_all);
   down.bias.gradient_is_ready();
@@ -50,8 +51,6 @@ Tensor OverlappedMlp::backward(const Tensor& dz, const Kept& kept) {
     add_matmul(da, transposed(all.slice(here)), du.slice(here));
   });
   up.weight.gradient_is_ready();
-  add_column_sums(up.bias.open_gradient(), du);
-  up.bias.gradient_is_ready();
   return dx;  // [rows/t × width]
 }
 //! [17-backward]
