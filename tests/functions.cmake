@@ -53,9 +53,9 @@ function(add_files_tests prefix suffix program)
   endforeach()
 endfunction()
 
-# in_other_orders(name [RANKS n] [GPUS n] COMMAND program arguments…): on emulated GPUs, kernels twice
-# more, their threads from the last to the first, and at random. Where two accesses that no barrier
-# orders change a result, it is wrong in one of these orders.
+# in_other_orders(name [RANKS n] [GPUS n] COMMAND program arguments…): on emulated GPUs, kernels
+# twice more, their threads from the last to the first, and at random. Where two accesses that no
+# barrier orders change a result, it is wrong in one of these orders.
 function(in_other_orders name)
   cmake_parse_arguments(test "" "RANKS;GPUS" "COMMAND" ${ARGN})
   foreach(number RANKS GPUS)

@@ -154,7 +154,8 @@ void bench_linear(Backend& backend, Report& report, const Sizes& sizes) {
   report.result("linear_percent", 100 * product / seconds);
 }
 
-/// An MLP of GPT-2, width → 4 · width → width: what products do at their end, beside kernels for it.
+/// An MLP of GPT-2, width → 4 · width → width: what its products do at their end, and kernels do
+/// otherwise.
 void bench_epilogues(Backend& backend, Report& report, const Sizes& sizes) {
   const int64_t width = sizes.width / 4, hidden = sizes.width;
   const Tensor x = random_tensor(backend, {sizes.tokens, width}, DataType::bf16), dy = x.clone(),

@@ -27,6 +27,7 @@ class FusedMlp : public ParallelMlp {
   Tensor backward(const Tensor& dz, const Kept& kept);
   /// forward without the bias of `down`, for a caller that adds it in a pass of its own.
   Tensor forward_without_bias(const Tensor& x, Kept& kept) const;
+  using LeavesLastBias = FusedMlp;  // for chapter 07's block
 
   // The same between f and g, for code with other collectives there. No communication.
   /// This rank's term of Z, without the bias of `down`.

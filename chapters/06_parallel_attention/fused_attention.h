@@ -36,6 +36,7 @@ class FusedAttention : public ParallelAttention {
   Tensor forward_without_bias(const Tensor& x, int64_t batch, const AttentionDropout& dropout,
                               Kept& kept) const;
   Tensor backward_without_bias(const Tensor& dz, const Kept& kept);
+  using LeavesLastBias = FusedAttention;  // for chapter 07's block
 
   // The same between f and g, for code with other collectives there. No communication.
   /// This rank's term of Z, without the bias of `projection`.

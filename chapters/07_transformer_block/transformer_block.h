@@ -5,6 +5,8 @@
 // forward, all-reduce backward: inside ColumnParallelLinear) and g (all-reduce forward, identity
 // backward: inside RowParallelLinear).
 #pragma once
+#include <concepts>
+
 #include "chapters/05_parallel_mlp/fused_mlp.h"
 #include "chapters/06_parallel_attention/fused_attention.h"
 #include "common/base/row_map.h"
@@ -37,8 +39,8 @@ class NormLayer {
   /// a bias of z, u = x + (z + z_bias).
   Sum add_forward(const Tensor& x, const Tensor& z, Kept& kept,
                   const Parameter* z_bias = nullptr) const;
-  /// backward(dy, kept) + dresidual, the gradient that came past the norm: in one pass, in which the
-  /// gradient of z_bias is added, too.
+  /// backward(dy, kept) + dresidual, the gradient that came past the norm: in one pass, which adds
+  /// the gradient of z_bias, too.
   Tensor backward_add(const Tensor& dy, const Tensor& dresidual, const Kept& kept,
                       Parameter* z_bias = nullptr);
 
@@ -76,11 +78,10 @@ Tensor dropout_of_rows(const Tensor& x, int64_t batch, const DropoutMoment& mome
                        const std::string& place);
 
 /// Whether an attention or an MLP can leave its last bias, which is added after the sum over ranks,
-/// to the pass that adds its result to the residual connection.
+/// to the pass that adds its result to the residual connection. A class derived from such a layer
+/// has passes of its own, and cannot unless it says so itself.
 template <class Layer>
-concept LeavesBias = requires {
-  &Layer::forward_without_bias;
-};
+concept LeavesBias = std::same_as<typename Layer::LeavesLastBias, Layer>;
 
 /// half.forward(x, arguments …, kept); of a half that must know which rows of the batch x has,
 /// half.forward(x, rows, kept, arguments …).

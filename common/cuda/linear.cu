@@ -1,5 +1,5 @@
-// linear.h on the GPU. Where cuBLASLt takes a product, it adds the bias; with product_epilogues(), in
-// bf16, also GeLU, its derivative and the sums of columns. Otherwise kernels do.
+// linear.h on the GPU. Where cuBLASLt takes a product, it adds the bias; with ProductEpilogues, in
+// bf16, it also computes GeLU, its derivative and the sums of columns. Otherwise kernels do.
 #include "common/cuda/column_sums.h"
 #include "common/cuda/transform.h"
 

@@ -1,8 +1,8 @@
 // Linear layers in one operation: a product together with what is done to each element before or
 // after it. On the CPU rows go through in blocks, and the second part finds its block in the cache
 // of the core that has computed it: a pass over memory less. On a GPU a product adds the bias, and
-// where backend.h's ProductEpilogues are in use, takes GeLU, its derivative and the sums of columns,
-// too; otherwise one kernel does what is left to do to each element.
+// with backend.h's ProductEpilogues it computes GeLU, its derivative and sums of columns, too;
+// otherwise one kernel does what is left to do to each element.
 #pragma once
 #include "common/tensor/tensor.h"
 

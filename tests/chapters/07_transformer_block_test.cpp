@@ -74,6 +74,12 @@ void check_block(const Sizes& s, const DropoutMoment& moment) {
 
 }  // namespace
 
+namespace {
+struct OtherAttention : FusedAttention {};
+static_assert(LeavesBias<FusedAttention> && LeavesBias<FusedMlp>);
+static_assert(!LeavesBias<OtherAttention> && !LeavesBias<ParallelMlp>);
+}  // namespace
+
 TEST_CASE("transformer block: forward and backward without dropout") {
   check_block(small, {});
   check_block({.batch = 1, .context = 3, .heads = 12, .head_width = 1, .hidden = 7}, {});

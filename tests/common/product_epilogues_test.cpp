@@ -106,7 +106,7 @@ TEST_CASE("product epilogues: on and off agree with double precision") {
     CHECK(std::ranges::equal(off.launches, std::array<int64_t, 3>{3, 2, 2}));
     const ProductEpilogues set(backend(), true);
     const bool are_used = backend().uses_epilogues();
-    // On: two products; product, GeLU again, and addition of the sums; product and such an addition.
+    // On: two products; product, GeLU again, and addition of the sums; product and addition.
     CHECK(std::ranges::equal(on.launches, are_used ? std::array<int64_t, 3>{2, 3, 2}
                                                    : std::array<int64_t, 3>{3, 2, 2}));
     // Only with them is GeLU taken of sums that have not been rounded, which few numbers may not

@@ -23,8 +23,8 @@ struct AttentionSizes {
   int64_t matrices, queries, keys, width;
 };
 
-/// Of both passes. The backward pass alone has dout and output, the final log_sum_exp, and `sums`: Σ
-/// dout ∘ output of each query.
+/// Of both passes. The backward pass alone has dout and output, the final log_sum_exp, and `sums`:
+/// Σ dout ∘ output of each query.
 template <class T>
 struct AttentionInputs {
   Matrices<const T> q, k, v;

@@ -1,5 +1,5 @@
-// Sums over the rows of a matrix, in one launch: by parts of the rows first, and then over the parts.
-// No atomic additions of floats, whose order changes from run to run.
+// Sums over the rows of a matrix, in one launch: by parts of the rows first, and then over the
+// parts. No atomic additions of floats, whose order changes from run to run.
 #pragma once
 #include "common/cuda/kernels/reduce.cuh"
 

@@ -202,8 +202,8 @@ template <class T>
 struct ThreeTotals {
   T* of[3];
 };
-/// totals[column] += Σ over parts of sums[part][column], for each of gridDim.y matrices of sums, one
-/// after the other.
+/// totals[column] += Σ over parts of sums[part][column], for each of gridDim.y matrices of sums,
+/// one after the other.
 template <class T>
 __global__ void add_parts(ThreeTotals<T> totals, const T* sums, int64_t parts, int64_t columns) {
   const int64_t column = thread_in_grid();
