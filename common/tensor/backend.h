@@ -279,8 +279,8 @@ class Tf32Products {
 
 /// During its lifetime, if `on`, a device that supports it computes GeLU, its derivative and the
 /// gradients of biases inside the products beside them (linear.h); if not, or elsewhere, kernels of
-/// their own do. A GPU of compute capability 9.0 supports it, and does so from the start, unless the
-/// environment has SHARD_EPILOGUES=0.
+/// their own do. A GPU of compute capability 9.0 supports it, and does so from the start, unless
+/// the environment has SHARD_EPILOGUES=0.
 class ProductEpilogues {
  public:
   ProductEpilogues(Backend& backend, bool on)
