@@ -2,7 +2,8 @@
 # gpu.sh [--smoke]: everything that needs a GPU, in one go of less than eight minutes: builds, runs
 # all tests on the GPU, looks for memory errors and races in the kernels, measures, and ends with
 # the tables of docs/measurements.md.
-#   --smoke   on the emulated GPU, with tiny sizes: tries this script where there is no GPU
+#   --smoke   on the emulated GPU, with tiny sizes and few of the tests, which have tests of their
+#             own there: tries this script where there is no GPU
 # It takes nvcc, cmake, mpirun, compute-sanitizer and PyTorch from where the shell finds them; of
 # the last three, what is missing is skipped, counted and shown. SHARD_BUILD names the build folder
 # (build-gpu); what each step said is kept in its folder gpu/. Exit status: 0 all passed, 1
@@ -105,8 +106,9 @@ build_all() {
     targets+=(exercise_on_gpu)
   fi
   # In a folder that is configured already it tries what is built there.
-  $smoke && [[ -e $build/CMakeCache.txt ]] ||
+  if ! $smoke || [[ ! -e $build/CMakeCache.txt ]]; then
     alone configure 60 cmake -S "$root" -B "$build" -DSHARD_CUDA=$cuda
+  fi
   alone build 300 cmake --build "$build" --target "${targets[@]}" --parallel "$cores"
   ((${#failed[@]} == 0)) || stop 'it does not build, so nothing was tested' 1
 }
@@ -142,17 +144,21 @@ sanitize() {
 
 test_all() {
   local ranks rest most_ranks=4 golden=(--device=cuda '--source-file=*/10_golden_test.cpp')
-  ! $smoke || most_ranks=2
+  local units=() blocks=()
+  if $smoke; then
+    most_ranks=2 units=('--source-file=*/elementwise_test.cpp,*/product_epilogues_test.cpp')
+    blocks=('--source-file=*/03_row_parallel_gemm_test.cpp,*/10_launches_test.cpp')
+  fi
   have mpirun || { most_ranks=1 && skip several_ranks 'there is no mpirun'; }
   sanitize
-  beside unit_tests 120 "$bin/unit_tests" --device=cuda
+  beside unit_tests 120 "$bin/unit_tests" --device=cuda "${units[@]}"
   beside golden_f32 90 "$bin/parallel_tests" "${golden[@]}" '--test-case-exclude=in bf16*'
   beside golden_bf16 90 "$bin/parallel_tests" "${golden[@]}" '--test-case=in bf16*'
   if $smoke; then beside exercise_01_3 30 "$build/exercises/"{examine,solution_01_3.so}
   else beside exercise_01_3 30 "$build/exercises/"{examine,exercise_on_gpu.so}; fi
   for ((ranks = 1; ranks <= most_ranks; ++ranks)); do
-    rest=()
-    ((ranks > 1)) || rest=('--source-file-exclude=*/mismatched_collectives_test.cpp')   # takes two
+    rest=("${blocks[@]}")
+    ((ranks > 1)) || rest+=('--source-file-exclude=*/mismatched_collectives_test.cpp')   # takes two
     on $ranks "parallel_tests_${ranks}_ranks" 150 "$bin/parallel_tests" --device=cuda "${rest[@]}"
   done
   run_chapters $most_ranks
