@@ -51,7 +51,7 @@ __global__ void sum_by_blocks(double* parts, const __grid_constant__ TensorList<
 }
 
 /// sums[i] ← Σ parts of tensor i, by block i; or, if it is to be added, sums[i] += that.
-inline __global__ void sum_of_blocks(float* sums, const double* parts,
+static __global__ void sum_of_blocks(float* sums, const double* parts,
                                      const __grid_constant__ TensorList<Summed> list, bool add) {
   const auto i = static_cast<int>(blockIdx.x);
   double sum = 0;
@@ -64,7 +64,7 @@ inline __global__ void sum_of_blocks(float* sums, const double* parts,
 }
 
 /// total[0] ← total[0] + terms[0] + terms[1] + …, in this order, by one thread.
-inline __global__ void add_in_order(float* total, const float* terms, int64_t count) {
+static __global__ void add_in_order(float* total, const float* terms, int64_t count) {
   float sum = total[0];
 #pragma unroll 8
   for (int64_t i = 0; i < count; ++i) sum += terms[i];
@@ -93,7 +93,7 @@ __device__ void zero_tensor(const Zeroed& of, int64_t thread, int64_t threads) {
   if (const int64_t i = packs * n + thread; i < of.count) of.x[i] = 0.0f;
 }
 
-inline __global__ void zero(const __grid_constant__ TensorList<Zeroed> list) {
+static __global__ void zero(const __grid_constant__ TensorList<Zeroed> list) {
   const int i = list.mine();
   const Zeroed& of = list.at[i];
   of.wide ? zero_tensor<4>(of, list.thread(i), list.threads(i))
@@ -141,7 +141,7 @@ __device__ void adamw_of_tensor(const Trained& of, int64_t thread, int64_t threa
 }
 
 /// Nothing if factor[0] is infinite or NaN.
-inline __global__ void adamw(const __grid_constant__ TensorList<Trained> list, const float* factor,
+static __global__ void adamw(const __grid_constant__ TensorList<Trained> list, const float* factor,
                              AdamW hyper, float c1, float c2) {
   const float clip = *factor;
   if (!is_finite(clip)) return;
