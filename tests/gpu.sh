@@ -203,7 +203,7 @@ compare_two_runs() {
   ! $smoke || sizes=(--layers 1 --heads 1 --width 32 --context 16 --batch 2)
   rm -rf "$out"/twice_{1,2}
   for run in 1 2; do
-    beside "twice_$run" 60 "$bin/10_tensor_and_data_parallel" --device cuda --precision bf16 \
+    beside "twice_$run" 60 "$bin/11_checkpoints" --device cuda --precision bf16 \
       "${sizes[@]}" --steps 3 --check-steps 0 --sample 0 --validation-fraction 0 \
       --save "$out/twice_$run" --curve "$out/twice_$run.svg"
   done

@@ -57,6 +57,13 @@ Passes of_block(TransformerBlock& block, float dropout) {
           launches_of([&] { block.backward(x, kept); })};
 }
 
+/// Of one all-reduce in a block: none by NCCL, nor on one rank. Where it is staged in host memory,
+/// MPI adds in f32.
+int64_t of_sum() {
+  const Tensor x = cast(tensor(random_matrix(tokens, sizes.width, "x")), DataType::bf16);
+  return launches_of([&] { world().all_reduce(PartialSum(x)); });
+}
+
 bool counts() { return backend().device() == Device::cuda; }
 
 }  // namespace
@@ -73,7 +80,8 @@ TEST_CASE("launches: at most 26 in a block and step, the same on any number of r
     // gradient; another bias's gradient; norm 2; projection's 2 products; attention 2; 2 products
     // of Q, K, V, and their bias's gradient; norm 2. Epilogues take over GeLU, and leave GeLU again
     // and two additions.
-    const Passes expected = fused ? Passes{8, 18} : Passes{9, 17};
+    const int64_t sums = 2 * of_sum();
+    const Passes expected{(fused ? 8 : 9) + sums, (fused ? 18 : 17) + sums};
     for (auto& block : model.gpt.blocks) CHECK(of_block(*block, 0.0f) == expected);
     // Dropout: 2 masks a pass, and biases that are no longer part of a residual's sum: forward 2,
     // backward 1.
@@ -94,17 +102,17 @@ TEST_CASE("launches: 312 in the blocks of GPT-2 124M, and 34 beside them") {
     model.gpt.backward(1.0f, kept);
   });
   const int64_t of_step = launches_of([&] { model.trainer.step(0, batch_of, 1e-3); });
-  constexpr int64_t of_blocks = 12 * 26;
+  const int64_t sums = of_sum(), of_blocks = 12 * (26 + 4 * sums);
   // tokens, positions, and their sum; last norm; logits; the loss: sums of exponentials, rescaled,
   // the targets' logits, the losses
-  constexpr int64_t beside_forward = 9;
+  const int64_t beside_forward = 9 + sums;
   // the logits' gradient, and 2 products with it; last norm 2; rows of positions and tokens, each
   // sorted first
-  constexpr int64_t beside_backward = 9;
+  const int64_t beside_backward = 9 + sums;
   // the sum of the losses: set to zero, and 2; 10_parts_test.cpp names the 13
   // for rank 0; the others count 75 fewer tensors in the norm, those that all ranks hold
   const int64_t of_update = 3 + 13 - (world().rank() > 0 ? 2 : 0);
-  CHECK(of_forward == 12 * (backend().uses_epilogues() ? 8 : 9) + beside_forward);
+  CHECK(of_forward == 12 * ((backend().uses_epilogues() ? 8 : 9) + 2 * sums) + beside_forward);
   CHECK(of_both == of_blocks + beside_forward + beside_backward);
   CHECK(of_step == of_blocks + beside_forward + beside_backward + of_update);
 }
