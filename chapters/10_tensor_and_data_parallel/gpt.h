@@ -59,10 +59,10 @@ class BasicGpt : public LanguageModel {
 
   /// input: tokens i32 [batch·context'] with context' ≤ context, or, where this stage has no
   /// embedding, the output of the stage before, [batch·context' × width]; the same on every rank,
-  /// as all that follows, unless BlockRows says otherwise (then a stage without embedding needs
-  /// moment.rows, of all ranks). Returns the losses [batch·context'] of the tokens that `targets` (i32)
+  /// as all that follows. Returns the losses [batch·context'] of the tokens that `targets` (i32)
   /// says should come next; where this stage has no head, its output [batch·context' × width], and
-  /// targets may be empty.
+  /// targets may be empty. Where BlockRows cuts the rows, a stage hands on this rank's, and one
+  /// without embedding must be told those of all ranks: moment.rows.
   Tensor forward(const Tensor& input, const Tensor& targets, int64_t batch,
                  const DropoutMoment& moment, Kept& kept) const;
   /// Of a stage with a head: adds factor · d(Σ losses)/d(parameter) to the gradients of all

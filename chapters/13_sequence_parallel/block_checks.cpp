@@ -102,8 +102,7 @@ void compare_collectives(Runtime& runtime, Report& report, Trial& trial) {
     const auto calls = [&](Collective op) {
       return text(pass.forward.calls(op), " + ", pass.backward.calls(op));
     };
-    const auto mine = static_cast<double>(pass.forward.sent() + pass.backward.sent());
-    const double sent = runtime.world().sum_of(mine);
+    const double sent = runtime.world().sum_of(static_cast<double>(pass.both.sent()));
     table.row({name, calls(Collective::all_reduce), calls(Collective::all_gather),
                calls(Collective::reduce_scatter), bytes_text(sent)});
     return sent;
@@ -112,6 +111,8 @@ void compare_collectives(Runtime& runtime, Report& report, Trial& trial) {
                of_again = sent_by_all("sequence parallel, gathered again", again),
                of_kept = sent_by_all("sequence parallel, gathered input kept", kept);
   report.table(table);
+  report.line("  The ledger of rank 0, gathered again:");
+  report.ledger(again.both);
   check_calls(report, "forward: 2 all-gathers of own rows, 2 reduce-scatters of all rows",
               again.forward, gathers_and_scatters(trial, 2, 2));
   check_calls(report, "backward: 4 all-gathers, 2 reduce-scatters", again.backward,

@@ -2,6 +2,7 @@
 
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
 #include "chapters/13_sequence_parallel/batches.h"
+#include "common/base/counted.h"
 #include "common/check/calls.h"
 #include "common/check/compare.h"
 
@@ -45,8 +46,8 @@ void check_step(Report& report, const Ledger& step, const Task& task, int tp) {
 void check_layouts(Runtime& runtime, Report& report, const Sizes& sizes, int64_t layers,
                    double dropout) {
   constexpr int64_t steps = 3;
-  report.heading(text("A GPT of ", layers, " layers in the trainer of chapter 10, ", steps,
-                      " steps in each layout"));
+  report.heading(text("A GPT of ", counted(layers, "layer"), " in the trainer of chapter 10, ",
+                      steps, " steps in each layout"));
   const uint64_t seed = runtime.options().seed;
   Task task{runtime.backend(),
             {.vocabulary = 61,

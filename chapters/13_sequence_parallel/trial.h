@@ -47,7 +47,7 @@ template <class Block>
 struct Pass {
   Tensor y, dx;
   typename Block::Kept kept;
-  Ledger forward, backward;
+  Ledger forward, backward, both;
   int64_t live = 0;  // bytes that forward has taken and not given back
 
   Pass(Runtime& runtime, Block& block, const Tensor& x, const Tensor& dy, int64_t batch,
@@ -61,6 +61,7 @@ struct Pass {
     dx = block.backward(dy, kept);
     forward = middle.since(start);
     backward = runtime.ledger().since(middle);
+    both = runtime.ledger().since(start);
   }
 };
 

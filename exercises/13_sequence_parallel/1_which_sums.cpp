@@ -14,7 +14,7 @@
 // The gradient that comes back to X·router's result is the same on every rank. Sums that are
 // forgotten or averaged change neither the first loss nor, with AdamW, much of the following.
 //
-// Write: the sums, of all such gradients in one message. About 12 lines.
+// Write: the sums, of all such gradients in one message. About 16 lines.
 // Shapes: those of BlockGradients; no two of them need have the same.
 // Ledger: one all_reduce, of just the elements that need it.
 #include "exercises/13_sequence_parallel/1_which_sums.h"

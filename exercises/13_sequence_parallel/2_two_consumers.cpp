@@ -3,12 +3,11 @@
 // The backward pass of an all-gather of rows depends on what follows it. After a column-parallel
 // layer, a rank's gradient of Y is one term of a sum: a reduce-scatter adds the terms, and leaves
 // each rank its rows. After a layer that all ranks compute alike, such as a router, a rank's
-// gradient is already the whole: its own rows are all that it needs, and nothing is sent. Here Y
-// goes into one layer of each kind (Megatron-LM's gather has a switch for it, tensor_parallel_output
-// _grad).
+// gradient is already the whole: of that it needs its own rows, and nothing is sent. Here Y goes
+// into one layer of each kind.
 //
-// Write: dX of this rank's rows, and both layers' gradients of weights, added to earlier ones. About
-//        8 lines.
+// Write: dX of this rank's rows, and the gradients of both layers' weights, added to earlier ones.
+//        About 7 lines.
 // Shapes: y [rows × width], du [rows × out/t], dv [rows × k], a, da [width × out/t], c, dc [width ×
 //         k] → dX [rows/t × width]. t need not divide rows.
 // Ledger: one reduce_scatter of rows × width, nothing else.

@@ -5,7 +5,7 @@
 // rows only, and gather them once more in the backward pass. Nothing waits for that gather: it is
 // under way while the gradient of X is computed, as the sum of that gradient is while dA_i is.
 //
-// Write: the forward and the backward pass. About 12 lines.
+// Write: the forward and the backward pass. About 7 lines.
 // Shapes: x [rows/t × in] → [rows × out/t]; dy [rows × out/t] → dX [rows/t × in]. t need not divide
 //         rows: all_gather is told every rank's number of rows.
 // Order:  backward: start the gather; dY_i·A_iᵀ; start its sum; dA_i; then only wait for the sum.
