@@ -23,17 +23,13 @@ AdamWOptimizer::AdamWOptimizer(Grid& grid, const Parameters& parameters,
 //! [10-adamw]
 void AdamWOptimizer::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
   TraceRange range(TraceRow::compute, "update");
-  const AdamW hyper{
-      static_cast<float>(learning_rate),          static_cast<float>(settings_.beta1),
-      static_cast<float>(settings_.beta2),        static_cast<float>(settings_.epsilon),
-      static_cast<float>(settings_.weight_decay), step + 1};
   std::vector<TrainedWeight> all;
   for (const auto& [parameter, weight, first, second] : trained_) {
     const bool is_rounded = parameter->value.type() != weight.type();
     all.push_back({weight, first, second, parameter->gradient,
                    is_rounded ? parameter->value : Tensor(), parameter->is_matrix()});
   }
-  adamw(all, gradient_factor, hyper);
+  adamw(all, gradient_factor, adamw_of_step(step, learning_rate, settings_));
 }
 //! [10-adamw]
 

@@ -30,7 +30,8 @@ std::string first_bad_activation(Grid& grid, LanguageModel& model, const BatchOf
 
 std::string first_bad_gradient(const Parameters& parameters) {
   for (size_t i = parameters.size(); i-- > 0;) {
-    if (is_bad(parameters[i]->gradient)) return "the gradient of " + parameters[i]->name;
+    const Tensor& gradient = parameters[i]->gradient;  // perhaps it exists in backward passes only
+    if (gradient && is_bad(gradient)) return "the gradient of " + parameters[i]->name;
   }
   return "";
 }

@@ -15,4 +15,10 @@ double learning_rate_at(int64_t step, const TrainingSettings& s) {
          0.5 * (1.0 + std::cos(M_PI * progress)) * (s.learning_rate - s.min_learning_rate);
 }
 
+AdamW adamw_of_step(int64_t step, double learning_rate, const TrainingSettings& settings) {
+  return {static_cast<float>(learning_rate),         static_cast<float>(settings.beta1),
+          static_cast<float>(settings.beta2),        static_cast<float>(settings.epsilon),
+          static_cast<float>(settings.weight_decay), step + 1};
+}
+
 }  // namespace shard

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "chapters/10_tensor_and_data_parallel/precision.h"
+#include "common/base/formulas.h"
 
 namespace shard {
 
@@ -24,5 +25,8 @@ struct TrainingSettings {
 /// Linear warm-up from 0, then a half cosine from learning_rate down to min_learning_rate
 /// (Loshchilov and Hutter, arXiv:1608.03983). Steps count from 0.
 double learning_rate_at(int64_t step, const TrainingSettings& settings);
+
+/// What AdamW is told in step `step`, counted from 0.
+AdamW adamw_of_step(int64_t step, double learning_rate, const TrainingSettings& settings);
 
 }  // namespace shard

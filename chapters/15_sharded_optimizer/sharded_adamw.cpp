@@ -18,10 +18,6 @@ RangeAdamW::RangeAdamW(Backend& backend, std::vector<OwnRange> ranges, const Par
 //! [15-adamw]
 void RangeAdamW::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {
   TraceRange range(TraceRow::compute, "update");
-  const AdamW hyper{
-      static_cast<float>(learning_rate),          static_cast<float>(settings_.beta1),
-      static_cast<float>(settings_.beta2),        static_cast<float>(settings_.epsilon),
-      static_cast<float>(settings_.weight_decay), step + 1};
   std::vector<TrainedWeight> all;
   for (const auto& [own, first_moment, second_moment] : ranges_) {
     for (const FlatPiece& piece : own.pieces)
@@ -32,7 +28,7 @@ void RangeAdamW::update(int64_t step, double learning_rate, const Tensor& gradie
                      .rounded = own.rounded ? own.rounded.slice(piece.place) : Tensor(),
                      .decays = piece.decays()});
   }
-  adamw(all, gradient_factor, hyper);
+  adamw(all, gradient_factor, adamw_of_step(step, learning_rate, settings_));
 }
 
 void ShardedAdamW::update(int64_t step, double learning_rate, const Tensor& gradient_factor) {

@@ -211,6 +211,21 @@ TEST_CASE("sharded: one micro-batch has the same bits in every way of sharding")
   }
 }
 
+TEST_CASE("sharded: gradients that are sent in bf16, and weights that are rounded to it") {
+  if (!backend().computes_in(DataType::bf16)) return;
+  TrainingSettings settings = some_settings();
+  settings.precision = settings.reduce_in = Precision::bf16;
+  for (const Sharding sharding : all_shardings) {
+    Run run(world(), 1, sharding, settings), expected(world(), 1, std::nullopt, settings);
+    for (int64_t step = 0; step < 3; ++step)
+      CHECK(run.step(step).loss == doctest::Approx(expected.step(step).loss).epsilon(5e-3));
+    CHECK(run.model.parameters().front()->value.type() == DataType::bf16);
+    CHECK(weights_error(run, expected) < 3e-2);
+    const TrainingState state = run.trainer.optimizer().state();
+    for (const StateTensor& weight : state.weights) CHECK(weight.part.type() == DataType::f32);
+  }
+}
+
 TEST_CASE("sharded: clipped steps are those of chapter 10 up to the norm's rounding") {
   TrainingSettings settings = some_settings();
   settings.clip = 0.05;

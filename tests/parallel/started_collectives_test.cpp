@@ -189,6 +189,22 @@ TEST_CASE("reduce_scatter_into: a view, from a term elsewhere and in place") {
   }
 }
 
+TEST_CASE("reduce_scatter: parts that travel in several pieces, uneven, several under way") {
+  std::vector<Tensor> terms;
+  std::vector<Pending> pending;
+  for (const int64_t count : {300'007, 70'001 * 4 + 1, 65'536 * 4}) {
+    terms.push_back(my_data({count}));
+    const Range mine = part_of(count, size(), rank());
+    pending.push_back(
+        world().start_reduce_scatter_into(terms.back().slice(mine), PartialSum(terms.back())));
+  }
+  for (size_t i = 0; i < terms.size(); ++i) {
+    const int64_t count = terms[i].elements();
+    CHECK(pending[i].wait().to_host() ==
+          rows_of(sum_of_all(count), part_of(count, size(), rank()), 1));
+  }
+}
+
 TEST_CASE("reduce_scatter and all_gather in place make an all_reduce of a flat buffer") {
   const int64_t count = 6 * size();
   const Tensor flat = my_data({count});
