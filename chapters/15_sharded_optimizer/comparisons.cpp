@@ -30,9 +30,9 @@ int64_t bytes_given(const Ledger& ledger, const std::string& group, Collective o
 void compare_steps(Runtime& runtime, Report& report, const Settings& given) {
   const Settings s = without_clipping(given);
   const auto alone = runtime.alone();
-  Run plain(runtime.world(), s, chapter_10), unsplit(*alone, 1, s, chapter_10);
+  Run plain(runtime.world(), s, unsharded), unsplit(*alone, 1, s, unsharded);
   std::vector<std::unique_ptr<Run>> runs;
-  std::vector<std::string> heading{"step", "unsplit", name_of(chapter_10)};
+  std::vector<std::string> heading{"step", "unsplit", name_of(unsharded)};
   for (const Sharding sharding : shardings) {
     runs.push_back(std::make_unique<Run>(runtime.world(), s, sharding));
     heading.push_back(name_of(sharding));
@@ -97,7 +97,7 @@ void compare_ledgers(Runtime& runtime, Report& report, const Settings& s) {
   bool right = true;
   double sent_by_plain = 0, sent_in_two_halves = 0;
   for (const Parts parts :
-       {chapter_10, Parts(shardings[0]), Parts(shardings[1]), Parts(shardings[2])}) {
+       {unsharded, Parts(shardings[0]), Parts(shardings[1]), Parts(shardings[2])}) {
     Run run(runtime.world(), s, parts);
     const Ledger before = runtime.ledger();
     run.step(0);
@@ -129,7 +129,7 @@ void compare_ledgers(Runtime& runtime, Report& report, const Settings& s) {
 void compare_resumed(Runtime& runtime, Report& report, const Settings& s) {
   const int ranks = runtime.world().size();
   const int64_t half = s.training.steps / 2;
-  const shard::chapter_11::TemporaryFolder folder(runtime.world());
+  const chapter_11::TemporaryFolder folder(runtime.world());
   Run run(runtime.world(), 1, s, Sharding::gradients);
   for (int64_t step = 0; step < half; ++step) run.step(step);
   std::string characters;
@@ -155,7 +155,7 @@ void compare_resumed(Runtime& runtime, Report& report, const Settings& s) {
     const auto group = runtime.world().split(takes_part ? 0 : 1, "resumed");
     std::vector<std::string> row{used == 0 ? "without sharding" : text("d = ", used)};
     if (takes_part) {
-      Run other(*group, 1, s, used == 0 ? chapter_10 : Parts(Sharding::moments));
+      Run other(*group, 1, s, used == 0 ? unsharded : Parts(Sharding::moments));
       load_checkpoint(saved, other.trainer.optimizer(), false);
       for (size_t i = 0; i < expected.size(); ++i) {
         const double loss = other.step(half + static_cast<int64_t>(i)).loss;

@@ -57,7 +57,7 @@ void show_memory(Runtime& runtime, Report& report, const Settings& s) {
                       padded, ", d = ", d));
   Table table({"", "bytes on a rank", "formula", "bytes / Ψ"});
   std::string wrong;
-  for (const Parts parts : {chapter_10, Parts(Sharding::moments), Parts(Sharding::gradients)}) {
+  for (const Parts parts : {unsharded, Parts(Sharding::moments), Parts(Sharding::gradients)}) {
     const PerParameter per = formula_of(s, parts);
     const int64_t psi = parts ? padded : elements, bytes = state_bytes(runtime, s, parts),
                   expected = per.everywhere * psi + per.shared_out * psi / d;

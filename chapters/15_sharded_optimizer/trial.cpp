@@ -91,8 +91,8 @@ Run::Run(Communicator& ranks, const Settings& s, Parts parts) : Run(ranks, s.tp,
 
 Trainer::Step Run::step(int64_t number) {
   return trainer.step(number, [&](Range range) {
-    return shard::chapter_10::training_batch(grid.world().backend(), data, settings.training.seed,
-                                             number, range);
+    return chapter_10::training_batch(grid.world().backend(), data, settings.training.seed, number,
+                                      range);
   });
 }
 

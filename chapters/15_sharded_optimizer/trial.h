@@ -20,7 +20,7 @@ void complete(Settings& settings, Runtime& runtime);
 
 /// The parts of chapter 10's step, or in a way of sharding this chapter's.
 using Parts = std::optional<Sharding>;
-constexpr Parts chapter_10 = std::nullopt;
+constexpr Parts unsharded = std::nullopt;
 std::string name_of(Parts parts);
 
 struct Run {
