@@ -108,17 +108,17 @@ void FullySharded::gather_ahead() {
 
 void FullySharded::start_gather(size_t unit) {
   const TraceRange range(TraceRow::compute, "gather", units_[unit]->name());
-  const int64_t before = groups_.shards().backend().bytes_given_out();
+  const int64_t before = groups_.shards().backend().bytes_in_use();
   units_[unit]->start_gather();
-  weight_bytes_ += groups_.shards().backend().bytes_given_out() - before;
+  weight_bytes_ += groups_.shards().backend().bytes_in_use() - before;
   peak_weight_bytes_ = std::max(peak_weight_bytes_, weight_bytes_);
 }
 
 void FullySharded::free(size_t unit) {
   const TraceRange range(TraceRow::compute, "free", units_[unit]->name());
-  const int64_t before = groups_.shards().backend().bytes_given_out();
+  const int64_t before = groups_.shards().backend().bytes_in_use();
   units_[unit]->free();
-  weight_bytes_ += groups_.shards().backend().bytes_given_out() - before;
+  weight_bytes_ += groups_.shards().backend().bytes_in_use() - before;
 }
 
 void FullySharded::free_all() {

@@ -21,7 +21,8 @@ struct FullyShardedStep {
 /// As parts_of_step of chapter 10, which shards nothing, and throws likewise. Throws UsageError,
 /// too, where shard_ranks does not divide the data-parallel ranks. Collective over the grid's
 /// ranks.
-FullyShardedStep fully_sharded_step(Grid& grid, Gpt& model, const TrainingSettings& settings,
+FullyShardedStep fully_sharded_step(Grid& grid, LanguageModel& model,
+                                    const TrainingSettings& settings,
                                     const FullSharding& sharding = {});
 
 }  // namespace shard

@@ -96,19 +96,19 @@ TEST_CASE("fully sharded: weights take this rank's parts, the root, and one or t
     CAPTURE(prefetch);
     Layers layers(4);
     const int ranks = world().size();
-    const int64_t before = backend().bytes_given_out();
+    const int64_t before = backend().bytes_in_use();
     FullySharded sharded = over_all(layers, prefetch);
     int64_t had = 0;
     for (const auto& parameter : layers.owned) had += 2 * 4 * parameter->shard.whole.elements();
     const int64_t parts = weight_bytes(layers, {}, ranks);
     CHECK(sharded.weight_bytes() == parts);
-    CHECK(backend().bytes_given_out() - before == 2 * parts - had);  // weights and gradients
+    CHECK(backend().bytes_in_use() - before == 2 * parts - had);  // weights and gradients
     layers.step(sharded);
     const std::vector<size_t> largest =
         prefetch ? std::vector<size_t>{0, 3, 4} : std::vector<size_t>{0, 4};
     CHECK(sharded.peak_weight_bytes() == weight_bytes(layers, largest, ranks));
     CHECK(sharded.weight_bytes() == parts);
-    CHECK(backend().bytes_given_out() - before == 2 * parts - had);
+    CHECK(backend().bytes_in_use() - before == 2 * parts - had);
   }
 }
 
@@ -118,13 +118,13 @@ TEST_CASE("fully sharded: gradients of two units exist at most, while one of the
   sharded.zero_gradients();
   layers.forward();
   sharded.reduce_in_next_backward();
-  const int64_t before = backend().bytes_given_out(), weights = sharded.weight_bytes();
+  const int64_t before = backend().bytes_in_use(), weights = sharded.weight_bytes();
   int64_t most = 0;
   std::vector<Listener> listeners;
   for (const auto& parameter : layers.owned) {
     listeners.push_back(parameter->on_gradient_ready([&] {
       const int64_t of_gradients =
-          backend().bytes_given_out() - before - sharded.weight_bytes() + weights;
+          backend().bytes_in_use() - before - sharded.weight_bytes() + weights;
       most = std::max(most, of_gradients);
     }));
   }
@@ -146,14 +146,14 @@ TEST_CASE("fully sharded: a freed weight cannot be used, and who still looks at 
   layers.look_at(weight);
   const Tensor view = weight.value;
   CHECK(view.to_host() == layers.initial[2].to_host());
-  const int64_t bytes = sharded.weight_bytes(), given_out = backend().bytes_given_out();
+  const int64_t bytes = sharded.weight_bytes(), given_out = backend().bytes_in_use();
   sharded.free_all();
   for (float value : view.to_host()) CHECK(std::isnan(value));
   CHECK(message_of([&] { gelu(weight.value); }) == "an empty tensor was used");
   // it is not forgotten that someone holds the memory
   const int ranks = world().size();
   CHECK(bytes - sharded.weight_bytes() == 4 * padded(layers.elements(0), ranks));
-  CHECK(given_out - backend().bytes_given_out() == 4 * padded(layers.elements(0), ranks));
+  CHECK(given_out - backend().bytes_in_use() == 4 * padded(layers.elements(0), ranks));
 }
 
 TEST_CASE("fully sharded: a unit is not freed while it is used") {

@@ -43,7 +43,7 @@ std::vector<int32_t> some_tokens() {
 
 /// A model in training, with the parts that `make` makes.
 struct Run {
-  using Make = std::function<StepParts(Grid&, Gpt&, const TrainingSettings&)>;
+  using Make = std::function<StepParts(Grid&, LanguageModel&, const TrainingSettings&)>;
   Grid grid;
   Gpt model;
   TrainingSettings settings;
@@ -82,12 +82,12 @@ struct Run {
 
 Run::Make unsharded() { return parts_of_step; }
 Run::Make sharded_optimizer(Sharding sharding) {
-  return [=](Grid& grid, Gpt& model, const TrainingSettings& settings) {
+  return [=](Grid& grid, LanguageModel& model, const TrainingSettings& settings) {
     return sharded_parts_of_step(grid, model, settings, sharding);
   };
 }
 Run::Make fully_sharded(FullSharding sharding = {}) {
-  return [=](Grid& grid, Gpt& model, const TrainingSettings& settings) {
+  return [=](Grid& grid, LanguageModel& model, const TrainingSettings& settings) {
     return fully_sharded_step(grid, model, settings, sharding).parts;
   };
 }
