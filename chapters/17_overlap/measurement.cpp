@@ -65,24 +65,39 @@ static OverlapModel fit_lines(Runtime& runtime, Communicator& group, const Timin
   return {.ranks = group.size(), .product = line_of(products), .exchange = line_of(exchanges)};
 }
 
-Measurement measure(Runtime& runtime, Communicator& group, const TimingSizes& sizes) {
-  const Operands with(runtime, sizes);
-  Measurement result{.model = fit_lines(runtime, group, sizes, with), .products = {}};
-  for (int64_t rows : sizes.rows) {
-    const Tensor mine = with.x.slice({0, part_of(rows, group.size(), group.rank()).size()});
-    std::vector<std::function<void()>> steps{[=, &group, &with] {
-      matmul(group.all_gather(mine, part_sizes(rows, group.size())), with.w);
-    }};
-    for (int chunks : sizes.chunks) {
-      steps.push_back([=, &group, &with] { gather_matmul({group, chunks}, mine, rows, with.w); });
-    }
+/// Gathered and scattered products with this many rows. Collective.
+static void time_products(Runtime& runtime, Communicator& group, const TimingSizes& sizes,
+                          const Operands& with, int64_t rows, Measurement& result) {
+  const Tensor mine = with.x.slice({0, part_of(rows, group.size(), group.rank()).size()}),
+               dy = with.y.slice({0, rows});
+  std::vector<std::function<void()>> gathers{[=, &group, &with] {
+    matmul(group.all_gather(mine, part_sizes(rows, group.size())), with.w);
+  }};
+  std::vector<std::function<void()>> scatters{
+      [=, &group, &with] { group.reduce_scatter(PartialSum(matmul(dy, transposed(with.w)))); }};
+  for (int chunks : sizes.chunks) {
+    gathers.push_back([=, &group, &with] { gather_matmul({group, chunks}, mine, rows, with.w); });
+    scatters.push_back([=, &group, &with] {
+      matmul_scatter({group, chunks}, dy, transposed(with.w));
+    });
+  }
+  const auto add = [&](std::vector<MeasuredProduct>& to,
+                       const std::vector<std::function<void()>>& steps) {
     const std::vector<double> seconds = seconds_of(time_in_turns(runtime, steps, sizes.repeat));
     const auto bytes = static_cast<double>(4 * rows * sizes.in);
-    result.products.push_back({bytes, 0, seconds[0]});
-    for (size_t i = 0; i < sizes.chunks.size(); ++i)
-      result.products.push_back({bytes, sizes.chunks[i], seconds[i + 1]});
-  }
-  result.model = fit_busy(result.model, result.products);
+    for (size_t i = 0; i < steps.size(); ++i)
+      to.push_back({bytes, i == 0 ? 0 : sizes.chunks[i - 1], seconds[i]});
+  };
+  add(result.gathered, gathers);
+  add(result.scattered, scatters);
+}
+
+Measurement measure(Runtime& runtime, Communicator& group, const TimingSizes& sizes) {
+  const Operands with(runtime, sizes);
+  Measurement result{
+      .model = fit_lines(runtime, group, sizes, with), .gathered = {}, .scattered = {}};
+  for (int64_t rows : sizes.rows) time_products(runtime, group, sizes, with, rows, result);
+  result.model = fit_busy(result.model, result.gathered);
   return result;
 }
 

@@ -1,5 +1,5 @@
-// The times of a gathered product on this machine, whole and in chunks, and the model fitted to
-// them.
+// The times of gathered and scattered products on this machine, whole and in chunks, and the model
+// fitted to the gathered ones.
 #pragma once
 #include "chapters/17_overlap/overlap_model.h"
 #include "common/program/runtime.h"
@@ -14,11 +14,13 @@ struct TimingSizes {
 };
 
 struct Measurement {
-  OverlapModel model;                     // fitted
-  std::vector<MeasuredProduct> products;  // for each number of rows: whole, then in chunks
+  OverlapModel model;
+  // For each number of rows whole, then in chunks: Y = X·W, and its backward pass dX = dY·Wᵀ, which
+  // multiplies and sends as much.
+  std::vector<MeasuredProduct> gathered, scattered;
 };
 
-/// Times products and exchanges by themselves, for the model's lines; then gathered products.
+/// Times products and exchanges by themselves, for the model's lines; then both rings.
 /// Collective.
 Measurement measure(Runtime& runtime, Communicator& group, const TimingSizes& sizes);
 

@@ -1,6 +1,9 @@
 #include "chapters/17_overlap/times.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
+#include <span>
 
 #include "chapters/17_overlap/emulated_link.h"
 
@@ -18,38 +21,57 @@ std::string line_text(const char* name, const Line& line) {
               rate_text(line.bandwidth()), "), within ", fixed(100 * line.error, 0), " %");
 }
 
-void show(Report& report, const Measurement& measured, const TimingSizes& sizes) {
+using Products = std::span<const MeasuredProduct>;  // with one number of rows
+
+double measured_time(const MeasuredProduct& one) { return one.seconds; }
+
+int fastest(Products of) { return std::ranges::min_element(of, {}, measured_time)->chunks; }
+
+/// Of 0 (whole) to 64 chunks, that for which the model's time is least.
+int choice_of(const OverlapModel& model, double bytes) {
+  std::vector<int> choices(65);
+  std::iota(choices.begin(), choices.end(), 0);
+  return model.best_chunks(bytes, choices);
+}
+
+std::vector<std::string> row_of(const std::string& rows, const std::string& name, Products of,
+                                const std::function<double(const MeasuredProduct&)>& seconds,
+                                int best) {
+  std::vector<std::string> row{rows, name};
+  for (const MeasuredProduct& one : of) row.push_back(seconds_text(seconds(one)));
+  row.push_back(chunks_text(best));
+  return row;
+}
+
+void show(Report& report, const std::string& name, const Measurement& measured,
+          const TimingSizes& sizes) {
   const OverlapModel& model = measured.model;
   report.line(line_text("a product of some of X", model.product));
   report.line(line_text("an exchange of some of X", model.exchange));
   report.line(text("  share of an exchange in which a core is busy with it: ", fixed(model.busy)));
-  std::vector<std::string> heading{"rows of X", "time"};
-  std::vector<int> choices{0};
-  choices.insert(choices.end(), sizes.chunks.begin(), sizes.chunks.end());
-  for (int chunks : choices) heading.push_back(chunks_text(chunks));
+  std::vector<std::string> heading{"rows", "", "whole"};
+  for (int chunks : sizes.chunks) heading.push_back(text(chunks));
   heading.push_back("best");
   Table table(heading);
-  auto next = measured.products.begin();
-  for (int64_t rows : sizes.rows) {
-    const auto begin = next, end = begin + std::ssize(choices);
-    next = end;
-    std::vector<std::string> of_machine{text(rows), "measured"}, of_model{"", "model"};
-    for (auto one = begin; one != end; ++one) {
-      of_machine.push_back(seconds_text(one->seconds));
-      of_model.push_back(seconds_text(modelled(model, *one)));
-    }
-    const auto best = std::min_element(begin, end, [](const auto& a, const auto& b) {
-      return a.seconds < b.seconds;
-    });
-    of_machine.push_back(chunks_text(best->chunks));
-    of_model.push_back(chunks_text(model.best_chunks(begin->bytes, choices)));
-    table.row(of_machine);
-    table.row(of_model);
+  const size_t ways = 1 + sizes.chunks.size();
+  for (size_t i = 0; i < sizes.rows.size(); ++i) {
+    const Products gathered = Products(measured.gathered).subspan(i * ways, ways),
+                   scattered = Products(measured.scattered).subspan(i * ways, ways);
+    const double bytes = gathered[0].bytes;
+    table.row(row_of(text(sizes.rows[i]), "gather", gathered, measured_time, fastest(gathered)));
+    table.row(row_of(
+        "", "model", gathered, [&](const MeasuredProduct& one) { return modelled(model, one); },
+        choice_of(model, bytes)));
+    table.row(row_of("", "scatter", scattered, measured_time, fastest(scattered)));
+    report.result(text("speedup_", name, "_", sizes.rows[i]),
+                  gathered[0].seconds /
+                      std::ranges::min_element(gathered, {}, measured_time)->seconds);
   }
   report.table(table);
   report.line(text("  The model is off by ",
-                   fixed(100 * relative_error(model, measured.products), 0),
+                   fixed(100 * relative_error(model, measured.gathered), 0),
                    " % (root mean square)."));
+  report.result("busy_share_" + name, model.busy);
 }
 
 }  // namespace
@@ -57,14 +79,16 @@ void show(Report& report, const Measurement& measured, const TimingSizes& sizes)
 void show_times(Runtime& runtime, Report& report, const TimingSizes& sizes,
                 double bytes_per_second) {
   if (runtime.world().size() == 1) return;
-  report.heading(text("Gather and multiply, whole or in chunks per rank: W [", sizes.in, " × ",
-                      sizes.out, "] on each rank; medians of ", sizes.repeat));
+  report.heading(
+      text("Times of Y = gather(X)·W and dX = scatter(dY·Wᵀ), whole or in chunks per "
+           "rank: W [",
+           sizes.in, " × ", sizes.out, "], medians of ", sizes.repeat));
   report.line("Directly:");
-  show(report, measure(runtime, runtime.world(), sizes), sizes);
+  show(report, "directly", measure(runtime, runtime.world(), sizes), sizes);
   report.line();
   report.line(text("On an emulated link of ", rate_text(bytes_per_second), ":"));
   EmulatedLink link(runtime.world(), {.bytes_per_second = bytes_per_second});
-  show(report, measure(runtime, link, sizes), sizes);
+  show(report, "on_link", measure(runtime, link, sizes), sizes);
 }
 
 void show_published_times(Report& report) {

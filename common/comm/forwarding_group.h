@@ -17,7 +17,7 @@ class ForwardingGroup : public Communicator {
         group_(group) {}
 
  protected:
-  Communicator& group() const { return group_; }
+  Communicator& group() const { return group_; }  // the other one
 
   Started start_sum(const Call& call, const Tensor& x) override;
   Started start_max(const Call& call, const Tensor& x) override;
