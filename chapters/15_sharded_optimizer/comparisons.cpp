@@ -27,8 +27,8 @@ int64_t bytes_given(const Ledger& ledger, const std::string& group, Collective o
 
 }  // namespace
 
-void compare_steps(Runtime& runtime, Report& report, const Settings& given) {
-  const Settings s = without_clipping(given);
+void compare_steps(Runtime& runtime, Report& report, const Settings& settings) {
+  const Settings s = without_clipping(settings);
   const auto alone = runtime.alone();
   Run plain(runtime.world(), s, unsharded), unsplit(*alone, 1, s, unsharded);
   std::vector<std::unique_ptr<Run>> runs;
@@ -66,11 +66,12 @@ void compare_steps(Runtime& runtime, Report& report, const Settings& given) {
                        (shardings[i] != Sharding::gradients || s.training.accumulate == 1);
     report.check(name + ": gradients of the last step against chapter 10's",
                  gradients_error(*runs[i], plain), exact ? 0 : 10 * tolerance);
-    if (exact)
+    if (exact) {
       report.check(name + ": the weights have chapter 10's bits", same_weights(*runs[i], plain));
-    else
+    } else {
       report.check(name + ": weights against chapter 10's", weights_error(*runs[i], plain),
                    10 * tolerance);
+    }
   }
 }
 
@@ -121,9 +122,10 @@ void compare_ledgers(Runtime& runtime, Report& report, const Settings& s) {
   report.check(text("4·Ψ to reduce_scatter (ZeRO-2: times ", m,
                     "), the weights' Ψ/d to all_gather, the loss to all_reduce"),
                right);
-  if (s.training.precision != Precision::bf16 && d > 1)
+  if (s.training.precision != Precision::bf16 && d > 1) {
     report.check("ZeRO-1 sends what chapter 10 sends, but for padding",
                  reference::relative_error(sent_in_two_halves, sent_by_plain), 0.01);
+  }
 }
 
 void compare_resumed(Runtime& runtime, Report& report, const Settings& s) {

@@ -1,5 +1,7 @@
 #include "chapters/15_sharded_optimizer/gradient_shards.h"
 
+#include <algorithm>
+
 #include "common/base/counted.h"
 #include "common/tensor/ops.h"
 
@@ -9,9 +11,9 @@ namespace shard {
 static bool is_partial_over_others(const Grid& grid, const Parameter& parameter) {
   require(parameter.is_partial_over("dp"), parameter.name,
           " is not partial over dp: its gradient cannot be reduced in ranges of that axis");
-  for (const std::string& axis : parameter.partial_over)
-    if (axis != "dp" && grid.size(axis) > 1) return true;
-  return false;
+  return std::ranges::any_of(parameter.partial_over, [&](const std::string& axis) {
+    return axis != "dp" && grid.size(axis) > 1;
+  });
 }
 
 GradientShards::GradientShards(Grid& grid, const Parameters& parameters, Sharding sharding,

@@ -52,9 +52,10 @@ double error_of_stale_weights(Runtime& runtime, const Settings& s) {
   right.step(1);
   stale.step(1);
   double worst = 0;
-  for (size_t i = 0; i < right.shards->buckets().size(); ++i)
-    worst = std::max(worst, reference::relative_error(stale.shards->buckets()[i].own,
-                                                      right.shards->buckets()[i].own));
+  for (size_t i = 0; i < right.shards->buckets().size(); ++i) {
+    worst = reference::larger(worst, reference::relative_error(stale.shards->buckets()[i].own,
+                                                               right.shards->buckets()[i].own));
+  }
   return worst;
 }
 
@@ -82,9 +83,10 @@ void show_mistakes(Runtime& runtime, Report& report, const Settings& s) {
   const int64_t wrong = wrong_decays(run);
   report.line(text("  weights not gathered: the next gradients are wrong by ", scientific(stale)));
   report.line(text("  decay of a range's first parameter: wrong for ", wrong, " elements"));
-  if (run.data_parallel() > 1)
+  if (run.data_parallel() > 1) {
     report.check("weights not gathered: the next gradients are wrong by more than 1e-3",
                  stale > 1e-3);
+  }
   report.check("decay of a range's first parameter: wrong for some elements", wrong > 0);
 }
 

@@ -33,10 +33,10 @@ void draw_whole(Svg& svg, Point at, const FlatBucket& bucket) {
   for (int rank = 0; rank < bucket.ranks(); ++rank) {
     const Range range = bucket.range_of(rank);
     svg.begin({{"data-rank", text(rank)}, {"data-range", text(range.begin, "-", range.end)}});
+    const Paint own{.fill = colour_of(rank), .stroke = ink},
+        padding{.stroke = ink, .dash = 3, .space = 3};
     for (int64_t i = range.begin; i < range.end; ++i)
-      svg.rectangle(box_of(at, i, 0), i < bucket.elements()
-                                          ? Paint{.fill = colour_of(rank), .stroke = ink}
-                                          : Paint{.stroke = ink, .dash = 3, .space = 3});
+      svg.rectangle(box_of(at, i, 0), i < bucket.elements() ? own : padding);
     svg.end();
   }
 }
