@@ -22,7 +22,7 @@ class WatchedBackend : public CpuBackend {
     multiplications_ += batch * part.rows.size() * part.inner.size() * part.columns.size();
     if (listener_) listener_(c);
   }
-  void linear_backward(Tensor& dx, Tensor& dbias, const Tensor& dy, const Tensor& weight) override {
+  void linear_backward(Tensor& dx, Tensor* dbias, const Tensor& dy, const Tensor& weight) override {
     CpuBackend::linear_backward(dx, dbias, dy, weight);
     if (listener_) listener_(dx);
   }
