@@ -1,25 +1,12 @@
 // expect: gradient of the gain of Q's norm is this rank's term only: it has seen this rank's heads only
-#include "common/tensor/ops.h"
 #include "exercises/13_sequence_parallel/1_which_sums.h"
+#include "tests/mistakes/13_sequence_parallel/1_which_sums/packed.h"
 
 namespace shard {
 
 void complete_gradients(Communicator& tp, BlockGradients& gradients) {
-  const std::vector<Tensor*> partial{&gradients.positions, &gradients.norm_gain,
-                                     &gradients.norm_bias, &gradients.projection_bias};
-  int64_t elements = 0;
-  for (const Tensor* gradient : partial) elements += gradient->elements();
-  const Tensor all(tp.backend(), {elements});  // one gradient after the other
-  std::vector<Tensor> places;
-  int64_t begin = 0;
-  for (const Tensor* gradient : partial) {
-    const int64_t end = begin + gradient->elements();
-    places.push_back(all.slice({begin, end}).reshape(gradient->shape()));
-    copy(places.back(), *gradient);
-    begin = end;
-  }
-  tp.all_reduce(PartialSum(all));
-  for (size_t i = 0; i < partial.size(); ++i) copy(*partial[i], places[i]);
+  sum_packed(tp, {&gradients.positions, &gradients.norm_gain, &gradients.norm_bias,
+                  &gradients.projection_bias});
 }
 
 }  // namespace shard

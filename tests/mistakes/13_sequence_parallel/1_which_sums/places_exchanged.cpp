@@ -1,28 +1,15 @@
 // expect: gradient of the norm's gain is that of the norm's bias: places were exchanged
-#include "common/tensor/ops.h"
 #include "exercises/13_sequence_parallel/1_which_sums.h"
+#include "tests/mistakes/13_sequence_parallel/1_which_sums/packed.h"
 
 namespace shard {
 
 void complete_gradients(Communicator& tp, BlockGradients& gradients) {
-  // of own rows; the last of all rows, but in own heads only
-  const std::vector<Tensor*> partial{&gradients.positions, &gradients.norm_gain,
-                                     &gradients.norm_bias, &gradients.projection_bias,
-                                     &gradients.query_norm_gain};
-  int64_t elements = 0;
-  for (const Tensor* gradient : partial) elements += gradient->elements();
-  const Tensor all(tp.backend(), {elements});  // one gradient after the other
-  std::vector<Tensor> places;
-  int64_t begin = 0;
-  for (const Tensor* gradient : partial) {
-    const int64_t end = begin + gradient->elements();
-    places.push_back(all.slice({begin, end}).reshape(gradient->shape()));
-    copy(places.back(), *gradient);
-    begin = end;
-  }
-  tp.all_reduce(PartialSum(all));
-  std::swap(places[1], places[2]);
-  for (size_t i = 0; i < partial.size(); ++i) copy(*partial[i], places[i]);
+  Packed all(tp.backend(), {&gradients.positions, &gradients.norm_gain, &gradients.norm_bias,
+                            &gradients.projection_bias, &gradients.query_norm_gain});
+  tp.all_reduce(PartialSum(all.flat));
+  std::swap(all.places[1], all.places[2]);
+  all.unpack();
 }
 
 }  // namespace shard
