@@ -22,8 +22,8 @@ class LanguageModel {
   /// This rank's columns of the logits of one sequence, i32 [tokens]: [tokens × ⌈vocabulary/t⌉].
   /// Keeps nothing.
   virtual Tensor logits(const Tensor& tokens) const = 0;
-  /// The forward and the backward pass: returns the losses, and adds factor · d(Σ losses)/d(parameter)
-  /// to the gradients of all parameters.
+  /// The forward and the backward pass: returns the losses, and adds factor · d(Σ losses)/
+  /// d(parameter) to the gradients of all parameters.
   virtual Tensor forward_backward(const Batch& batch, const DropoutMoment& moment,
                                   float factor) = 0;
 
