@@ -6,6 +6,8 @@
 // Korthikanti et al., "Reducing activation recomputation in large transformer models",
 // arXiv:2205.05198, section 4.2.2. Rows are cut by part_of, wherever a sequence begins.
 #pragma once
+#include <optional>
+
 #include "chapters/07_transformer_block/transformer_block.h"
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
 
@@ -17,7 +19,8 @@ enum class Gathered {
   kept,   // all rows
 };
 
-/// An attention or an MLP between g and ḡ, where it has all rows; outside a rank has its own.
+/// An attention or an MLP between g and ḡ, where it has all rows; outside a rank has its own. Half
+/// is FusedAttention, FusedMlp, or one with their interface.
 template <class Half>
 class SequenceParallel {
  public:

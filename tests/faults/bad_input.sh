@@ -106,6 +106,8 @@ refuses '--batch 3 has too few sequences for 2 data-parallel ranks × --accumula
   15_sharded_optimizer --batch 3
 refuses '--precision bf16 needs a GPU' 1 15_sharded_optimizer --precision bf16
 refuses '--heads 4 are too few for --tp 5' 5 15_sharded_optimizer --tp 5
+refuses '--heads 4 cannot be divided evenly among 3 ranks' 3 13_sequence_parallel --heads 4
+refuses '--measure must be none, small or large, not big' 1 13_sequence_parallel --measure big
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
   --curve /no/such/folder/file
 finish
