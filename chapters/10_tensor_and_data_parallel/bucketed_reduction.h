@@ -15,7 +15,9 @@ class BucketedReduction : public GradientReduction {
 
   /// Collective over the grid's ranks.
   BucketedReduction(Grid& grid, const Parameters& parameters, DataType reduce_in)
-      : data_parallel_(grid.dp(), parameters, bucket_bytes, reduce_in),
+      : grid_(grid),
+        parameters_(parameters),
+        data_parallel_(grid.dp(), parameters, bucket_bytes, reduce_in),
         others_(grid, parameters, {"dp"}) {}
   void zero_gradients() override { data_parallel_.zero_gradients(); }
   void reduce_in_next_backward() override { data_parallel_.reduce_in_next_backward(); }
@@ -23,8 +25,20 @@ class BucketedReduction : public GradientReduction {
     data_parallel_.wait();
     others_.sum();
   }
+  std::vector<StateTensor> gradients() const override {
+    std::vector<StateTensor> all;
+    for (const Parameter* parameter : parameters_) {
+      all.push_back({.name = parameter->name,
+                     .shard = parameter->shard,
+                     .part = parameter->gradient,
+                     .writes = parameter->counts && grid_.dp().rank() == 0});
+    }
+    return all;
+  }
 
  private:
+  Grid& grid_;
+  Parameters parameters_;
   DataParallel data_parallel_;
   PartialGradients others_;
 };

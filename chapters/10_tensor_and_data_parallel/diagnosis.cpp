@@ -10,11 +10,12 @@ bool is_bad(const Tensor& x) {
   return !std::all_of(values.begin(), values.end(), is_finite);
 }
 
+/// Uses all weights, whatever it finds: a use may be collective.
 std::string first_bad_weight(const Parameters& parameters) {
-  for (const Parameter* parameter : parameters) {
-    if (is_bad(parameter->value)) return "the weight " + parameter->name;
-  }
-  return "";
+  std::string first;
+  for (const Parameter* parameter : parameters)
+    if (is_bad(*parameter->use()) && first.empty()) first = "the weight " + parameter->name;
+  return first;
 }
 
 std::string first_bad_activation(Grid& grid, LanguageModel& model, const BatchOf& batch_of,
@@ -28,10 +29,11 @@ std::string first_bad_activation(Grid& grid, LanguageModel& model, const BatchOf
   return first;
 }
 
-std::string first_bad_gradient(const Parameters& parameters) {
+std::string first_bad_gradient(const Parameters& parameters,
+                               const std::vector<StateTensor>& gradients) {
   for (size_t i = parameters.size(); i-- > 0;) {
-    const Tensor& gradient = parameters[i]->gradient;  // perhaps it exists in backward passes only
-    if (gradient && is_bad(gradient)) return "the gradient of " + parameters[i]->name;
+    const auto own = std::ranges::find(gradients, parameters[i]->name, &StateTensor::name);
+    if (is_bad(own->part)) return "the gradient of " + own->name;
   }
   return "";
 }
@@ -50,13 +52,14 @@ std::string first_said(Grid& grid, const std::string& mine) {
 
 }  // namespace
 
-std::string first_bad_tensor(Grid& grid, LanguageModel& model, const BatchOf& batch_of,
+std::string first_bad_tensor(Grid& grid, LanguageModel& model,
+                             const std::vector<StateTensor>& gradients, const BatchOf& batch_of,
                              int64_t sequences) {
   const Parameters parameters = model.parameters();
   std::string found = first_said(grid, first_bad_weight(parameters));
   if (found.empty())
     found = first_said(grid, first_bad_activation(grid, model, batch_of, sequences));
-  if (found.empty()) found = first_said(grid, first_bad_gradient(parameters));
+  if (found.empty()) found = first_said(grid, first_bad_gradient(parameters, gradients));
   return found.empty() ? "but all weights, activations and gradients are finite"
                        : "the first that is not finite is " + found;
 }

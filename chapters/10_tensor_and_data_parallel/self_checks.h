@@ -7,10 +7,21 @@
 
 namespace shard::chapter_10 {
 
-/// The first `steps` steps beside an unsplit model on every rank: losses, gradient norms and the
-/// gradients of the last.
+/// The first `steps` steps of a new model beside an unsplit one on every rank: losses, gradient
+/// norms and the gradients of the last.
 void check_against_unsplit(Runtime& runtime, Report& report, Grid& grid, const GptSizes& sizes,
-                           const TrainingSettings& settings, const TextData& data, int64_t steps);
+                           const TrainingSettings& settings, const TextData& data, int64_t steps,
+                           const Recipe& recipe = usual_recipe());
+
+/// A parameter, and the relative error of its gradient.
+struct GradientError {
+  std::string parameter;
+  double error = 0;
+};
+/// The largest of all parameters, each gradient whole, against those of an unsplit model. Collective
+/// over the grid.
+GradientError largest_error_of_sums(Grid& grid, const GradientReduction& got,
+                                    const Parameters& unsplit);
 
 /// A tiny model's gradients against central differences of the same model in double precision.
 void check_against_finite_differences(Runtime& runtime, Report& report, uint64_t seed);

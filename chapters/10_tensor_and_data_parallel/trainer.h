@@ -50,6 +50,7 @@ class Trainer {
   double gradients(int64_t step, const BatchOf& batch_of);
 
   Optimizer& optimizer() { return *parts_.optimizer; }
+  const GradientReduction& reduction() const { return *parts_.reduction; }
 
  private:
   /// Fills the gradients of all parameters. Returns the sum of the whole batch's losses: [1], on

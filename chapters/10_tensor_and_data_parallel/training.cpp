@@ -48,7 +48,7 @@ void Training::check() {
   if (settings_.check_steps == 0) return;
   check_against_finite_differences(runtime_, report_, settings_.training.seed);
   check_against_unsplit(runtime_, report_, grid_, settings_.sizes, settings_.training, corpus_.data,
-                        settings_.check_steps);
+                        settings_.check_steps, recipe_);
 }
 
 void Training::begin() {
@@ -74,7 +74,8 @@ void Training::step(int64_t step) {
   if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
     throw Error(text("step ", step + 1, " has loss ", result.loss, " and gradient norm ",
                      result.gradient_norm, "; ",
-                     first_bad_tensor(grid_, *model_, batch_of, s.batch)));
+                     first_bad_tensor(grid_, *model_, trainer_->reduction().gradients(), batch_of,
+                                      s.batch)));
   }
   const auto tokens = static_cast<double>(s.batch * settings_.sizes.context);
   metrics_.push_back(

@@ -19,4 +19,17 @@ void StateTensor::assign(std::span<const float> of_shard) {
   part.assign(of_shard.subspan(static_cast<size_t>(mine.begin), static_cast<size_t>(mine.size())));
 }
 
+Tensor whole_of(Communicator& all, const StateTensor& tensor) {
+  const Shape& shape = tensor.shard.whole;
+  std::vector<float> whole(static_cast<size_t>(shape.elements()), 0.0f);
+  if (tensor.writes) {
+    const std::vector<float> part = tensor.part.to_host();
+    tensor.for_each_run([&](int64_t begin, int64_t at, int64_t length) {
+      std::copy_n(part.begin() + begin, length, whole.begin() + at);
+    });
+  }
+  return all.all_reduce(
+      PartialSum(Tensor::from(all.backend(), shape, std::span<const float>(whole))));
+}
+
 }  // namespace shard

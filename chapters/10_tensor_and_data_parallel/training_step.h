@@ -8,8 +8,30 @@
 #include <vector>
 
 #include "chapters/10_tensor_and_data_parallel/batch.h"
+#include "common/comm/communicator.h"
 
 namespace shard {
+
+/// A tensor of the model's training, such as a weight, a moment or a gradient: this rank's part of
+/// it.
+struct StateTensor {
+  std::string name;     // the parameter's; of moments with ".first_moment" behind it
+  Shard shard;          // which part of the whole
+  Tensor part;          // in f32: [shard.local()], or of its elements, row-major, those in `held`
+  bool writes = false;  // whether this rank is the one of those with this part that saves it
+  /// Where several ranks share out the elements of `shard`: those that this one has, maybe none.
+  std::optional<Range> held = std::nullopt;
+
+  /// Calls visit(begin, whole_begin, length) for each run of elements that are consecutive both in
+  /// `part` and in the whole tensor.
+  void for_each_run(const std::function<void(int64_t, int64_t, int64_t)>& visit) const;
+  /// Sets `part` from the values of all of `shard`. Throws Error for a wrong number of values.
+  void assign(std::span<const float> of_shard);
+};
+
+/// The whole tensor, on every rank: each element from the rank that writes it, 0 without one.
+/// Collective over the ranks of `all`.
+Tensor whole_of(Communicator& all, const StateTensor& tensor);
 
 /// Part 2: sums the gradients over the ranks that have computed them from different data.
 class GradientReduction {
@@ -20,6 +42,9 @@ class GradientReduction {
   virtual void reduce_in_next_backward() = 0;
   /// Returns when all gradients are reduced.
   virtual void wait() = 0;
+  /// What this rank has of each parameter's sum after wait(). Every rank has all names, in one
+  /// order, and the tensors stay the same ones.
+  virtual std::vector<StateTensor> gradients() const = 0;
 };
 
 /// Part 1: the forward and backward passes of one step.
@@ -39,22 +64,6 @@ class GradientNorm {
   virtual ~GradientNorm() = default;
   /// Σ g² over all parameters: [1], on the device, the same on every rank.
   virtual Tensor sum_of_squares() = 0;
-};
-
-/// A tensor that training needs to go on: this rank's part of it.
-struct StateTensor {
-  std::string name;     // the parameter's; of moments with ".first_moment" behind it
-  Shard shard;          // which part of the whole
-  Tensor part;          // in f32: [shard.local()], or of its elements, row-major, those in `held`
-  bool writes = false;  // whether this rank is the one of those with this part that saves it
-  /// Where several ranks share out the elements of `shard`: those that this one has, maybe none.
-  std::optional<Range> held = std::nullopt;
-
-  /// Calls visit(begin, whole_begin, length) for each run of elements that are consecutive both in
-  /// `part` and in the whole tensor.
-  void for_each_run(const std::function<void(int64_t, int64_t, int64_t)>& visit) const;
-  /// Sets `part` from the values of all of `shard`. Throws Error for a wrong number of values.
-  void assign(std::span<const float> of_shard);
 };
 
 /// What a checkpoint saves, and sets, whatever the layout. Every rank has all names, in one order.

@@ -33,7 +33,8 @@ class SequenceParallel {
 
   struct Kept {
     std::vector<int64_t> rows;  // of each rank
-    Tensor x;                   // [rows/t × width], or with Gathered::kept [rows × width]
+    bool all = false;           // whether x has all rows
+    Tensor x;                   // [rows/t × width], or [rows × width]
     typename Half::Kept half;
     auto parts() const { return std::tie(x, half); }
   };
@@ -44,18 +45,24 @@ class SequenceParallel {
   template <class... Arguments>
   Tensor forward(const Tensor& x, const RowMap& rows, Kept& kept,
                  const Arguments&... arguments) const {
-    kept.rows = part_sizes(rows.rows_of_all_parts(), group_.size());
-    const Tensor all = group_.all_gather(x, kept.rows);  // g: [rows × width]
+    const Tensor all = gather(x, rows, kept);
     const PartialSum term = half.partial_forward(all, arguments..., kept.half);
     kept.half.first() = {};  // x takes its place
-    kept.x = gathered_ == Gathered::kept ? all : x;
+    kept.all = gathered_ == Gathered::kept;
+    kept.x = kept.all ? all : x;
     Tensor z = group_.reduce_scatter(term);  // ḡ: [rows/t × width]
     add_bias(z, *half.last().bias.use());    // once, after the sum
     return z;
   }
 
-  /// dz and dX: this rank's rows [rows/t × width]. An all-gather and a reduce-scatter, and with
-  /// Gathered::again one more all-gather.
+  /// g: all rows of x [rows × width], from each rank's own. One all-gather.
+  Tensor gather(const Tensor& x, const RowMap& rows, Kept& kept) const {
+    kept.rows = part_sizes(rows.rows_of_all_parts(), group_.size());
+    return group_.all_gather(x, kept.rows);
+  }
+
+  /// dz and dX: this rank's rows [rows/t × width]. An all-gather and a reduce-scatter, and
+  /// where kept.x has own rows only, one more all-gather.
   Tensor backward(const Tensor& dz, const Kept& kept) {
     Parameter& bias = half.last().bias;
     Pending all_dz = group_.start_all_gather(dz, kept.rows);  // back through ḡ
@@ -63,7 +70,7 @@ class SequenceParallel {
     bias.gradient_is_ready();
     const Tensor all = all_dz.wait();  // [rows × width]
     std::optional<Pending> again;
-    if (gathered_ == Gathered::again) again.emplace(group_.start_all_gather(kept.x, kept.rows));
+    if (!kept.all) again.emplace(group_.start_all_gather(kept.x, kept.rows));
     // while x is gathered, dX's term; while that is summed, back through g, the weight's gradient
     const auto [dx_term, dfirst] = half.partial_backward(all, kept.half);
     Pending dx = group_.start_reduce_scatter(dx_term);

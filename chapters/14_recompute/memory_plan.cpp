@@ -13,7 +13,7 @@ int64_t most_kept(const ModelBytes& bytes, int64_t recomputed) {
   const int64_t between = bytes.begin + recomputed * bytes.input +
                           (bytes.layers - recomputed) * bytes.block + bytes.end;
   // while the last of them is computed again: it has its input already
-  const int64_t during = bytes.begin + (recomputed - 1) * bytes.input + bytes.block;
+  const int64_t during = bytes.begin + (recomputed - 1) * bytes.input + bytes.block + bytes.again;
   return recomputed == 0 ? between : std::max(between, during);
 }
 

@@ -13,6 +13,7 @@ struct ModelBytes {
   int64_t layers = 0;
   int64_t block = 0;  // a block that keeps everything, its input included
   int64_t input = 0;  // a block that keeps its input
+  int64_t again = 0;  // more than `block`: a block that has been computed again
   int64_t begin = 0;  // what is before the blocks: kept to the end of the backward pass
   int64_t end = 0;    // what is after them: let go before the blocks' backward passes
 };

@@ -24,13 +24,17 @@ inline void forward_without_output(const FusedMlp& mlp, const Tensor& x, FusedMl
   kept.up_output = mlp.up.forward(x, kept.up);
 }
 
-/// x: [batch·context × width]. One all-reduce, that of the attention.
+/// x: [batch·context × width]. The collectives of the attention, such as one all-reduce.
 template <class Attention, class Mlp>
 void forward_without_output(const BasicBlock<Attention, Mlp>& block, const Tensor& x, int64_t batch,
                             const DropoutMoment& moment,
                             typename BasicBlock<Attention, Mlp>::Kept& kept) {
   TraceRange range(TraceRow::compute, "block forward again", block.name);
-  forward_without_output(block.mlp, block.up_to_mlp(x, batch, moment, kept).normed, kept.mlp);
+  const Tensor normed = block.up_to_mlp(x, batch, moment, kept).normed;
+  if constexpr (requires { forward_without_output(block.mlp, normed, moment.rows, kept.mlp); })
+    forward_without_output(block.mlp, normed, moment.rows, kept.mlp);  // as forward_of
+  else
+    forward_without_output(block.mlp, normed, kept.mlp);
 }
 //! [14-without-output]
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chapters/15_sharded_optimizer/range_state.h"
 #include "common/base/counted.h"
 #include "common/tensor/ops.h"
 
@@ -19,6 +20,7 @@ static bool is_partial_over_others(const Grid& grid, const Parameter& parameter)
 GradientShards::GradientShards(Grid& grid, const Parameters& parameters, Sharding sharding,
                                DataType reduce_in, int64_t bucket_bytes)
     : group_(grid.dp()),
+      parameters_(parameters),
       sharding_(sharding),
       reduce_in_(reduce_in),
       other_axes_(grid, parameters, {"dp"}) {
@@ -140,5 +142,12 @@ void GradientShards::wait() {
   is_last_pass_ = false;
 }
 //! [15-reduce]
+
+std::vector<StateTensor> GradientShards::gradients() const {
+  std::vector<RangeTensor> ranges;
+  for (const Bucket& bucket : buckets_)
+    ranges.push_back({bucket.flat.pieces_of(group_.rank()), bucket.own});
+  return state_of(group_.backend(), parameters_, ranges);
+}
 
 }  // namespace shard

@@ -42,6 +42,7 @@ class GradientShards : public GradientReduction {
   void zero_gradients() override;
   void reduce_in_next_backward() override;
   void wait() override;
+  std::vector<StateTensor> gradients() const override;
 
   struct Bucket {
     FlatBucket flat;
@@ -68,6 +69,7 @@ class GradientShards : public GradientReduction {
   Tensor own_part(const Bucket& bucket) const;
 
   Communicator& group_;
+  Parameters parameters_;
   Sharding sharding_;
   DataType reduce_in_;
   std::vector<Bucket> buckets_;  // in the order in which the backward pass completes them

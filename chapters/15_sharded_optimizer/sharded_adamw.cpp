@@ -1,5 +1,6 @@
 #include "chapters/15_sharded_optimizer/sharded_adamw.h"
 
+#include "chapters/15_sharded_optimizer/range_state.h"
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
 
@@ -49,35 +50,25 @@ void RangeAdamW::state_was_set() {
     if (own.rounded) copy(own.rounded, own.weight);
 }
 
-//! [15-state]
 /// Every rank names every parameter, in the order of the model, and has some of its elements or
 /// none.
 TrainingState RangeAdamW::state() {
-  struct Piece {
-    const Trained* range = nullptr;
-    FlatPiece piece = {};
-  };
-  std::map<const Parameter*, Piece> pieces;
-  for (const Trained& range : ranges_)
-    for (const FlatPiece& piece : range.own.pieces) pieces[piece.parameter] = {&range, piece};
-  TrainingState state;
-  for (const Parameter* parameter : parameters_) {
-    const auto& [range, mine] = pieces[parameter];
-    const auto add = [&, &of = range, &piece = mine](std::vector<StateTensor>& to,
-                                                     const char* suffix, const Tensor* tensor) {
-      to.push_back({.name = parameter->name + suffix,
-                    .shard = parameter->shard,
-                    .part = of ? tensor->slice(piece.place) : Tensor(backend_, {0}),
-                    .writes = of && writes_ && parameter->counts,
-                    .held = piece.elements});
-    };
-    add(state.weights, "", range ? &range->own.weight : nullptr);
-    add(state.moments, ".first_moment", range ? &range->first_moment : nullptr);
-    add(state.moments, ".second_moment", range ? &range->second_moment : nullptr);
+  std::vector<RangeTensor> weights, first, second;
+  for (const auto& [own, first_moment, second_moment] : ranges_) {
+    weights.push_back({own.pieces, own.weight});
+    first.push_back({own.pieces, first_moment});
+    second.push_back({own.pieces, second_moment});
   }
+  const auto state_of_all = [&](const std::vector<RangeTensor>& ranges, const char* suffix) {
+    return state_of(backend_, parameters_, ranges, suffix, writes_);
+  };
+  TrainingState state{.weights = state_of_all(weights, ""), .moments = {}};
+  const auto firsts = state_of_all(first, ".first_moment"),
+             seconds = state_of_all(second, ".second_moment");
+  for (size_t i = 0; i < firsts.size(); ++i)
+    state.moments.insert(state.moments.end(), {firsts[i], seconds[i]});
   return state;
 }
-//! [15-state]
 
 int64_t RangeAdamW::bytes() const {
   int64_t bytes = 0;

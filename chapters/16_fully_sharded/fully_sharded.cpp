@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "chapters/15_sharded_optimizer/range_state.h"
 #include "common/base/counted.h"
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
@@ -137,6 +138,7 @@ void FullySharded::add_to(size_t unit) {
     gather_ahead();
   }
   if (units_[unit]->has_gradients()) return;
+  use(unit);  // now: a layer may open a gradient before it uses its weights
   const TraceRange mark(TraceRow::compute, "backward", units_[unit]->name());
   units_[unit]->take_gradients();
 }
@@ -189,6 +191,16 @@ void FullySharded::wait() {
   replica_sums_.clear();
   is_reduced_.assign(units_.size(), false);
   is_last_ = false;
+}
+
+std::vector<StateTensor> FullySharded::gradients() const {
+  Parameters parameters;
+  std::vector<RangeTensor> ranges;
+  for (const auto& unit : units_) {
+    append(parameters, unit->flat().parameters());
+    ranges.push_back({unit->flat().pieces_of(groups_.shards().rank()), unit->gradient});
+  }
+  return state_of(groups_.shards().backend(), parameters, ranges, "", is_first_replica());
 }
 
 }  // namespace shard

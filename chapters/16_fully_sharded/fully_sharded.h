@@ -61,6 +61,7 @@ class FullySharded : public GradientReduction {
   void reduce_in_next_backward() override { is_last_ = true; }
   /// Throws Error, naming the unit, if the backward pass left one out.
   void wait() override;
+  std::vector<StateTensor> gradients() const override;
 
   /// Gives back all weights that are gathered: before the parts change.
   void free_all();

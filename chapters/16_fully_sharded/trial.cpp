@@ -65,15 +65,8 @@ std::vector<std::string> Trial::units() const {
 /// The whole tensors, by name.
 static std::map<std::string, Tensor> whole_weights(const Setup& setup, Trial& trial) {
   std::map<std::string, Tensor> all;
-  for (const StateTensor& tensor : trial.optimizer().state().weights) {
-    std::vector<float> whole(static_cast<size_t>(tensor.shard.whole.elements()), 0.0f);
-    const std::vector<float> part = tensor.part.to_host();
-    tensor.for_each_run([&](int64_t begin, int64_t at, int64_t length) {
-      if (tensor.writes) std::copy_n(part.begin() + begin, length, whole.begin() + at);
-    });
-    all[tensor.name] = setup.runtime.world().all_reduce(PartialSum(
-        Tensor::from(setup.runtime.backend(), tensor.shard.whole, std::span<const float>(whole))));
-  }
+  for (const StateTensor& tensor : trial.optimizer().state().weights)
+    all[tensor.name] = whole_of(setup.runtime.world(), tensor);
   return all;
 }
 
