@@ -23,9 +23,15 @@ double validation_loss(Grid& grid, LanguageModel& model, const TextData& data, i
   Backend& backend = grid.dp().backend();
   const Range mine = part_of(chosen, grid.dp().size(), grid.dp().rank());
   Tensor sum = Tensor::zeros(backend, {1});
-  for (int64_t begin = mine.begin; begin < mine.end; begin += batch) {
-    const Range range{begin, std::min(begin + batch, mine.end)};
-    add_sum(sum, model.losses(to_batch(backend, data.validation(chosen, range), range.size())));
+  // Every rank takes as many passes as the one with the most windows: a pass may be collective over
+  // dp, where weights are gathered. Who has no window left computes one that does not count.
+  const int64_t most = part_of(chosen, grid.dp().size(), 0).size();
+  for (int64_t passed = 0; passed < most; passed += batch) {
+    const int64_t begin = mine.begin + passed, end = std::min(begin + batch, mine.end);
+    const Range range = begin < end ? Range{begin, end} : Range{0, 1};
+    const Tensor losses =
+        model.losses(to_batch(backend, data.validation(chosen, range), range.size()));
+    if (begin < end) add_sum(sum, losses);
   }
   const Tensor all = grid.dp().all_reduce(PartialSum(sum));
   return static_cast<double>(all.to_host()[0]) /

@@ -108,6 +108,17 @@ refuses '--precision bf16 needs a GPU' 1 15_sharded_optimizer --precision bf16
 refuses '--heads 4 are too few for --tp 5' 5 15_sharded_optimizer --tp 5
 refuses '--heads 4 cannot be divided evenly among 3 ranks' 3 13_sequence_parallel --heads 4
 refuses '--measure must be none, small or large, not big' 1 13_sequence_parallel --measure big
+refuses '--heads 4 is not divisible by --tp 3' 3 22_the_whole_grid --tp 3 --sequence-parallel
+refuses '--recompute half: it is none, selective or full' 1 22_the_whole_grid --recompute half
+refuses '--shard-optimizer: must be from 0 to 3' 2 22_the_whole_grid --shard-optimizer 4
+refuses '--batch 3 has too few sequences for --dp 2 × --accumulate 2' 2 22_the_whole_grid --dp 2 \
+  --shard-optimizer 3 --batch 3 --accumulate 2
+refuses '--memory 5 needs --recompute full' 1 22_the_whole_grid --memory 5
+refuses '--memory allows 10000 bytes, but with all 4 blocks recomputed a step still keeps' 2 \
+  22_the_whole_grid --tp 2 --sequence-parallel --recompute full --memory 0.01
+refuses '--shard-optimizer is one of all that --layouts tries' 2 22_the_whole_grid --layouts \
+  --shard-optimizer 2
+refuses '--layouts trains models that are not saved' 1 22_the_whole_grid --layouts --save "$work/a"
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
   --curve /no/such/folder/file
 finish

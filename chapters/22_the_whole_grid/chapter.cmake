@@ -1,0 +1,26 @@
+add_chapter(USES 11_checkpoints 13_sequence_parallel 14_recompute 16_fully_sharded
+            RUN_ARGUMENTS --layouts NOT_WITH --tp --dp --layouts
+            QUICK_ARGUMENTS --steps 1 --layers 1)
+
+# Everything is switched on, in training on each number of ranks; and the table of all combinations.
+set(all --sequence-parallel --recompute full --shard-optimizer 3 --layers 2 --heads 12 --width 48
+    --context 31 --batch 13 --accumulate 2 --dropout 0.1 --check-collectives
+    --curve ${PROJECT_BINARY_DIR}/test_loss.svg)
+set(training ${all} --steps 12 --eval-every 5 --sample 20)
+set(short ${all} --steps 4 --validation-fraction 0.01 --sample 5)
+set(grid_1 --tp 1 --dp 1)
+set(grid_2 --tp 2 --dp 1)
+set(grid_3 --tp 1 --dp 3)
+set(grid_4 --tp 2 --dp 2)
+foreach(ranks 1 2 3 4)
+  chapter_test(CPU ${ranks} ARGUMENTS ${grid_${ranks}} ${training})
+endforeach()
+foreach(way "GPU 1" "GPU 4" "SHARED_GPU 3")
+  separate_arguments(way)
+  list(GET way 1 ranks)
+  chapter_test(${way} ARGUMENTS ${grid_${ranks}} ${short})
+endforeach()
+chapter_test(NAME 22_bf16 GPU 4 ARGUMENTS ${grid_4} ${short} --precision bf16 --reduce-in bf16)
+chapter_test(NAME 22_memory CPU 2 ARGUMENTS ${grid_2} ${short} --memory 0.6)
+chapter_test(NAME 22_layouts CPU 4 ARGUMENTS --layouts --check-collectives)
+chapter_test(NAME 22_layouts GPU 2 SHARED_GPU 2 ARGUMENTS --layouts --layers 1 --steps 2)

@@ -1,0 +1,24 @@
+// What Recomputed (chapter 14) needs of a half with sequence parallelism (chapter 13): its forward
+// pass without output.
+#pragma once
+#include "chapters/13_sequence_parallel/sequence_parallel.h"
+#include "chapters/14_recompute/recomputed.h"
+
+namespace shard {
+
+//! [22-without-output]
+/// x: this rank's rows [rows/t × width]. One all-gather, and no reduce-scatter, whose sum nobody
+/// reads. The backward pass is next, so all rows are kept for it: it need not gather them once more.
+template <class Half>
+void forward_without_output(const SequenceParallel<Half>& layer, const Tensor& x,
+                            const RowMap& rows, typename SequenceParallel<Half>::Kept& kept) {
+  kept.x = layer.gather(x, rows, kept);
+  kept.all = true;
+  forward_without_output(layer.half, kept.x, kept.half);
+  kept.half.first() = {};  // x takes its place
+}
+//! [22-without-output]
+
+using RowsBlock = SequenceParallelBlock<FusedAttention, FusedMlp>;
+
+}  // namespace shard

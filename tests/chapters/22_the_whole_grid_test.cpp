@@ -1,0 +1,321 @@
+// Everything of chapters 13 to 16 at once: recomputed blocks on own rows, training in every
+// combination, and checkpoints that go on in any other.
+#include <cmath>
+#include <map>
+
+#include "chapters/10_tensor_and_data_parallel/batches.h"
+#include "chapters/10_tensor_and_data_parallel/micro_batches.h"
+#include "chapters/10_tensor_and_data_parallel/sampling.h"
+#include "chapters/10_tensor_and_data_parallel/self_checks.h"
+#include "chapters/11_checkpoints/checkpoint.h"
+#include "chapters/11_checkpoints/temporary_folder.h"
+#include "chapters/15_sharded_optimizer/shard_norm.h"
+#include "chapters/15_sharded_optimizer/sharded_step.h"
+#include "chapters/16_fully_sharded/gpt_units.h"
+#include "chapters/22_the_whole_grid/blocks_that_fit.h"
+#include "chapters/22_the_whole_grid/grid_recipe.h"
+#include "chapters/22_the_whole_grid/layouts.h"
+#include "tests/chapters/block_support.h"
+
+using namespace shard;
+using namespace shard::chapter_22;
+
+namespace {
+
+// 35 rows, which 2, 3 and 4 ranks do not divide; all cut within a sequence
+constexpr int64_t batch = 5, context = 7, width = 24, heads = 12, rows = batch * context;
+
+/// What the passes of a block on own rows have computed, and communicated.
+struct Passes {
+  std::vector<Tensor> results;  // Y, dX, and the gradients of all parameters
+  Ledger forward, backward;
+};
+
+template <class Block>
+Passes passes_of(Gathered gathered, float probability) {
+  Block block(world(), "h.0", {.width = width, .heads = heads, .hidden = 50}, block_init, 0.2f,
+              gathered);
+  DropoutMoment moment{probability, 9, 4, 2};
+  moment.rows = moment.rows_of(batch, rows).part(world().size(), world().rank());
+  const auto own = [](const char* name) {
+    return tensor(random_matrix(rows, width, name)).slice(my_part(rows));
+  };
+  typename Block::Kept kept;
+  Passes passes;
+  const Ledger start = ledger();
+  passes.results.push_back(block.forward(own("x"), batch, moment, kept));
+  const Ledger middle = ledger();
+  passes.results.push_back(block.backward(own("dy"), kept));
+  passes.forward = middle.since(start), passes.backward = ledger().since(middle);
+  for (const Tensor& gradient : copied_gradients(block.parameters()))
+    passes.results.push_back(gradient);
+  return passes;
+}
+
+void check_calls(const Ledger& ledger, int64_t gathers, int64_t scatters) {
+  CHECK(ledger.calls() == gathers + scatters);
+  CHECK(ledger.calls(Collective::all_gather) == gathers);
+  CHECK(ledger.calls(Collective::reduce_scatter) == scatters);
+}
+
+constexpr GptSizes sizes{.vocabulary = 13, .context = 7, .width = 24, .heads = 12, .layers = 3};
+
+TrainingSettings some_settings() {
+  TrainingSettings settings;
+  settings.batch = 13;
+  settings.accumulate = 2;
+  settings.dropout = 0.1;
+  settings.seed = 77;
+  settings.warmup = 2;
+  return settings;
+}
+
+TextData some_data() {
+  std::vector<int32_t> all;
+  for (uint64_t i = 0; i < 500; ++i)
+    all.push_back(static_cast<int32_t>(RandomStream{1, 2}.below(13, i)));
+  return {all, 0.2, sizes.context};
+}
+
+BatchOf batch_of(const TextData& data, int64_t step) {
+  return [&data, step](Range range) {
+    return chapter_10::training_batch(backend(), data, 77, step, range);
+  };
+}
+
+/// A model in training on the first tp · dp ranks, all of which `ranks` has.
+struct Run {
+  TrainingSettings settings = some_settings();
+  Grid grid;
+  Recipe recipe;
+  std::unique_ptr<LanguageModel> model;
+  Trainer trainer;
+  TextData data = some_data();
+
+  Run(Communicator& ranks, int tp, const Switches& switches, uint64_t seed = 77)
+      : grid(ranks, {{"tp", tp}, {"dp", ranks.size() / tp}}),
+        recipe(recipe_of(switches, settings)),
+        model(recipe.model(grid, sizes, {seed, 0.2f, 0.1f})),
+        trainer(grid.dp(), recipe.parts(grid, *model, settings), settings) {}
+
+  Trainer::Step step(int64_t number) { return trainer.step(number, batch_of(data, number)); }
+  double validation() { return chapter_10::validation_loss(grid, *model, data, 2, 5); }
+  std::vector<int32_t> sampled() { return sample(*model, grid.tp(), {3}, 12, {1, 2}); }
+};
+
+/// Of the grids of all ranks: everything that can be switched on.
+std::vector<Combination> combinations() {
+  std::vector<Combination> all;
+  for (const Combination& one : combinations_of(world().size(), heads, some_settings()))
+    if (one.grid.tp * one.grid.dp == world().size()) all.push_back(one);
+  return all;
+}
+
+/// That a step has communicated, within tp and within dp, as what is switched on demands.
+void check_is_on(const Switches& switches, const Ledger& step) {
+  const int64_t gathers = step.calls(Collective::all_gather, "dp");
+  CHECK((step.calls(Collective::reduce_scatter, "tp") > 0) == switches.sequence_parallel);
+  CHECK((step.calls(Collective::reduce_scatter, "dp") > 0) == (switches.shard_optimizer > 0));
+  CHECK((gathers > 0) == (switches.shard_optimizer > 0));
+  if (switches.shard_optimizer == 3)  // recomputation needs no more of them
+    CHECK(gathers == some_settings().accumulate * (2 * sizes.layers - 1) + 1);
+}
+
+CheckpointInfo info(int64_t step) {
+  return {.step = step,
+          .sizes = sizes,
+          .settings = some_settings(),
+          .characters = "abcdefghijklm",
+          .data = "0123456789abcdef"};
+}
+
+/// A model with blocks on own rows or not, whose first blocks are recomputed.
+template <class Block>
+void check_plan(bool sequence_parallel) {
+  const TrainingSettings settings = some_settings();
+  Grid grid(world(), {{"tp", world().size()}, {"dp", 1}});
+  const auto made = [&](GptSizes of) {
+    return recipe_of({.sequence_parallel = sequence_parallel}, settings)
+        .model(grid, of, {.seed = 77});
+  };
+  using Model = BasicGpt<Recomputed<Block>>;
+  GptSizes one = sizes;
+  one.layers = 1;
+  const auto small = made(one), large = made(sizes);
+  const Batch batch = largest_micro_batch(grid, sizes, settings);
+  CHECK(batch.sequences == 7);  // of 13 in two micro-batches
+  const ModelBytes bytes = bytes_kept(dynamic_cast<Model&>(*small), batch, sizes.layers);
+  auto& model = dynamic_cast<Model&>(*large);
+  for (int64_t recomputed = 0; recomputed <= sizes.layers; ++recomputed) {
+    CAPTURE(recomputed);
+    for (int64_t i = 0; i < sizes.layers; ++i)
+      model.blocks[static_cast<size_t>(i)]->recomputes = i < recomputed;
+    typename Model::Kept kept;
+    model.forward(batch.tokens, batch.targets, batch.sequences, {}, kept);
+    const ModelBytes between{.layers = bytes.layers,
+                             .block = bytes.block,
+                             .input = bytes.input,
+                             .begin = bytes.begin,
+                             .end = bytes.end};
+    CHECK(bytes_of(kept) == between.begin + between.end + recomputed * between.input +
+                                (sizes.layers - recomputed) * between.block);
+    CHECK(bytes_of(kept) <= most_kept(bytes, recomputed));
+  }
+  CHECK((bytes.again > 0) == (sequence_parallel && world().size() > 1));
+}
+
+}  // namespace
+
+TEST_CASE("whole grid: a recomputed block on own rows has the same bits, and one collective less") {
+  for (const Gathered gathered : {Gathered::again, Gathered::kept}) {
+    for (const float probability : {0.0f, 0.3f}) {
+      CAPTURE(probability);
+      const Passes kept = passes_of<RowsBlock>(gathered, probability),
+                   again = passes_of<Recomputed<RowsBlock>>(gathered, probability);
+      REQUIRE(again.results.size() == kept.results.size());
+      for (size_t i = 0; i < kept.results.size(); ++i) {
+        INFO("result ", i);
+        CHECK(again.results[i].to_host() == kept.results[i].to_host());
+      }
+      check_calls(again.forward, 2, 2);
+      // attention: gather, scatter, and its backward pass; MLP: a gather that serves both passes
+      check_calls(again.backward, gathered == Gathered::again ? 5 : 4, 3);
+      check_calls(kept.backward, gathered == Gathered::again ? 4 : 2, 2);
+    }
+  }
+}
+
+TEST_CASE("whole grid: every combination takes the same steps, validates and writes the same") {
+  Run alone_run(alone(), 1, {});
+  std::vector<Trainer::Step> expected;
+  for (int64_t step = 0; step < 2; ++step) expected.push_back(alone_run.step(step));
+  Run with_gradients(alone(), 1, {});
+  with_gradients.trainer.gradients(0, batch_of(with_gradients.data, 0));
+  const double validation = alone_run.validation();
+  const std::vector<int32_t> written = alone_run.sampled();
+  std::map<std::pair<int, bool>, uint64_t> flops;  // of a step without recomputation
+  for (const auto& [layout, switches] : combinations()) {
+    INFO(layout.tp, " × ", layout.dp, ": ", name_of(switches));
+    Run run(world(), layout.tp, switches);
+    run.trainer.gradients(0, batch_of(run.data, 0));
+    const auto error = chapter_10::largest_error_of_sums(run.grid, run.trainer.reduction(),
+                                                         with_gradients.model->parameters());
+    INFO("gradient of ", error.parameter);
+    CHECK(error.error < 1e-5);
+    for (int64_t step = 0; step < 2; ++step) {
+      const Ledger before = ledger();
+      const uint64_t flops_before = backend().flops();
+      const Trainer::Step got = run.step(step), right = expected[static_cast<size_t>(step)];
+      CHECK(right.gradient_norm > run.settings.clip);  // it is clipped
+      CHECK(got.loss == doctest::Approx(right.loss).epsilon(1e-5));
+      CHECK(got.gradient_norm == doctest::Approx(right.gradient_norm).epsilon(1e-5));
+      check_is_on(switches, ledger().since(before));
+      const uint64_t of_step = backend().flops() - flops_before;
+      uint64_t& of_none = flops[{layout.tp, switches.sequence_parallel}];
+      if (switches.recompute == Recompute::none) of_none = of_step;
+      CHECK((of_step > of_none) == (switches.recompute == Recompute::full));
+    }
+    CHECK(run.validation() == doctest::Approx(validation).epsilon(1e-5));  // 5 windows, in twos
+    CHECK(run.sampled() == written);  // begins with one row, which tp ranks cannot share out
+  }
+}
+
+TEST_CASE("whole grid: saved in one combination, resumed in others") {
+  const chapter_11::TemporaryFolder folder(world());
+  const int tp = world().size() % 2 == 0 ? 2 : 1;
+  Run saved(world(), tp, {true, Recompute::full, 3});
+  for (int64_t step = 0; step < 3; ++step) saved.step(step);
+  const std::string checkpoint = Checkpoints(world(), folder.path() + "/saved", 1)
+                                     .save(saved.trainer.optimizer().state(), info(3));
+  std::vector<double> losses;
+  for (int64_t step = 3; step < 6; ++step) losses.push_back(saved.step(step).loss);
+  const auto go_on = [&](Communicator& ranks, int of_tp, const Switches& switches) {
+    INFO(of_tp, " × ", ranks.size() / of_tp, ": ", name_of(switches));
+    Run run(ranks, of_tp, switches, 5);  // other weights, until those of the checkpoint are set
+    run.step(0);
+    load_checkpoint(checkpoint, run.trainer.optimizer(), false);
+    for (int64_t step = 3; step < 6; ++step) {
+      CHECK(run.step(step).loss ==
+            doctest::Approx(losses[static_cast<size_t>(step - 3)]).epsilon(1e-5));
+    }
+  };
+  const int fewer = std::max(1, world().size() - 1);
+  const auto first = world().split(world().rank() < fewer ? 0 : 1, "fewer");
+  if (world().rank() < fewer) go_on(*first, 1, {.shard_optimizer = 1});  // of 4 ranks, dp 3
+  go_on(alone(), 1, {});
+  go_on(world(), world().size(), {.sequence_parallel = true, .shard_optimizer = 2});
+  go_on(world(), 1, {.recompute = Recompute::full, .shard_optimizer = 3});
+  world().barrier();  // before the folder goes
+}
+
+TEST_CASE("whole grid: a rank with an empty range takes part in every collective") {
+  // On 4 ranks, 3 elements and 6 leave the last one without any; on 3 ranks, 4 elements do.
+  const int64_t few = world().size() == 3 ? 4 : 3;
+  const GptSizes tiny{.vocabulary = 3, .context = 4, .width = few, .heads = 1, .layers = 1};
+  TrainingSettings settings = some_settings();
+  settings.accumulate = 1;
+  std::vector<int32_t> tokens;
+  for (uint64_t i = 0; i < 200; ++i)
+    tokens.push_back(static_cast<int32_t>(RandomStream{3, 4}.below(3, i)));
+  const TextData data(tokens, 0, tiny.context);
+  Grid single(alone(), {}), grid(world(), {{"tp", 1}, {"dp", world().size()}});
+  const Init init{77, 0.5f, 0.5f};
+  Gpt unsplit(single.tp(), tiny, init), unsplit_gradients(single.tp(), tiny, init);
+  Trainer(single, unsplit_gradients, settings).gradients(0, batch_of(data, 0));
+  Trainer expected(single, unsplit, settings);
+  const Trainer::Step right = expected.step(0, batch_of(data, 0));
+  const double right_loss = expected.step(1, batch_of(data, 1)).loss;
+
+  const auto leaves_some_empty = [&](const GradientReduction& reduction) {
+    int64_t empty = 0;
+    for (const StateTensor& gradient : reduction.gradients())
+      empty += gradient.part.elements() == 0 ? 1 : 0;
+    return empty > 0;
+  };
+  const auto error_of = [&](const GradientReduction& reduction) {
+    return chapter_10::largest_error_of_sums(grid, reduction, unsplit_gradients.parameters()).error;
+  };
+  Gpt zero_2(grid.tp(), tiny, init), full(grid.tp(), tiny, init);
+  StepParts parts = sharded_parts_of_step(grid, zero_2, settings, Sharding::gradients, 4);
+  const bool is_last = world().rank() + 1 == world().size();
+  CHECK((leaves_some_empty(*parts.reduction) || world().size() < 3 || !is_last));
+  Trainer trainer(grid.dp(), std::move(parts), settings);
+  const Trainer::Step got = trainer.step(0, batch_of(data, 0));
+  CHECK(got.loss == doctest::Approx(right.loss).epsilon(1e-5));
+  CHECK(got.gradient_norm == doctest::Approx(right.gradient_norm).epsilon(1e-4));
+  CHECK(error_of(trainer.reduction()) < 1e-4);
+  CHECK(trainer.step(1, batch_of(data, 1)).loss == doctest::Approx(right_loss).epsilon(1e-4));
+
+  std::vector<Unit> units = units_of(full.parameters());
+  units.insert(units.begin() + 1, Unit{"h.0.ln_1", full.blocks[0]->norm_1.parameters()});
+  for (const Parameter* parameter : units[1].parameters) std::erase(units[2].parameters, parameter);
+  FullySharded weights(grid, ShardingGroups(grid.dp()), units, {});
+  ShardNorm norm(grid.world(), weights.own_ranges());
+  CHECK((leaves_some_empty(weights) || world().size() < 4 || !is_last));
+  for (int step = 0; step < 2; ++step) {  // the same, after all was freed
+    weights.zero_gradients();
+    MicroBatches(grid.dp(), full, settings).run(0, batch_of(data, 0), weights);
+    weights.wait();
+    CHECK(error_of(weights) < 1e-4);
+    CHECK(std::sqrt(norm.sum_of_squares().to_host()[0]) ==
+          doctest::Approx(right.gradient_norm).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("whole grid: what a block keeps is measured, and the plan is that of chapter 14") {
+  check_plan<TransformerBlock>(false);
+  check_plan<RowsBlock>(true);
+}
+
+TEST_CASE("whole grid: all combinations, and their names") {
+  const auto all = combinations_of(4, 12, some_settings());
+  CHECK(all.size() == 54);
+  int64_t with_all = 0;
+  for (const auto& [grid, switches] : all) {
+    CHECK((!switches.sequence_parallel || grid.tp > 1));
+    CHECK((switches.shard_optimizer == 0 || grid.dp > 1));
+    with_all += name_of(switches) == "sequence parallel, recompute full, shard 3" ? 1 : 0;
+  }
+  CHECK(with_all == 1);  // 2 × 2
+  CHECK(name_of({}) == "tensor and data parallel");
+}
