@@ -18,8 +18,8 @@ struct GradientError {
   std::string parameter;
   double error = 0;
 };
-/// The largest of all parameters, each gradient whole, against those of an unsplit model. Collective
-/// over the grid.
+/// The largest of all parameters, each gradient whole, against those of an unsplit model.
+/// Collective over the grid.
 GradientError largest_error_of_sums(Grid& grid, const GradientReduction& got,
                                     const Parameters& unsplit);
 

@@ -1,4 +1,4 @@
-// Tensors that ranks share out in ranges of flat buckets, as a checkpoint knows them: by parameters.
+// Tensors that ranks share out in ranges of flat buckets, as a checkpoint knows them: by parameter.
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/training_step.h"
 #include "chapters/15_sharded_optimizer/flat_bucket.h"
@@ -11,8 +11,8 @@ struct RangeTensor {
   Tensor values;                  // [own range]
 };
 
-/// Of each of `parameters`, in their order, the elements in this rank's ranges, maybe none; `suffix`
-/// is behind its name. Where several ranks have the same ranges, one `writes`.
+/// Of each of `parameters`, in their order, the elements in this rank's ranges, maybe none;
+/// `suffix` is behind its name. Where several ranks have the same ranges, one `writes`.
 std::vector<StateTensor> state_of(Backend& backend, const Parameters& parameters,
                                   const std::vector<RangeTensor>& ranges,
                                   const std::string& suffix = "", bool writes = true);

@@ -1,4 +1,4 @@
-// What the blocks of a model keep, measured on one of them, for chapter 14's plan of which blocks to
+// What the blocks of a model keep, measured on one of them, for chapter 14's plan of which to
 // recompute: no formula has to know which half is sharded how.
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/basic_gpt.h"

@@ -1,5 +1,5 @@
-// The equal-loss and equal-gradient table: the same few steps on every grid that fits the ranks, with
-// every combination of the switches.
+// The equal-loss and equal-gradient table: the same few steps on every grid that fits the ranks,
+// with every combination of the switches.
 #pragma once
 #include "chapters/10_tensor_and_data_parallel/layouts.h"
 #include "chapters/22_the_whole_grid/switches.h"

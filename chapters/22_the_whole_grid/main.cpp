@@ -1,5 +1,5 @@
-// Chapter 22: the whole grid. Chapter 11's training, in which everything of chapters 13 to 16 can be
-// switched on, in any combination.
+// Chapter 22: the whole grid. Chapter 11's training, in which everything of chapters 13 to 16 can
+// be switched on, in any combination.
 #include "chapters/10_tensor_and_data_parallel/corpus.h"
 #include "chapters/11_checkpoints/saved_training.h"
 #include "chapters/22_the_whole_grid/grid_recipe.h"

@@ -8,7 +8,7 @@ namespace shard {
 
 //! [22-without-output]
 /// x: this rank's rows [rows/t × width]. One all-gather, and no reduce-scatter, whose sum nobody
-/// reads. The backward pass is next, so all rows are kept for it: it need not gather them once more.
+/// reads. The backward pass is next, so all rows are kept for it, and not gathered once more.
 template <class Half>
 void forward_without_output(const SequenceParallel<Half>& layer, const Tensor& x,
                             const RowMap& rows, typename SequenceParallel<Half>::Kept& kept) {
