@@ -41,7 +41,7 @@ normalised() {
        writes && !/checks hold|^no checks were made/ { next }
        /^ *all_reduce +dp / { sub(/[0-9.]+ (µs|ms|s)$/, "#") }
        /^  (grid|data): |^ *all_reduce +dp |^  (the library|peak: )/ { gsub(/[0-9]+/, "#") }
-       /^ *([0-9]+ +measured|model) .* (µs|ms|s) / { sub(/[^ ]+$/, "#") }
+       /^ *([0-9]+ +)?(gather|scatter|model) .* (µs|ms|s) / { sub(/[^ ]+$/, "#") }
        { writes = 0; print }' |
     sed -E -e 's/^([0-9]{2}_[a-z_]+: [0-9]+ ranks?) on .*/\1 on …/' -e 's/( allowed) \(.*\)$/\1/' \
       -e 's/-?[0-9]+(\.[0-9]+)?e[-+]?[0-9]+/#/g' -e 's/[0-9.]+ (MB resident|tokens\/s|%)/# \1/g' \

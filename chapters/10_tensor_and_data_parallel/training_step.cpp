@@ -22,8 +22,9 @@ void StateTensor::assign(std::span<const float> of_shard) {
 Tensor whole_of(Communicator& all, const StateTensor& tensor) {
   const Shape& shape = tensor.shard.whole;
   std::vector<float> whole(static_cast<size_t>(shape.elements()), 0.0f);
+  // every rank waits for its device here: none is more than one collective ahead
+  const std::vector<float> part = tensor.part.to_host();
   if (tensor.writes) {
-    const std::vector<float> part = tensor.part.to_host();
     tensor.for_each_run([&](int64_t begin, int64_t at, int64_t length) {
       std::copy_n(part.begin() + begin, length, whole.begin() + at);
     });

@@ -68,6 +68,11 @@ bool counts() { return backend().device() == Device::cuda; }
 
 }  // namespace
 
+TEST_CASE("launches: a sum of two tensors is one on a GPU, and none on a CPU") {
+  const Tensor x = tensor(random_matrix(3, 5, "x"));
+  CHECK(launches_of([&] { add(x, x); }) == (backend().device() == Device::cpu ? 0 : 1));
+}
+
 TEST_CASE("launches: at most 26 in a block and step, the same on any number of ranks") {
   if (!counts()) return;
   Model model;

@@ -95,6 +95,13 @@ void check(const Layers& of, const Results& got) {
 
 }  // namespace
 
+TEST_CASE("product epilogues: none on a CPU") {
+  const ProductEpilogues set(backend(), true);
+  if (backend().device() == Device::cpu) CHECK_FALSE(backend().uses_epilogues());
+  const ProductEpilogues off(backend(), false);
+  CHECK_FALSE(backend().uses_epilogues());
+}
+
 TEST_CASE("product epilogues: on and off agree with double precision") {
   if (!backend().computes_in(DataType::bf16)) return;
   for (const Layers& of : {Layers(9, 16, 40, 24), Layers(1, 8, 8, 8), Layers(70, 64, 264, 64)}) {
