@@ -31,8 +31,11 @@ rm -r "$disk/saved"
 model=(--layers 1 --heads 2 --width 16 --context 16 --batch 2 --data "$data")
 start read-only 2 --tp 2 --steps 100000 --save "$disk/saved" --save-every 40
 waits_for 60 has_said read-only ': saved in' || failed 'it does not start'
-mount --bind "$disk" "$disk"
-mount -o remount,bind,ro "$disk"
+# In one step: between a mount and its change to read-only, a save could begin, and keep it busy.
+mkdir "$work/read only"
+mount --bind "$disk" "$work/read only"
+mount -o remount,bind,ro "$work/read only"
+mount --move "$work/read only" "$disk"
 ended read-only
 ends_with read-only 1
 says read-only 'Read-only file system'
