@@ -104,7 +104,7 @@ void show_published_times(Report& report) {
   // Whatever part of `whole` is the gather, what chunks hide is at most half of `whole`.
   report.line(text("  Chunks that cost nothing would take ", fixed(whole / 2, 0), " to ",
                    fixed(whole, 0), " µs; these cost ", fixed(chunks - whole, 0), " to ",
-                   fixed(chunks - whole / 2, 0), " µs. The best number of them is one."));
+                   fixed(chunks - whole / 2, 0), " µs: not to cut is best."));
 }
 
 }  // namespace shard::chapter_17

@@ -32,6 +32,7 @@ class DoneWork : public Work {
 
 /// The result of what a communicator was asked to start. Between start and wait, no tensor that was
 /// given to it may be written to, and what it will write may not be read; their memory is kept.
+/// Nothing can be assigned to it: it would have to wait for what it was before.
 class Pending {
  public:
   Pending(Pending&&) noexcept = default;

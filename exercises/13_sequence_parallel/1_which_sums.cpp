@@ -11,8 +11,10 @@
 //                 └─ X·A + b: Q K V of own heads; norm of Q (one gain) ─ attention ─ heads·B
 //     own rows:   reduce-scatter ─ + projection's bias ─ dropout, residual
 //
-// The gradient that comes back to X·router's result is the same on every rank. Sums that are
-// forgotten or averaged change neither the first loss nor, with AdamW, much of the following.
+// A router gives each row's scores for the experts of a mixture; here it is just a product that all
+// ranks compute alike. The gradient that comes back to X·router's result is the same on every rank.
+// Sums that are forgotten or averaged change neither the first loss nor, with AdamW, much of the
+// following.
 //
 // Write: the sums, of all such gradients in one message. About 16 lines.
 // Shapes: those of BlockGradients; no two of them need have the same.

@@ -8,8 +8,9 @@
 // Write: the forward and the backward pass. About 7 lines.
 // Shapes: x [rows/t × in] → [rows × out/t]; dy [rows × out/t] → dX [rows/t × in]. t need not divide
 //         rows: all_gather is told every rank's number of rows.
-// Order:  backward: start the gather; dY_i·A_iᵀ; start its sum; dA_i; then only wait for the sum.
-// Kept:   this rank's rows of X, and no memory beside them.
+// Order:  backward: start the gather; dY_i·A_iᵀ; start its sum; dA_i, which
+//         waits for the gather; then wait for the sum.
+// Kept:   this rank's x itself: a slice of the gathered X would keep all of X alive.
 // Ledger: forward one all_gather; backward one all_gather of own rows, one reduce_scatter of all.
 #include "exercises/13_sequence_parallel/3_gather_again.h"
 

@@ -11,8 +11,9 @@ struct BlockCosts {
   int64_t flops = 0;  // what recomputing it adds to a step
 };
 
-/// Which blocks are recomputed: those with the fewest FLOPs together, such that at no moment of a
-/// step more than `limit` bytes are kept (exactly `limit` is allowed). At most 16 blocks. Throws
+/// Which blocks are recomputed: those with the fewest FLOPs together (any, if several cost the
+/// same), such that at no moment of a step more than `limit` bytes are kept (exactly `limit` is
+/// allowed). At most 16 blocks. Throws
 /// UsageError naming the limit if even recomputing all of them is not enough.
 ///
 /// The moments: after the whole forward pass, every block keeps `kept` or `input`. The backward

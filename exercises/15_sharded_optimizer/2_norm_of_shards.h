@@ -14,8 +14,9 @@ struct GradientPiece {
       false;  // all tp ranks hold the parameter; otherwise each has its own part of it
 };
 
-/// Multiplies the gradients of the whole model by min(1, limit / norm), in place, and returns the
-/// norm ‖g‖ = √Σ g² before that, the same on every rank.
+/// Multiplies the gradients of the whole model by min(1, limit / norm), limit > 0, in place, those
+/// that this rank does not count included, and returns the norm ‖g‖ = √Σ g² before that, the same
+/// on every rank.
 double clip_shards(Grid& grid, const std::vector<GradientPiece>& pieces, double limit);
 
 }  // namespace shard

@@ -1,9 +1,10 @@
 // Exercise 15.3: accumulate into shards.
 //
 // Several micro-batches make a step. Their gradients can be reduced in every pass, each into the
-// rank's own range, to which it is added: then nobody holds a whole gradient between passes, and m
-// passes send m times as much. Or they accumulate as whole gradients, and are reduced once: then a
-// step sends as little as with one micro-batch. Both give the same sums.
+// rank's own range, to which it is added: then nobody needs a whole gradient between passes (its
+// memory may stay here; the chapter gives it back), and m passes send m times as much. Or they
+// accumulate as whole gradients, and are reduced once: then a step sends as little as with one
+// micro-batch. Both give the same sums.
 //
 // Write: accumulated_shard, without chapters/15_sharded_optimizer/gradient_shards.h. About 9 lines.
 // Shapes: `elements` need not be divisible by d: the flat gradient that is reduced is padded with

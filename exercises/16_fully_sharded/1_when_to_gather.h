@@ -19,8 +19,8 @@ struct Event {
 /// - A pass needs the unit's weights.
 /// - The last unit stays between its two passes, which follow each other.
 /// - In the backward pass a unit's scatter follows its backward, and its free the scatter.
-/// - With `prefetch` the gather of the unit whose pass comes next starts directly before the pass
-///   that comes first, so that it arrives meanwhile; but not where that unit is there already.
+/// - With `prefetch` a unit's gather starts directly before the pass that precedes its own, and so
+///   arrives during it; nothing is gathered where that unit is there already.
 std::vector<Event> order_of_events(int units, bool prefetch);
 
 /// The most elements of weights that exist at one time, from a gather to its free, where unit i has

@@ -4,8 +4,8 @@
 // (Zhao et al., arXiv:2304.11277, section 3.2.2) cuts them over the ranks of a node only, and each
 // node has all of them. So a gradient is summed in two steps: scattered within the node, and of the
 // part that remains, summed over the nodes. With micro-batches the question is what is added up
-// where: the sum over the nodes is the slow one, and once a step is enough. Whole gradients do not
-// outlive their micro-batch.
+// where: the sum over the nodes is the slow one, and once a step is enough. Here all
+// micro-batches' gradients are given at once; use each as if it were freed after its micro-batch.
 //
 // Write: the two groups of a rank, and the sum of its part over all ranks and micro-batches. About
 //        12 lines.

@@ -14,7 +14,8 @@ struct HybridGroups {
 };
 
 /// Groups of `shard_ranks` ranks with consecutive numbers share weights; shard_ranks divides
-/// dp.size(). In both groups ranks are in the order of their numbers.
+/// dp.size(). In both groups ranks are in the order of their numbers. The
+/// groups' names, which messages show, are up to you.
 HybridGroups hybrid_groups(Communicator& dp, int shard_ranks);
 
 /// gradients[k] [elements]: this rank's term of the gradient in micro-batch k. The number of ranks

@@ -424,7 +424,7 @@ std::string Examiner::sizes_of(Collective op, int64_t first) const {
 }
 
 void Examiner::expect_ledger(const std::string& name, const Ledger& before,
-                             const std::vector<Wanted>& wanted) {
+                             const std::vector<Wanted>& wanted, const std::string& of) {
   const Ledger since = world_.ledger().since(before);
   std::string diagnosis;
   Tells tells = Tells::bytes;
@@ -451,6 +451,7 @@ void Examiner::expect_ledger(const std::string& name, const Ledger& before,
     }
   }
   if (const std::string sentence = about_host_numbers(); !sentence.empty()) add(sentence);
+  if (!of.empty()) diagnosis += diagnosis.empty() ? "" : " (" + of + ")";
   find(name, diagnosis.empty() ? "" : "your communication differs from the task: " + diagnosis,
        tells);
 }

@@ -142,9 +142,10 @@ class Examiner {
               const std::vector<Suspect>& suspects = {}, double tolerance = 1e-6);
   /// `got` is not in the memory of an argument, where the task promises a new tensor.
   void expect_new(const std::string& name, const Tensor& got);
-  /// The communication since `before` (a copy of ledger()) is exactly this.
+  /// The communication since `before` (a copy of ledger()) is exactly this. `of` says in the
+  /// message which of an exercise's cases it is about.
   void expect_ledger(const std::string& name, const Ledger& before,
-                     const std::vector<Wanted>& wanted);
+                     const std::vector<Wanted>& wanted, const std::string& of = "");
   /// The sentence about the answer's calls of gather_text, max_of and sum_of, or "": part of
   /// expect_ledger().
   std::string about_host_numbers();

@@ -43,6 +43,9 @@ void check(Examiner& examiner, const Shapes& shapes) {
       Suspect::extra("dV·Cᵀ", of_v,
                      "dV·Cᵀ is the same on every rank, and went through the sum as well",
                      times(ranks - 1)),
+      Suspect::result("right through U, but with dV·Cᵀ divided by the ranks: no other rank adds to "
+                      "a rank's own rows of it",
+                      add(of_u, scaled(of_v, 1.0 / ranks))),
       Suspect::result("the mean over the ranks, where the terms of dU·Aᵀ are a sum",
                       add(scaled(of_u, 1.0 / ranks), of_v))};
   const auto with_rows_of_v = [&](const std::string& diagnosis, int64_t begin) {

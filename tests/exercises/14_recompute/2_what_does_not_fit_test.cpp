@@ -74,7 +74,8 @@ std::string shown(const Choice& choice) {
   std::string list;
   for (size_t i = 0; i < choice.size(); ++i)
     if (choice[i]) list += (list.empty() ? "" : ", ") + text(i);
-  return list.empty() ? "none" : list;
+  const auto blocks = std::ranges::count(choice, true);
+  return blocks == 0 ? "none" : (blocks == 1 ? "block " : "blocks ") + list;
 }
 
 struct Problem {

@@ -99,6 +99,23 @@ Pieces cut_by_parameter(const Bucket& bucket, int ranks, int rank, bool padded) 
   return pieces;
 }
 
+/// Also of parameters that are outside of the rank's range; `at_its_ends`: if they touch it.
+Pieces with_empty_pieces(const Bucket& bucket, int ranks, int rank, bool at_its_ends) {
+  const Range range = equal_range(bucket, ranks, rank);
+  Pieces pieces;
+  int64_t first = 0;
+  for (int i = 0; i < std::ssize(bucket); ++i) {
+    const auto [elements, is_matrix] = bucket[static_cast<size_t>(i)];
+    const bool touches = first <= range.end && range.begin <= first + elements;
+    const int64_t begin = std::clamp(range.begin, first, first + elements),
+                  end = std::clamp(range.end, first, first + elements);
+    if (touches || !at_its_ends)
+      pieces.push_back({i, {begin - first, end - first}, begin - range.begin, is_matrix});
+    first += elements;
+  }
+  return pieces;
+}
+
 Pieces whole_parameters(const Bucket& bucket, int ranks, int rank) {
   const Range range = equal_range(bucket, ranks, rank);
   Pieces pieces;
@@ -168,19 +185,11 @@ std::vector<KnownWrong<Answers>> known_wrong(
       {"whole parameters, each of the rank in whose range it begins: the ranks own different "
        "numbers of elements, and a long parameter is not shared out at all",
        all([&](Case c) { return whole_parameters(bucket, c.ranks, c.rank); })},
-      {"right, with empty pieces of the parameters that are in other ranges", all([&](Case c) {
-         Pieces pieces;
-         const Range range = equal_range(bucket, c.ranks, c.rank);
-         int64_t first = 0;
-         for (int i = 0; i <= last; ++i) {
-           const auto [elements, is_matrix] = bucket[static_cast<size_t>(i)];
-           const int64_t begin = std::clamp(range.begin, first, first + elements),
-                         end = std::clamp(range.end, first, first + elements);
-           pieces.push_back({i, {begin - first, end - first}, begin - range.begin, is_matrix});
-           first += elements;
-         }
-         return pieces;
-       })},
+      {"right, with empty pieces of the parameters that are in other ranges",
+       all([&](Case c) { return with_empty_pieces(bucket, c.ranks, c.rank, false); })},
+      {"right, with empty pieces of parameters that end where the range begins, or begin where it "
+       "ends",
+       all([&](Case c) { return with_empty_pieces(bucket, c.ranks, c.rank, true); })},
       {"right, but a parameter that begins before the range and ends after it is left out: such a "
        "rank owns the middle of it",
        all([&](Case c) {
@@ -235,6 +244,10 @@ void examine(Examiner& examiner) {
                      {size("second", 9, 14), true}, {size("last", 3, 5), false}};
   examiner.attempt("a bucket of six parameters", [&] {
     expect_bucket(examiner, "a bucket of six parameters", mixed, {1, 2, 3, 4, 5, 7, 8});
+  });
+  examiner.attempt("parameters that end with a range", [&] {
+    expect_bucket(examiner, "parameters that end with a range",
+                  {{4, true}, {4, false}, {0, false}, {8, true}}, {2, 4});
   });
   examiner.attempt("5 elements on 4 ranks", [&] {  // the last rank has padding only
     expect_bucket(examiner, "5 elements on 4 ranks", {{3, true}, {2, false}}, {4});

@@ -72,22 +72,22 @@ std::vector<Suspect> same_everywhere(const std::vector<Held>& all, int tp, int d
       return once(piece) && piece.tp_rank + tp * piece.dp_rank == rank;
     });
   const double right = norm(once);
-  return {suspect("the square of the norm: the root is missing", right * right),
-          suspect(text("too large: what is replicated was counted on all ", tp, " tp ranks"),
-                  norm([](const Held&) { return true; })),
-          suspect("too small: what is replicated was left out",
-                  norm([](const Held& piece) { return !piece.replicated; })),
-          suspect("too small: what is replicated was counted on rank 0 of the world only, but the "
-                  "other dp ranks have pieces of it, too",
-                  norm([](const Held& piece) {
-                    return !piece.replicated || (piece.tp_rank == 0 && piece.dp_rank == 0);
-                  })),
-          suspect("too small: only dp rank 0 counted, but every dp rank has a range of its own",
-                  norm([](const Held& piece) { return once(piece) && piece.dp_rank == 0; })),
-          suspect("the sum of the ranks' norms: take the root once, of the sum of all squares",
-                  norms),
-          suspect(text("too small: the sum of squares was divided by ", tp * dp, " ranks"),
-                  right / std::sqrt(tp * dp))};
+  return {
+      suspect("the square of the norm: the root is missing", right * right),
+      suspect(text("too large: what is replicated was counted on all ", tp, " tp ranks"),
+              norm([](const Held&) { return true; })),
+      suspect("too small: what is replicated was left out",
+              norm([](const Held& piece) { return !piece.replicated; })),
+      suspect("too small: what is replicated was counted on dp rank 0 only, or on rank 0 of the "
+              "world only, but every dp rank has pieces of its own",
+              norm([](const Held& piece) {
+                return !piece.replicated || (piece.tp_rank == 0 && piece.dp_rank == 0);
+              })),
+      suspect("too small: only dp rank 0 counted, but every dp rank has a range of its own",
+              norm([](const Held& piece) { return once(piece) && piece.dp_rank == 0; })),
+      suspect("the sum of the ranks' norms: take the root once, of the sum of all squares", norms),
+      suspect(text("too small: the sum of squares was divided by ", tp * dp, " ranks"),
+              right / std::sqrt(tp * dp))};
 }
 
 /// Wrong norms that differ between ranks.
@@ -95,7 +95,8 @@ std::vector<Suspect> only_some_ranks(const std::vector<Held>& all, int tp_rank, 
   const std::string over_dp =
       "that of the ranges of this dp group: the squares were not summed over tp";
   const std::string over_tp = "that of this tp group's ranges: the squares were not summed over dp";
-  const std::string own = "that of this rank's own ranges: nothing was summed over the ranks";
+  const std::string own =
+      "that of this rank's own ranges: they were not summed over all ranks of the grid (tp × dp)";
   std::vector<Suspect> suspects;
   for (const Counts& counts : {Counts(once), Counts([](const Held&) { return true; })}) {
     const auto norm = [&](bool same_tp, bool same_dp) {
@@ -173,9 +174,10 @@ void expect_clipped(Examiner& examiner, Grid& grid, const std::vector<Held>& all
   for (const GradientPiece& piece : mine)
     (piece.replicated ? replicated : cut)
         .push_back(Matrix(piece.gradient.reshape({1, piece.gradient.elements()})));
-  expect_multiplied(examiner, "cut pieces on " + layout, cut, before_cut, norm, limit, true);
-  expect_multiplied(examiner, "replicated pieces on " + layout, replicated, before_replicated, norm,
-                    limit, tp_rank == 0);
+  expect_multiplied(examiner, "gradient of the cut pieces on " + layout, cut, before_cut, norm,
+                    limit, true);
+  expect_multiplied(examiner, "gradient of the replicated pieces on " + layout, replicated,
+                    before_replicated, norm, limit, tp_rank == 0);
 }
 
 }  // namespace

@@ -44,6 +44,26 @@ Matrix range_of(const Matrix& whole, int ranks, int index) {
   return range;
 }
 
+/// This rank's range if it reduces in every pass into its own range of the whole gradient, which
+/// nobody zeroes.
+Matrix put_into_whole(const Gradients& all, int me) {
+  const auto d = static_cast<int>(all.size());
+  const int64_t size = (elements + d - 1) / d;
+  std::vector<Matrix> whole(all.size(), Matrix(1, size * d));
+  for (int64_t pass = 0; pass < passes; ++pass) {
+    Matrix sum(1, size * d);
+    for (size_t rank = 0; rank < all.size(); ++rank)
+      for (int64_t i = 0; i < elements; ++i)
+        whole[rank](0, i) += all[rank][static_cast<size_t>(pass)](0, i);
+    for (const Matrix& one : whole)
+      for (int64_t i = 0; i < size * d; ++i) sum(0, i) += one(0, i);
+    for (int rank = 0; rank < d; ++rank)
+      for (int64_t i = rank * size; i < (rank + 1) * size; ++i)
+        whole[static_cast<size_t>(rank)](0, i) = sum(0, i);
+  }
+  return columns_of(whole[static_cast<size_t>(me)], Range{me * size, (me + 1) * size});
+}
+
 std::vector<Suspect> suspects_of(const Gradients& all, int me) {
   const auto d = static_cast<int>(all.size());
   const auto mine = [=, &all](const Factor& factor) { return range_of(sum(all, factor), d, me); };
@@ -65,6 +85,10 @@ std::vector<Suspect> suspects_of(const Gradients& all, int me) {
                       mine([=](size_t, int64_t pass) {
                         return std::pow(d, static_cast<double>(passes - 1 - pass));
                       })),
+      Suspect::result(
+          "one in which sums over the ranks were put into the whole gradient, and reduced again: "
+          "keep the shard in a tensor of its own",
+          put_into_whole(all, me)),
       Suspect::result("this rank's own terms: they were not summed over the ranks",
                       mine([=](size_t rank, int64_t) { return rank == own ? 1.0 : 0.0; })),
       Suspect::result("the mean over the ranks: the sum is asked for",
@@ -111,7 +135,7 @@ void expect_shard(Examiner& examiner, const Gradients& all, Reduced reduced,
   const int64_t times = reduced == Reduced::in_every_pass ? passes : 1,
                 padded = (elements + d - 1) / d * d;
   examiner.expect_ledger(text(times, times == 1 ? " reduce_scatter, " : " reduce_scatters, ", name),
-                         before, {{Collective::reduce_scatter, times, times * padded * 4}});
+                         before, {{Collective::reduce_scatter, times, times * padded * 4}}, name);
 }
 
 }  // namespace

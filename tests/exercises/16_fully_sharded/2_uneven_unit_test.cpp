@@ -133,8 +133,12 @@ std::vector<KnownWrong<Flat>> wrong_parameters(const Parts& parts, const Flat& j
   for (size_t i = 0; i < parameter; ++i) padded_begin += length_of(elements[i], ranks) * ranks;
   const int64_t end_of_part = (begin / length + 1) * length;
   Flat first_part = slice_of(joined, {begin, std::min(elements[parameter], end_of_part - begin)});
+  Flat filled = first_part;
+  filled.resize(static_cast<size_t>(elements[parameter]), 0.0f);
   return {
       {"that of the part in which it begins: the rest of it is in the next parts", first_part},
+      {"that of the part in which it begins, and zeros: the rest of it is in the next parts",
+       filled},
       {"from an offset as if each parameter were padded: only the unit is",
        slice_of(joined, {padded_begin, elements[parameter]})},
       {"from the beginning of the unit: the parameters before it come first",

@@ -99,7 +99,7 @@ std::vector<Suspect> suspects(const Examiner& examiner, int ranks, int me, int s
           "they were added after the sum over the replicas. Add up before it, or replicas drift "
           "apart",
           sum(part, [=](int rank, int k) { return k == last || neighbour(rank) ? 1 : 0; })),
-      Suspect::result("the sum over the neighbours: the replicas were never asked",
+      Suspect::result("the sum over the neighbours: it was never summed over the replicas",
                       sum(part, [=](int rank, int) { return neighbour(rank) ? 1 : 0; })),
       Suspect::result("the sum over the replicas' terms: the neighbours' were never added",
                       sum(part, [=](int rank, int) { return same_place(rank) ? 1 : 0; })),
@@ -149,7 +149,7 @@ void expect_gradient(Examiner& examiner, int shard_ranks) {
                   text("whole gradients are summed over the replicas: scattered first, ",
                        shard_ranks, " times fewer bytes go between nodes"));
   examiner.expect("one sum over the replicas", sums != micro_batches,
-                  "the replicas are asked in every micro-batch: add up the parts, and ask once");
+                  "the parts are summed over the replicas in every micro-batch: add them up, and sum once");
   examiner.expect("whole gradients", since.calls(Collective::reduce_scatter) != 1,
                   "the gradients are scattered once, so that whole ones were added up: there is "
                   "memory for them during one micro-batch only");

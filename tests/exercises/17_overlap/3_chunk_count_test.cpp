@@ -61,8 +61,10 @@ Slip wrong_time(const std::string& diagnosis,
 
 std::vector<Slip> slips_of_time() {
   return {
-      wrong_time("the sum of all products and all exchanges: in chunks they overlap",
-                 [](const Limits& l, double, const Case&) { return l.products + l.exchanges; }),
+      wrong_time(
+          "the sum of all products and all exchanges, as if a core were busy with all of each "
+          "exchange: in chunks they overlap",
+          [](const Limits& l, double, const Case&) { return l.products + l.exchanges; }),
       wrong_time("without the product of the chunk that arrives last, which no exchange can hide",
                  [](const Limits& l, double busy, const Case&) {
                    return std::max(l.products + busy * l.exchanges, l.exchanges);
@@ -81,6 +83,21 @@ std::vector<Slip> slips_of_time() {
                  [](const Limits& l, double busy, const Case&) {
                    return std::min(l.products + busy * l.exchanges, l.exchanges + l.last);
                  }),
+      wrong_time("with 1 - busy instead of busy: busy is the core's share of an exchange",
+                 [](const Limits& l, double busy, const Case&) {
+                   return std::max(l.products + (1 - busy) * l.exchanges, l.exchanges + l.last);
+                 }),
+      wrong_time("with a rank's n products after the last exchange: only one is left by then",
+                 [](const Limits& l, double busy, const Case& of) {
+                   return std::max(l.products + busy * l.exchanges,
+                                   l.exchanges + l.products / of.ranks);
+                 }),
+      {"with t-1 exchanges where nothing is cut: the table has the time of the whole gather",
+       [](const Case& of) {
+         return least(of, [](const ChunkTimes& one, const Case& in) {
+           return one.chunks == 0 ? (in.ranks - 1) * one.exchange + one.product : right(one, in);
+         });
+       }},
       wrong_time("without the core's share of the exchanges",
                  [](const Limits& l, double, const Case&) {
                    return std::max(l.products, l.exchanges + l.last);

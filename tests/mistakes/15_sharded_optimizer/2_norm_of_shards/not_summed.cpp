@@ -1,4 +1,4 @@
-// expect: is that of this rank's own ranges: nothing was summed over the ranks
+// expect: is that of this rank's own ranges: they were not summed over all ranks
 #include <cmath>
 
 #include "common/tensor/ops.h"

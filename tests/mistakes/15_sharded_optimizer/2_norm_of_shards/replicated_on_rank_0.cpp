@@ -1,4 +1,4 @@
-// expect: what is replicated was counted on rank 0 of the world only
+// expect: what is replicated was counted on dp rank 0 only
 #include <cmath>
 
 #include "common/tensor/ops.h"

@@ -1,4 +1,4 @@
-// expect: the replicas are asked in every micro-batch: add up the parts, and ask once
+// expect: the parts are summed over the replicas in every micro-batch: add them up, and sum once
 // ranks: 6
 #include "common/tensor/ops.h"
 #include "exercises/16_fully_sharded/3_hybrid.h"
