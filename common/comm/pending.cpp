@@ -30,6 +30,7 @@ Pending::~Pending() {
   if (!work_) return;
   // Still not done: the program is ending, and the work may go on writing. It and its memory stay,
   // on purpose.
+  work_->abandon();
   static_cast<void>(work_.release());
   static_cast<void>(new std::vector<Tensor>(std::move(used_)));
   static_cast<void>(new Tensor(std::move(result_)));

@@ -18,6 +18,8 @@ class Work {
   virtual void wait() = 0;
   /// Does what can be done now, without waiting. Whether wait() would return at once.
   virtual bool poll() = 0;
+  /// The program is ending: what is under way goes on, and nobody will ask for it again.
+  virtual void abandon() {}
   /// Its own clock, where the host's time from the start to the end of wait() says nothing about
   /// it.
   virtual std::shared_ptr<const DeviceTime> time() const { return nullptr; }
@@ -33,6 +35,7 @@ class DoneWork : public Work {
 /// The result of what a communicator was asked to start. Between start and wait, no tensor that was
 /// given to it may be written to, and what it will write may not be read; their memory is kept.
 /// Nothing can be assigned to it: it would have to wait for what it was before.
+/// Several may be waited for and polled in any order, which need not be the same on every rank.
 class Pending {
  public:
   Pending(Pending&&) noexcept = default;

@@ -1,15 +1,16 @@
 // CallWork: one call of MPI as a collective.
 #pragma once
 #include "common/mpi/check.h"
-#include "common/mpi/host_work.h"
+#include "common/mpi/turn_work.h"
 
 namespace shard {
 
 /// One call of MPI on whole tensors: what it reads is fetched, it is called, and what it wrote is
 /// put back.
-class CallWork : public HostWork {
+class CallWork : public TurnWork {
  public:
-  using HostWork::HostWork;
+  CallWork(MpiGroup& group, Backend& backend, const Call& call)
+      : TurnWork(group, backend, call, group.turns()) {}
 
   // Host addresses for the call: of a tensor that it reads, and of the one that it writes.
   void* reads(const Tensor& x) {
@@ -22,8 +23,8 @@ class CallWork : public HostWork {
     return target_.address;
   }
 
-  /// Starts `call` as soon as it can be. What it captures lives until it is done, because MPI goes
-  /// on reading it.
+  /// Starts `call`, with comm_of_turns(), as soon as it can be. What it captures lives until it is
+  /// done, because MPI goes on reading it.
   void start(std::function<void(MPI_Request*)> call) {
     call_ = std::move(call);
     copied_ = mark();
@@ -32,8 +33,9 @@ class CallWork : public HostWork {
 
  protected:
   bool advance() override {
-    if (step_ == Step::fetch && copied_()) {
+    if (step_ == Step::fetch && copied_() && has_turn()) {
       call_(&request_);
+      end_turn();
       step_ = Step::call;
     }
     if (step_ == Step::call && has_communicated()) {

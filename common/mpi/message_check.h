@@ -22,6 +22,7 @@ class CheckedMessages : public Work {
   /// Throws Unfinished, with both calls, where the sender's count, type or label is another.
   void wait() override;
   bool poll() override;
+  void abandon() override { work_->abandon(); }
   std::shared_ptr<const DeviceTime> time() const override { return work_->time(); }
 
  private:

@@ -12,6 +12,7 @@ class MessageWork : public HostWork, public InBackground {
   MessageWork(MpiGroup& group, std::span<const Message> messages, std::span<const Call> calls);
   void wait() override;
   void progress() override;
+  void abandon() override { stop_progress(); }
 
  protected:
   bool advance() override;

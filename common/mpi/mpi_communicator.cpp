@@ -27,7 +27,9 @@ struct Pieces {
 class ExchangeWork : public CallWork {
  public:
   ExchangeWork(MpiGroup& group, const Call& call, const Tensor& in, int from)
-      : CallWork(group, in.backend(), call), in_(in), from_(from) {}
+      : CallWork(group, in.backend(), call), in_(in), from_(from) {
+    end_turn();  // messages have numbers
+  }
 
   void wait() override {
     CallWork::wait();
@@ -116,7 +118,7 @@ std::unique_ptr<Work> MpiCommunicator::start_gather(const Call& call, const Tens
   const void* from = in_place ? MPI_IN_PLACE : work->reads(piece);
   void* to = work->writes(all);
   const int here = mpi_count(piece.elements());
-  work->start([=, type = mpi_type(piece.type()), comm = group_->comm(),
+  work->start([=, type = mpi_type(piece.type()), comm = group_->comm_of_turns(),
                pieces = Pieces(counts)](MPI_Request* request) {
     check_mpi(MPI_Iallgatherv(from, here, type, to, pieces.counts.data(), pieces.offsets.data(),
                               type, comm, request),
@@ -139,7 +141,7 @@ std::unique_ptr<Work> MpiCommunicator::start_transpose(const Call& call, const T
   auto work = std::make_unique<CallWork>(*group_, backend(), call);
   const void* source = work->reads(out);
   void* target = work->writes(in);
-  work->start([=, type = mpi_type(out.type()), comm = group_->comm(), sent = Pieces(to),
+  work->start([=, type = mpi_type(out.type()), comm = group_->comm_of_turns(), sent = Pieces(to),
                received = Pieces(from)](MPI_Request* request) {
     check_mpi(MPI_Ialltoallv(source, sent.counts.data(), sent.offsets.data(), type, target,
                              received.counts.data(), received.offsets.data(), type, comm, request),
@@ -153,7 +155,7 @@ std::unique_ptr<Work> MpiCommunicator::start_broadcast(const Call& call, const T
   auto work = std::make_unique<CallWork>(*group_, backend(), call);
   void* address = root == rank() ? work->reads(x) : work->writes(x);
   const int count = mpi_count(x.elements());
-  work->start([=, type = mpi_type(x.type()), comm = group_->comm()](MPI_Request* request) {
+  work->start([=, type = mpi_type(x.type()), comm = group_->comm_of_turns()](MPI_Request* request) {
     check_mpi(MPI_Ibcast(address, count, type, root, comm, request), "MPI_Ibcast");
   });
   return work;

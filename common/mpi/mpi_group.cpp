@@ -27,11 +27,16 @@ MpiGroup::MpiGroup(MPI_Comm comm, std::string name, StatusBoard& board, const Mp
             "MPI_Group_translate_ranks");
   MPI_Group_free(&here);
   MPI_Group_free(&world);
+  MPI_Request request;
+  check_mpi(MPI_Comm_idup(comm_, &comm_of_turns_, &request), "MPI_Comm_idup");
+  wait({.op = Collective::connect}, request);
 }
 
 MpiGroup::~MpiGroup() {
   // Freeing is collective: after an exception the others may not come, and the program ends anyway.
-  if (std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
+  if (std::uncaught_exceptions() > 0) return;
+  MPI_Comm_free(&comm_of_turns_);
+  MPI_Comm_free(&comm_);
 }
 
 std::unique_ptr<MpiGroup> MpiGroup::split(int color, const std::string& name) const {
@@ -111,7 +116,13 @@ static std::vector<InBackground*>& background() {
 
 InBackground::InBackground() { background().push_back(this); }
 
-InBackground::~InBackground() { std::erase(background(), this); }
+InBackground::~InBackground() { stop_progress(); }
+
+void InBackground::stop_progress() { std::erase(background(), this); }
+
+static void progress_in_background() {
+  for (InBackground* work : background()) work->progress();
+}
 
 void MpiGroup::wait(const Call& call, const std::function<bool()>& done) const {
   show_waiting(call);
@@ -119,7 +130,7 @@ void MpiGroup::wait(const Call& call, const std::function<bool()>& done) const {
   Watch watch(*this);
   double next_look = now() + patience;
   for (int64_t tries = 1; !done(); ++tries) {
-    for (InBackground* other : background()) other->progress();
+    progress_in_background();
     if (tries % 16 != 0) continue;
     sched_yield();  // ranks may outnumber cores
     if (now() < next_look) continue;
@@ -132,6 +143,7 @@ void MpiGroup::wait(const Call& call, const std::function<bool()>& done) const {
 bool MpiGroup::wait_at_end(const std::function<bool()>& done) const {
   for (const double start = now(); !done();) {
     if (now() - start > settings_.timeout) return false;
+    progress_in_background();
     sched_yield();
   }
   return true;

@@ -4,6 +4,7 @@
 #pragma once
 #include <mpi.h>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,7 +29,12 @@ class InBackground {
   virtual ~InBackground();
   InBackground(const InBackground&) = delete;
   virtual void progress() = 0;
+  void stop_progress();
 };
+
+class TurnWork;
+/// Works that go on one after the other, in the order in which they were started (turn_work.h).
+using Turns = std::deque<TurnWork*>;
 
 class MpiGroup {
  public:
@@ -38,6 +44,11 @@ class MpiGroup {
   MpiGroup(const MpiGroup&) = delete;
 
   MPI_Comm comm() const { return comm_; }
+  /// The same ranks, for the collectives of TurnWork: MPI matches calls by their order, and those
+  /// on comm() are made at once.
+  MPI_Comm comm_of_turns() const { return comm_of_turns_; }
+  Turns& turns() { return turns_; }
+  Turns& turns_of_messages() { return turns_of_messages_; }
   int rank() const { return rank_; }
   int size() const { return size_; }
 
@@ -86,7 +97,8 @@ class MpiGroup {
   void compare(const Call& mine) const;
   void wait(const Call& call, MPI_Request& request) const;
 
-  MPI_Comm comm_;
+  MPI_Comm comm_, comm_of_turns_ = MPI_COMM_NULL;
+  Turns turns_, turns_of_messages_;
   std::string name_;
   StatusBoard& board_;
   const MpiSettings& settings_;

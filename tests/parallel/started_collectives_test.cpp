@@ -64,6 +64,60 @@ TEST_CASE("started: who does not wait has waited at the end; wait can be called 
   CHECK(message_of([&] { pending.wait(); }) == "wait() was called twice on one pending all_gather");
 }
 
+// ---- In any order -------------------------------------------------------------------------------
+
+namespace {
+
+/// Collectives under way at once, each with its expected result.
+struct UnderWay {
+  std::vector<Pending> pending;
+  std::vector<std::vector<float>> expected;
+
+  void add(Pending started, std::vector<float> result) {
+    pending.push_back(std::move(started));
+    expected.push_back(std::move(result));
+  }
+  void start(int64_t count) {
+    const Tensor term = my_data({count}), piece = my_data({5});
+    std::vector<float> all;
+    for (int other = 0; other < size(); ++other)
+      for (const float x : data_of(other, 5)) all.push_back(x);
+    add(world().start_all_reduce(PartialSum(my_data({count}))), sum_of_all(count));
+    add(world().start_reduce_scatter(PartialSum(term)),
+        rows_of(sum_of_all(count), part_of(count, size(), rank()), 1));
+    add(world().start_all_gather(piece), all);
+  }
+  void check(size_t i) {
+    CAPTURE(i);
+    CHECK(pending[i].wait().to_host() == expected[i]);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("started: each rank may wait in an order of its own, and meet the others in between") {
+  UnderWay all;
+  for (const int64_t count : {megabytes, 2 * megabytes + 1, megabytes - 1}) all.start(count);
+  const size_t count = all.pending.size();
+  for (size_t i = 0; i < count; ++i) {
+    const size_t steps = rank() % 2 == 0 ? i : count - 1 - i;  // forwards, or backwards
+    all.check((steps + static_cast<size_t>(rank()) / 2) % count);
+    if (i % 3 == 0) world().barrier();
+    if (i % 3 == 1) CHECK(world().max_of(rank()) == size() - 1);
+  }
+}
+
+TEST_CASE("started: some ranks poll, others start the next ones at once") {
+  UnderWay all;
+  for (const int64_t count : {megabytes, 2 * megabytes + 1, megabytes - 1}) {
+    all.start(count);
+    if (rank() == 0) continue;
+    for (int turn = 0; turn < 2000 * rank(); ++turn)
+      for (Pending& pending : all.pending) pending.poll();
+  }
+  for (size_t i = 0; i < all.pending.size(); ++i) all.check(i);
+}
+
 // ---- Polled -------------------------------------------------------------------------------------
 
 /// Whether it is done within the 20 seconds that a test may wait, although nobody waits for it.
