@@ -10,15 +10,6 @@
 
 namespace shard {
 
-ShardingGroups::ShardingGroups(Communicator& dp, int shard_ranks) : shards_(&dp) {
-  require_usage(shard_ranks >= 1 && dp.size() % shard_ranks == 0, counted(dp.size(), "rank"),
-                " cannot be divided into groups of ", shard_ranks, " that share weights");
-  if (shard_ranks == dp.size()) return;
-  neighbours_ = dp.split(dp.rank() / shard_ranks, "shards");
-  replicas_ = dp.split(dp.rank() % shard_ranks, "replicas");
-  shards_ = neighbours_.get();
-}
-
 static void require_shardable(const Grid& grid, const std::vector<Unit>& units) {
   require(units.size() >= 2, "weights are fully sharded in a root unit and at least one other");
   require(grid.size("pp") == 1, "weights are not fully sharded on a grid of ",

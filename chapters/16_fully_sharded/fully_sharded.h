@@ -12,6 +12,7 @@
 #include "chapters/10_tensor_and_data_parallel/training_step.h"
 #include "chapters/15_sharded_optimizer/sharded_adamw.h"
 #include "chapters/16_fully_sharded/sharded_unit.h"
+#include "chapters/16_fully_sharded/sharding_groups.h"
 #include "common/comm/partial_gradients.h"
 
 namespace shard {
@@ -19,25 +20,6 @@ namespace shard {
 struct ShardingSettings {
   bool prefetch = true;  // the next unit's gather starts before this one is used
   DataType computes_in = DataType::f32, reduces_in = DataType::f32;
-};
-
-/// Which data-parallel ranks share the weights. Rank i of `shards` has part i; the ranks of
-/// `replicas`, if there are any, have the same part. All of them may share one copy, or neighbours
-/// may, `shard_ranks` of them, so that weights are only gathered among neighbours, and gradients
-/// are summed over the replicas: hybrid sharding (arXiv:2304.11277, section 3.2.2).
-class ShardingGroups {
- public:
-  /// All ranks share one copy.
-  explicit ShardingGroups(Communicator& dp) : shards_(&dp) {}
-  /// Hybrid sharding. Throws UsageError unless shard_ranks divides the number of ranks. Collective.
-  ShardingGroups(Communicator& dp, int shard_ranks);
-
-  Communicator& shards() const { return *shards_; }
-  Communicator* replicas() const { return replicas_.get(); }
-
- private:
-  std::unique_ptr<Communicator> neighbours_, replicas_;
-  Communicator* shards_;
 };
 
 /// The parameters that are gathered and freed together.

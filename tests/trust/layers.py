@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""layers.py: who includes whom, and how long lines are.
+"""layers.py: who includes whom, and how long lines and files are.
 
   - A file of common/ includes its own folder and those before it in common/folders.txt, and no chapter.
   - A chapter, an exercise and a solution include no later chapter.
   - Code, scripts and CMake files have at most 100 columns (characters, not bytes). Lines "// expect:" and raw strings may
     be longer.
+  - A source file of a chapter has at most 200 lines, one of common/ at most 400.
 """
 import re
 import sys
@@ -13,6 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("common", "chapters", "exercises", "solutions", "tests", "docs", "scripts", ".ci")
 COLUMNS = 100
+LINES = {"chapters": 200, "common": 400}
+# Those that were longer before the limit was checked: they may only become shorter.
+LONG_FILES = {
+    "chapters/01_gemm/climb.cpp": 228,
+    "chapters/01_gemm/gpu_ladder.cu": 219,
+    "chapters/07_transformer_block/transformer_block.h": 226,
+}
 
 
 def is_code(name):
@@ -58,6 +66,14 @@ def long_lines(text):
             yield number, len(line)
 
 
+def length_fault(name, text):
+    """What is wrong with the number of lines of the file `name`; None if nothing is."""
+    lines, most = text.count("\n"), LONG_FILES.get(name, LINES.get(name.split("/")[0]))
+    if most is None or not is_code(name) or lines <= most:
+        return None
+    return f"{lines} lines; {most} are the limit"
+
+
 def faults_of(files, order):
     """One sentence for each fault in files, {name: text}."""
     for name, text in files.items():
@@ -67,6 +83,9 @@ def faults_of(files, order):
                 fault = included and include_fault(name, included[1], order)
                 if fault:
                     yield f"{name}:{number}: {fault}: {included[1]}"
+        fault = length_fault(name, text)
+        if fault:
+            yield f"{name}: {fault}"
         for number, length in long_lines(text):
             yield f"{name}:{number}: {length} columns; {COLUMNS} are the limit"
 
@@ -77,6 +96,9 @@ def check_itself():
     good = {
         "common/tensor/a.h": '#include "common/base/x.h"\n#include "common/tensor/y.h"\n#include <vector>\n',
         "chapters/03_b/a.cpp": '#include "chapters/03_b/a.h"\n#include "chapters/02_a/x.h"\n#include "common/comm/x.h"\n',
+        "chapters/04_c/a.cpp": "\n" * 200,
+        "common/base/a.h": "\n" * 400,
+        "chapters/04_c/README.md": "\n" * 201,
         "tests/a.cpp": "// expect: " + "x" * 100 + "\n" + "ä" * 100 + '\nR"(\n' + "x" * 101 + '\n)"\n',
     }
     bad = {
@@ -85,6 +107,9 @@ def check_itself():
         "common/other/d.h": '#include "common/base/x.h"\n',
         "chapters/02_a/e.cpp": '#include "chapters/10_b/x.h"\n',
         "exercises/02_a/f.h": '#include "chapters/03_b/x.h"\n',
+        "chapters/04_c/main.cpp": "\n" * 201,
+        "common/base/f.cuh": "\n" * 401,
+        "chapters/01_gemm/climb.cpp": "\n" * 229,
         "tests/g.sh": "x" * 101 + "\n",
         "tests/h.cpp": 'R"(\n)"\n' + "x" * 101 + "\n",
     }
