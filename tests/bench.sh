@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# ./learn bench [--rounds N] [--learning FILE]: what this machine reaches, in percent of the peak
-# that the same run measures, a GPT's training step beside PyTorch's, and generation beside
-# transformers'.
+# ./learn bench [--rounds N] [--switches] [--learning FILE]: what this machine reaches, in percent
+# of the peak that the same run measures, a GPT's training step beside PyTorch's, what chapters 13
+# to 16 cost a step, and generation beside transformers'.
 #   --rounds N        each step is measured N times, in turns with the others; 3 if not told
+#   --switches        only what chapters 13 to 16 cost
 #   --learning FILE   also train 2,000 steps on the text FILE in three layouts and compare the
 #                     validation losses
 # PyTorch and transformers are measured if SHARD_PYTHON, or python3, has them.
@@ -11,12 +12,16 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=$root/build/bin
 out=$root/build/bench
-learning='' rounds=3
+learning='' rounds=3 only_switches=''
 while [ $# -gt 0 ]; do
   case $1 in
     --learning) learning=${2:?"--learning needs a text file"}; shift 2 ;;
     --rounds) rounds=${2:?"--rounds needs a number"}; shift 2 ;;
-    *) echo "bench: unknown option $1; there are --rounds N and --learning FILE" >&2; exit 2 ;;
+    --switches) only_switches=yes; shift ;;
+    *)
+      echo "bench: unknown option $1; there are --rounds N, --switches and --learning FILE" >&2
+      exit 2
+      ;;
   esac
 done
 [ -z "$learning" ] || [ -r "$learning" ] ||
@@ -109,14 +114,79 @@ met() {
   awk "BEGIN { print ($1 $sign $3) ? \"met\" : \"missed\" }"
 }
 
-measure 01_gemm 1 1 01_gemm --size 2048
-measure 05_parallel_mlp 2 1 05_parallel_mlp --tokens 512 --width 1024 --repeat 15
-
 # The models, and the steps of a run: some seconds.
 declare -A sizes_of=(
   [small]='--layers 4 --heads 4 --width 128 --context 64 --batch 12 --steps 120'
   [large]='--layers 6 --heads 6 --width 384 --context 256 --batch 8 --steps 9'
   [long]='--layers 6 --heads 6 --width 384 --context 1024 --batch 2 --steps 9')
+
+# ---- What chapters 13 to 16 cost -----------------------------------------------------------------
+
+# Chapter 22 on two ranks: the name of a run, and its options.
+switched=('tp --tp 2' 'rows --tp 2 --sequence-parallel' 'recompute --tp 2 --recompute full'
+  'dp --dp 2' 'moments --dp 2 --shard-optimizer 1' 'weights --dp 2 --shard-optimizer 3'
+  'late --dp 2 --shard-optimizer 3 --no-prefetch')
+
+# measure_switches ROUND
+measure_switches() {
+  local model run sizes options
+  for model in small large; do
+    read -ra sizes <<<"${sizes_of[$model]}"
+    for run in "${switched[@]}"; do
+      read -ra options <<<"${run#* }"
+      measure "22_${model}_${run%% *}.$1" 2 1 22_the_whole_grid "${sizes[@]}" "${options[@]}" \
+        --check-steps 0 --validation-fraction 0 --sample 0
+    done
+  done
+}
+
+# cost TITLE RUN BESIDE [GOAL]: a step's time, that of the other run, and their ratio
+cost() {
+  local ours theirs ratio
+  ours=$(median "$2" milliseconds_per_step)
+  theirs=$(median "$3" milliseconds_per_step)
+  ratio=$(calc '%.2f' "$ours/$theirs")
+  printf '  %-42s %10s %10s %7s   %-14s %s\n' "$1" "$(calc '%.1f ms' "$ours")" \
+    "$(calc '%.1f ms' "$theirs")" "$ratio" "${4:+at most $4}" "${4:+$(met "$ratio" at_most "$4")}"
+}
+
+show_switches() {
+  local model
+  printf '\n  %-42s %10s %10s %7s   %-14s\n' "22 GPT step on two ranks, median of $rounds" 'time' \
+    'beside' 'ratio' 'goal'
+  for model in small large; do
+    echo "  ${sizes_of[$model]% --steps*}" | tr -d -
+    cost '     sequence parallel; tp 2' "22_${model}_rows" "22_${model}_tp" 1.08
+    cost '     all blocks recomputed; tp 2' "22_${model}_recompute" "22_${model}_tp" 1.36
+    cost '     moments shared out, ZeRO-1; dp 2' "22_${model}_moments" "22_${model}_dp" 1.08
+    cost '     weights shared out, ZeRO-3; dp 2' "22_${model}_weights" "22_${model}_dp"
+    cost '     the same without prefetch; with it' "22_${model}_late" "22_${model}_weights"
+  done
+}
+
+# one file with everything: {"name": {…}, …}
+write_all_numbers() {
+  local separator='{' file
+  for file in "$out"/*.json; do
+    printf '%s\n"%s": ' "$separator" "$(basename "$file" .json)"
+    cat "$file"
+    separator=,
+  done > "$root/build/bench.json"
+  echo '}' >> "$root/build/bench.json"
+  printf '\n  all numbers: build/bench.json\n'
+}
+
+if [ -n "$only_switches" ]; then
+  for ((round = 1; round <= rounds; ++round)); do measure_switches "$round"; done
+  show_switches
+  write_all_numbers
+  exit
+fi
+
+# ---- All measurements ----------------------------------------------------------------------------
+
+measure 01_gemm 1 1 01_gemm --size 2048
+measure 05_parallel_mlp 2 1 05_parallel_mlp --tokens 512 --width 1024 --repeat 15
 
 # GPT-2 124M with random weights, and what it goes on from: 8 tokens, or 512 in each of 4 texts.
 weights=$out/gpt2/step-00000000
@@ -146,6 +216,7 @@ for ((round = 1; round <= rounds; ++round)); do
     --sample 0
   torch "small_loaded_torch.$round" "${sizes[@]}" --vocabulary "$vocabulary" --warm-up 3
   give_back
+  measure_switches "$round"
   greedy=(12_generation --temperature 0)
   measure "write_1x1.$round" 1 2 "${greedy[@]}" "${short[@]}"
   measure "write_2x1.$round" 2 1 "${greedy[@]}" "${short[@]}"
@@ -240,6 +311,8 @@ printf '  the first row with one of two cores taken by another process: %s, %s x
 printf '     (goal: at most 2: %s)%s\n' "$(met "$slower" at_most 2)" \
   "${loaded_torch:+; PyTorch $(calc '%.1f ms' "$loaded_torch")}"
 
+show_switches
+
 # ---- Generation ----------------------------------------------------------------------------------
 
 # write_row TITLE OURS GOAL THEIRS KEY: our tokens per second, theirs, their ratio
@@ -294,14 +367,4 @@ if [ -n "$learning" ]; then
   done
 fi
 
-# one file with everything: {"name": {…}, …}
-{
-  separator='{'
-  for file in "$out"/*.json; do
-    printf '%s\n"%s": ' "$separator" "$(basename "$file" .json)"
-    cat "$file"
-    separator=,
-  done
-  echo '}'
-} > "$root/build/bench.json"
-printf '\n  all numbers: build/bench.json\n'
+write_all_numbers

@@ -37,12 +37,13 @@ int64_t blocks_to_recompute(Grid& grid, GptSizes sizes, const Init& init, const 
 }
 
 StepParts parts_of(Grid& grid, LanguageModel& model, const TrainingSettings& settings,
-                   int64_t shard_optimizer) {
-  switch (shard_optimizer) {
+                   const Switches& switches) {
+  switch (switches.shard_optimizer) {
     case 0: return parts_of_step(grid, model, settings);
     case 1: return sharded_parts_of_step(grid, model, settings, Sharding::moments);
     case 2: return sharded_parts_of_step(grid, model, settings, Sharding::gradients);
-    default: return fully_sharded_step(grid, model, settings).parts;
+    default:
+      return fully_sharded_step(grid, model, settings, {.prefetch = !switches.no_prefetch}).parts;
   }
 }
 
@@ -60,7 +61,7 @@ Recipe recipe_with(const Switches& switches, const TrainingSettings& training, c
             return model;
           },
           [=](Grid& grid, LanguageModel& model, const TrainingSettings& settings) {
-            return parts_of(grid, model, settings, switches.shard_optimizer);
+            return parts_of(grid, model, settings, switches);
           }};
 }
 

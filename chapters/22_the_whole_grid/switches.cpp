@@ -32,11 +32,15 @@ void add_options(Options& options, Switches& s) {
                "what dp ranks share out: 0 nothing, 1 the optimizer's moments, 2 gradients, too, 3 "
                "weights, too",
                0, 3);
+  options.flag("--no-prefetch", s.no_prefetch,
+               "with --shard-optimizer 3: weights are gathered only when they are needed");
 }
 
 void require_consistent(const Switches& s) {
   require_usage(s.memory == 0 || s.recompute == Recompute::full, "--memory ", s.memory,
                 " needs --recompute full, which recomputes the blocks that do not fit");
+  require_usage(!s.no_prefetch || s.shard_optimizer == 3,
+                "--no-prefetch needs --shard-optimizer 3, which gathers weights");
 }
 
 std::string name_of(const Switches& s) {
@@ -45,6 +49,7 @@ std::string name_of(const Switches& s) {
   if (s.sequence_parallel) add("sequence parallel");
   if (s.recompute != Recompute::none) add("recompute " + to_string(s.recompute));
   if (s.shard_optimizer > 0) add("shard " + std::to_string(s.shard_optimizer));
+  if (s.no_prefetch) add("no prefetch");
   return name.empty() ? "tensor and data parallel" : name;
 }
 

@@ -16,6 +16,7 @@ struct Switches {
   bool sequence_parallel = false;         // chapter 13
   Recompute recompute = Recompute::none;  // chapter 14
   int64_t shard_optimizer = 0;            // 1 and 2: chapter 15; 3: chapter 16
+  bool no_prefetch = false;               // with 3: no weights are gathered ahead
   double memory = 0;                      // MB of activations that a rank may keep; 0: any
 };
 

@@ -129,6 +129,11 @@ CheckpointInfo info(int64_t step) {
           .data = "0123456789abcdef"};
 }
 
+/// The most bytes of weights that this rank had at one time in the last step.
+int64_t most_weights(const Run& run) {
+  return dynamic_cast<const FullySharded&>(run.trainer.reduction()).peak_weight_bytes();
+}
+
 /// A model with blocks on own rows or not, whose first blocks are recomputed.
 template <class Block>
 void check_plan(bool sequence_parallel) {
@@ -183,6 +188,13 @@ TEST_CASE("whole grid: a recomputed block on own rows has the same bits, and one
       check_calls(kept.backward, gathered == Gathered::again ? 4 : 2, 2);
     }
   }
+}
+
+TEST_CASE("whole grid: without prefetch the steps are the same, with fewer weights at one time") {
+  Run ahead(world(), 1, {.shard_optimizer = 3}),
+      late(world(), 1, {.shard_optimizer = 3, .no_prefetch = true});
+  for (int64_t step = 0; step < 2; ++step) CHECK(late.step(step).loss == ahead.step(step).loss);
+  CHECK(most_weights(late) < most_weights(ahead));
 }
 
 TEST_CASE("whole grid: every combination takes the same steps, validates and writes the same") {
