@@ -31,6 +31,24 @@ TEST_CASE("start_all_reduce: what is computed in between does not wait for the s
   session().configure({.timeout = 20, .check_collectives = true});
 }
 
+TEST_CASE("start_all_reduce: a rank reads a sum while the others are ahead, in other collectives") {
+  constexpr int64_t count = 1000;
+  // The others wait there for rank 0, while it waits for their parts of the sums.
+  const std::vector<std::function<void()>> ahead = {
+      [] { world().start_all_reduce(PartialSum(my_data({5}))).wait(); }, [] { world().barrier(); },
+      [] { world().gather_text(""); }};
+  for (const auto& meet : ahead) {
+    std::vector<PendingSum> pending;
+    for (int i = 0; i < 3; ++i)
+      pending.push_back(world().start_all_reduce(PartialSum(my_data({count}))));
+    std::vector<Tensor> sums;
+    for (PendingSum& sum : pending) sums.push_back(sum.wait());
+    if (world().rank() == 0) CHECK(sums.back().to_host() == sum_of_all(count));
+    meet();
+    for (const Tensor& sum : sums) CHECK(sum.to_host() == sum_of_all(count));
+  }
+}
+
 TEST_CASE(
     "start_all_reduce: several under way at once, waited for in another order, other collectives "
     "in between") {

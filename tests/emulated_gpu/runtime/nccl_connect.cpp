@@ -10,6 +10,7 @@
 #include <numeric>
 #include <vector>
 
+#include "common/mpi/mpi_group.h"
 #include "fault.h"
 #include "leaks.h"
 #include "nccl_comm.h"
@@ -191,7 +192,22 @@ class Split {
   std::vector<MPI_Request> requests_;
 };
 
+/// A GPU goes on while its host waits for other ranks, and they may wait for the GPU's part of a
+/// collective; a queue of the emulation goes on only in calls.
+class Progress : public shard::InBackground {
+ public:
+  void progress() override {
+    for (const auto& [handle, comm] : comms()) {
+      if (comm->unstarted.empty()) continue;
+      const ncclComm::Place last = comm->unstarted.back();
+      last.stream->advance(last.ticket);
+    }
+  }
+};
+
 Comm make_comm(const ncclConfig_t* config, bool blocking) {
+  static auto& while_host_waits = *new Progress;
+  static_cast<void>(while_host_waits);
   report_leaks_at_exit();
   auto comm = std::make_shared<ncclComm>();
   comm->device = current_device();
