@@ -1,5 +1,7 @@
 // Chapter 14: activations that are computed again instead of being kept. The same gradients to the
 // last bit, with less memory and more FLOPs.
+#include <algorithm>
+
 #include "chapters/14_recompute/one_block.h"
 #include "chapters/14_recompute/published.h"
 #include "chapters/14_recompute/whole_model.h"
@@ -40,7 +42,7 @@ int main(int argc, char** argv) {
   options.number("--dropout", probability, "probability of dropping an element", 0.05, 0.9);
   options.number("--memory", memory,
                  "MB that the activations kept by a rank may take; 0: two thirds of what the whole "
-                 "model keeps without recomputation",
+                 "model keeps without recomputation, but no less than it can do with",
                  0, 1e9);
   options.size("--repeat", repeat, "how often each step is timed");
   options.offer_picture("what is kept during a step");
@@ -53,7 +55,8 @@ int main(int argc, char** argv) {
     WholeModel model(runtime, report, sizes, moment);
     const ModelBytes bytes = model.largest_bytes();
     const int64_t limit =
-        memory > 0 ? static_cast<int64_t>(memory * 1e6) : most_kept(bytes, 0) * 2 / 3;
+        memory > 0 ? static_cast<int64_t>(memory * 1e6)
+                   : std::max(most_kept(bytes, 0) * 2 / 3, most_kept(bytes, sizes.layers));
     const int64_t fitting = fewest_recomputed(bytes, limit);  // too little memory is refused here
     compare_designs(runtime, report, sizes, moment);
     compare_with_published(report);

@@ -50,21 +50,27 @@ void add_options(Options& options, Settings& s) {
 void complete(Settings& s, Runtime& runtime) {
   s.training.seed = runtime.options().seed;
   s.training.precision = precision_named(s.precision, "--precision");
-  const int64_t ranks = runtime.world().size(), dp = ranks / s.tp;
+  const int64_t ranks = runtime.world().size();
   require_usage(ranks % s.tp == 0, "--tp ", s.tp, " does not divide the ", ranks, " ranks");
   require_usage(s.sizes.width % s.sizes.heads == 0, "--width ", s.sizes.width,
                 " is not divisible by --heads ", s.sizes.heads);
   require_usage(s.sizes.heads >= s.tp, "--heads ", s.sizes.heads, " are too few for --tp ", s.tp);
-  require_usage(s.training.batch >= dp * s.training.accumulate, "--batch ", s.training.batch,
-                " has too few sequences for ", dp, " data-parallel ranks × --accumulate ",
+  // all ranks are data-parallel where a run is resumed
+  require_usage(s.training.batch >= ranks * s.training.accumulate, "--batch ", s.training.batch,
+                " has too few sequences for ", ranks, " data-parallel ranks × --accumulate ",
                 s.training.accumulate);
   require_usage(s.sizes.context < 1000, "--context ", s.sizes.context,
                 " is too long for the 4000 tokens of the data");
   require_usage(runtime.backend().computes_in(type_of(s.training.precision)), "--precision ",
                 s.precision, " needs a GPU: the CPU computes in f32");
-  const double width = static_cast<double>(s.sizes.width);
-  require_memory(8 * 16.0 * 12.0 * static_cast<double>(s.sizes.layers) * width * width,
-                 text("--layers ", s.sizes.layers, " × --width ", s.sizes.width));
+  const auto width = static_cast<double>(s.sizes.width),
+             layers = static_cast<double>(s.sizes.layers);
+  const auto rows = static_cast<double>(s.training.batch * s.sizes.context);
+  const double weights = 8 * 16.0 * 12.0 * layers * width * width,
+               activations = 4.0 * rows * 16 * width * layers;  // of an unsplit model, at least
+  require_memory(weights + activations,
+                 text("--layers ", s.sizes.layers, " × --width ", s.sizes.width, " × --batch ",
+                      s.training.batch, " × --context ", s.sizes.context));
 }
 
 std::string name_of(Parts parts) {

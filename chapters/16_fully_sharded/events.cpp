@@ -72,7 +72,7 @@ std::string broken_rule(const std::vector<Event>& events, const std::vector<std:
       return text("the scatter of ", unit, " comes too early");
     // the unit of the next pass is on its way, unless this is the first or last one
     const bool is_turn =
-        unit == units[1] ? what == "backward" : unit == units.back() && what == "forward";
+        (unit == units.back() && what == "forward") || (unit == units[1] && what == "backward");
     if (prefetch && unit != units.front() && what != "scatter" && !is_turn && there.size() < 2)
       return text("during the ", what, " of ", unit, " nothing arrives");
   }

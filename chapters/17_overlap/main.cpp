@@ -156,6 +156,7 @@ void check_mlp(Runtime& runtime, Report& report, const Sizes& sizes) {
 }
 
 void check_usage(const Sizes& s, const TimingSizes& timing, int64_t timing_rows, int ranks) {
+  require_usage(s.rows >= ranks, "--rows ", s.rows, " are fewer than ", counted(ranks, "rank"));
   require_memory(100.0 * ranks * (1.0 * s.rows * (s.width + s.hidden) + 1.0 * s.width * s.hidden),
                  text("--rows ", s.rows, " × --width ", s.width, " × --hidden ", s.hidden));
   require_memory(20.0 * ranks *

@@ -341,3 +341,11 @@ TEST_CASE("the rules of events: each is broken by what it forbids") {
     CHECK(!without({"free", "h.0"}).empty());
   }
 }
+
+TEST_CASE("fully sharded: one unit beside the root has nothing to gather ahead") {
+  const std::vector<chapter_16::Event> events{{"gather", "root"}, {"gather", "h.0"},
+                                              {"forward", "h.0"}, {"backward", "h.0"},
+                                              {"scatter", "h.0"}, {"free", "h.0"}};
+  for (const bool prefetch : {false, true})
+    CHECK(chapter_16::broken_rule(events, {"root", "h.0"}, prefetch).empty());
+}

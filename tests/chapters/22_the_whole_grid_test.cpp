@@ -147,16 +147,16 @@ void check_plan(bool sequence_parallel) {
   GptSizes one = sizes;
   one.layers = 1;
   const auto small = made(one), large = made(sizes);
-  const Batch batch = largest_micro_batch(grid, sizes, settings);
-  CHECK(batch.sequences == 7);  // of 13 in two micro-batches
-  const ModelBytes bytes = bytes_kept(dynamic_cast<Model&>(*small), batch, sizes.layers);
+  const Batch largest = largest_micro_batch(grid, sizes, settings);
+  CHECK(largest.sequences == 7);  // of 13 in two micro-batches
+  const ModelBytes bytes = bytes_kept(dynamic_cast<Model&>(*small), largest, sizes.layers);
   auto& model = dynamic_cast<Model&>(*large);
   for (int64_t recomputed = 0; recomputed <= sizes.layers; ++recomputed) {
     CAPTURE(recomputed);
     for (int64_t i = 0; i < sizes.layers; ++i)
       model.blocks[static_cast<size_t>(i)]->recomputes = i < recomputed;
     typename Model::Kept kept;
-    model.forward(batch.tokens, batch.targets, batch.sequences, {}, kept);
+    model.forward(largest.tokens, largest.targets, largest.sequences, {}, kept);
     const ModelBytes between{.layers = bytes.layers,
                              .block = bytes.block,
                              .input = bytes.input,

@@ -106,6 +106,21 @@ refuses '--batch 3 has too few sequences for 2 data-parallel ranks × --accumula
   15_sharded_optimizer --batch 3
 refuses '--precision bf16 needs a GPU' 1 15_sharded_optimizer --precision bf16
 refuses '--heads 4 are too few for --tp 5' 5 15_sharded_optimizer --tp 5
+refuses '--batch 5 has too few sequences for 3 data-parallel ranks × --accumulate 2' 3 \
+  15_sharded_optimizer --tp 3 --heads 3 --width 30 --batch 5
+refuses '--batch 1048576 × --context 999 needs about' 1 15_sharded_optimizer --batch 1048576 \
+  --context 999
+refuses '--context 1000 is too long for the 4000 tokens of the data' 1 15_sharded_optimizer \
+  --context 1000
+refuses '--rows 1 are fewer than 2 ranks' 2 17_overlap --rows 1
+refuses '--timing-rows 1048576 × --timing-in 16384' 2 17_overlap --timing-rows 1048576 \
+  --timing-in 16384 --timing-out 16384
+refuses '--shard-ranks 2 does not divide the 3 data-parallel ranks' 3 16_fully_sharded \
+  --shard-ranks 2
+refuses '--unit-blocks 7 is more than --layers 6' 2 16_fully_sharded --unit-blocks 7
+refuses '--batch 12 × --context 1000000 needs about' 2 16_fully_sharded --context 1000000
+refuses '--batch 1 × --context 2 are fewer rows than 3 ranks' 3 13_sequence_parallel --batch 1 \
+  --context 2
 refuses '--heads 4 cannot be divided evenly among 3 ranks' 3 13_sequence_parallel --heads 4
 refuses '--measure must be none, small or large, not big' 1 13_sequence_parallel --measure big
 refuses '--heads 4 is not divisible by --tp 3' 3 22_the_whole_grid --tp 3 --sequence-parallel
@@ -113,6 +128,7 @@ refuses '--recompute half: it is none, selective or full' 1 22_the_whole_grid --
 refuses '--shard-optimizer: must be from 0 to 3' 2 22_the_whole_grid --shard-optimizer 4
 refuses '--batch 3 has too few sequences for --dp 2 × --accumulate 2' 2 22_the_whole_grid --dp 2 \
   --shard-optimizer 3 --batch 3 --accumulate 2
+refuses '--no-prefetch needs --shard-optimizer 3' 2 22_the_whole_grid --no-prefetch
 refuses '--memory 5 needs --recompute full' 1 22_the_whole_grid --memory 5
 refuses '--memory allows 10000 bytes, but with all 4 blocks recomputed a step still keeps' 2 \
   22_the_whole_grid --tp 2 --sequence-parallel --recompute full --memory 0.01
