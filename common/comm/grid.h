@@ -25,7 +25,15 @@ class GridLayout {
   /// twice or leaves one out, and for sizes that are not positive.
   explicit GridLayout(const AxisSizes& sizes, std::string_view order = default_order);
 
+  /// Cuts the ranks along `axes`, taken together, in another way: a rank's number among those that
+  /// differ in these axes only becomes two coordinates, on axis `first` of `size` ranks, the faster
+  /// one, and on axis `second` of the others. Both are used as any axis is, but not beside `axes`.
+  /// So experts are spread over the data-parallel ranks: fold({"cp", "dp"}, "ep", e, "edp"). Throws
+  /// Error unless the size divides the number of these ranks.
+  void fold(const Axes& axes, const std::string& first, int size, const std::string& second);
+
   int64_t ranks() const;                  // the product of all sizes
+  bool has(std::string_view axis) const;  // of the order, or of a fold
   int size(std::string_view axis) const;  // Throws Error where there is no such axis
   int coordinate(int rank, std::string_view axis) const;  // of that rank: 0 … size(axis)-1
   /// The rank at a place: a coordinate for each axis, 0 where it is not named. Throws Error for one
@@ -44,9 +52,20 @@ class GridLayout {
     std::string name;
     int size, step;  // how many ranks; how far apart two neighbours' numbers are
   };
+  /// One of the two axes of a fold: of the number, the digit number / step % size.
+  struct Digit {
+    std::string name;
+    int size, step;
+    Axes of;  // the axes that are folded
+  };
   const Axis& axis(std::string_view name) const;
+  const Digit* digit(std::string_view name) const;  // nullptr for an axis of the order
+  int number_in(int rank, const Axes& axes) const;
+  int with_number(int rank, const Axes& axes, int number) const;
+  void check_apart(const Axes& axes) const;
 
-  std::vector<Axis> axes_;  // the fastest first
+  std::vector<Axis> axes_;     // the fastest first
+  std::vector<Digit> digits_;  // of folds
 };
 
 /// This rank's groups in a grid of all ranks of `world`.
@@ -64,6 +83,13 @@ class Grid {
   Communicator& tp() { return group({"tp"}); }  // the ranks that share one replica of a layer
   Communicator& dp() { return group({"dp"}); }  // those that hold the same part of each replica
   Communicator& world() { return world_; }      // all ranks
+  /// The ranks that compute the gradients of different tokens of the batch: those that differ in
+  /// data_axes, as context-parallel ranks (chapter 20) do. dp() where the axis "cp" has one rank.
+  Communicator& data() { return size("cp") == 1 ? dp() : group(data_axes()); }
+  static const Axes& data_axes();  // "cp" and "dp"
+
+  /// As GridLayout's. Throws UsageError for a size that does not divide the ranks.
+  void fold(const Axes& axes, const std::string& first, int size, const std::string& second);
 
   const GridLayout& layout() const { return layout_; }
   int size(std::string_view axis) const { return layout_.size(axis); }

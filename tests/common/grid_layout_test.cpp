@@ -132,6 +132,66 @@ std::string wrong_in(const std::array<int, 4>& sizes, const std::vector<size_t>&
   return !meetings || meet_as_they_should(groups) ? "" : "two groups meet wrongly";
 }
 
+/// For each place on tp and pp, the ranks that differ in cp and dp only, in ascending order.
+std::vector<std::vector<int>> data_ranks(const std::array<int, 4>& sizes,
+                                         const std::vector<std::array<int, 4>>& places) {
+  std::vector<std::vector<int>> all(static_cast<size_t>(sizes[0] * sizes[2]));
+  for (size_t rank = 0; rank < places.size(); ++rank)
+    all[static_cast<size_t>(places[rank][0] * sizes[2] + places[rank][2])].push_back(
+        static_cast<int>(rank));
+  return all;
+}
+
+uint64_t bits_of(const std::vector<int>& ranks) {
+  uint64_t bits = 0;
+  for (int rank : ranks) bits |= uint64_t{1} << rank;
+  return bits;
+}
+
+/// The first thing that is wrong in the experts' groups on `ranks`. By construction: these are dealt
+/// out e at a time, and each such hand is one ep group; the i-th of all hands are one edp group.
+std::string wrong_experts_on(const GridLayout& layout, const std::vector<int>& ranks, int ep) {
+  std::vector<uint64_t> ep_groups, edp_groups(static_cast<size_t>(ep));
+  for (size_t i = 0; i < ranks.size(); ++i) {
+    const int number = static_cast<int>(i);
+    if (layout.coordinate(ranks[i], "ep") != number % ep) return "ep";
+    if (layout.coordinate(ranks[i], "edp") != number / ep) return "edp";
+    if (number % ep == 0) ep_groups.push_back(0);
+    ep_groups.back() |= uint64_t{1} << ranks[i];
+    edp_groups[i % edp_groups.size()] |= uint64_t{1} << ranks[i];
+  }
+  for (size_t hand = 0; hand < ep_groups.size(); ++hand) {
+    const int last = ranks[(hand + 1) * static_cast<size_t>(ep) - 1];
+    if (bits_of(layout.group_of(last, {"ep"})) != ep_groups[hand]) return "ep group";
+  }
+  for (size_t i = 0; i < edp_groups.size(); ++i) {
+    if (bits_of(layout.group_of(ranks[i], {"edp"})) != edp_groups[i]) return "edp group";
+    for (uint64_t group : ep_groups)
+      if (std::popcount(group & edp_groups[i]) != 1) return "ep and edp do not meet in one rank";
+  }
+  return layout.group_of(ranks.back(), {"edp", "ep"}) == ranks ? "" : "ep and edp together";
+}
+
+/// In one grid, for each number of ep ranks that it can have. Counts these in `grids`.
+std::string wrong_experts_in(const std::array<int, 4>& sizes, const std::vector<size_t>& order,
+                             int& grids) {
+  const auto all = data_ranks(sizes, places_in(sizes, order));
+  for (int ep = 1; ep <= sizes[1] * sizes[3]; ++ep) {
+    if (sizes[1] * sizes[3] % ep != 0) continue;
+    ++grids;
+    const GridLayout layout(
+        {{"tp", sizes[0]}, {"cp", sizes[1]}, {"pp", sizes[2]}, {"dp", sizes[3]}, {"ep", ep}},
+        written(order));
+    for (const std::vector<int>& ranks : all) {
+      const std::string here = wrong_experts_on(layout, ranks, ep);
+      if (!here.empty())
+        return text(here, " of ", ep, " in ", sizes[0], " × ", sizes[1], " × ", sizes[2], " × ",
+                    sizes[3], ", ", written(order));
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 TEST_CASE("grid layout: places and groups of every grid of up to 64 ranks, in every order") {
@@ -157,6 +217,54 @@ TEST_CASE("grid layout: places and groups of every grid of up to 64 ranks, in ev
   }
   CHECK(wrong == "");
   CHECK(grids == 1'824 * 24);
+}
+
+TEST_CASE("grid layout: experts on the ranks of cp and dp, in every grid, order and number") {
+  constexpr int most = 64;
+  int grids = 0;
+  std::string wrong;
+  for (int tp = 1; tp <= most; ++tp) {
+    for (int cp = 1; tp * cp <= most; ++cp) {
+      for (int pp = 1; tp * cp * pp <= most; ++pp) {
+        for (int dp = 1; tp * cp * pp * dp <= most; ++dp) {
+          std::vector<size_t> order = {0, 1, 2, 3};
+          do {
+            // tp and pp play the same part here: half of the orders is all
+            if (std::ranges::find(order, size_t{0}) > std::ranges::find(order, size_t{2})) continue;
+            const std::string here = wrong_experts_in({tp, cp, pp, dp}, order, grids);
+            if (wrong.empty()) wrong = here;
+          } while (std::ranges::next_permutation(order).found);
+        }
+      }
+    }
+  }
+  CHECK(wrong == "");
+  CHECK(grids == 6'036 * 12);
+}
+
+TEST_CASE("grid layout: experts have the groups of another grid, if cp and dp are neighbours") {
+  GridLayout folded({{"tp", 2}, {"cp", 2}, {"dp", 6}, {"pp", 2}}, "tp-cp-dp-pp");
+  folded.fold({"cp", "dp"}, "ep", 3, "edp");
+  const GridLayout plain({{"tp", 2}, {"cp", 3}, {"dp", 4}, {"pp", 2}}, "tp-cp-dp-pp");
+  for (int rank = 0; rank < folded.ranks(); ++rank) {
+    CHECK(folded.group_of(rank, {"ep"}) == plain.group_of(rank, {"cp"}));
+    CHECK(folded.group_of(rank, {"tp", "edp"}) == plain.group_of(rank, {"tp", "dp"}));
+    CHECK(folded.color(rank, {"pp", "ep"}) == plain.color(rank, {"pp", "cp"}));
+  }
+  CHECK(folded.name_of({"ep", "pp"}) == "pp-ep");
+  CHECK(folded.size("edp") == 4);
+  CHECK(folded.has("edp"));
+  CHECK(!plain.has("edp"));
+  CHECK(plain.has("cp"));
+}
+
+TEST_CASE("grid layout: Llama 3's example of 16 ranks in the order tp-cp-pp-dp") {
+  // Llama Team, arXiv:2407.21783, figure 5
+  const GridLayout layout({{"tp", 2}, {"cp", 2}, {"pp", 2}, {"dp", 2}}, "tp-cp-pp-dp");
+  CHECK(layout.group_of(0, {"tp"}) == std::vector<int>{0, 1});
+  CHECK(layout.group_of(0, {"cp"}) == std::vector<int>{0, 2});
+  CHECK(layout.group_of(0, {"pp"}) == std::vector<int>{0, 4});
+  CHECK(layout.group_of(0, {"dp"}) == std::vector<int>{0, 8});
 }
 
 TEST_CASE("grid layout: Megatron-LM's example of 16 ranks in the order tp-dp-pp") {

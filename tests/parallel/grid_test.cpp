@@ -52,6 +52,25 @@ TEST_CASE("grid: tp has neighbours, and a sum over tp and then over dp is the su
   }
 }
 
+TEST_CASE("grid: experts' groups, in every layout that has them") {
+  const int size = world().size(), rank = world().rank();
+  for (int cp = 1; cp <= size; ++cp) {
+    if (size % cp != 0) continue;
+    for (int ep = 1; ep <= size; ++ep) {
+      if (size % ep != 0) continue;
+      Grid grid(world(), {{"cp", cp}, {"dp", size / cp}});
+      grid.fold({"cp", "dp"}, "ep", ep, "edp");
+      CHECK(members(grid.group({"ep"})) == grid.layout().group_of(rank, {"ep"}));
+      CHECK(members(grid.group({"edp"})) == grid.layout().group_of(rank, {"edp"}));
+      CHECK(grid.group({"ep"}).rank() == rank % ep);
+      CHECK(grid.coordinate("edp") == rank / ep);
+      CHECK(grid.group({"edp"}).name() == "edp");
+      CHECK(members(grid.group({"ep", "edp"})) == members(grid.data()));
+      CHECK(grid.data().name() == (cp == 1 ? "dp" : "cp-dp"));
+    }
+  }
+}
+
 TEST_CASE("grid: any other size is refused in one sentence with both numbers") {
   const int size = world().size();
   const auto a_grid_of = [&](int ranks) {
