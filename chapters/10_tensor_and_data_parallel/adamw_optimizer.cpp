@@ -1,7 +1,9 @@
 #include "chapters/10_tensor_and_data_parallel/adamw_optimizer.h"
 
 #include <algorithm>
+#include <map>
 
+#include "common/comm/data_ranks.h"
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
 
@@ -39,27 +41,30 @@ void AdamWOptimizer::round_weights() {
   }
 }
 
-std::vector<int> AdamWOptimizer::writers() const {
-  std::vector<int> writers;
-  std::vector<int64_t> elements(static_cast<size_t>(grid_.dp().size()), 0);
+std::vector<bool> AdamWOptimizer::writes() const {
+  std::vector<bool> writes;
+  std::map<const Communicator*, std::vector<int64_t>> elements;  // by rank of a group
   for (const Trained& trained : trained_) {
-    const auto least = std::ranges::min_element(elements);
+    const Communicator& replicas = data_ranks_of(grid_, *trained.parameter);
+    std::vector<int64_t>& of_ranks = elements[&replicas];
+    of_ranks.resize(static_cast<size_t>(replicas.size()));
+    const auto least = std::ranges::min_element(of_ranks);
     *least += trained.parameter->shard.whole.elements();
-    writers.push_back(static_cast<int>(least - elements.begin()));
+    writes.push_back(least - of_ranks.begin() == replicas.rank());
   }
-  return writers;
+  return writes;
 }
 
 /// Data-parallel ranks hold the same, and share out the writing; of the other ranks that hold the
 /// same, the one that counts it in the norm writes.
 TrainingState AdamWOptimizer::state() {
   TrainingState state;
-  const std::vector<int> writer = writers();
+  const std::vector<bool> writes_it = writes();
   for (size_t i = 0; i < trained_.size(); ++i) {
     const auto& [parameter, weight, first, second] = trained_[i];
     const std::string& name = parameter->name;
     const Shard& shard = parameter->shard;
-    const bool writes = writer[i] == grid_.dp().rank() && parameter->counts;
+    const bool writes = writes_it[i] && parameter->counts;
     state.weights.push_back({name, shard, weight, writes});
     state.moments.push_back({name + ".first_moment", shard, first, writes});
     state.moments.push_back({name + ".second_moment", shard, second, writes});

@@ -10,8 +10,8 @@ namespace shard {
 
 class AdamWOptimizer : public Optimizer {
  public:
-  /// Rounds the parameters' values to settings.precision; the unrounded ones stay here. The ranks
-  /// of grid.dp() hold the same, and take turns in writing it.
+  /// Rounds the parameters' values to settings.precision; the unrounded ones stay here. Those
+  /// that hold the same, data_ranks_of a parameter, take turns in writing it.
   AdamWOptimizer(Grid& grid, const Parameters& parameters, const TrainingSettings& settings);
   void update(int64_t step, double learning_rate, const Tensor& gradient_factor) override;
   TrainingState state() override;
@@ -25,8 +25,9 @@ class AdamWOptimizer : public Optimizer {
     Tensor first_moment, second_moment;
   };
   void round_weights();
-  /// The dp rank that writes each of them: so that all write about as much.
-  std::vector<int> writers() const;
+  /// Of each of them, whether this rank of those that hold the same writes it: so that all write
+  /// about as much.
+  std::vector<bool> writes() const;
 
   Grid& grid_;
   TrainingSettings settings_;

@@ -32,7 +32,7 @@ void check_against_unsplit(Runtime& runtime, Report& report, Grid& grid, const G
   Grid single(*alone, {{"tp", 1}, {"dp", 1}});
   const auto split = recipe.model(grid, sizes, init);
   Gpt whole(single.tp(), sizes, init);
-  Trainer split_trainer(grid.dp(), recipe.parts(grid, *split, settings), settings),
+  Trainer split_trainer(grid.data(), recipe.parts(grid, *split, settings), settings),
       whole_trainer(single, whole, settings);
   double loss_error = 0, norm_error = 0;
   for (int64_t step = 0; step < steps; ++step) {

@@ -33,7 +33,7 @@ class Trainer {
   /// `data_ranks` are those that compute the losses of different data.
   Trainer(Communicator& data_ranks, StepParts parts, const TrainingSettings& settings);
   Trainer(Grid& grid, LanguageModel& model, const TrainingSettings& settings)
-      : Trainer(grid.dp(), parts_of_step(grid, model, settings), settings) {}
+      : Trainer(grid.data(), parts_of_step(grid, model, settings), settings) {}
 
   struct Step {
     double loss = 0;           // mean over the tokens of the whole batch, before the update

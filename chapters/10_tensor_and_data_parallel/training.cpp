@@ -54,7 +54,7 @@ void Training::check() {
 void Training::begin() {
   tf32_.emplace(runtime_.backend(), settings_.training.precision == Precision::tf32);
   report_.heading("Training");
-  trainer_.emplace(grid_.dp(), recipe_.parts(grid_, *model_, settings_.training),
+  trainer_.emplace(grid_.data(), recipe_.parts(grid_, *model_, settings_.training),
                    settings_.training);
 }
 

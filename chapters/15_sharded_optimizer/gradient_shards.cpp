@@ -4,31 +4,27 @@
 
 #include "chapters/15_sharded_optimizer/range_state.h"
 #include "common/base/counted.h"
+#include "common/comm/data_ranks.h"
 #include "common/tensor/ops.h"
 
 namespace shard {
 
-/// Whether its gradient lacks sums over axes besides "dp" of more than one rank.
-static bool is_partial_over_others(const Grid& grid, const Parameter& parameter) {
-  require(parameter.is_partial_over("dp"), parameter.name,
-          " is not partial over dp: its gradient cannot be reduced in ranges of that axis");
-  return std::ranges::any_of(parameter.partial_over, [&](const std::string& axis) {
-    return axis != "dp" && grid.size(axis) > 1;
-  });
-}
-
 GradientShards::GradientShards(Grid& grid, const Parameters& parameters, Sharding sharding,
                                DataType reduce_in, int64_t bucket_bytes)
-    : group_(grid.dp()),
+    : backend_(grid.world().backend()),
       parameters_(parameters),
       sharding_(sharding),
       reduce_in_(reduce_in),
-      other_axes_(grid, parameters, {"dp"}) {
-  Parameters alone, with_others;
-  for (Parameter* parameter : parameters)
-    (is_partial_over_others(grid, *parameter) ? with_others : alone).push_back(parameter);
-  add_buckets(alone, bucket_bytes, false);
-  add_buckets(with_others, bucket_bytes, true);
+      other_axes_(grid, parameters, axes_of_data_ranks()) {
+  for (Communicator* group : groups_of_data_ranks(grid)) {
+    Parameters alone, with_others;
+    for (Parameter* parameter : parameters) {
+      if (&data_ranks_of(grid, *parameter) != group) continue;
+      (is_partial_over_others(grid, *parameter) ? with_others : alone).push_back(parameter);
+    }
+    add_buckets(*group, alone, bucket_bytes, false);
+    add_buckets(*group, with_others, bucket_bytes, true);
+  }
   for (Bucket& bucket : buckets_) {  // from here on they stay where they are
     for (Parameter* parameter : bucket.flat.parameters()) {
       listeners_.push_back(parameter->on_gradient_ready([this, &bucket] { on_ready(bucket); }));
@@ -43,16 +39,17 @@ GradientShards::~GradientShards() {
     for (Parameter* parameter : bucket.flat.parameters()) {  // they outlive this object
       parameter->before_gradient = nullptr;
       if (!parameter->gradient)
-        parameter->gradient = Tensor::zeros(group_.backend(), parameter->shard.local());
+        parameter->gradient = Tensor::zeros(backend_, parameter->shard.local());
     }
   }
 }
 
-void GradientShards::add_buckets(const Parameters& parameters, int64_t bucket_bytes, bool at_end) {
-  for (FlatBucket& flat : flat_buckets(parameters, bucket_bytes, group_.size())) {
-    Bucket bucket{.flat = std::move(flat), .own = {}, .at_end = at_end};
+void GradientShards::add_buckets(Communicator& group, const Parameters& parameters,
+                                 int64_t bucket_bytes, bool at_end) {
+  for (FlatBucket& flat : flat_buckets(parameters, bucket_bytes, group.size())) {
+    Bucket bucket{.group = &group, .flat = std::move(flat), .own = {}, .at_end = at_end};
     if (sharding_ != Sharding::moments) {
-      bucket.own = Tensor::zeros(group_.backend(), {bucket.flat.range_of(0).size()});
+      bucket.own = Tensor::zeros(backend_, {bucket.flat.range_of(0).size()});
       bytes_ += bucket.own.bytes();
     }
     buckets_.push_back(std::move(bucket));
@@ -61,14 +58,14 @@ void GradientShards::add_buckets(const Parameters& parameters, int64_t bucket_by
 
 /// The own range of the whole gradients.
 Tensor GradientShards::own_part(const Bucket& bucket) const {
-  return bucket.gradients.slice(bucket.flat.range_of(group_.rank()));
+  return bucket.gradients.slice(bucket.flat.range_of(bucket.group->rank()));
 }
 
 /// Whole gradients get memory when the first of them is added to.
 void GradientShards::open(Bucket& bucket) {
   while (bucket.pending) finish_oldest();  // those of the micro-batch before
   if (bucket.gradients) return;
-  bucket.gradients = Tensor::zeros(group_.backend(), {bucket.flat.padded()});
+  bucket.gradients = Tensor::zeros(backend_, {bucket.flat.padded()});
   for (size_t i = 0; i < bucket.flat.parameters().size(); ++i)
     bucket.flat.parameters()[i]->gradient = bucket.flat.view(bucket.gradients, i);
   if (sharding_ == Sharding::moments) bucket.own = own_part(bucket);
@@ -110,9 +107,10 @@ void GradientShards::start(Bucket& bucket) {
   // what is under way keeps its whole gradients: one bucket is, while the next is computed
   while (sharding_ != Sharding::moments && under_way_.size() > 1) finish_oldest();
   const Tensor& terms = bucket.gradients;
-  bucket.pending.emplace(reduce_in_ == DataType::f32
-                             ? group_.start_reduce_scatter_into(own_part(bucket), PartialSum(terms))
-                             : group_.start_reduce_scatter(PartialSum(cast(terms, reduce_in_))));
+  bucket.pending.emplace(
+      reduce_in_ == DataType::f32
+          ? bucket.group->start_reduce_scatter_into(own_part(bucket), PartialSum(terms))
+          : bucket.group->start_reduce_scatter(PartialSum(cast(terms, reduce_in_))));
   under_way_.push_back(&bucket);
 }
 
@@ -146,8 +144,8 @@ void GradientShards::wait() {
 std::vector<StateTensor> GradientShards::gradients() const {
   std::vector<RangeTensor> ranges;
   for (const Bucket& bucket : buckets_)
-    ranges.push_back({bucket.flat.pieces_of(group_.rank()), bucket.own});
-  return state_of(group_.backend(), parameters_, ranges);
+    ranges.push_back({bucket.flat.pieces_of(bucket.group->rank()), bucket.own});
+  return state_of(backend_, parameters_, ranges);
 }
 
 }  // namespace shard

@@ -1,5 +1,6 @@
 // GradientShards: part 2 of a step. Each data-parallel rank gets the sums of its own range of every
-// bucket, and no others: a reduce-scatter in place of chapter 09's all-reduce.
+// bucket, and no others: a reduce-scatter in place of chapter 09's all-reduce. Experts (chapter 21)
+// have data-parallel ranks of their own, and so buckets of their own.
 //     own range of g = Σ over ranks of that range of g_rank
 // Rajbhandari et al., "ZeRO", arXiv:1910.02054, section 5.2.
 #pragma once
@@ -30,10 +31,10 @@ class GradientShards : public GradientReduction {
  public:
   static constexpr int64_t default_bucket_bytes = 1 << 20;  // as in chapter 10
 
-  /// `parameters` in the order of the forward pass, each partial over "dp"; where one is partial
-  /// over other axes, too, these are summed first, at the end of the last pass. Throws Error for
-  /// one that is not. Sums are taken in f32, or sent in bf16, where the device has it. Collective
-  /// over the grid's ranks.
+  /// `parameters` in the order of the forward pass, each partial over "dp", or over "edp"; where one
+  /// is partial over other axes, too, these are summed first, at the end of the last pass. Throws
+  /// Error for one that is not (data_ranks_of). Sums are taken in f32, or sent in bf16, where the
+  /// device has it. Collective over the grid's ranks.
   GradientShards(Grid& grid, const Parameters& parameters, Sharding sharding,
                  DataType reduce_in = DataType::f32, int64_t bucket_bytes = default_bucket_bytes);
   GradientShards(const GradientShards&) = delete;
@@ -45,6 +46,7 @@ class GradientShards : public GradientReduction {
   std::vector<StateTensor> gradients() const override;
 
   struct Bucket {
+    Communicator* group;  // the ranks that share it out
     FlatBucket flat;
     Tensor own;              // [own range] of the sums
     Tensor gradients = {};   // [flat.padded()]: this rank's terms; ZeRO-2: while there are any
@@ -53,14 +55,15 @@ class GradientShards : public GradientReduction {
     std::optional<Pending> pending = std::nullopt;
   };
   const std::vector<Bucket>& buckets() const { return buckets_; }
-  Communicator& group() const { return group_; }  // the ranks that share out the buckets
+  Backend& backend() const { return backend_; }
 
   /// The most bytes of gradients that this rank has held since zero_gradients().
   int64_t peak_bytes() const { return peak_bytes_; }
   int64_t bytes() const { return bytes_; }  // that it holds now
 
  private:
-  void add_buckets(const Parameters& parameters, int64_t bucket_bytes, bool at_end);
+  void add_buckets(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
+                   bool at_end);
   void open(Bucket& bucket);
   void close(Bucket& bucket);
   void on_ready(Bucket& bucket);
@@ -68,7 +71,7 @@ class GradientShards : public GradientReduction {
   void finish_oldest();
   Tensor own_part(const Bucket& bucket) const;
 
-  Communicator& group_;
+  Backend& backend_;
   Parameters parameters_;
   Sharding sharding_;
   DataType reduce_in_;

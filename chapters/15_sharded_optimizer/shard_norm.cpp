@@ -7,7 +7,7 @@ namespace shard {
 ShardNorm::ShardNorm(Communicator& all, const GradientShards& gradients)
     : all_(all), squares_(Tensor::zeros(all.backend(), {1})) {
   for (const GradientShards::Bucket& bucket : gradients.buckets())
-    add(bucket.flat.pieces_of(gradients.group().rank()), bucket.own);
+    add(bucket.flat.pieces_of(bucket.group->rank()), bucket.own);
 }
 
 ShardNorm::ShardNorm(Communicator& all, const std::vector<OwnRange>& ranges)

@@ -40,7 +40,7 @@ void ShardedAdamW::update(int64_t step, double learning_rate, const Tensor& grad
 void ShardedAdamW::gather() {
   std::vector<Pending> pending;
   for (const Bucket& bucket : buckets_)
-    pending.push_back(group_.start_all_gather_into(bucket.weights, bucket.own));
+    pending.push_back(bucket.group->start_all_gather_into(bucket.weights, bucket.own));
   for (Pending& one : pending) one.wait();
 }
 //! [15-adamw]
@@ -81,8 +81,7 @@ int64_t RangeAdamW::bytes() const {
 
 ShardedAdamW::ShardedAdamW(const GradientShards& gradients, const Parameters& parameters,
                            const TrainingSettings& settings)
-    : group_(gradients.group()),
-      ranges_(group_.backend(), add_all(gradients, type_of(settings.precision)), parameters,
+    : ranges_(gradients.backend(), add_all(gradients, type_of(settings.precision)), parameters,
               settings) {}
 
 std::vector<OwnRange> ShardedAdamW::add_all(const GradientShards& gradients, DataType type) {
@@ -94,18 +93,18 @@ std::vector<OwnRange> ShardedAdamW::add_all(const GradientShards& gradients, Dat
 
 OwnRange ShardedAdamW::add(const GradientShards::Bucket& gradients, DataType type) {
   const FlatBucket& flat = gradients.flat;
-  Tensor whole = Tensor::zeros(group_.backend(), {flat.padded()});
+  Tensor whole = Tensor::zeros(gradients.group->backend(), {flat.padded()});
   for (size_t i = 0; i < flat.parameters().size(); ++i) {
     Tensor place = flat.view(whole, i);
     copy(place, flat.parameters()[i]->value);
   }
-  const Range range = flat.range_of(group_.rank());
+  const Range range = flat.range_of(gradients.group->rank());
   const bool rounded = type != DataType::f32;
   const Tensor weights = rounded ? cast(whole, type) : whole, own = weights.slice(range);
   for (size_t i = 0; i < flat.parameters().size(); ++i)
     flat.parameters()[i]->value = flat.view(weights, i);
-  buckets_.push_back({weights, own});
-  return {.pieces = flat.pieces_of(group_.rank()),
+  buckets_.push_back({gradients.group, weights, own});
+  return {.pieces = flat.pieces_of(gradients.group->rank()),
           .weight = rounded ? whole.slice(range).clone() : own,
           .gradient = gradients.own,
           .rounded = rounded ? own : Tensor()};
@@ -118,7 +117,7 @@ void ShardedAdamW::state_was_set() {
 
 int64_t ShardedAdamW::bytes() const {
   int64_t bytes = ranges_.bytes();
-  for (const auto& [weights, own] : buckets_)  // in f32 the own ranges are in both
+  for (const auto& [group, weights, own] : buckets_)  // in f32 the own ranges are in both
     bytes += weights.bytes() - (own.type() == DataType::f32 ? own.bytes() : 0);
   return bytes;
 }

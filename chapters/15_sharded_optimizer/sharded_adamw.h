@@ -59,6 +59,7 @@ class ShardedAdamW : public Optimizer {
 
  private:
   struct Bucket {
+    Communicator* group;
     Tensor weights;  // [flat.padded()]: of all ranks, what layers compute with
     Tensor own;      // [own range]: in `weights`, its place there
   };
@@ -67,7 +68,6 @@ class ShardedAdamW : public Optimizer {
   std::vector<OwnRange> add_all(const GradientShards& gradients, DataType type);
   void gather();
 
-  Communicator& group_;
   std::vector<Bucket> buckets_;
   RangeAdamW ranges_;
 };

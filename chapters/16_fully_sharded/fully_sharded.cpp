@@ -5,20 +5,23 @@
 
 #include "chapters/15_sharded_optimizer/range_state.h"
 #include "common/base/counted.h"
+#include "common/comm/data_ranks.h"
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
 
 namespace shard {
 
-static void require_shardable(const Grid& grid, const std::vector<Unit>& units) {
+static void require_shardable(Grid& grid, const std::vector<Unit>& units) {
   require(units.size() >= 2, "weights are fully sharded in a root unit and at least one other");
   require(grid.size("pp") == 1, "weights are not fully sharded on a grid of ",
           counted(grid.size("pp"), "stage"),
           ": forward and backward passes of several micro-batches would gather in turns");
   for (const Unit& unit : units) {
     for (const Parameter* parameter : unit.parameters) {
-      require(parameter->is_partial_over("dp"), parameter->name,
-              " is not partial over dp: it cannot be shared out along that axis");
+      require(!parameter->is_partial_over("edp"), parameter->name,
+              " is an expert's: its weights are not fully sharded, as other data-parallel ranks "
+              "(edp) hold it than hold the rest of its unit");
+      data_ranks_of(grid, *parameter);
       require(!parameter->before_use && !parameter->before_gradient, parameter->name,
               " is shared out already");
     }
@@ -33,7 +36,7 @@ FullySharded::FullySharded(Grid& grid, ShardingGroups groups, const std::vector<
       is_reduced_(units.size()) {
   require_shardable(grid, units);
   for (const auto& [name, parameters] : units) {
-    others_.push_back(std::make_unique<PartialGradients>(grid, parameters, Axes{"dp"}));
+    others_.push_back(std::make_unique<PartialGradients>(grid, parameters, axes_of_data_ranks()));
     units_.push_back(std::make_unique<ShardedUnit>(groups_.shards(), name, parameters,
                                                    settings.computes_in, settings.reduces_in));
     weight_bytes_ += units_.back()->weight.memory_bytes() + units_.back()->rounded.memory_bytes();

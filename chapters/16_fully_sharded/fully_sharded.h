@@ -32,8 +32,8 @@ class FullySharded : public GradientReduction {
  public:
   /// `units`: the root unit, then the others in the order of the forward pass. Takes over values,
   /// gradients and hooks of their parameters, which must outlive it. Throws Error for fewer than
-  /// two units, for stages of a pipeline, and for parameters that are not partial over "dp" or are
-  /// shared out already. Collective over the grid's ranks.
+  /// two units, for stages of a pipeline, for experts, and for parameters that are not partial over
+  /// "dp" or are shared out already. Collective over the grid's ranks.
   FullySharded(Grid& grid, ShardingGroups groups, const std::vector<Unit>& units,
                const ShardingSettings& settings);
   FullySharded(const FullySharded&) = delete;

@@ -34,10 +34,10 @@ FullyShardedStep fully_sharded_step(Grid& grid, LanguageModel& model,
                                     const TrainingSettings& settings,
                                     const FullSharding& sharding) {
   const int ranks =
-      sharding.shard_ranks == 0 ? grid.dp().size() : static_cast<int>(sharding.shard_ranks);
+      sharding.shard_ranks == 0 ? grid.data().size() : static_cast<int>(sharding.shard_ranks);
   auto passes = std::make_unique<MicroBatches>(grid.dp(), model, settings);
   auto weights =
-      std::make_unique<FullySharded>(grid, ShardingGroups(grid.dp(), ranks),
+      std::make_unique<FullySharded>(grid, ShardingGroups(grid.data(), ranks),
                                      units_of(model.parameters(), sharding.unit_blocks),
                                      ShardingSettings{.prefetch = sharding.prefetch,
                                                       .computes_in = type_of(settings.precision),

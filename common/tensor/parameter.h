@@ -40,7 +40,7 @@ struct Parameter {
   std::vector<std::string> partial_over = {"dp"};
   /// Whether it counts here: of the ranks of one replica of the model that hold the same, exactly
   /// one counts it in the gradient's norm, and writes it to a checkpoint. Replicas, which differ in
-  /// the axis "dp", all say the same.
+  /// the axes "dp" and "cp", all say the same.
   bool counts = true;
 
   /// Called before and after each use() of the value: of weights that are there only while they

@@ -304,6 +304,10 @@ TEST_CASE("fully sharded: what it does not do is refused") {
   layers.parameters[2][1]->partial_over = {"edp"};  // an expert's
   CHECK(contains(
       message_of([&] { FullySharded(layers.grid, ShardingGroups(world()), layers.units(), {}); }),
+      "h.1.bias is an expert's: its weights are not fully sharded"));
+  layers.parameters[2][1]->partial_over = {"tp"};
+  CHECK(contains(
+      message_of([&] { FullySharded(layers.grid, ShardingGroups(world()), layers.units(), {}); }),
       "h.1.bias is not partial over dp"));
   layers.parameters[2][1]->partial_over = {"dp"};
   layers.parameters[1][0]->before_gradient = [] {};
