@@ -24,3 +24,6 @@ chapter_test(NAME 22_bf16 GPU 4 ARGUMENTS ${grid_4} ${short} --precision bf16 --
 chapter_test(NAME 22_memory CPU 2 ARGUMENTS ${grid_2} ${short} --memory 0.6)
 chapter_test(NAME 22_layouts CPU 4 ARGUMENTS --layouts --check-collectives)
 chapter_test(NAME 22_layouts GPU 2 SHARED_GPU 2 ARGUMENTS --layouts --layers 1 --steps 2)
+chapter_test(NAME 22_groups CPU 1 ARGUMENTS --groups --tp 2 --cp 2 --pp 2 --dp 2 --ep 4)
+chapter_test(NAME 22_groups_of_1536 CPU 1
+             ARGUMENTS --groups --tp 8 --cp 3 --pp 4 --dp 16 --ep 6 --order pp-tp-dp-cp)

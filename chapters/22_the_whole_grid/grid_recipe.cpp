@@ -5,6 +5,7 @@
 #include "chapters/15_sharded_optimizer/sharded_step.h"
 #include "chapters/16_fully_sharded/fully_sharded_step.h"
 #include "chapters/22_the_whole_grid/blocks_that_fit.h"
+#include "chapters/22_the_whole_grid/grid_norm.h"
 #include "common/base/counted.h"
 
 namespace shard::chapter_22 {
@@ -39,7 +40,11 @@ int64_t blocks_to_recompute(Grid& grid, GptSizes sizes, const Init& init, const 
 StepParts parts_of(Grid& grid, LanguageModel& model, const TrainingSettings& settings,
                    const Switches& switches) {
   switch (switches.shard_optimizer) {
-    case 0: return parts_of_step(grid, model, settings);
+    case 0: {
+      StepParts parts = parts_of_step(grid, model, settings);
+      parts.norm = std::make_unique<GridNorm>(grid, model.parameters());
+      return parts;
+    }
     case 1: return sharded_parts_of_step(grid, model, settings, Sharding::moments);
     case 2: return sharded_parts_of_step(grid, model, settings, Sharding::gradients);
     default:
@@ -56,6 +61,7 @@ Recipe recipe_with(const Switches& switches, const TrainingSettings& training, c
                 blocks_to_recompute<Block>(grid, sizes, init, switches, training);
             for (int64_t i = 0; i < sizes.layers; ++i)
               model->blocks[static_cast<size_t>(i)]->recomputes = i < recomputed;
+            require_as_in_table(grid, model->parameters(), switches.sequence_parallel);
             if (!std::exchange(*silent, true))  // the self-check makes a model, too
               say(text("  recomputes ", recomputed, " of ", counted(sizes.layers, "block")));
             return model;

@@ -1,6 +1,7 @@
 #include "chapters/22_the_whole_grid/layouts.h"
 
 #include "chapters/10_tensor_and_data_parallel/self_checks.h"
+#include "chapters/22_the_whole_grid/error_picture.h"
 #include "chapters/22_the_whole_grid/grid_recipe.h"
 #include "common/base/counted.h"
 #include "common/check/reference.h"
@@ -71,7 +72,7 @@ Outcome outcome_of(const Task& task, const Combination& combination, Unsplit& un
   Grid grid(*ranks, {{"tp", tp}, {"dp", dp}});
   const Recipe recipe = recipe_of(combination.switches, task.settings);
   const auto model = recipe.model(grid, task.sizes, task.init);
-  Trainer trainer(grid.dp(), recipe.parts(grid, *model, task.settings), task.settings);
+  Trainer trainer(grid.data(), recipe.parts(grid, *model, task.settings), task.settings);
   Outcome outcome;
   for (int64_t step = 0; step < task.settings.steps; ++step) {
     const Ledger before = task.runtime.ledger();
@@ -137,21 +138,24 @@ void compare_combinations(Runtime& runtime, Report& report, const GptSizes& size
                "losses by", "gradients by", "of which most", "sent in tp", "in dp"});
   const bool bf16 = type_of(settings.precision) == DataType::bf16 ||
                     type_of(settings.reduce_in) == DataType::bf16;
+  const double tolerance = bf16 ? 0.2 : 1e-4;
   double losses = 0, norms = 0, gradients = 0;
+  std::vector<GradientErrorOf> errors;
   const auto all = combinations_of(runtime.world().size(), sizes.heads, settings);
   for (const Combination& combination : all) {
     const Outcome outcome = outcome_of(task, combination, unsplit);
     table.row(row_of(combination, outcome));  // rank 0, which prints, is in every grid
     losses = larger(losses, runtime.world().max_of(outcome.losses));
     norms = larger(norms, runtime.world().max_of(outcome.norms));
-    gradients = larger(gradients, runtime.world().max_of(outcome.gradients.error));
+    errors.push_back({combination.grid, runtime.world().max_of(outcome.gradients.error)});
+    gradients = larger(gradients, errors.back().error);
   }
   report.table(table);
   report.result("combinations", static_cast<double>(all.size()));
-  report.check("the gradients of all parameters are those of one rank", gradients,
-               bf16 ? 0.2 : 1e-4);
+  report.check("the gradients of all parameters are those of one rank", gradients, tolerance);
   report.check("so are the losses of all steps", losses, bf16 ? 2e-2 : 1e-4);
   report.check("so are the norms before clipping", norms, bf16 ? 5e-2 : 1e-4);
+  if (!runtime.options().picture.empty()) draw_errors(report, errors, tolerance);
 }
 
 }  // namespace shard::chapter_22

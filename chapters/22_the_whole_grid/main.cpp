@@ -28,14 +28,20 @@ void train(Runtime& runtime, Report& report, Settings& settings) {
   training.report();
 }
 
+void show(Report& report, const Settings& settings) {
+  show_groups(report, grid_of_groups(settings));
+  check_published_groups(report);
+}
+
 int main(int argc, char** argv) {
   Settings settings;
   Options options("22_the_whole_grid",
                   "A GPT trained on a grid, with anything of chapters 13 to 16 switched on");
   add_options(options, settings);
-  options.offer_picture("the process grid");
+  options.offer_picture("the process grid; with --layouts, the errors of all combinations");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     complete(settings, options);
+    if (settings.groups) return show(report, settings);
     settings.layouts ? compare(runtime, report, settings) : train(runtime, report, settings);
   });
 }

@@ -1,11 +1,31 @@
 #include "chapters/22_the_whole_grid/settings.h"
 
+#include <algorithm>
+
 namespace shard::chapter_22 {
 
 void add_options(Options& options, Settings& s) {
   chapter_11::add_options(options, s);
   chapter_10::add_option_layouts(options, s);
   add_options(options, s.switches);
+  options.group("Groups");
+  options.flag(
+      "--groups", s.groups,
+      "print who is in which group, and train nothing: of any grid, whatever the number of "
+      "ranks that run");
+  options.text("--order", s.order, "the axes of the grid, the fastest first: tp-cp-pp-dp");
+  options.size("--cp", s.cp, "context-parallel ranks", 1, 1 << 20);
+  options.size("--pp", s.pp, "stages of a pipeline", 1, 1 << 20);
+  options.size("--ep", s.ep, "ranks with different experts, among those of --cp × --dp", 1,
+               1 << 20);
+}
+
+GridOfGroups grid_of_groups(const Settings& s) {
+  const auto ranks = [](int64_t size) { return static_cast<int>(std::max<int64_t>(size, 1)); };
+  return {
+      .sizes = {{"tp", ranks(s.tp)}, {"cp", ranks(s.cp)}, {"pp", ranks(s.pp)}, {"dp", ranks(s.dp)}},
+      .experts = ranks(s.ep),
+      .order = s.order};
 }
 
 /// Many models are trained. The rows are such that 2, 3 and 4 ranks have different numbers of them.
@@ -28,6 +48,10 @@ void complete(Settings& s, const Options& options) {
   s.training.seed = options.seed;
   chapter_11::require_consistent(s);
   require_consistent(s.switches);
+  for (const char* option : {"--order", "--cp", "--pp", "--ep"})
+    require_usage(s.groups || !options.given(option), option, " needs --groups");
+  require_usage(!s.groups || (!s.layouts && options.picture.empty()),
+                "--groups trains nothing and draws nothing: without --layouts and --picture");
   if (!s.layouts) return;
   for (const char* option : {"--sequence-parallel", "--recompute", "--shard-optimizer"})
     require_usage(!options.given(option), option, " is one of all that --layouts tries");

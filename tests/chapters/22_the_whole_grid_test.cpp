@@ -13,12 +13,15 @@
 #include "chapters/15_sharded_optimizer/sharded_step.h"
 #include "chapters/16_fully_sharded/gpt_units.h"
 #include "chapters/22_the_whole_grid/blocks_that_fit.h"
+#include "chapters/22_the_whole_grid/grid_norm.h"
 #include "chapters/22_the_whole_grid/grid_recipe.h"
+#include "chapters/22_the_whole_grid/groups.h"
 #include "chapters/22_the_whole_grid/layouts.h"
 #include "tests/chapters/block_support.h"
 
 using namespace shard;
 using namespace shard::chapter_22;
+using reference::relative_error;
 
 namespace {
 
@@ -330,4 +333,91 @@ TEST_CASE("whole grid: all combinations, and their names") {
   }
   CHECK(with_all == 1);  // 2 × 2
   CHECK(name_of({}) == "tensor and data parallel");
+}
+
+// ---- The table of gradients ---------------------------------------------------------------------
+
+TEST_CASE("whole grid: each kind of parameter has the gradient that the table promises") {
+  const int size = world().size(), tp = size % 2 == 0 ? 2 : size;
+  Run unsplit(alone(), 1, {});
+  unsplit.trainer.gradients(0, batch_of(unsplit.data, 0));
+  std::map<std::string, const Parameter*> whole;
+  for (const Parameter* parameter : unsplit.model->parameters()) whole[parameter->name] = parameter;
+  for (const bool rows_cut : {false, true}) {
+    Run run(world(), tp, {.sequence_parallel = rows_cut && tp > 1});
+    run.trainer.gradients(0, batch_of(run.data, 0));
+    std::map<Kind, double> errors;
+    const Parameters parameters = run.model->parameters();
+    const std::vector<StateTensor> gradients = run.trainer.reduction().gradients();
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const Parameter& right = *whole.at(parameters[i]->name);
+      double& error = errors[row_of(*parameters[i]).kind];
+      error = std::max(error, relative_error(whole_of(world(), gradients[i]),
+                                             right.without_padding(right.gradient)));
+    }
+    CHECK(errors.size() == 3);
+    for (const auto& [kind, error] : errors) {
+      INFO("kind ", static_cast<int>(kind));
+      CHECK(error < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("whole grid: a layer that says something else than the table is named") {
+  const int size = world().size();
+  Grid grid(world(), {{"tp", size}});
+  Run run(world(), size, {});
+  const Parameters parameters = run.model->parameters();
+  const auto refusal = [&](bool rows_cut) {
+    return message_of([&] { require_as_in_table(grid, parameters, rows_cut); });
+  };
+  CHECK(refusal(false) == "(nothing was thrown)");
+  if (size == 1) return;
+  CHECK(contains(refusal(true), "is summed over \"\", but the table says \"tp\""));
+  Parameter& table = *parameters.front();
+  table.partial_over = {"tp", "dp"};
+  CHECK(refusal(false) == "wte.weight is summed over \"tp\", but the table says \"\"");
+  table.partial_over = {"dp"};
+  table.counts = false;
+  CHECK(refusal(false) == "wte.weight does not count on a rank where the table says otherwise");
+}
+
+TEST_CASE("whole grid: one norm of every kind of parameter, on every grid with experts") {
+  const int size = world().size();
+  for (const auto& [sizes_of, ep] : std::vector<std::pair<AxisSizes, int>>{
+           {{{"tp", size}}, 1}, {{{"pp", size}}, 1}, {{{"dp", size}}, size}, {{{"cp", size}}, 1}}) {
+    Grid grid(world(), sizes_of);
+    grid.fold({"cp", "dp"}, "ep", ep, "edp");
+    const auto made = [&](const std::string& name, Shard shard) {
+      return std::make_unique<Parameter>(backend(), name, std::move(shard), 7, 0.0f);
+    };
+    const int tp = grid.coordinate("tp"), pp = grid.coordinate("pp"), at = grid.coordinate("ep");
+    const auto cut =
+        made(text("h.", pp, ".cut"), Shard::of_columns({3, 8}, {part_of(8, grid.size("tp"), tp)}));
+    const auto gain = made(text("h.", pp, ".gain"), Shard::all({5}));
+    const auto tied = made("wte.weight", Shard::of_rows({7, 2}, part_of(7, grid.size("tp"), tp)));
+    const auto expert = made(text("h.", pp, ".expert.", at), Shard::all({4}));
+    expert->partial_over = {"edp"};
+    gain->counts = expert->counts = tp == 0;
+    tied->counts = pp == 0;
+    Parameters mine{cut.get(), gain.get(), expert.get()};
+    if (pp == 0 || pp + 1 == grid.size("pp")) mine.push_back(tied.get());
+    for (Parameter* parameter : mine) fill(parameter->gradient, 1.0f);
+    const int stages = grid.size("pp");
+    const double expected = stages * (24.0 + 5.0) + 14.0 + stages * ep * 4.0;
+    CHECK(GridNorm(grid, mine).sum_of_squares().to_host()[0] == expected);
+  }
+}
+
+TEST_CASE("whole grid: groups of any grid, and what is none") {
+  const GridOfGroups megatron{{{"tp", 2}, {"cp", 1}, {"pp", 4}, {"dp", 2}}, 2, "tp-dp-pp"};
+  CHECK(megatron.layout().group_of(0, {"pp"}) == std::vector<int>{0, 4, 8, 12});
+  CHECK(megatron.layout().group_of(3, {"ep"}) == std::vector<int>{1, 3});
+  const auto refusal = [](const GridOfGroups& grid) {
+    return message_of<UsageError>([&] { grid.layout(); });
+  };
+  CHECK(refusal({{{"tp", 2}, {"cp", 3}}, 1, "tp-dp"}) ==
+        "--order tp-dp, --ep 1: the grid has no axis cp");
+  CHECK(contains(refusal({{{"dp", 6}}, 4}), "axis ep of 4 ranks does not divide the 6 ranks"));
+  CHECK(contains(refusal({{{"tp", 2000}, {"dp", 2000}}}), "at most 1048576 ranks"));
 }

@@ -1,0 +1,13 @@
+// expect: your gradient of the tied table is not summed over pp
+#include "exercises/22_the_whole_grid/2_who_sums_what.h"
+
+namespace shard {
+
+std::vector<std::string> summed_over(const ParameterFacts& parameter, bool sequence_parallel) {
+  if (parameter.is_expert) return {"edp"};
+  std::vector<std::string> axes{"cp", "dp"};
+  if (sequence_parallel && parameter.is_between_sums) axes.emplace_back("tp");
+  return axes;
+}
+
+}  // namespace shard
