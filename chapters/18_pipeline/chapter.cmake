@@ -1,0 +1,1 @@
+add_chapter(USES 10_tensor_and_data_parallel)

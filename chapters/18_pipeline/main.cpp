@@ -1,0 +1,4 @@
+// Chapter 18: pipeline parallelism.
+#include "chapters/18_pipeline/engine.h"
+
+int main() {}
