@@ -86,6 +86,8 @@ class BasicGpt : public LanguageModel {
   Parameters parameters() override;
   const GptSizes& sizes() const override { return sizes_; }
   const GptStage& stage() const { return stage_; }
+  /// This rank's rows of x in the blocks, and so of what one stage hands to the next.
+  RowMap own_rows(const RowMap& all) const { return rows_->own(all); }
 
   std::optional<VocabParallelEmbedding> token_embedding;  // its table is the output projection, too
   std::optional<Parameter> position_embedding;            // [context × width], replicated

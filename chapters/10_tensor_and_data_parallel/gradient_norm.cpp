@@ -4,16 +4,18 @@
 
 namespace shard {
 
-ShardedGradientNorm::ShardedGradientNorm(Communicator& tp, Parameters parameters)
-    : tp_(tp), parameters_(std::move(parameters)), squares_(Tensor::zeros(tp.backend(), {1})) {}
+ShardedGradientNorm::ShardedGradientNorm(Communicator& replica, Parameters parameters)
+    : replica_(replica),
+      parameters_(std::move(parameters)),
+      squares_(Tensor::zeros(replica.backend(), {1})) {}
 
 //! [10-norm]
-/// A sharded parameter's parts add up over the tp ranks; of a replicated one, whose gradient all of
+/// A sharded parameter's parts add up over the ranks; of a replicated one, whose gradient several of
 /// them hold, one rank counts it.
 Tensor ShardedGradientNorm::sum_of_squares() {
   fill(squares_, 0.0f);
   add_counted_squares(squares_, parameters_);
-  return tp_.all_reduce(PartialSum(squares_));
+  return replica_.all_reduce(PartialSum(squares_));
 }
 //! [10-norm]
 

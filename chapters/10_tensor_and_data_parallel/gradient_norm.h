@@ -8,12 +8,13 @@ namespace shard {
 
 class ShardedGradientNorm : public GradientNorm {
  public:
-  /// `parameters` are cut over the ranks of `tp`, and their gradients complete.
-  ShardedGradientNorm(Communicator& tp, Parameters parameters);
+  /// `parameters` are this rank's of the model, which the ranks of `replica` share out; their
+  /// gradients are complete.
+  ShardedGradientNorm(Communicator& replica, Parameters parameters);
   Tensor sum_of_squares() override;
 
  private:
-  Communicator& tp_;
+  Communicator& replica_;
   Parameters parameters_;
   Tensor squares_;  // [1]
 };

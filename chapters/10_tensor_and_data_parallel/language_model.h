@@ -31,7 +31,7 @@ class LanguageModel {
   virtual Parameters parameters() = 0;
   virtual const GptSizes& sizes() const = 0;
   /// How many numbers the parameters have, those on other ranks included.
-  int64_t parameter_count() {
+  virtual int64_t parameter_count() {
     int64_t count = 0;
     for (const Parameter* parameter : parameters()) count += parameter->shard.whole.elements();
     return count;

@@ -2,19 +2,22 @@
 
 namespace shard {
 
-MicroBatches::MicroBatches(Communicator& dp, LanguageModel& model, const TrainingSettings& settings)
-    : dp_(dp), model_(model), settings_(settings), loss_(Tensor::zeros(dp.backend(), {1})) {
+Range sequences_of(Communicator& dp, const TrainingSettings& settings, int64_t micro_batch) {
+  const Range mine = part_of(settings.batch, dp.size(), dp.rank());
+  const Range part =
+      part_of(mine.size(), static_cast<int>(settings.accumulate), static_cast<int>(micro_batch));
+  return {mine.begin + part.begin, mine.begin + part.end};
+}
+
+void require_enough_sequences(Communicator& dp, const TrainingSettings& settings) {
   require_usage(settings.batch >= dp.size() * settings.accumulate, "--batch ", settings.batch,
                 " has too few sequences for --dp ", dp.size(), " × --accumulate ",
                 settings.accumulate);
 }
 
-/// This rank's part of the batch, and of that the micro-batch's.
-Range MicroBatches::sequences_of(int64_t micro_batch) const {
-  const Range mine = part_of(settings_.batch, dp_.size(), dp_.rank());
-  const Range part =
-      part_of(mine.size(), static_cast<int>(settings_.accumulate), static_cast<int>(micro_batch));
-  return {mine.begin + part.begin, mine.begin + part.end};
+MicroBatches::MicroBatches(Communicator& dp, LanguageModel& model, const TrainingSettings& settings)
+    : dp_(dp), model_(model), settings_(settings), loss_(Tensor::zeros(dp.backend(), {1})) {
+  require_enough_sequences(dp, settings);
 }
 
 //! [10-micro-batches]
@@ -22,7 +25,7 @@ Tensor MicroBatches::run(int64_t step, const BatchOf& batch_of, GradientReductio
   fill(loss_, 0.0f);
   const float mean = 1.0f / static_cast<float>(tokens_per_step());  // over the whole batch
   for (int64_t micro_batch = 0; micro_batch < settings_.accumulate; ++micro_batch) {
-    const Range sequences = sequences_of(micro_batch);
+    const Range sequences = sequences_of(dp_, settings_, micro_batch);
     const Batch batch = batch_of(sequences);
     const DropoutMoment moment{static_cast<float>(settings_.dropout), settings_.seed,
                                static_cast<uint64_t>(step), sequences.begin};

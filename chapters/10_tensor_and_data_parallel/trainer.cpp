@@ -16,7 +16,9 @@ StepParts parts_of_step(Grid& grid, LanguageModel& model, const TrainingSettings
   parts.passes = std::make_unique<MicroBatches>(grid.dp(), model, settings);
   parts.reduction =
       std::make_unique<BucketedReduction>(grid, parameters, type_of(settings.reduce_in));
-  parts.norm = std::make_unique<ShardedGradientNorm>(grid.tp(), parameters);
+  // the ranks of one replica: a pipeline's stages have other parameters
+  Communicator& replica = grid.size("pp") > 1 ? grid.group({"tp", "pp"}) : grid.tp();
+  parts.norm = std::make_unique<ShardedGradientNorm>(replica, parameters);
   parts.optimizer = std::make_unique<AdamWOptimizer>(grid, parameters, settings);
   return parts;
 }
