@@ -1,7 +1,7 @@
 // Messages between two ranks: with a number and a label, to nobody, to oneself, in both directions
 // at once, and what --check-collectives finds.
-#include "common/mpi/session.h"
 #include "tests/parallel/collectives_support.h"
+#include "tests/synchronous_sends.h"
 
 using namespace shard;
 
@@ -11,15 +11,6 @@ int size() { return world().size(); }
 int rank() { return world().rank(); }
 int next() { return rank() + 1 < size() ? rank() + 1 : Communicator::nobody; }
 int previous() { return rank() > 0 ? rank() - 1 : Communicator::nobody; }
-
-/// During its lifetime, sends wait for their receivers, as those of long messages do.
-struct SynchronousSends {
-  SynchronousSends() {
-    session().configure({.timeout = 20, .check_collectives = true, .synchronous_sends = true});
-  }
-  ~SynchronousSends() { session().configure({.timeout = 20, .check_collectives = true}); }
-  SynchronousSends(const SynchronousSends&) = delete;
-};
 
 /// Runs `body` as it is, and with synchronous sends.
 template <class Body>

@@ -1,0 +1,56 @@
+#include "chapters/18_pipeline/executed.h"
+
+#include <cmath>
+
+#include "common/base/clock.h"
+#include "common/comm/trace.h"
+
+namespace shard::chapter_18 {
+
+Schedule executed(Grid& grid, const std::function<void()>& run) {
+  Communicator& world = grid.world();
+  world.barrier();
+  // every rank's clock is the node's
+  const double begin = now();
+  std::vector<std::vector<TraceBar>> bars;
+  {
+    const TraceRecording recording;
+    run();
+    world.barrier();
+    bars = gather_trace(world);
+  }
+  Schedule schedule;
+  for (int stage = 0; stage < grid.size("pp"); ++stage) {
+    Steps& steps = schedule.emplace_back();
+    for (const TraceBar& bar : bars[static_cast<size_t>(grid.layout().rank_of({{"pp", stage}}))]) {
+      const auto step = step_named(bar.name);
+      if (step && bar.row == TraceRow::compute && bar.begin >= begin) steps.push_back(*step);
+    }
+  }
+  return schedule;
+}
+
+std::vector<std::string> drawn(const Replay& replay) {
+  size_t width = 2;  // of a cell
+  for (const auto& steps : replay.stages)
+    for (const auto& [step, begin, end] : steps) width = std::max(width, to_string(step).size());
+  const auto cell = [&](const std::string& words, const char* rest) {
+    std::string text = words;
+    for (size_t i = words.size(); i < width; ++i) text += rest;
+    return text;
+  };
+  std::vector<std::string> lines;
+  for (const auto& steps : replay.stages) {
+    std::string& line = lines.emplace_back();
+    double reached = 0;
+    for (const auto& [step, begin, end] : steps) {
+      for (; reached < begin; ++reached) line += cell("", "·");
+      line += cell(to_string(step), "-");
+      for (++reached; reached < end; ++reached) line += cell("", "-");
+    }
+    for (; reached < replay.total(); ++reached) line += cell("", "·");
+  }
+  return lines;
+}
+
+}  // namespace shard::chapter_18
