@@ -11,14 +11,14 @@ case $mode in
   nccl) export SHARD_EMULATED_GPUS=3 ;;
 esac
 
-# fault NAME STATUS ARGS… -- PHRASE…: fault_program on 3 ranks; each phrase must stand in what it
-# says. A STATUS of !0 is any but 0.
-fault() {
-  local name=$1 wanted=$2 args=() phrase
-  shift 2
+# fault_in PROGRAM NAME STATUS ARGS… -- PHRASE…: the program on 3 ranks; each phrase must stand in
+# what it says. A STATUS of !0 is any but 0.
+fault_in() {
+  local program=$1 name=$2 wanted=$3 args=() phrase
+  shift 3
   while [[ $1 != -- ]]; do args+=("$1"); shift; done
   shift
-  attempt 3 fault_program "${device[@]}" --fault "$name" "${args[@]}"
+  attempt 3 "$program" "${device[@]}" --fault "$name" "${args[@]}"
   [[ $status == "$wanted" || ($wanted == '!0' && $status != 0) ]] ||
     wrong "$name ${args[*]}: exit status $wanted was expected"
   ((seconds <= 5)) || wrong "$name ${args[*]} took too long"
@@ -27,6 +27,7 @@ fault() {
       wrong "$name ${args[*]}: nothing says \"$phrase\""
   done
 }
+fault() { fault_in fault_program "$@"; }
 
 fault none 0 -- 'no checks were made'
 fault none 0 --check-collectives -- 'no checks were made'
@@ -78,6 +79,25 @@ sent='send of 128 f32 to rank 1 (#1, micro-batch 3, activation)'
 [[ $mode == nccl ]] || fault other-label 1 --timeout 2 --check-collectives -- \
   "${told}rank 0: $sent, rank 1:" \
   'rank 1: receive of 128 f32 from rank 0 (#1, micro-batch 3, gradient)'
+
+# A pipeline: who waits names stage and micro-batch.
+if [[ $mode == cpu ]]; then
+  gradient='(#2, micro-batch 1, gradient of stage 1) on world'
+  waits="rank 0 is waiting to receive 15 f32 from rank 1 $gradient"
+  fault() { fault_in pipeline_faults "$@"; }
+  fault throws 1 -- 'rank 1: the disk is full'
+  fault dies '!0' --
+  fault sleeps 1 --timeout 2 -- "$waits" 'rank 1 is not in a collective'
+  fault stops 1 --timeout 2 -- "$waits" 'rank 1 is stopped by a signal'
+  fault sleeps 1 --timeout 2 --micro-batches 2 --synchronous-sends -- "$waits"
+  fault none 0 --micro-batches 1 --synchronous-sends -- 'no checks were made'
+  attempt 2 18_pipeline --blocking --synchronous-sends --timeout 2 --device cpu
+  [[ $status == 1 ]] || wrong "18_pipeline --blocking: exit status 1 was expected"
+  for phrase in 'rank 0 is waiting to send 320 f32 to rank 1 (#2, micro-batch 1, output of stage 0)' \
+    'rank 1 is waiting to send 320 f32 to rank 0 (#1, micro-batch 0, gradient of stage 1)'; do
+    grep -qF -- "$phrase" "$work/err" || wrong "18_pipeline --blocking: nothing says \"$phrase\""
+  done
+fi
 
 if [[ $mode == nccl ]]; then
   SHARD_EMULATED_NCCL_FAILS_AT=2 fault sleeps 1 -- \
