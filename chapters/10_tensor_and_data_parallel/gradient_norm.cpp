@@ -10,8 +10,8 @@ ShardedGradientNorm::ShardedGradientNorm(Communicator& replica, Parameters param
       squares_(Tensor::zeros(replica.backend(), {1})) {}
 
 //! [10-norm]
-/// A sharded parameter's parts add up over the ranks; of a replicated one, whose gradient several of
-/// them hold, one rank counts it.
+/// A sharded parameter's parts add up over the ranks; of a replicated one, whose gradient several
+/// of them hold, one rank counts it.
 Tensor ShardedGradientNorm::sum_of_squares() {
   fill(squares_, 0.0f);
   add_counted_squares(squares_, parameters_);

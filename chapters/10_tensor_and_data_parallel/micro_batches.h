@@ -7,8 +7,8 @@
 
 namespace shard {
 
-/// The sequences of micro-batch `micro_batch` of settings.accumulate on this rank of `dp`: a part of
-/// its part of the batch.
+/// The sequences of micro-batch `micro_batch` of settings.accumulate on this rank of `dp`: a part
+/// of its part of the batch.
 Range sequences_of(Communicator& dp, const TrainingSettings& settings, int64_t micro_batch);
 /// Throws UsageError when the batch has fewer sequences than dp · accumulate.
 void require_enough_sequences(Communicator& dp, const TrainingSettings& settings);

@@ -13,8 +13,8 @@ struct StepCosts {
   std::function<double(int stage, const Step& step)> of_step;
   double transfer = 0;  // until a result is on another stage
 
-  /// Equal stages, cut into `chunks`: a whole stage's forward pass takes 1, its backward pass 2, and
-  /// each half of it 1.
+  /// Equal stages, cut into `chunks`: a whole stage's forward pass takes 1, its backward pass 2,
+  /// and each half of it 1.
   static StepCosts units(int chunks = 1);
 };
 

@@ -19,8 +19,8 @@ std::unique_ptr<Communicator> stages_with_table(Grid& grid);
 /// On these stages, once before training: the table of all of them becomes the first stage's.
 void start_alike(Communicator* with_table, Tensor& table);
 
-/// Sums the gradients, in place, over all that have computed a term of them. Returns the norm of the
-/// whole model's gradient, the same on every rank. Collective over the grid.
+/// Sums the gradients, in place, over all that have computed a term of them. Returns the norm of
+/// the whole model's gradient, the same on every rank. Collective over the grid.
 double sum_gradients(Grid& grid, Communicator* with_table, StageGradients& gradients);
 
 }  // namespace shard

@@ -1,5 +1,5 @@
-// A GPT in a pipeline: on every grid, with every schedule and number of micro-batches, the gradients
-// of chapter 10; what stages keep; and the switches of chapters 13 to 15 in it.
+// A GPT in a pipeline: on every grid, with every schedule and number of micro-batches, the
+// gradients of chapter 10; what stages keep; and the switches of chapters 13 to 15 in it.
 #include "chapters/13_sequence_parallel/sequence_parallel.h"
 #include "chapters/14_recompute/recomputed.h"
 #include "chapters/15_sharded_optimizer/sharded_step.h"

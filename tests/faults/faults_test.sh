@@ -93,7 +93,8 @@ if [[ $mode == cpu ]]; then
   fault none 0 --micro-batches 1 --synchronous-sends -- 'no checks were made'
   attempt 2 18_pipeline --blocking --synchronous-sends --timeout 2 --device cpu
   [[ $status == 1 ]] || wrong "18_pipeline --blocking: exit status 1 was expected"
-  for phrase in 'rank 0 is waiting to send 320 f32 to rank 1 (#2, micro-batch 1, output of stage 0)' \
+  for phrase in \
+    'rank 0 is waiting to send 320 f32 to rank 1 (#2, micro-batch 1, output of stage 0)' \
     'rank 1 is waiting to send 320 f32 to rank 0 (#1, micro-batch 0, gradient of stage 1)'; do
     grep -qF -- "$phrase" "$work/err" || wrong "18_pipeline --blocking: nothing says \"$phrase\""
   done
