@@ -210,6 +210,8 @@ for ((round = 1; round <= rounds; ++round)); do
     torch "${model}_compiled.$round" "${theirs[@]}" --compile
     torch "${model}_ddp.$round" "${theirs[@]}" --threads 1 --processes 2
   done
+  measure "pipeline.$round" 2 1 18_pipeline --repeat 5 --layers 6 --heads 6 --width 384 \
+    --context 256 --vocabulary 96 --batch 8 --micro-batches 8
   read -ra sizes <<<"${sizes_of[small]}"
   take_one
   measure "small_loaded.$round" 1 2 10_tensor_and_data_parallel "${sizes[@]}" --check-steps 0 \
@@ -256,6 +258,12 @@ for layout in 1x1 2x1 1x2; do
     "at least $goal %" "$(met "$fraction" at_least "$goal")"
   row '   resident a rank' "$megabytes MB" '' 'at most 150 MB' "$(met "$megabytes" at_most 150)"
 done
+
+times=$(calc '%.2f' "$(median pipeline of_data_parallel)")
+milliseconds=$(median pipeline milliseconds_per_step)
+row '18 1F1B on two ranks, m = 8' "$(calc '%.1f ms' "$milliseconds")" '' \
+  'at most 1.20 x' "$(met "$times" at_most 1.2)"
+row '   of the step of dp 2' "$times x" '' '' ''
 
 # A prompt's operations: 2 a token and weight of the layers, and attention's 2 · context · width a
 # token and layer, half of 4 because a token sees half of the context on average.

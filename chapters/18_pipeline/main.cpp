@@ -3,6 +3,7 @@
 #include "chapters/18_pipeline/blocking_sends.h"
 #include "chapters/18_pipeline/comparisons.h"
 #include "chapters/18_pipeline/failing_designs.h"
+#include "chapters/18_pipeline/speed.h"
 
 using namespace shard;
 using namespace shard::chapter_18;
@@ -25,12 +26,17 @@ void show_blocking(Report& report) {
 int main(int argc, char** argv) {
   Settings settings;
   Options options("18_pipeline", "a GPT whose layers are on several ranks: GPipe and 1F1B");
+  int64_t repeat = 0;
   add_options(options, settings);
+  options.size("--repeat", repeat,
+               "only time steps, so often, beside data parallelism on as many ranks; 0: do not", 0,
+               1000);
   options.offer_picture("both schedules as timelines");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     complete(settings, runtime);
     report.layout(static_cast<int>(settings.tp), static_cast<int>(settings.dp));
     if (settings.blocking) return run_blocking(runtime, report, settings);
+    if (repeat > 0) return compare_speed(runtime, report, settings, repeat);
     show_schedules(report);
     show_cut(report, settings);
     std::vector<NamedReplay> replays;
