@@ -3,6 +3,7 @@
 #include "common/comm/trace.h"
 #include "common/tensor/linear.h"
 #include "common/tensor/ops.h"
+#include "common/tensor/weight_gradients.h"
 
 namespace shard {
 
@@ -35,8 +36,7 @@ Tensor RowParallelLinear::forward(const Tensor& x, Kept& kept) const {
 // dy: [tokens × out], the same on every rank
 Tensor RowParallelLinear::backward(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "row-parallel backward", weight.name);
-  add_matmul(weight.open_gradient(), transposed(kept.x), dy);  // dA_i += X_iᵀ·dY
-  weight.gradient_is_ready();
+  add_weight_gradient(weight, kept.x, dy);  // dA_i += X_iᵀ·dY
   // dX_i = dY·A_iᵀ: [tokens × in/t]; db += Σ over tokens of dY, the same on every rank
   Tensor dx = linear_backward(dy, *weight.use(), bias.open_gradient());
   bias.gradient_is_ready();
@@ -51,8 +51,7 @@ Tensor RowParallelLinear::forward_without_bias(const Tensor& x, Kept& kept) cons
 
 Tensor RowParallelLinear::backward_without_bias(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "row-parallel backward", weight.name);
-  add_matmul(weight.open_gradient(), transposed(kept.x), dy);
-  weight.gradient_is_ready();
+  add_weight_gradient(weight, kept.x, dy);
   return linear_backward(dy, *weight.use());
 }
 

@@ -3,6 +3,7 @@
 #include "common/comm/trace.h"
 #include "common/tensor/linear.h"
 #include "common/tensor/ops.h"
+#include "common/tensor/weight_gradients.h"
 
 namespace shard {
 
@@ -47,16 +48,14 @@ PartialSum ColumnParallelLinear::partial_backward(const Tensor& dy) {
 }
 
 void ColumnParallelLinear::add_weight_gradient(const Tensor& x, const Tensor& dy) {
-  add_matmul(weight.open_gradient(), transposed(x), dy);  // dA_i += Xᵀ·dY_i
-  weight.gradient_is_ready();
+  shard::add_weight_gradient(weight, x, dy);  // dA_i += Xᵀ·dY_i
 }
 //! [04-backward]
 
 Tensor ColumnParallelLinear::backward_without_bias(const Tensor& dy, const Kept& kept) {
   TraceRange range(TraceRow::compute, "column-parallel backward", weight.name);
   PendingSum dx = group_.start_all_reduce(PartialSum(linear_backward(dy, *weight.use())));
-  add_matmul(weight.open_gradient(), transposed(kept.x), dy);
-  weight.gradient_is_ready();
+  add_weight_gradient(kept.x, dy);
   return dx.wait();
 }
 

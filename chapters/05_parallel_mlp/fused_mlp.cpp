@@ -2,6 +2,7 @@
 
 #include "common/comm/trace.h"
 #include "common/tensor/ops.h"
+#include "common/tensor/weight_gradients.h"
 
 namespace shard {
 
@@ -31,15 +32,13 @@ PartialSum FusedMlp::partial_forward(const Tensor& x, Kept& kept) const {
 Tensor FusedMlp::backward(const Tensor& dz, const Kept& kept) {
   TraceRange range(TraceRow::compute, "mlp backward");
   const auto [activated, du] = backward_to_up(dz, kept);
-  add_linear_gradients(down.weight.open_gradient(), down.bias.open_gradient(), activated, dz);
-  for (Parameter* ready : {&down.weight, &down.bias}) ready->gradient_is_ready();
+  add_linear_gradients(down.weight, down.bias, activated, dz);
   return up.backward_without_bias(du, kept.up);  // [tokens × width], one all-reduce inside
 }
 
 PartialBackward FusedMlp::partial_backward(const Tensor& dz, const Kept& kept) {
   const auto [activated, du] = backward_to_up(dz, kept);
-  add_matmul(down.weight.open_gradient(), transposed(activated), dz);
-  down.weight.gradient_is_ready();
+  add_weight_gradient(down.weight, activated, dz);
   return {PartialSum(linear_backward(du, *up.weight.use())), du};
 }
 

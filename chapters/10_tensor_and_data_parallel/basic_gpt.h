@@ -5,6 +5,7 @@
 
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
 #include "common/comm/trace.h"
+#include "common/tensor/weight_gradients.h"
 
 namespace shard {
 
@@ -122,8 +123,10 @@ Tensor BasicGpt<Block>::backward_of_head(float factor, Kept& kept) {
   // [tokens × width], this rank's columns' term
   PendingSum dnormed = rows_->start_sum(PartialSum(matmul(dlogits, *table.use())));
   // the table as output projection
-  add_matmul(table.open_gradient(), transposed(dlogits), kept.normed);
-  if (!stage_.embedding) table.gradient_is_ready();
+  if (stage_.embedding)  // which adds to it, too: the gradient is not ready yet
+    add_matmul(table.open_gradient(), transposed(dlogits), kept.normed);
+  else
+    add_weight_gradient(table, dlogits, kept.normed);
   const Tensor dx = final_norm->backward(dnormed.wait(), kept.final_norm);
   kept.final_norm = {};
   kept.normed = {};

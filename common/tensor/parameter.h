@@ -23,6 +23,8 @@ struct Init {
   Init with_weight(float deviation) const { return {seed, deviation, vector}; }
 };
 
+struct WeightGradient;  // weight_gradients.h
+
 /// A call that is made as long as this handle (or a copy of it) exists.
 using Listener = std::shared_ptr<const std::function<void()>>;
 
@@ -48,6 +50,8 @@ struct Parameter {
   std::function<void()> before_use, after_use;
   /// Called by each open_gradient(): of gradients that are there only while they are added to.
   std::function<void()> before_gradient;
+  /// Takes the products that layers would add to the gradient of a weight, to add them later.
+  std::function<void(const WeightGradient&)> take_product;
 
   /// Takes memory for value and gradient; the value as Init says, with this mean and deviation; the
   /// gradient zero.
