@@ -14,4 +14,11 @@ struct NamedReplay {
 /// Writes it to the file of --picture.
 void draw_schedules(Report& report, const std::vector<NamedReplay>& schedules);
 
+/// A picture of any schedules, with other words.
+struct PictureWords {
+  std::string title, description, sentence;  // as PicturePage has them
+};
+void draw_schedules(Report& report, const std::vector<NamedReplay>& schedules,
+                    const PictureWords& words);
+
 }  // namespace shard::chapter_18

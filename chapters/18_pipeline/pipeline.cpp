@@ -1,6 +1,7 @@
 #include "chapters/18_pipeline/pipeline.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "chapters/10_tensor_and_data_parallel/micro_batches.h"
 #include "common/tensor/ops.h"
@@ -49,7 +50,7 @@ Tensor Pipeline::execute(const Step& step, const Tensor& input) {
   if (step.pass == Pass::forward) {
     result = forward(step, input);
   } else {
-    require(step.pass == Pass::backward, "a pipeline of whole backward passes was given ",
+    require(step.pass != Pass::weight_gradient, "a pipeline of whole backward passes was given ",
             in_words(step));
     if (is_last_backward(step)) reduction_->reduce_in_next_backward();
     result = model_.part(step.chunk).backward(step.micro_batch, input, factor_);
@@ -80,7 +81,9 @@ Tensor Pipeline::forward(const Step& step, const Tensor& input) {
 
 /// The last one of a stage with one part, which the reduction of its gradients can overlap.
 bool Pipeline::is_last_backward(const Step& step) const {
-  return engine_.chunks() == 1 && step == engine_.steps().back();
+  const auto is_of_weights = [](const Step& each) { return each.pass == Pass::weight_gradient; };
+  const auto last = std::ranges::find_if_not(std::views::reverse(engine_.steps()), is_of_weights);
+  return engine_.chunks() == 1 && step == *last;
 }
 
 RowMap Pipeline::rows_of(const Step& step) const {

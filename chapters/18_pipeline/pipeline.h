@@ -27,6 +27,8 @@ class Pipeline : public ForwardBackward, protected StageWork {
   std::function<void(const Step&)> after_step;
 
  protected:
+  /// Takes input_gradient for a whole backward pass: a class whose passes have two parts keeps the
+  /// other part back, and computes it when its step comes.
   Tensor execute(const Step& step, const Tensor& input) override;
   Tensor place_for_input(const Step& step) override;
 
