@@ -31,6 +31,9 @@ int main(int argc, char** argv) {
   options.size("--repeat", repeat,
                "only time steps, so often, beside data parallelism on as many ranks; 0: do not", 0,
                1000);
+  options.flag("--blocking", settings.blocking,
+               "only run the failing design with blocking sends; with --synchronous-sends it comes "
+               "to a standstill");
   options.offer_picture("both schedules as timelines");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     complete(settings, runtime);

@@ -37,9 +37,6 @@ void add_options(Options& options, Settings& s) {
   options.size("--batch", s.training.batch, "sequences in a step", 1, 1 << 20);
   options.size("--micro-batches", s.training.accumulate, "micro-batches in a step", 1, 1 << 20);
   options.size("--steps", s.training.steps, "training steps", 1, 1000000);
-  options.flag("--blocking", s.blocking,
-               "only run the failing design with blocking sends; with --synchronous-sends it comes "
-               "to a standstill");
 }
 
 void complete(Settings& s, Runtime& runtime) {
@@ -86,17 +83,20 @@ BatchOf batches_of(Backend& backend, const Settings& settings, int64_t step) {
 }
 
 Trial::Trial(Communicator& world, const Settings& s, StepsOfStage steps, const MakePasses& make)
+    : Trial(world, s, schedule_of(steps, static_cast<int>(s.pp), s.training.accumulate),
+            cut_into_parts(s.sizes.layers, static_cast<int>(s.pp), end_costs(s.sizes)), make) {}
+
+Trial::Trial(Communicator& world, const Settings& s, const Schedule& steps,
+             const std::vector<GptStage>& parts, const MakePasses& make)
     : settings(s),
       grid(world, axes_of(s, true)),
-      model(pipelined_gpt(grid, s.sizes, init_of(s),
-                          cut_into_parts(s.sizes.layers, static_cast<int>(s.pp),
-                                         end_costs(s.sizes)))),
-      schedule(schedule_of(steps, static_cast<int>(s.pp), s.training.accumulate)) {
-  StepParts parts = pipeline_parts_of_step(grid, *model, s.training, schedule);
+      model(pipelined_gpt(grid, s.sizes, init_of(s), parts)),
+      schedule(steps) {
+  StepParts step = pipeline_parts_of_step(grid, *model, s.training, schedule);
   auto own = make(grid.dp(), *model, s.training, schedule);
   pipeline = own.get();
-  parts.passes = std::move(own);
-  trainer.emplace(grid.dp(), std::move(parts), s.training);
+  step.passes = std::move(own);
+  trainer.emplace(grid.dp(), std::move(step), s.training);
 }
 
 Trainer::Step Trial::step(int64_t number) {

@@ -35,6 +35,9 @@ struct Trial {
   /// Collective, as is step.
   Trial(Communicator& world, const Settings& settings, StepsOfStage steps,
         const MakePasses& make = passes());
+  /// Any schedule, of a model in these parts: one for each chunk of each stage.
+  Trial(Communicator& world, const Settings& settings, const Schedule& steps,
+        const std::vector<GptStage>& parts, const MakePasses& make);
   Trainer::Step step(int64_t number);
   double gradients(int64_t step);  // as Trainer::gradients
   int stage() { return model->stages().rank(); }
