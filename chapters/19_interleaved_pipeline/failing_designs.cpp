@@ -165,7 +165,12 @@ void show_standstills(Report& report) {
   bool all_stand = true;
   const auto show = [&](const std::string& name, const Schedule& schedule) {
     const std::string message = message_of(schedule);
-    report.line("  " + name + ": " + message);
+    report.line("  " + name);
+    for (size_t begin = 0; begin < message.size();) {
+      const size_t end = std::min(message.find("; ", begin), message.size());
+      report.line("    " + message.substr(begin, end - begin));
+      begin = end + 2;
+    }
     all_stand &= message.find("standstill") != std::string::npos;
   };
   show("a warm-up that is one too short on every stage, p = 2, m = 4, v = 2", short_warm_up);

@@ -26,12 +26,6 @@ bool is_forward(const Step& step) { return step.pass == Pass::forward; }
 bool is_of_weights(const Step& step) { return step.pass == Pass::weight_gradient; }
 bool is_backward(const Step& step) { return !is_forward(step) && !is_of_weights(step); }
 
-std::string of_stages(const Schedule& schedule, int64_t (*count)(const Steps&)) {
-  std::string all;
-  for (const Steps& steps : schedule) all += text(all.empty() ? "" : " ", count(steps));
-  return all;
-}
-
 /// The interleaved lists of 4 stages and 8 micro-batches with another warm-up: (v - 1)·p and what
 /// `ahead` says of the number of stages behind.
 double time_with_warm_up(int64_t (*ahead)(int64_t behind), double transfer) {
@@ -42,25 +36,6 @@ double time_with_warm_up(int64_t (*ahead)(int64_t behind), double transfer) {
   return time_of(schedule, 2, transfer);
 }
 
-Schedule later_schedule(int64_t (*later)(int stage)) {
-  Schedule schedule;
-  for (int stage = 0; stage < p; ++stage)
-    schedule.push_back(with_later_weights(one_forward_one_backward(stage, p, m), later(stage)));
-  return schedule;
-}
-
-/// The time that is lost, if F, I and W take this long.
-double bubble_of(const Schedule& schedule, double f, double i, double w) {
-  const StepCosts costs{.of_step = [=](int, const Step& step) {
-    return is_forward(step)                    ? f
-           : step.pass == Pass::input_gradient ? i
-           : is_of_weights(step)               ? w
-                                               : i + w;
-  }};
-  const auto passes = static_cast<double>(std::ranges::count_if(schedule.front(), is_forward));
-  return replay(schedule, costs).total() - passes * (f + i + w);
-}
-
 }  // namespace
 
 int64_t most_kept(const Steps& steps) { return most_between(steps, is_forward, is_backward); }
@@ -68,6 +43,12 @@ int64_t most_kept(const Steps& steps) { return most_between(steps, is_forward, i
 int64_t longest_queue(const Steps& steps) {
   const auto begins = [](const Step& step) { return step.pass == Pass::input_gradient; };
   return most_between(steps, begins, is_of_weights);
+}
+
+std::string of_stages(const Schedule& schedule, int64_t (*count)(const Steps&)) {
+  std::string all;
+  for (const Steps& steps : schedule) all += text(all.empty() ? "" : " ", count(steps));
+  return all;
 }
 
 double time_of(const Schedule& schedule, int chunks, double transfer) {
@@ -170,51 +151,6 @@ void show_warm_ups(Report& report) {
   report.table(table);
   report.check("2 a stage: 28.5, 29.9, 32, 35.5; 1 a stage: 28.5, 31.5, 36, 43.5; 1F1B: 33 … 41",
                worst, 1e-9);
-}
-
-void show_release(Report& report) {
-  report.heading(text("ZB-H1's W comes j backward passes later; ", p, " stages, ", m,
-                      " micro-batches, F = I = W = 1"));
-  Table table({"W of stage j", "bubble", "longest queue", "kept until W"});
-  struct Row {
-    const char* name;
-    int64_t (*later)(int stage);
-    double bubble;
-  };
-  double worst = 0;
-  for (const auto& [name, later, bubble] :
-       {Row{"at once", [](int) { return int64_t{0}; }, 6},
-        {"j - 1 later", [](int stage) { return int64_t{std::max(0, stage - 1)}; }, 4},
-        {"j later", [](int stage) { return int64_t{stage}; }, 3},
-        {"j + 1 later", [](int stage) { return int64_t{stage + 1}; }, 3},
-        {"p - 1 - j later", [](int stage) { return int64_t{p - 1 - stage}; }, 9},
-        {"at the end", [](int) { return m; }, 6}}) {
-    const Schedule schedule = later_schedule(later);
-    const double lost = bubble_of(schedule, 1, 1, 1);
-    worst = std::max(worst, std::abs(lost - bubble));
-    table.row({name, fixed(lost, 0), of_stages(schedule, longest_queue),
-               of_stages(schedule, most_in_flight)});
-  }
-  report.table(table);
-  report.check("bubbles 6, 4, 3, 3, 9, 6: the least with the shortest queue is j later", worst,
-               1e-9);
-
-  report.heading("ZB-H1 for other durations: (p-1)(F + I - W), as long as W ≤ F");
-  Table others({"F", "I", "W", "bubble", "(p-1)(F+I-W)", "1F1B"});
-  const Schedule schedule = named_schedule("zb-h1", p, 12, 1),
-                 plain = named_schedule("1f1b", p, 12, 1);
-  double off = 0;
-  for (const auto& [f, i, w] :
-       {std::array{1.0, 1.0, 1.0}, {1.0, 1.0, 0.5}, {1.0, 1.2, 0.8}, {1.0, 1.0, 2.0}}) {
-    const double lost = bubble_of(schedule, f, i, w), formula = (p - 1) * (f + i - w);
-    if (w <= f) off = std::max(off, std::abs(lost - formula));
-    others.row({fixed(f, 1), fixed(i, 1), fixed(w, 1), fixed(lost, 1), fixed(formula, 1),
-                fixed(bubble_of(plain, f, i, w), 1)});
-  }
-  report.table(others);
-  report.check("the formula's bubble where W ≤ F", off, 1e-9);
-  report.check("not the formula's where W = F + I", std::abs(bubble_of(schedule, 1, 1, 2) - 3),
-               1e-9);
 }
 
 }  // namespace shard::chapter_19

@@ -10,6 +10,9 @@ namespace shard::chapter_19 {
 int64_t most_kept(const Steps& steps);
 int64_t longest_queue(const Steps& steps);
 
+/// A number for each stage: "4 3 2 1".
+std::string of_stages(const Schedule& schedule, int64_t (*count)(const Steps&));
+
 /// The time of the lists; a stage's forward pass takes 1, its backward pass 2.
 double time_of(const Schedule& schedule, int chunks, double transfer = 0);
 

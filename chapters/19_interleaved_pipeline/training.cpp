@@ -131,7 +131,10 @@ void observe_steps(Runtime& runtime, Report& report, const Settings& s) {
   report.table(table);
   report.line("  the trace's order, replayed: " + times);
   report.check("every stage has executed its list", lists_are_done);
-  report.check("sent: m messages over each border of a chunk, in each direction", sent_is_right);
+  report.check(
+      text("sent: m messages over each border of a chunk, in each direction: between stages v "
+           "times 1F1B's, and v - 1 times from the last to the first"),
+      sent_is_right);
   report.check("chunks kept, by a counter: those of the lists", kept_is_right);
   report.check("passes in the queue: those of the lists, at most j + 1", queue_is_right);
 }

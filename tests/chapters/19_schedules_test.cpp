@@ -125,7 +125,10 @@ TEST_CASE("ZB-H1: other durations, and where the formula ends") {
   CHECK(std::abs(bubble(1, 1) - 3) < 1e-9);
   CHECK(std::abs(bubble(1, 0.5) - 4.5) < 1e-9);
   CHECK(std::abs(bubble(1.2, 0.8) - 4.2) < 1e-9);
-  CHECK(std::abs(bubble(1, 2) - 3) < 1e-9);  // the formula says 0
+  // no longer F + I - W: a W that is longer than F or I fills no more
+  CHECK(std::abs(bubble(1, 1.5) - 3) < 1e-9);
+  CHECK(std::abs(bubble(1.2, 1.1) - 3.6) < 1e-9);
+  CHECK(std::abs(bubble(1, 2) - 3) < 1e-9);
 }
 
 TEST_CASE("later weights: at once, and at the end") {

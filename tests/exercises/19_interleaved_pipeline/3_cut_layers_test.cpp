@@ -160,6 +160,9 @@ std::string diagnosis_of(const std::vector<Cut>& got) {
     const Case& c = cases()[i];
     if (const std::string fault = not_a_cut(c, got[i]); !fault.empty())
       return text("your ", shown_case(c), " is ", shown(got[i]), ", which ", fault);
+  }
+  for (size_t i = 0; i < got.size(); ++i) {
+    const Case& c = cases()[i];
     const int64_t cost = dearest(c, got[i]), best = best_cost(c, 0, c.layers);
     if (cost != best) {
       return text("your ", shown_case(c), " is ", shown(got[i]), ", whose dearest stage costs ",
