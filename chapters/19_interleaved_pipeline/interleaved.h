@@ -23,9 +23,9 @@ class InterleavedOrder {
   InterleavedOrder(int stages, int chunks, const std::vector<Range>& groups);
 
   /// ⌊m/p⌋ groups, or one, as even as possible, the larger ones first. Where p divides m, each has
-  /// p micro-batches; otherwise some have more, and none has fewer: the first one of a group is back
-  /// from the other stages after p passes, and a smaller group would wait for it. Throws Error for
-  /// fewer than 1 of either.
+  /// p micro-batches; otherwise some have more, and none has fewer: the first one of a group comes
+  /// back from the other stages after p passes, and a smaller group would wait for it. Throws Error
+  /// for fewer than 1 of either.
   static std::vector<Range> groups_of(int stages, int64_t micro_batches);
 
   struct Turn {

@@ -5,8 +5,8 @@
 
 namespace shard::chapter_19 {
 
-/// Of a stage: the most forward passes whose input's gradient has not been computed, chunks counting
-/// singly; and the most backward passes whose weights' gradients have not.
+/// Of a stage: the most forward passes that keep something for their backward pass, chunks counting
+/// singly; and the most backward passes whose weights' gradients have not been added.
 int64_t most_kept(const Steps& steps);
 int64_t longest_queue(const Steps& steps);
 

@@ -4,9 +4,9 @@
 // time; it knows from its own numbers which micro-batch comes next, through which chunk. The order
 // is: the first p micro-batches through chunk 0, the same p through chunk 1, … through chunk v-1,
 // then the next p micro-batches. Backward passes take the micro-batches in the same order, but
-// begin with the last chunk. A stage does as many forward passes in advance as its last chunk's
-// first micro-batch needs to come, and 2 for each stage after it: one for the way there, one for the
-// way back, each as long as a pass and a message take.
+// begin with the last chunk. In advance, a stage does the forward passes before its last chunk's
+// first one, and 2 more for each stage after it, so that a result may take as long as a pass to the
+// next stage before anybody waits for it.
 //
 // Write: forward_turn, backward_turn and warm_up, without chapter 19's interleaved.h. 3 lines each.
 // Shapes: m is a multiple of p; v may be 1. A stage has m·v forward passes, and its warm-up has no

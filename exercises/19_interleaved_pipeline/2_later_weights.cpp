@@ -3,7 +3,7 @@
 // The backward pass of Y = X·W has two products: dX = dY·Wᵀ, for which the stage before waits, and
 // Xᵀ·dY, which is added to dW and needed at the end of the step only. ZB-H1 takes 1F1B's order, and
 // stage j adds the product of a micro-batch j backward passes later: the last stage, which would be
-// the first to have nothing to do, has the most left for the end. Whatever waits must be kept, so no
+// the first to have nothing to do, has the most left for the end. What waits must be kept, so no
 // stage may wait longer than that. With F = I = W this leaves (p - 1)(F + I - W) of 1F1B's bubble
 // (p - 1)(F + I + W).
 //
