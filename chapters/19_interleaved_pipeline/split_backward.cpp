@@ -1,12 +1,27 @@
 #include "chapters/19_interleaved_pipeline/split_backward.h"
 
+#include <algorithm>
+
 namespace shard {
 
+/// Whether there are backward passes in two parts. A queue adds the oldest pass only: throws Error
+/// for a list in which another one's W comes first.
 static bool has_parts(const Schedule& schedule) {
-  return std::ranges::any_of(schedule, [](const Steps& steps) {
-    return std::ranges::any_of(steps,
-                               [](const Step& step) { return step.pass == Pass::weight_gradient; });
-  });
+  bool has = false;
+  for (const Steps& steps : schedule) {
+    std::deque<Step> waiting;
+    for (const Step& step : steps) {
+      if (step.pass == Pass::input_gradient) waiting.push_back(step);
+      if (step.pass != Pass::weight_gradient) continue;
+      const Step& oldest = waiting.front();
+      require(oldest.micro_batch == step.micro_batch && oldest.chunk == step.chunk, in_words(step),
+              " come before those of micro-batch ", oldest.micro_batch,
+              ", whose backward pass is older");
+      waiting.pop_front();
+      has = true;
+    }
+  }
+  return has;
 }
 
 SplitBackward::SplitBackward(Communicator& dp, PipelinedModel& model,
@@ -23,16 +38,11 @@ Tensor SplitBackward::run(int64_t step, const BatchOf& batch_of, GradientReducti
 //! [19-split]
 Tensor SplitBackward::execute(const Step& step, const Tensor& input) {
   if (step.pass == Pass::weight_gradient) {
-    require(!waiting_.empty() && waiting_.front().micro_batch == step.micro_batch &&
-                waiting_.front().chunk == step.chunk,
-            in_words(step), " are not those of the oldest backward pass");
-    waiting_.pop_front();
     queue_->add_oldest_pass();
     if (after_step) after_step(step);
     return {};
   }
   if (step.pass != Pass::input_gradient) return Pipeline::execute(step, input);
-  waiting_.push_back(step);
   queue_->begin_pass();
   const Tensor dx = Pipeline::execute(step, input);  // the queue takes Xᵀ·dY of every weight
   longest_queue_ = std::max(longest_queue_, queue_->passes());

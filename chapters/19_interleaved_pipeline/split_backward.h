@@ -2,7 +2,6 @@
 // stage before waits for, and leaves the products of weights' gradients in a queue; W adds those of
 // the oldest pass in it.
 #pragma once
-#include <algorithm>
 #include <optional>
 
 #include "chapters/18_pipeline/pipeline.h"
@@ -13,8 +12,8 @@ namespace shard {
 
 class SplitBackward : public Pipeline {
  public:
-  /// As Pipeline. Weights' gradients are added in the order of their backward passes: a schedule
-  /// with another order is an Error when it is run.
+  /// As Pipeline. Throws Error for a schedule in which weights' gradients have another order than
+  /// the first halves of their backward passes.
   SplitBackward(Communicator& dp, PipelinedModel& model, const TrainingSettings& settings,
                 const Schedule& schedule);
 
@@ -29,7 +28,6 @@ class SplitBackward : public Pipeline {
 
  private:
   std::optional<WeightGradientQueue> queue_;  // for schedules with W
-  std::deque<Step> waiting_;                  // the I of each pass in it
   int64_t longest_queue_ = 0, most_queued_bytes_ = 0;
 };
 
