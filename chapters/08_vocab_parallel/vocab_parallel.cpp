@@ -64,7 +64,7 @@ Tensor VocabParallelCrossEntropy::forward(const Tensor& logits, const Tensor& ta
   kept.exp_sums = group_.all_reduce(PartialSum(rescaled(own, kept.max)));
   const Tensor target_logit = group_.all_reduce(PartialSum(pick(logits, targets, part_.begin)));
   // log Σ exp(logit - max) + max - target's logit
-  return cross_entropy(kept.exp_sums, kept.max, target_logit);
+  return cross_entropy(kept.exp_sums, kept.max, target_logit, targets);
 }
 
 Tensor VocabParallelCrossEntropy::backward(float factor, Kept& kept) const {

@@ -60,8 +60,8 @@ class VocabParallelCrossEntropy {
 
   /// logits: [tokens × ⌈vocabulary/t⌉], this rank's columns, which the backward pass overwrites;
   /// targets: i32 [tokens], the same on every rank. Returns -log softmax(logits)[target], [tokens],
-  /// the same on every rank. Three all-reduces of [tokens]: the maximum, Σ exp(logit - maximum),
-  /// and the target's logit.
+  /// the same on every rank; 0, and no gradient, where the target is no_target. Three all-reduces
+  /// of [tokens]: the maximum, Σ exp(logit - maximum), and the target's logit.
   Tensor forward(const Tensor& logits, const Tensor& targets, Kept& kept) const;
   /// factor · d(Σ losses)/d(logits): [tokens × ⌈vocabulary/t⌉], zero in padding columns. Takes the
   /// memory of the logits, so `kept` is good for one backward pass. No communication.

@@ -64,8 +64,8 @@ class CpuBackend : public Backend {
   void row_sum(Tensor& sums, const Tensor& x, int64_t valid_columns) override;
   void exp_and_row_sum(Tensor& x, Tensor& sums, const Tensor& max, int64_t valid_columns) override;
   void pick(Tensor& picked, const Tensor& x, const Tensor& columns, int64_t first_column) override;
-  void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
-                     const Tensor& picked) override;
+  void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max, const Tensor& picked,
+                     const Tensor& targets) override;
   void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
                               int64_t first_column, float factor) override;
   void exp_sums(ExpSums& result, const Tensor& x, int64_t valid_columns) override;

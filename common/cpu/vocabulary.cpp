@@ -106,12 +106,15 @@ void CpuBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns,
 }
 
 void CpuBackend::cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
-                               const Tensor& picked) {
+                               const Tensor& picked, const Tensor& targets) {
   const float *sum = sums.data<float>(), *of_row = max.data<float>(),
               *target = picked.data<float>();
+  const int32_t* wanted = targets ? targets.data<int32_t>() : nullptr;
   float* out = losses.data<float>();
-  for (int64_t row = 0; row < losses.elements(); ++row)
-    out[row] = std::log(sum[row]) + (of_row[row] - target[row]);
+  for (int64_t row = 0; row < losses.elements(); ++row) {
+    const bool counts = wanted == nullptr || wanted[row] >= 0;
+    out[row] = counts ? std::log(sum[row]) + (of_row[row] - target[row]) : 0.0f;
+  }
 }
 
 void CpuBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
@@ -165,11 +168,11 @@ void CpuBackend::softmax_minus_targets(Tensor& logits, const ExpSums& of, const 
     for (int64_t row = begin; row < end; ++row) {
       float* values = all + row * columns;
       const float most = max[row], scale = factor / sums[row];
-      for (int64_t i = 0; i < valid_columns; ++i)
-        values[i] = scale * exp_of_negative(values[i] - most);
-      std::fill(values + valid_columns, values + columns, 0.0f);
+      const int64_t valid = wanted[row] < 0 ? 0 : valid_columns;
+      for (int64_t i = 0; i < valid; ++i) values[i] = scale * exp_of_negative(values[i] - most);
+      std::fill(values + valid, values + columns, 0.0f);
       const int64_t target = wanted[row] - first_column;
-      if (target >= 0 && target < valid_columns) values[target] -= factor;
+      if (target >= 0 && target < valid) values[target] -= factor;
     }
   });
 }

@@ -85,10 +85,13 @@ void CudaBackend::pick(Tensor& picked, const Tensor& x, const Tensor& columns,
 }
 
 void CudaBackend::cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
-                                const Tensor& picked) {
+                                const Tensor& picked, const Tensor& targets) {
   if (losses.elements() == 0) return;
-  start_transform<1>(*this, losses.elements(), kernels::CrossEntropy{}, losses.data<float>(),
-                     sums.data<float>(), max.data<float>(), picked.data<float>());
+  const auto start = [&](const auto*... wanted) {
+    start_transform<1>(*this, losses.elements(), kernels::CrossEntropy{}, losses.data<float>(),
+                       sums.data<float>(), max.data<float>(), picked.data<float>(), wanted...);
+  };
+  targets ? start(targets.data<int32_t>()) : start();
 }
 
 void CudaBackend::cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,

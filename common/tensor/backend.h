@@ -220,8 +220,9 @@ class Backend {
   /// picked ← one element of each row, or 0 where it is in another part.
   virtual void pick(Tensor& picked, const Tensor& x, const Tensor& columns,
                     int64_t first_column) = 0;
+  /// 0 where targets, if there are any, are negative.
   virtual void cross_entropy(Tensor& losses, const Tensor& sums, const Tensor& max,
-                             const Tensor& picked) = 0;
+                             const Tensor& picked, const Tensor& targets) = 0;
   /// exps ← factor · (exps / sums - [column is the target]).
   virtual void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
                                       int64_t first_column, float factor) = 0;
@@ -230,7 +231,7 @@ class Backend {
   /// sums ← part.sums · exp(part.max - max).
   virtual void rescale(Tensor& sums, const ExpSums& part, const Tensor& max) = 0;
   /// logits ← factor · (exp(logits - max) / sums - [column is the target]), zeros from
-  /// valid_columns on.
+  /// valid_columns on and in rows with a negative target.
   virtual void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
                                      int64_t first_column, int64_t valid_columns, float factor) = 0;
 

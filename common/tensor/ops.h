@@ -126,6 +126,9 @@ void causal_softmax_backward(Tensor& dprobabilities, const Tensor& probabilities
 
 // ---- Vocabulary (this rank has rows or columns first … first+n-1 of the whole) ------------------
 
+/// As the target of a token: it has no loss, as of padding or of a prompt.
+constexpr int32_t no_target = -1;
+
 /// Row ids[i] - first_row of table [n × width], or zeros where ids[i] is not in this part. ids i32
 /// → [ids × width].
 Tensor gather_rows(const Tensor& table, const Tensor& ids, int64_t first_row);
@@ -143,6 +146,9 @@ Tensor exp_and_row_sum(Tensor& x, const Tensor& max, int64_t valid_columns);
 Tensor pick(const Tensor& x, const Tensor& columns, int64_t first_column);
 /// log(sum) + max - picked, for each row: -log softmax at the target. All [rows].
 Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked);
+/// The same, and 0 where `targets` (i32 [rows]) is no_target.
+Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked,
+                     const Tensor& targets);
 /// exps ← factor · (exps / sum - [column is the row's target]) in place: the gradient of the
 /// logits.
 void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,
@@ -154,7 +160,8 @@ ExpSums exp_sums(const Tensor& x, int64_t valid_columns);
 /// columns: part.sums · exp(part.max - max), [rows].
 Tensor rescaled(const ExpSums& part, const Tensor& max);
 /// logits ← factor · (exp(logits - max) / sum - [column is the row's target]) in place, 0 in
-/// columns after the first `valid_columns`: the gradient of the logits, rounded once.
+/// columns after the first `valid_columns` and in rows whose target is no_target: the gradient of
+/// the logits, rounded once.
 void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
                            int64_t first_column, int64_t valid_columns, float factor);
 

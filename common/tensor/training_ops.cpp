@@ -58,14 +58,26 @@ Tensor pick(const Tensor& x, const Tensor& columns, int64_t first_column) {
   return picked;
 }
 
-Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked) {
+static Tensor cross_entropy_of(const Tensor& sums, const Tensor& max, const Tensor& picked,
+                               const Tensor& targets) {
   same_shape("cross_entropy", sums, max);
   same_shape("cross_entropy", sums, picked);
   one_type("cross_entropy", sums, max, picked);
   is_f32("cross_entropy", sums);
   Tensor losses = like(sums);
-  backend_of("cross_entropy", sums, max, picked).cross_entropy(losses, sums, max, picked);
+  backend_of("cross_entropy", sums, max, picked).cross_entropy(losses, sums, max, picked, targets);
   return losses;
+}
+
+Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked) {
+  return cross_entropy_of(sums, max, picked, {});
+}
+
+Tensor cross_entropy(const Tensor& sums, const Tensor& max, const Tensor& picked,
+                     const Tensor& targets) {
+  is_index_list("cross_entropy", targets, sums.elements());
+  backend_of("cross_entropy", sums, targets);
+  return cross_entropy_of(sums, max, picked, targets);
 }
 
 void cross_entropy_backward(Tensor& exps, const Tensor& sums, const Tensor& targets,

@@ -126,17 +126,18 @@ struct Rescale {
   }
 };
 
-/// logits ← factor · (exp(logits - max) / sums - [column is the target]), zeros in the padding.
+/// logits ← factor · (exp(logits - max) / sums - [column is the target]), zeros in the padding and
+/// in rows without target.
 template <class T>
 __global__ void softmax_minus_targets(T* logits, const float* max, const float* sums,
                                       const int32_t* targets, int64_t rows, int64_t columns,
                                       int64_t first_column, int64_t valid_columns, float factor) {
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
     const float most = max[row], scale = factor / sums[row];
-    const int64_t target = targets[row] - first_column;
+    const int64_t target = targets[row] - first_column,
+                  valid = targets[row] < 0 ? 0 : valid_columns;
     for_each_in_row(logits + row * columns, columns, [&](int64_t i, float& value) {
-      value =
-          i < valid_columns ? scale * std::exp(value - most) - (i == target ? factor : 0.0f) : 0.0f;
+      value = i < valid ? scale * std::exp(value - most) - (i == target ? factor : 0.0f) : 0.0f;
     });
   }
 }
@@ -155,6 +156,9 @@ __global__ void pick(float* picked, const T* x, const int32_t* columns, int64_t 
 struct CrossEntropy {
   __device__ float operator()(float sum, float max, float picked) const {
     return std::log(sum) + (max - picked);
+  }
+  __device__ float operator()(float sum, float max, float picked, int32_t target) const {
+    return target < 0 ? 0.0f : (*this)(sum, max, picked);
   }
 };
 
