@@ -19,6 +19,16 @@ enum class Gathered {
   kept,   // all rows
 };
 
+/// As forward_of (chapter 07), of partial_forward. `rows` are a part of the rows that x has.
+template <class Half, class... Arguments>
+PartialSum partial_forward_of(const Half& half, const Tensor& x, const RowMap& rows,
+                              typename Half::Kept& kept, const Arguments&... arguments) {
+  if constexpr (requires { half.partial_forward(x, rows, kept, arguments...); })
+    return half.partial_forward(x, rows, kept, arguments...);
+  else
+    return half.partial_forward(x, arguments..., kept);
+}
+
 /// An attention or an MLP between g and ḡ, where it has all rows; outside a rank has its own. Half
 /// is FusedAttention, FusedMlp, or one with their interface.
 template <class Half>
@@ -46,7 +56,7 @@ class SequenceParallel {
   Tensor forward(const Tensor& x, const RowMap& rows, Kept& kept,
                  const Arguments&... arguments) const {
     const Tensor all = gather(x, rows, kept);
-    const PartialSum term = half.partial_forward(all, arguments..., kept.half);
+    const PartialSum term = partial_forward_of(half, all, rows, kept.half, arguments...);
     kept.half.first() = {};  // x takes its place
     kept.all = gathered_ == Gathered::kept;
     kept.x = kept.all ? all : x;
