@@ -1,0 +1,196 @@
+#include "chapters/20_context_parallel/failing_designs.h"
+
+#include <cmath>
+
+#include "chapters/20_context_parallel/block_attention.h"
+#include "chapters/20_context_parallel/model_trial.h"
+#include "common/check/compare.h"
+#include "common/check/reference.h"
+#include "common/tensor/ops.h"
+
+namespace shard::chapter_20 {
+
+using reference::larger;
+using reference::relative_error;
+
+namespace {
+
+/// All ranks of a contiguous ring, one after the other, in one process: block by block.
+class Blocks {
+ public:
+  Blocks(const Trial& trial, int ranks)
+      : trial_(trial), cut_(CutKind::contiguous, ranks), width_(trial.sizes.width) {}
+
+  /// Calls visit(rank, owner, block) for all blocks of scores.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    for (int rank = 0; rank < cut_.ranks; ++rank)
+      for (int owner = 0; owner < cut_.ranks; ++owner)
+        for (const ScoreBlock& block : cut_.blocks(trial_.sizes.context, rank, owner))
+          visit(rank, owner, block);
+  }
+  RowMap rows(int rank) const {
+    return cut_.rows({0, trial_.sizes.batch}, trial_.sizes.context, rank);
+  }
+  Tensor of_rank(const Tensor& x, int rank) const { return rows_of(x, rows(rank)); }
+  Tensor kv_of(int rank) const {
+    return columns_of(of_rank(trial_.qkv, rank), {width_, 3 * width_});
+  }
+  AttentionResult attend_to(int rank, int owner, const ScoreBlock& block) const {
+    return attend(of_rank(trial_.qkv, rank), kv_of(owner), block, trial_.sequences);
+  }
+
+ private:
+  const Trial& trial_;
+  SequenceCut cut_;
+  int64_t width_;
+};
+
+/// The error of the output if each rank averages the outputs of its blocks.
+double error_of_mean(const Trial& trial, int ranks) {
+  const Blocks blocks(trial, ranks);
+  double squares = 0, all = 0;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const Tensor right = blocks.of_rank(trial.result.output, rank);
+    Tensor mean = Tensor::zeros(right.backend(), right.shape());
+    blocks.for_each([&](int of, int owner, const ScoreBlock& block) {
+      if (of == rank)  // with rank + 1 blocks
+        accumulate(mean, blocks.attend_to(rank, owner, block).output,
+                   1.0f / static_cast<float>(rank + 1));
+    });
+    const double size =
+        std::sqrt(reference::dot(reference::Matrix(right), reference::Matrix(right)));
+    squares += std::pow(relative_error(mean, right) * size, 2), all += size * size;
+  }
+  return std::sqrt(squares / all);
+}
+
+/// Errors of dQ, dK and dV, and of dQ of the first chunk, if D = Σ dO ∘ O has the output of the
+/// block instead of that over all keys.
+std::array<double, 4> errors_of_local_d(const Trial& trial, int ranks) {
+  const Blocks blocks(trial, ranks);
+  const auto n = static_cast<size_t>(ranks);
+  std::vector<Tensor> dq(n), dkv(n);
+  for (int rank = 0; rank < ranks; ++rank) {
+    const auto i = static_cast<size_t>(rank);
+    dq[i] = Tensor::zeros(trial.qkv.backend(), blocks.of_rank(trial.dout, rank).shape());
+    dkv[i] = Tensor::zeros(trial.qkv.backend(), blocks.kv_of(rank).shape());
+  }
+  blocks.for_each([&](int rank, int owner, const ScoreBlock& block) {
+    ChunkResults right({block.queries});
+    for (int other = 0; other <= rank; ++other)
+      blocks.for_each([&](int of, int from, const ScoreBlock& each) {
+        if (of == rank && from == other) right.add(each.queries, blocks.attend_to(of, from, each));
+      });
+    AttentionResult wrong = right.joined(trial.sequences, DataType::f32);
+    wrong.output = blocks.attend_to(rank, owner, block).output;
+    add_gradients(dq[static_cast<size_t>(rank)], dkv[static_cast<size_t>(owner)],
+                  blocks.of_rank(trial.dout, rank), blocks.of_rank(trial.qkv, rank),
+                  blocks.kv_of(owner), block, trial.sequences, wrong);
+  });
+  const int64_t width = trial.sizes.width;
+  std::array<double, 4> errors{};
+  for (int rank = 0; rank < ranks; ++rank) {
+    const auto i = static_cast<size_t>(rank);
+    const Tensor right = blocks.of_rank(trial.dqkv, rank);
+    const auto error = [&](const Tensor& got, int64_t matrix) {
+      return relative_error(got, columns_of(right, {matrix * width, (matrix + 1) * width}));
+    };
+    const double of_dq = error(dq[i], 0);
+    errors[0] = larger(errors[0], of_dq);
+    errors[1] = larger(errors[1], error(columns_of(dkv[i], {0, width}), 1));
+    errors[2] = larger(errors[2], error(columns_of(dkv[i], {width, 2 * width}), 2));
+    if (rank == 0) errors[3] = of_dq;
+  }
+  return errors;
+}
+
+void show_in_attention(Runtime& runtime, Report& report, const Sizes& sizes) {
+  const int ranks = runtime.world().size();
+  const Trial trial(runtime, sizes, 0);
+  const double mean = error_of_mean(trial, ranks);
+  const auto [dq, dk, dv, first] = errors_of_local_d(trial, ranks);
+  Table table({"in attention, contiguous ring", "O", "dQ", "of the first chunk", "dK", "dV"});
+  table.row({"mean of the blocks' outputs", scientific(mean), "", "", "", ""});
+  table.row({"D from the block's own output", "", scientific(dq), scientific(first), scientific(dk),
+             scientific(dv)});
+  report.table(table);
+  report.check("mean: wrong by more than 10 %", mean > 0.1);
+  report.check("local D: dV is right", dv, 1e-6);
+  report.check("so is dQ of the first chunk, which has one block", first, 1e-6);
+  report.check("dQ and dK are wrong by more than 10 %", dq > 0.1 && dk > 0.1);
+}
+
+/// The unsplit model's losses if its positions are those that a zigzag cut's tokens get from a
+/// contiguous one: its table of positions with permuted rows.
+Tensor losses_with_permuted_positions(ModelTrial& trial, const SequenceCut& right,
+                                      const SequenceCut& wrong) {
+  const int64_t context = trial.sizes.context, width = trial.sizes.width;
+  Gpt model(*trial.alone, trial.sizes, trial.init);
+  const std::vector<float> table = model.position_embedding->value.to_host();
+  std::vector<float> permuted(table.size());
+  for (int rank = 0; rank < right.ranks; ++rank) {
+    const std::vector<int32_t> to = right.rows({0, 1}, context, rank).positions(),
+                               from = wrong.rows({0, 1}, context, rank).positions();
+    for (size_t i = 0; i < to.size(); ++i)
+      std::copy_n(table.begin() + from[i] * width, width, permuted.begin() + to[i] * width);
+  }
+  model.position_embedding->value.assign(permuted);
+  Gpt::Kept kept;
+  const Batch batch = trial.batch();
+  return model.forward(batch.tokens, batch.targets, batch.sequences, trial.moment(), kept);
+}
+
+void show_in_model(Runtime& runtime, Report& report, const Sizes& sizes) {
+  ModelTrial trial(runtime, sizes, 0);
+  Communicator& world = runtime.world();
+  const Way way = ways_of(world)[1];  // zigzag
+  const auto model = trial.model_of(way);
+  const auto gradients = [&] {
+    return world.max_of(largest_gradient_error(model->parameters(), trial.unsplit.parameters()));
+  };
+  Table table({"in the model, zigzag ring", "losses", "gradients"});
+  const auto row = [&](const char* design, double losses, double of_gradients) {
+    table.row({design, scientific(losses), scientific(of_gradients)});
+  };
+  const double right = relative_error(trial.pass(*model, *way, trial.mean()), trial.losses);
+  const double own_only = gradients();
+  row("gradients of own tokens only", right, own_only);
+
+  const int64_t own = trial.tokens_with_loss(way->cut())[static_cast<size_t>(world.rank())];
+  trial.pass(*model, *way,
+             own == 0 ? 0.0f : 1.0f / static_cast<float>(own) / static_cast<float>(world.size()));
+  trial.sum_gradients(*model);
+  const double mean_of_means = gradients();
+  row("mean of the ranks' means", right, mean_of_means);
+
+  const SequenceCut contiguous(CutKind::contiguous, world.size());
+  double moved = 1, explained = 0;
+  if (sizes.context % (2 * world.size()) == 0) {  // as many tokens in both cuts
+    const RowMap wrong = contiguous.rows({0, sizes.batch}, sizes.context, world.rank());
+    const Tensor losses = trial.pass(*model, *way, trial.mean(), &wrong);
+    trial.sum_gradients(*model);
+    moved = relative_error(losses, trial.losses);
+    explained =
+        relative_error(losses, losses_with_permuted_positions(trial, way->cut(), contiguous));
+    row("positions of the contiguous cut", moved, gradients());
+  }
+  report.table(table);
+  report.check("own tokens only, mean of means: the losses of the step show nothing", right, 1e-5);
+  report.check("their gradients are wrong by more than 1 %",
+               own_only > 0.01 && mean_of_means > 0.01);
+  report.check("positions: the losses are wrong by more than 1 %", moved > 0.01);
+  report.check("they are those of a model with permuted positions", explained, 1e-5);
+}
+
+}  // namespace
+
+void show_failing_designs(Runtime& runtime, Report& report, const Sizes& sizes) {
+  report.heading("Designs that fail");
+  if (runtime.world().size() == 1) return report.line("  With one rank all of them are right.");
+  show_in_attention(runtime, report, sizes);
+  report.line();
+  show_in_model(runtime, report, sizes);
+}
+
+}  // namespace shard::chapter_20
