@@ -121,17 +121,28 @@ void show_in_attention(Runtime& runtime, Report& report, const Sizes& sizes) {
   report.check("dQ and dK are wrong by more than 10 %", dq > 0.1 && dk > 0.1);
 }
 
-/// The unsplit model's losses if its positions are those that a zigzag cut's tokens get from a
-/// contiguous one: its table of positions with permuted rows.
-Tensor losses_with_permuted_positions(ModelTrial& trial, const SequenceCut& right,
-                                      const SequenceCut& wrong) {
+/// The rows that a rank's tokens would have in a contiguous cut, in the order in which it has them.
+RowMap contiguous_rows(const SequenceCut& cut, int64_t batch, int64_t context, int rank) {
+  const int64_t first = part_of(context, cut.ranks, rank).begin;
+  std::vector<Range> rows;
+  for (const Chunk& chunk : cut.chunks(context, rank)) {
+    for (int64_t sequence = 0; sequence < batch; ++sequence) {
+      const int64_t begin = sequence * context + first + chunk.before;
+      rows.push_back({begin, begin + chunk.positions.size()});
+    }
+  }
+  return {context, rows};
+}
+
+/// The losses of an unsplit model with a table of positions that is permuted accordingly.
+Tensor losses_with_permuted_positions(ModelTrial& trial, const SequenceCut& cut) {
   const int64_t context = trial.sizes.context, width = trial.sizes.width;
   Gpt model(*trial.alone, trial.sizes, trial.init);
   const std::vector<float> table = model.position_embedding->value.to_host();
   std::vector<float> permuted(table.size());
-  for (int rank = 0; rank < right.ranks; ++rank) {
-    const std::vector<int32_t> to = right.rows({0, 1}, context, rank).positions(),
-                               from = wrong.rows({0, 1}, context, rank).positions();
+  for (int rank = 0; rank < cut.ranks; ++rank) {
+    const std::vector<int32_t> to = cut.rows({0, 1}, context, rank).positions(),
+                               from = contiguous_rows(cut, 1, context, rank).positions();
     for (size_t i = 0; i < to.size(); ++i)
       std::copy_n(table.begin() + from[i] * width, width, permuted.begin() + to[i] * width);
   }
@@ -164,15 +175,13 @@ void show_in_model(Runtime& runtime, Report& report, const Sizes& sizes) {
   const double mean_of_means = gradients();
   row("mean of the ranks' means", right, mean_of_means);
 
-  const SequenceCut contiguous(CutKind::contiguous, world.size());
   double moved = 1, explained = 0;
   if (sizes.context % (2 * world.size()) == 0) {  // as many tokens in both cuts
-    const RowMap wrong = contiguous.rows({0, sizes.batch}, sizes.context, world.rank());
+    const RowMap wrong = contiguous_rows(way->cut(), sizes.batch, sizes.context, world.rank());
     const Tensor losses = trial.pass(*model, *way, trial.mean(), &wrong);
     trial.sum_gradients(*model);
     moved = relative_error(losses, trial.losses);
-    explained =
-        relative_error(losses, losses_with_permuted_positions(trial, way->cut(), contiguous));
+    explained = relative_error(losses, losses_with_permuted_positions(trial, way->cut()));
     row("positions of the contiguous cut", moved, gradients());
   }
   report.table(table);

@@ -7,6 +7,7 @@
 #include "chapters/20_context_parallel/ring_attention.h"
 #include "common/base/counted.h"
 #include "common/check/compare.h"
+#include "common/check/reference.h"
 
 namespace shard::chapter_20 {
 
