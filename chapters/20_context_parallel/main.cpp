@@ -6,6 +6,7 @@
 #include "chapters/20_context_parallel/picture.h"
 #include "chapters/20_context_parallel/published.h"
 #include "chapters/20_context_parallel/speed.h"
+#include "chapters/20_context_parallel/traffic.h"
 #include "chapters/20_context_parallel/work.h"
 
 using namespace shard;
