@@ -109,7 +109,8 @@ std::vector<Slip> slips() {
        })},
       {"weighed by the log-sum-exps themselves: the shares are their exponentials",
        by([](double a, double b) {
-         return std::array{a / (a + b), b / (a + b), log_add(a, b)};
+         return a == none && b == none ? std::array{1.0, 0.0, none}
+                                       : std::array{a / (a + b), b / (a + b), log_add(a, b)};
        })},
       {"with the shares exchanged: the first output's is exp(a) / (exp(a) + exp(b))",
        by([](double a, double b) {
@@ -137,7 +138,9 @@ std::vector<Slip> slips() {
        })},
       {"right for two blocks, but with the sum of the exponentials in the place of its logarithm",
        by([](double a, double b) {
-         return std::array{share(a, b), share(b, a), std::exp(a) + std::exp(b)};
+         return std::array{
+             share(a, b), share(b, a),
+             double{std::exp(static_cast<float>(a)) + std::exp(static_cast<float>(b))}};
        })},
       {"not divided by the sum of both: exp(a - m) and exp(b - m) are no shares yet",
        by([](double a, double b) {
@@ -148,7 +151,7 @@ std::vector<Slip> slips() {
       {"NaN where both blocks are empty: -∞ - (-∞) is NaN",
        unless_empty(right, [](double a, double b) { return a == none && b == none; })},
       {"NaN where the second block is empty: σ(-∞) is 0, but -∞ · 0 and ∞ · 0 are NaN",
-       unless_empty(right, [](double, double b) { return b == none; })},
+       unless_empty(right, [](double a, double b) { return a != none && b == none; })},
       {"NaN where a block is empty: σ(-∞) is 0, but -∞ · 0 and ∞ · 0 are NaN",
        unless_empty(right, [](double a, double b) { return a == none || b == none; })},
       {"0 or NaN for large scores: exp overflows in f32 from 89 on, and is 0 below -103; subtract "
@@ -198,7 +201,7 @@ std::vector<Case> cases(const Examiner& examiner) {
           {"two empty blocks", {empty, empty}},
           {"two empty blocks, then one that is not", {empty, empty, c}},
           {"large scores", {keys("d", 6, 200), keys("e", 3, 201)}},
-          {"scores far below zero", {keys("f", 6, -201), keys("g", 3, -200), keys("h", 4, -202)}}};
+          {"scores far below zero", {keys("f", 6, -201), keys("g", 3, -200)}}};
 }
 
 std::string shown(const BlockResult& result) {

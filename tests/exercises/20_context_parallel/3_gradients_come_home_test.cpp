@@ -24,7 +24,8 @@ struct Wrong {
   bool local_d = false;  // Σ dout ∘ output of this block's output
   bool local_p = false;  // and probabilities of this block's own sum
   bool no_positions = false;
-  int keys_shift = 0;  // the keys are those of this many ranks further on; positions stay
+  double scale = score_scale;  // of the block's scores
+  int keys_shift = 0;          // the keys are those of this many ranks further on; positions stay
 };
 
 struct Parts {
@@ -77,9 +78,9 @@ Parts part_of_block(const Whole& w, int rank, int owner, const Wrong& wrong = {}
         d += w.dout(query, x) * of_d.output[static_cast<size_t>(x)];
       for (int64_t j = 0; j < seen; ++j) {
         const int64_t key = w.row(head, keys_of * n + j);
-        const double p = std::exp(score_scale * dot_rows(w.q, query, w.k, key)) /
+        const double p = std::exp(wrong.scale * dot_rows(w.q, query, w.k, key)) /
                          (wrong.local_p ? block.sum : all.sum);
-        const double ds = score_scale * p * (dot_rows(w.dout, query, w.v, key) - d);
+        const double ds = wrong.scale * p * (dot_rows(w.dout, query, w.v, key) - d);
         for (int64_t x = 0; x < width; ++x) {
           parts.dq(to, x) += ds * w.k(key, x);
           parts.dk(head * n + j, x) += ds * w.q(query, x);
@@ -120,6 +121,8 @@ constexpr const char* local_p =
     "all keys";
 constexpr const char* no_positions =
     "that of a mask that does not know where the blocks lie: settings.first_query and first_key";
+constexpr const char* no_scale =
+    "that of scores without their scale, which settings.scale must be told";
 constexpr const char* other_way =
     "that of rank r + s's keys with the positions of rank r - s: what is sent to rank r + 1 comes "
     "from rank r - 1";
@@ -136,6 +139,7 @@ std::vector<Suspect> suspects_of_dq(const Whole& w, int rank) {
   return {Suspect::result(local_d, dq_of(w, rank, {.local_d = true})),
           Suspect::result(local_p, dq_of(w, rank, {.local_d = true, .local_p = true})),
           Suspect::result(no_positions, dq_of(w, rank, {.no_positions = true})),
+          Suspect::result(no_scale, dq_of(w, rank, {.scale = 1})),
           Suspect::result("that of your own keys only", part_of_block(w, rank, rank).dq),
           Suspect::result("that of the last step only: those of all steps add up",
                           part_of_block(w, rank, last).dq),
@@ -162,6 +166,7 @@ std::vector<Suspect> suspects_of(const Whole& w, int rank, Matrix Parts::*of) {
       Suspect::result(local_d, of_keys(w, rank, {.local_d = true}).*of),
       Suspect::result(local_p, of_keys(w, rank, {.local_d = true, .local_p = true}).*of),
       Suspect::result(no_positions, of_keys(w, rank, {.no_positions = true}).*of),
+      Suspect::result(no_scale, of_keys(w, rank, {.scale = 1}).*of),
       Suspect::result("that of your own queries only: the other ranks' parts are missing",
                       part_of_block(w, rank, rank).*of),
       Suspect::result("that of your own queries with the keys of all ranks: the sum stays here, "

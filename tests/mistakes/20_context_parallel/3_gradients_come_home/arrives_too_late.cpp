@@ -1,4 +1,4 @@
-// expect: without the part of rank r - 1, which comes last
+// expect: only the part of rank r - 1, which comes last
 #include "common/tensor/ops.h"
 #include "exercises/20_context_parallel/3_gradients_come_home.h"
 

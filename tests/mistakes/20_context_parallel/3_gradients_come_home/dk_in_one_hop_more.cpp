@@ -1,4 +1,4 @@
-// expect: more send_receive
+// expect: 11 send_receives instead of 10
 #include "common/tensor/ops.h"
 #include "exercises/20_context_parallel/3_gradients_come_home.h"
 

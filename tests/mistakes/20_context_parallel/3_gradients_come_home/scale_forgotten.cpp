@@ -1,4 +1,4 @@
-// expect: x
+// expect: that of scores without their scale
 #include "common/tensor/ops.h"
 #include "exercises/20_context_parallel/3_gradients_come_home.h"
 
