@@ -138,9 +138,10 @@ std::vector<Slip> slips() {
        })},
       {"right for two blocks, but with the sum of the exponentials in the place of its logarithm",
        by([](double a, double b) {
-         return std::array{
-             share(a, b), share(b, a),
-             double{std::exp(static_cast<float>(a)) + std::exp(static_cast<float>(b))}};
+         return std::array{share(a, b), share(b, a),
+                           a == none && b == none ? none
+                                                  : double{std::exp(static_cast<float>(a)) +
+                                                           std::exp(static_cast<float>(b))}};
        })},
       {"not divided by the sum of both: exp(a - m) and exp(b - m) are no shares yet",
        by([](double a, double b) {
