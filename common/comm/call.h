@@ -34,7 +34,7 @@ struct Call {
                         // sender to its receiver, from 1
   bool uneven = false;  // the count may differ between ranks
   int partner = -1;     // of a message: the rank to which it goes or from which it comes
-  Label label = {};     // of a message
+  Label label = {};     // of a message, and where a collective has been given one
 };
 bool is_message(Collective op);           // send or receive
 std::string to_string(const Call& call);  // as in "all_reduce of 128 f32 (#37)"

@@ -176,8 +176,11 @@ Tensor Communicator::place_for_all(const Tensor& piece, std::span<const int64_t>
   return {backend_, with_rows(piece, all_rows), piece.type()};
 }
 
-Tensor Communicator::all_gather(const Tensor& piece, std::span<const int64_t> rows) {
-  return run(gather_job(place_for_all(piece, rows), piece, rows));
+Tensor Communicator::all_gather(const Tensor& piece, std::span<const int64_t> rows,
+                                std::string_view label) {
+  Job job = gather_job(place_for_all(piece, rows), piece, rows);
+  job.call.label = Label(label);
+  return run(std::move(job));
 }
 
 Pending Communicator::start_all_gather(const Tensor& piece, std::span<const int64_t> rows) {
@@ -308,15 +311,17 @@ Pending Communicator::start_all_to_all(const Tensor& x) {
 }
 
 Tensor Communicator::all_to_all(const Tensor& x, std::span<const int64_t> rows_to,
-                                std::span<const int64_t> rows_from) {
+                                std::span<const int64_t> rows_from, std::string_view label) {
   Job job = transpose_job(x, rows_to, rows_from);
+  job.call.label = Label(label);
   compare_rows(rows_to, rows_from);
   return run(std::move(job));
 }
 
 Pending Communicator::start_all_to_all(const Tensor& x, std::span<const int64_t> rows_to,
-                                       std::span<const int64_t> rows_from) {
+                                       std::span<const int64_t> rows_from, std::string_view label) {
   Job job = transpose_job(x, rows_to, rows_from);
+  job.call.label = Label(label);
   compare_rows(rows_to, rows_from);
   return start(std::move(job));
 }

@@ -51,7 +51,9 @@ class Communicator {
   /// All ranks' pieces one after the other, by rows: [r₀ × columns], [r₁ × columns], … → [Σr ×
   /// columns]; vectors likewise. `rows` names every rank's number of rows where they differ, and
   /// must be right about this rank's.
-  Tensor all_gather(const Tensor& piece, std::span<const int64_t> rows = {});
+  /// `label` says in messages what is gathered.
+  Tensor all_gather(const Tensor& piece, std::span<const int64_t> rows = {},
+                    std::string_view label = "");
   Pending start_all_gather(const Tensor& piece, std::span<const int64_t> rows = {});
   /// The same into `all`, a tensor or a view of that shape. The piece may be its own place within
   /// `all`. Throws Error for another shape or type, and for a piece that overlaps other places.
@@ -77,11 +79,12 @@ class Communicator {
   /// The same with parts of any sizes, 0 included: rows_to[j] rows of x go to rank j, one part
   /// after the other, and rows_from[i] rows come from rank i: [Σ rows_to × columns] → [Σ rows_from
   /// × columns]. What one rank sends must be what the other expects: --check-collectives says so
-  /// where it is not. Who does not know what to expect asks exchange_rows before.
+  /// where it is not. Who does not know what to expect asks exchange_rows before. `label` says in
+  /// messages what is sent.
   Tensor all_to_all(const Tensor& x, std::span<const int64_t> rows_to,
-                    std::span<const int64_t> rows_from);
+                    std::span<const int64_t> rows_from, std::string_view label = "");
   Pending start_all_to_all(const Tensor& x, std::span<const int64_t> rows_to,
-                           std::span<const int64_t> rows_from);
+                           std::span<const int64_t> rows_from, std::string_view label = "");
   /// How many rows every rank will send to this one, if this one sends rows_to[j] to rank j: an
   /// all_to_all of i32 that waits for the device.
   std::vector<int64_t> exchange_rows(std::span<const int64_t> rows_to);

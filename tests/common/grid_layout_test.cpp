@@ -294,3 +294,57 @@ TEST_CASE("grid layout: what is no grid is refused") {
           text("the order \"", order, "\" does not name each axis once"));
   CHECK(contains(message_of([] { GridLayout({{"tp", 1 << 30}, {"dp", 1 << 30}}); }), "too large"));
 }
+
+TEST_CASE("grid: a fold cuts the ranks of two axes in another way, for every grid of some sizes") {
+  for (const char* order : {"tp-cp-pp-dp", "dp-pp-tp-cp", "cp-tp-dp-pp"}) {
+    for (const auto& [tp, cp, pp, dp] : std::vector<std::array<int, 4>>{
+             {1, 2, 1, 3}, {2, 2, 2, 3}, {2, 3, 2, 2}, {1, 1, 1, 4}, {3, 4, 1, 1}, {2, 6, 3, 2}}) {
+      for (int ep = 1; ep <= cp * dp; ++ep) {
+        if (cp * dp % ep != 0) continue;
+        GridLayout layout({{"tp", tp}, {"cp", cp}, {"pp", pp}, {"dp", dp}}, order);
+        layout.fold({"dp", "cp"}, "ep", ep, "edp");
+        INFO(order, ", tp ", tp, ", cp ", cp, ", pp ", pp, ", dp ", dp, ", ep ", ep);
+        CHECK(layout.size("ep") == ep);
+        CHECK(layout.size("edp") == cp * dp / ep);
+        for (int rank = 0; rank < layout.ranks(); ++rank) {
+          const std::vector<int> data = layout.group_of(rank, {"cp", "dp"});
+          const auto number = std::ranges::find(data, rank) - data.begin();
+          CHECK(layout.coordinate(rank, "ep") == number % ep);
+          CHECK(layout.coordinate(rank, "edp") == number / ep);
+          std::vector<int> peers, replicas;  // by the definition
+          for (int i = 0; i < std::ssize(data); ++i) {
+            if (i / ep == number / ep) peers.push_back(data[i]);
+            if (i % ep == number % ep) replicas.push_back(data[i]);
+          }
+          CHECK(layout.group_of(rank, {"ep"}) == peers);
+          CHECK(layout.group_of(rank, {"edp"}) == replicas);
+          CHECK(layout.group_of(rank, {"ep", "edp"}) == data);
+          CHECK(layout.color(rank, {"ep"}) == peers.front());
+          CHECK(layout.color(rank, {"edp"}) == replicas.front());
+          std::vector<int> with_tp;
+          for (int peer : peers)
+            for (int member : layout.group_of(peer, {"tp"})) with_tp.push_back(member);
+          std::ranges::sort(with_tp);
+          CHECK(layout.group_of(rank, {"tp", "ep"}) == with_tp);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("grid: folds that cannot be") {
+  GridLayout layout({{"tp", 2}, {"cp", 2}, {"dp", 3}});
+  CHECK(message_of([&] {
+          layout.fold({"cp", "dp"}, "ep", 4, "edp");
+        }) == "axis ep of 4 ranks does not divide the 6 ranks of cp-dp");
+  CHECK(contains(message_of([&] { layout.fold({"cp", "dp"}, "ep", 0, "edp"); }), "0 ranks"));
+  CHECK(contains(message_of([&] { layout.fold({"cp", "xp"}, "ep", 2, "edp"); }), "no axis xp"));
+  CHECK(contains(message_of([&] {
+                   layout.fold({"cp", "dp"}, "tp", 2, "edp");
+                 }),
+                 "axis tp already"));
+  layout.fold({"cp", "dp"}, "ep", 3, "edp");
+  CHECK(layout.name_of({"ep", "tp"}) == "tp-ep");
+  CHECK(contains(message_of([&] { layout.name_of({"ep", "dp"}); }), "not used beside dp"));
+  CHECK(contains(message_of([&] { layout.fold({"dp"}, "ep", 3, "edp"); }), "axis ep already"));
+}
