@@ -128,6 +128,36 @@ Matrix cross_entropy(const Matrix& logits, std::span<const int32_t> targets) {
   return losses;
 }
 
+Matrix softmax(const Matrix& x) {
+  Matrix out = x;
+  for (int64_t i = 0; i < x.rows; ++i) {
+    double max = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < x.columns; ++j) max = std::max(max, x(i, j));
+    for (int64_t j = 0; j < x.columns; ++j) sum += std::exp(x(i, j) - max);
+    for (int64_t j = 0; j < x.columns; ++j) out(i, j) = std::exp(x(i, j) - max) / sum;
+  }
+  return out;
+}
+
+std::vector<Choice> route(const Matrix& logits, const Matrix& bias, int64_t k, bool renormalised) {
+  const Matrix probabilities = softmax(logits);
+  std::vector<Choice> all;
+  for (int64_t row = 0; row < logits.rows; ++row) {
+    std::vector<int64_t> order(static_cast<size_t>(logits.columns));
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::stable_sort(order, std::greater(), [&](int64_t expert) {
+      return probabilities(row, expert) + bias(0, expert);
+    });
+    order.resize(static_cast<size_t>(k));
+    Choice choice{order, {}};
+    for (int64_t expert : order) choice.weights.push_back(probabilities(row, expert));
+    const double sum = std::accumulate(choice.weights.begin(), choice.weights.end(), 0.0);
+    for (double& weight : choice.weights) weight /= renormalised ? sum : 1.0;
+    all.push_back(choice);
+  }
+  return all;
+}
+
 double dot(const Matrix& a, const Matrix& b) {
   require(a.rows == b.rows && a.columns == b.columns, "reference::dot: shapes differ");
   double sum = 0;

@@ -59,6 +59,18 @@ using Mask = std::function<double(int64_t matrix, int64_t row, int64_t column)>;
 Matrix attention(const Matrix& qkv, int64_t batch, int64_t heads, const Mask& keep = nullptr);
 /// -log softmax(logits)[target] of each row: [rows × 1].
 Matrix cross_entropy(const Matrix& logits, std::span<const int32_t> targets);
+/// Each row's exp(x) / Σ exp(x).
+Matrix softmax(const Matrix& x);
+/// What a router decides for a token: experts, the first chosen first, and the weights of their
+/// outputs.
+struct Choice {
+  std::vector<int64_t> experts;
+  std::vector<double> weights;
+};
+/// For each row of logits [tokens × experts]: the k experts of the largest probability + bias [1 ×
+/// experts] (of equal ones the first), weighted by their probabilities, or, `renormalised`, by
+/// these divided by their sum.
+std::vector<Choice> route(const Matrix& logits, const Matrix& bias, int64_t k, bool renormalised);
 /// Σ a ∘ b: with b = dY this is the loss whose gradients a backward pass computes.
 double dot(const Matrix& a, const Matrix& b);
 

@@ -105,6 +105,14 @@ class CudaBackend : public Backend {
   void rescale(Tensor& sums, const ExpSums& part, const Tensor& max) override;
   void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
                              int64_t first_column, int64_t valid_columns, float factor) override;
+  void route(Routing& routing, const Tensor& logits, const Tensor& bias) override;
+  void route_backward(Tensor& dlogits, const Routing& routing, const Tensor& dweights,
+                      const Tensor& dprobabilities) override;
+  void occurrences(Tensor& counts, const Tensor& ids) override;
+  void sum_of_rows(Tensor& y, const Tensor& rows, const Tensor& places,
+                   const Tensor& weights) override;
+  void sum_of_rows_backward(SumOfRowsBackward& result, const Tensor& dy, const Tensor& rows,
+                            const Tensor& places, const Tensor& weights) override;
   void add_sum(Tensor& total, const Tensor& x) override;
   void add_sum_of_squares(Tensor& total, std::span<const Tensor> all) override;
   void clip_factor(Tensor& factor, const Tensor& sum_of_squares, float limit) override;

@@ -18,6 +18,9 @@
 
 namespace shard {
 
+struct Routing;            // routing.h
+struct SumOfRowsBackward;  // routing.h
+
 enum class Device { cpu, cuda };
 
 /// A matrix as a factor of a product: as it is stored, or transposed.
@@ -234,6 +237,16 @@ class Backend {
   /// valid_columns on and in rows with a negative target.
   virtual void softmax_minus_targets(Tensor& logits, const ExpSums& of, const Tensor& targets,
                                      int64_t first_column, int64_t valid_columns, float factor) = 0;
+
+  // routing.h; bias, dprobabilities and sum_of_rows' weights may be empty handles.
+  virtual void route(Routing& routing, const Tensor& logits, const Tensor& bias) = 0;
+  virtual void route_backward(Tensor& dlogits, const Routing& routing, const Tensor& dweights,
+                              const Tensor& dprobabilities) = 0;
+  virtual void occurrences(Tensor& counts, const Tensor& ids) = 0;
+  virtual void sum_of_rows(Tensor& y, const Tensor& rows, const Tensor& places,
+                           const Tensor& weights) = 0;
+  virtual void sum_of_rows_backward(SumOfRowsBackward& result, const Tensor& dy, const Tensor& rows,
+                                    const Tensor& places, const Tensor& weights) = 0;
 
   virtual void add_sum(Tensor& total, const Tensor& x) = 0;
   /// Each of `all` in turn: total ← total + Σ x², rounded to f32.
