@@ -59,6 +59,16 @@ static void exchange(Runtime& runtime, const std::string& fault) {
   if (fault == "other-label" && world.rank() == 1) backward();
 }
 
+/// Rank 1 has no tokens for experts and leaves, but the others' exchange needs it.
+static void leave_exchange(Runtime& runtime) {
+  Communicator& world = runtime.world();
+  if (world.rank() == 1) return;
+  const std::vector<int64_t> rows(static_cast<size_t>(world.size()), 2);
+  world.all_to_all(Tensor::zeros(runtime.backend(), {2 * world.size(), 11}), rows, rows,
+                   "tokens to their experts");
+  runtime.backend().synchronize();
+}
+
 int main(int argc, char** argv) {
   std::string fault = "none";
   Options options("fault_program", "a program whose ranks do not fit together");
@@ -72,6 +82,7 @@ int main(int argc, char** argv) {
     const bool of_messages =
         fault == "sends-first" || fault == "nobody-sends" || fault == "other-label";
     if (of_messages) exchange(runtime, fault);
+    if (fault == "leaves-exchange") return leave_exchange(runtime);
     if (runtime.world().rank() == 1 && fault != "none" && fault != "failed-check" && !of_messages)
       return misbehave(runtime, fault);
     all_reduce(runtime, 128);  // #2

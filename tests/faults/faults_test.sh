@@ -42,6 +42,8 @@ fault leaves 1 -- \
   "$left rank 0 is waiting in all_reduce of 128 f32 (#2) on world" \
   'rank 1 has exited' 'rank 2 is waiting in all_reduce of 128 f32 (#2) on world'
 fault leaves 1 --check-collectives -- "$left rank 0 is waiting in all_reduce of"
+fault leaves-exchange 1 -- \
+  "$left rank 0 is waiting in all_to_all of 66 f32 (#2, tokens to their experts) on world"
 fault dies '!0' --
 late='timed out after 2 s (--timeout):'
 fault sleeps 1 --timeout 2 -- \
