@@ -33,7 +33,7 @@ void check_balance_loss(Runtime& runtime, Report& report, const Sizes& sizes) {
 }
 
 void show_bias(Runtime& runtime, Report& report, const Sizes& sizes) {
-  constexpr int steps = 90, shown = 30;
+  constexpr int steps = 60, shown = 20;
   constexpr float rate = 0.002f;
   report.heading(text("Balance without a loss: after each step b += ", fixed(rate, 3),
                       " · sign(mean - count)"));

