@@ -16,7 +16,7 @@ struct Journeys {
   int64_t all_experts = 0;
 };
 
-constexpr double token = 21, gap = 12, expert_height = 58, across = 430, box = 150, left = 120;
+constexpr double token = 21, gap = 12, expert_height = 58, across = 430, box = 150, left = 140;
 
 double token_y(const Journeys& journeys, size_t i) {
   return static_cast<double>(i) * token + journeys.rank_of[i] * gap + token / 2;

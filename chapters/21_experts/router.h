@@ -45,7 +45,8 @@ class Router {
   double balance_loss(const Kept& kept) const;
   /// b_i ← b_i + rate·sign(mean - n_i) with n_i = assigned(), which begins again from 0.
   void balance_bias(float rate);
-  /// How many tokens of all ranks have chosen each expert, in all backward passes since.
+  /// How many tokens of all ranks have chosen each expert, in all backward passes since the last
+  /// balance_bias.
   const std::vector<int64_t>& assigned() const { return assigned_; }
 
   const RouterSettings& settings() const { return settings_; }
