@@ -130,7 +130,7 @@ class StageGroup : public Communicator {
     require(to == from + 1 || to == from - 1, "stage ", from, " sends to stage ", to,
             ", which is not beside it");
     require(number <= micro_batches_, "there is a message number ", number, " from stage ", from,
-            " to stage ", to, ", for ", micro_batches_, " micro-batches");
+            " to stage ", to, ", for m = ", micro_batches_);
     return content_of(from, {to > from ? Pass::forward : Pass::backward, number - 1});
   }
   void compare(const Tensor& sent, float value, const char* when) {

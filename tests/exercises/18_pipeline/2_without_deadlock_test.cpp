@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/counted.h"
 #include "tests/exercises/stage_group.h"
 #include "tests/exercises/support.h"
 
@@ -43,8 +44,8 @@ std::string wrong_number(const StageGroup& group, int64_t micro_batches) {
     if (event.is_start) messages += std::ssize(event.messages);
   const int neighbours = (group.rank() > 0 ? 1 : 0) + (group.rank() + 1 < group.size() ? 1 : 0);
   if (messages == 2 * neighbours * micro_batches) return "";
-  return text("stage ", group.rank(), " of ", group.size(), " starts ", messages,
-              " messages, and not ", 2 * neighbours * micro_batches);
+  return text("stage ", group.rank(), " of ", group.size(), " starts ",
+              counted(messages, "message"), ", and not ", 2 * neighbours * micro_batches);
 }
 
 void expect_schedule(Examiner& examiner, const std::string& name, StepsOfStage steps, int stages,
@@ -75,6 +76,7 @@ void examine(Examiner& examiner) {
         expect_schedule(examiner, "1F1B", one_forward_one_backward, stages, micro_batches);
         expect_schedule(examiner, "GPipe", gpipe, stages, micro_batches);
       });
+      if (!examiner.verdict()) return;  // the other cases would only say it again
     }
   }
 }

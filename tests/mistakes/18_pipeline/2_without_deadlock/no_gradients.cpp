@@ -1,4 +1,4 @@
-// expect: stage 0 of 2 waits
+// expect: stage 1 of 2 starts 1 message, and not 2
 #include "exercises/18_pipeline/2_without_deadlock.h"
 
 namespace shard {

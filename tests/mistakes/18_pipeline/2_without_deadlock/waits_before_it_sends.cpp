@@ -1,4 +1,4 @@
-// expect: stage 1 waits for the gradient of micro-batch 0 from stage 2
+// expect: there is a message number 2 from stage 1 to stage 0
 #include "exercises/18_pipeline/2_without_deadlock.h"
 
 namespace shard {

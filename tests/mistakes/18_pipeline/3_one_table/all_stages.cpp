@@ -1,4 +1,4 @@
-// expect: and not nullptr
+// expect: stage 1 of 3 gets a group of 3, and not nullptr
 #include <cmath>
 
 #include "common/tensor/ops.h"

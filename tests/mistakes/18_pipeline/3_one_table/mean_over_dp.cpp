@@ -1,5 +1,4 @@
 // expect: the mean over dp: each term is of the whole batch's mean loss already
-// ranks: 4
 #include <cmath>
 
 #include "common/tensor/ops.h"

@@ -1,4 +1,4 @@
-// expect: this rank's term alone: nothing was added to it
+// expect: this stage's term alone: the other stage's was not added
 // ranks: 4
 #include <cmath>
 
