@@ -91,9 +91,6 @@ class Grid {
   /// As GridLayout's. Throws UsageError for a size that does not divide the ranks.
   void fold(const Axes& axes, const std::string& first, int size, const std::string& second);
 
-  /// As GridLayout's. Throws UsageError for a size that does not divide the ranks.
-  void fold(const Axes& axes, const std::string& first, int size, const std::string& second);
-
   const GridLayout& layout() const { return layout_; }
   int size(std::string_view axis) const { return layout_.size(axis); }
   /// This rank's place on an axis.
