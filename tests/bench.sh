@@ -212,6 +212,7 @@ for ((round = 1; round <= rounds; ++round)); do
   done
   measure "pipeline.$round" 2 1 18_pipeline --repeat 5 --layers 6 --heads 6 --width 384 \
     --context 256 --vocabulary 96 --batch 8 --micro-batches 8
+  measure "long_ring.$round" 2 1 20_context_parallel --measure long --repeat 5
   read -ra sizes <<<"${sizes_of[small]}"
   take_one
   measure "small_loaded.$round" 1 2 10_tensor_and_data_parallel "${sizes[@]}" --check-steps 0 \
@@ -264,6 +265,10 @@ milliseconds=$(median pipeline milliseconds_per_step)
 row '18 1F1B on two ranks, m = 8' "$(calc '%.1f ms' "$milliseconds")" '' \
   'at most 1.20 x' "$(met "$times" at_most 1.2)"
 row '   of the step of dp 2' "$times x" '' '' ''
+# A zigzag ring of two ranks beside tensor parallelism, in turns within one run: [long]'s sizes.
+ring=$(calc '%.1f' "100*($(median long_ring zigzag_of_tensor_parallel)-1)")
+row '20 zigzag ring c = 2, context 1024' "$ring % above tp 2" '' 'at most 15 %' \
+  "$(met "$ring" at_most 15)"
 
 # A prompt's operations: 2 a token and weight of the layers, and attention's 2 · context · width a
 # token and layer, half of 4 because a token sees half of the context on average.

@@ -104,6 +104,25 @@ TEST_CASE("cross entropy: loss and gradient from the parts") {
   CHECK(reference::finite_difference_error(loss, logits, x.to_host(), {5, 6}, 80) < 1e-5);
 }
 
+TEST_CASE("cross entropy: a token without a target has no loss and no gradient") {
+  const int64_t rows = 5, vocabulary = 7;
+  const Matrix logits = random_matrix(rows, vocabulary, "logits");
+  const Tensor x = tensor(logits), ids = indices({3, no_target, 0, no_target, 6});
+  const ExpSums of = exp_sums(x, vocabulary);
+  const std::vector<float> all = cross_entropy(of.sums, of.max, pick(x, ids, 0)).to_host(),
+                           got = cross_entropy(of.sums, of.max, pick(x, ids, 0), ids).to_host();
+  CHECK(got == std::vector<float>{all[0], 0.0f, all[2], 0.0f, all[4]});
+  Tensor masked = x.clone(), others = x.clone();
+  softmax_minus_targets(masked, of, ids, 0, vocabulary, 0.5f);
+  softmax_minus_targets(others, of, indices({3, 1, 0, 1, 6}), 0, vocabulary, 0.5f);
+  const Matrix gradient(masked), expected(others);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < vocabulary; ++column)
+      CHECK(gradient(row, column) == (row % 2 == 1 ? 0.0 : expected(row, column)));
+  CHECK(message_of([&] { cross_entropy(of.sums, of.max, of.max, indices({1})); }) !=
+        "(nothing was thrown)");
+}
+
 TEST_CASE("cross entropy: logits of any size give finite losses") {
   Matrix logits = random_matrix(3, 5, "logits");
   for (int64_t j = 0; j < 5; ++j) logits(0, j) += 3e4, logits(1, j) -= 3e4, logits(2, j) *= 1e4;
