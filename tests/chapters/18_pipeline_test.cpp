@@ -16,6 +16,13 @@ namespace {
 
 constexpr StepsOfStage both[] = {gpipe, one_forward_one_backward};
 
+bool on_cpu() { return backend().device() == Device::cpu; }
+
+/// On the emulated GPU, which is slow, one of several numbers.
+std::vector<int64_t> some_of(const std::vector<int64_t>& numbers) {
+  return on_cpu() ? numbers : std::vector<int64_t>{numbers[numbers.size() / 2]};
+}
+
 /// tp × pp × dp on all ranks.
 std::vector<std::array<int, 3>> grids() {
   std::vector<std::array<int, 3>> all;
@@ -47,8 +54,7 @@ void check_steps(Trial& trial, Reference& expected) {
   for (const Parameter* parameter : trial.model->parameters()) {
     INFO(parameter->name);
     const Tensor& gradient = expected.parameter(parameter->name).gradient;
-    if (!is_on_two_stages(*parameter) && backend().device() == Device::cpu)
-      CHECK(same_bits(parameter->gradient, gradient));
+    if (!is_on_two_stages(*parameter) && on_cpu()) CHECK(same_bits(parameter->gradient, gradient));
     if (!parameter->name.ends_with("c_attn.bias"))
       CHECK(relative_error(parameter->gradient, gradient) < 1e-5);
   }
@@ -115,19 +121,19 @@ void check_training(Grid& grid, PipelinedModel& model, const Settings& s, StepPa
 TEST_CASE("pipeline: gradients are chapter 10's, on every grid and with every schedule") {
   for (const auto& grid : grids())
     for (const StepsOfStage steps : both)
-      for (const int64_t micro_batches : {1, 2, 5})
+      for (const int64_t micro_batches : some_of({1, 2, 5}))
         check_against_chapter_10(settings_of(grid, micro_batches), steps);
 }
 
 TEST_CASE("pipeline: the same where sends wait for their receivers") {
   const SynchronousSends synchronous;
-  for (int64_t m = 1; m <= 5; ++m)
+  for (const int64_t m : some_of({1, 2, 3, 4, 5}))
     for (const StepsOfStage steps : both)
       check_against_chapter_10(settings_of({1, world().size(), 1}, m), steps);
 }
 
 TEST_CASE("pipeline: stages without layers, and one without parameters") {
-  for (const int64_t layers : {1, 2}) {
+  for (const int64_t layers : some_of({1, 2})) {
     const Settings s = settings_of({1, world().size(), 1}, 3, layers);
     for (const StepsOfStage steps : both) check_against_chapter_10(s, steps);
   }
@@ -157,7 +163,7 @@ TEST_CASE("pipeline: as a language model it is the whole model, on every rank") 
     CHECK(same_bits(trial.model->forward_backward(batch, moment, 0.25f),
                     whole.model.forward_backward(batch, moment, 0.25f)));
     for (const Parameter* parameter : trial.model->parameters()) {
-      if (!is_on_two_stages(*parameter) && backend().device() == Device::cpu)
+      if (!is_on_two_stages(*parameter) && on_cpu())
         CHECK(same_bits(parameter->gradient, whole.parameter(parameter->name).gradient));
     }
   }
