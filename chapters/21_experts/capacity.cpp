@@ -71,7 +71,8 @@ void check_independence(Runtime& runtime, Report& report, const Sizes& sizes) {
                limited = world.max_of(change_by_others(runtime, sizes, 0.7));
   report.line(text("  Y of all other ranks, when rank 0's tokens are changed: dropless ",
                    scientific(dropless), ", with a capacity factor of 0.7 ", scientific(limited)));
-  report.check("dropless: no bit changes", dropless == 0);
+  // A library may take another algorithm for another number of rows.
+  report.check("dropless: nothing changes but rounding", dropless, 1e-6);
   report.check("with a capacity results depend on other tokens", limited > 0.01);
 }
 

@@ -245,7 +245,7 @@ TEST_CASE("expert mlp: a token's result does not depend on others, unless there 
   if (world().size() < 3) return;  // rank 1 has no tokens
   Ranks ranks({1, world().size()});
   ExpertSettings settings = settings_of(6);
-  CHECK(change_by_others(ranks, settings) == 0);
+  CHECK(change_by_others(ranks, settings) < 1e-6);
   settings.capacity = 0.7;
   CHECK(change_by_others(ranks, settings) > 0.01);
 }
