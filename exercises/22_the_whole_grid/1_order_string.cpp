@@ -11,7 +11,7 @@
 //
 // Write: the three functions of 1_order_string.h, without common/comm/grid.h, which has them. About
 //        25 lines in all.
-// Shapes: grids of up to 36 ranks as plain numbers, in every order.
+// Shapes: grids of up to 36 ranks as plain numbers, in all orders.
 // Ledger: nothing.
 #include "exercises/22_the_whole_grid/1_order_string.h"
 

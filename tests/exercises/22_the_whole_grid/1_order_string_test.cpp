@@ -1,5 +1,5 @@
-// Every grid of up to 36 ranks of four axes, in every order; the right side is made by counting
-// through all coordinates.
+// Places on grids of up to 36 ranks in every order of four axes, and groups in some of the orders;
+// the right side is made by counting through all coordinates.
 #include "exercises/22_the_whole_grid/1_order_string.h"
 
 #include <algorithm>
@@ -39,6 +39,14 @@ std::vector<GridCase> cases() {
     while (std::ranges::next_permutation(order).found);
   }
   return all;
+}
+
+/// Some of them, with each axis in each place.
+std::vector<GridCase> some_cases() {
+  const std::vector<GridCase> all = cases();
+  std::vector<GridCase> some;
+  for (size_t i = 0; i < all.size(); i += 7) some.push_back(all[i]);
+  return some;
 }
 
 /// The places of all ranks, by counting: the first axis of `order` goes up with every rank.
@@ -155,10 +163,10 @@ void expect_groups(Examiner& examiner) {
   const auto all = [](const std::function<std::vector<int>(const GridCase&, const Axes&, int,
                                                            const std::vector<Place>&)>& group) {
     Groups groups;
-    for (const GridCase& one : cases()) {
+    for (const GridCase& one : some_cases()) {
       const std::vector<Place> places = right_places(one);
       for (const Axes& axes : kinds())
-        for (int rank = 0; rank < std::ssize(places); rank += 3)
+        for (int rank = 0; rank < std::ssize(places); rank += 5)
           groups.push_back(group(one, axes, rank, places));
     }
     return groups;
@@ -213,9 +221,9 @@ void expect_experts(Examiner& examiner) {
   const auto all = [](const std::function<std::vector<int>(const GridCase&, const std::vector<int>&,
                                                            int rank, int e)>& group) {
     Groups groups;
-    for (const GridCase& one : cases()) {
+    for (const GridCase& one : some_cases()) {
       const std::vector<Place> places = right_places(one);
-      for (int rank = 0; rank < std::ssize(places); ++rank) {
+      for (int rank = 0; rank < std::ssize(places); rank += 5) {
         const std::vector<int> data = defined_group(places, rank, {"cp", "dp"});
         for (int e = 1; e <= std::ssize(data); ++e)
           if (std::ssize(data) % e == 0) groups.push_back(group(one, data, rank, e));

@@ -113,10 +113,7 @@ void expect_axes(Examiner& examiner, const Case& one, bool sequence_parallel) {
                                   layout().size(axis), " times too large"),
                      sum(more)});
   }
-  if (one.facts.is_expert)
-    known.push_back({"summed over cp and dp, whose ranks have other experts: over edp only",
-                     sum({"cp", "dp"})});
-  else
+  if (!one.facts.is_expert)
     known.push_back({"summed over edp, which is a part of cp × dp for experts", sum({"edp"})});
   known.push_back({"not summed at all", sum({})});
   known.push_back({"summed over all ranks", sum({"tp", "cp", "pp", "dp"})});

@@ -1,4 +1,4 @@
-// expect: your gradient of an expert's matrix is summed over cp and dp, whose ranks have other experts
+// expect: your gradient of an expert's matrix is summed over ep, whose ranks have other elements
 #include "exercises/22_the_whole_grid/2_who_sums_what.h"
 
 namespace shard {
