@@ -1,6 +1,6 @@
 // BucketedReduction: part 2 of a step, with the buckets of chapter 09 for the ranks that have other
-// tokens (data_ranks.h): data-parallel ones, context-parallel ones with them (chapter 20), and those
-// of experts (chapter 21). What is partial over other axes, too, is summed at the end.
+// tokens (data_ranks.h): data-parallel ones, context-parallel ones with them (chapter 20), and
+// those of experts (chapter 21). What is partial over other axes, too, is summed at the end.
 #pragma once
 #include "chapters/09_data_parallel/data_parallel.h"
 #include "chapters/10_tensor_and_data_parallel/training_step.h"

@@ -148,8 +148,9 @@ uint64_t bits_of(const std::vector<int>& ranks) {
   return bits;
 }
 
-/// The first thing that is wrong in the experts' groups on `ranks`. By construction: these are dealt
-/// out e at a time, and each such hand is one ep group; the i-th of all hands are one edp group.
+/// The first thing that is wrong in the experts' groups on `ranks`. By construction: these are
+/// dealt out e at a time, and each such hand is one ep group; the i-th of all hands are one edp
+/// group.
 std::string wrong_experts_on(const GridLayout& layout, const std::vector<int>& ranks, int ep) {
   std::vector<uint64_t> ep_groups, edp_groups(static_cast<size_t>(ep));
   for (size_t i = 0; i < ranks.size(); ++i) {
