@@ -32,9 +32,9 @@ class GradientShards : public GradientReduction {
   static constexpr int64_t default_bucket_bytes = 1 << 20;  // as in chapter 10
 
   /// `parameters` in the order of the forward pass, each partial over "dp", or over "edp"; where
-  /// one is partial over other axes, too, these are summed first, at the end of the last pass. Throws
-  /// Error for one that is not (data_ranks_of). Sums are taken in f32, or sent in bf16, where the
-  /// device has it. Collective over the grid's ranks.
+  /// one is partial over other axes, too, these are summed first, at the end of the last pass.
+  /// Throws Error for one that is not (data_ranks_of). Sums are taken in f32, or sent in bf16,
+  /// where the device has it. Collective over the grid's ranks.
   GradientShards(Grid& grid, const Parameters& parameters, Sharding sharding,
                  DataType reduce_in = DataType::f32, int64_t bucket_bytes = default_bucket_bytes);
   GradientShards(const GradientShards&) = delete;

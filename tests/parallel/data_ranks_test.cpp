@@ -1,5 +1,6 @@
-// Which ranks add up a gradient from different tokens: cp × dp, and of an expert edp. With
-// whole gradients and with ranges of them, the sums, the norm and who writes what are right on every grid.
+// Which ranks add up a gradient from different tokens: cp × dp, and of an expert edp. With whole
+// gradients and with ranges of them, the sums, the norm and who writes what are right on every
+// grid.
 #include "common/comm/data_ranks.h"
 
 #include "chapters/10_tensor_and_data_parallel/adamw_optimizer.h"
