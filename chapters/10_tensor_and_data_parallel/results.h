@@ -9,6 +9,9 @@ struct TrainingResults {
   const Metrics& metrics;   // of all steps: those before this run, as far as known, and its own
   int64_t first_step;       // steps that were taken before it
   int64_t new_allocations;  // blocks of device memory that steps after the tenth had to take
+  /// Whether there must be none. How much memory a pipeline's messages hold at once depends on the
+  /// moments at which they are taken.
+  bool memory_settles;
 };
 
 /// Prints and draws it. The curve shows all steps, the rest is about those of this run. Collective.

@@ -73,11 +73,15 @@ void add_option_layouts(Options& options, Settings& s) {
 }
 
 void complete_grid(Settings& s, int ranks) {
+  const int64_t here = ranks / s.other_ranks;
   if (s.tp == 0 && s.dp == 0) s.dp = 1;
-  if (s.tp == 0) s.tp = std::max<int64_t>(1, ranks / s.dp);
-  if (s.dp == 0) s.dp = std::max<int64_t>(1, ranks / s.tp);
-  require_usage(s.tp * s.dp == ranks, "--tp ", s.tp, " × --dp ", s.dp, " is a grid of ",
-                counted(s.tp * s.dp, "rank"), ", but the program runs on ", counted(ranks, "rank"));
+  if (s.tp == 0) s.tp = std::max<int64_t>(1, here / s.dp);
+  if (s.dp == 0) s.dp = std::max<int64_t>(1, here / s.tp);
+  const std::string others =
+      s.other_ranks > 1 ? text(" × ", s.other_ranks, " along other axes") : "";
+  require_usage(s.tp * s.dp * s.other_ranks == ranks, "--tp ", s.tp, " × --dp ", s.dp, others,
+                " is a grid of ", counted(s.tp * s.dp * s.other_ranks, "rank"),
+                ", but the program runs on ", counted(ranks, "rank"));
 }
 
 static void require_device_for(const TrainingSettings& s, const Backend& backend) {

@@ -7,7 +7,8 @@
 namespace shard::chapter_10 {
 
 struct Settings {
-  int64_t tp = 0, dp = 0;  // 0: from the number of ranks
+  int64_t tp = 0, dp = 0;   // 0: from the number of ranks
+  int64_t other_ranks = 1;  // along further axes of the grid
   GptSizes sizes;
   TrainingSettings training;
   std::string data;

@@ -23,6 +23,10 @@ StepParts parts_of_step(Grid& grid, LanguageModel& model, const TrainingSettings
   return parts;
 }
 
+std::unique_ptr<Grid> usual_grid(Communicator& world, int tp, int dp) {
+  return std::make_unique<Grid>(world, AxisSizes{{"tp", tp}, {"dp", dp}});
+}
+
 Recipe usual_recipe() {
   return {[](Grid& grid, const GptSizes& sizes, const Init& init) {
             return std::make_unique<Gpt>(grid.tp(), sizes, init);

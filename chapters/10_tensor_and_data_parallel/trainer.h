@@ -20,10 +20,17 @@ struct StepParts {
 /// are rounded to settings.precision.
 StepParts parts_of_step(Grid& grid, LanguageModel& model, const TrainingSettings& settings);
 
-/// What is trained, and with which parts.
+/// tp × dp ranks, and no further axes.
+std::unique_ptr<Grid> usual_grid(Communicator& world, int tp, int dp);
+
+/// What is trained, on which grid, and with which parts.
 struct Recipe {
   std::function<std::unique_ptr<LanguageModel>(Grid&, const GptSizes&, const Init&)> model;
   std::function<StepParts(Grid&, LanguageModel&, const TrainingSettings&)> parts;
+  /// The grid of all ranks, tp × dp of them, and others along further axes. Collective.
+  std::function<std::unique_ptr<Grid>(Communicator& world, int tp, int dp)> grid = usual_grid;
+  /// Whether the model is another function than Gpt, as with experts: it is not compared then.
+  bool is_another_function = false;
 };
 /// This chapter's: a Gpt, and parts_of_step.
 Recipe usual_recipe();

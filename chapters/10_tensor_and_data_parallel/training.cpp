@@ -20,25 +20,34 @@ Training::Training(Runtime& runtime, Report& report, const Settings& settings, c
       report_(report),
       settings_(settings),
       corpus_(corpus),
-      grid_(runtime.world(),
-            {{"tp", static_cast<int>(settings.tp)}, {"dp", static_cast<int>(settings.dp)}}),
       recipe_(std::move(recipe)),
+      made_grid_(recipe_.grid(runtime.world(), static_cast<int>(settings.tp),
+                              static_cast<int>(settings.dp))),
+      grid_(*made_grid_),
       model_(recipe_.model(grid_, settings.sizes, {settings.training.seed, 0.02f, 0.0f})),
       ledger_{} {}
+
+/// "tp 2 × dp 2", and further axes between the two.
+static std::string in_words(const Grid& grid) {
+  std::string axes = text("tp ", grid.size("tp"));
+  for (const char* axis : {"cp", "pp"})
+    if (grid.size(axis) > 1) axes += text(" × ", axis, " ", grid.size(axis));
+  return axes + text(" × dp ", grid.size("dp"));
+}
 
 void Training::describe() {
   const Settings& s = settings_;
   const Tokenizer& tokenizer = *corpus_.tokenizer;
   const std::string bytes =
       tokenizer.files().empty() ? "" : text(" of ", fixed(corpus_.bytes_per_token), " bytes");
-  report_.line(
-      text("  grid: tp ", s.tp, " × dp ", s.dp, "; model: ", counted(s.sizes.layers, "layer"), ", ",
-           counted(s.sizes.heads, "head"), ", width ", s.sizes.width, ", context ", s.sizes.context,
-           ", vocabulary ", s.sizes.vocabulary, ", ", model_->parameter_count(), " parameters"));
+  report_.line(text("  grid: ", in_words(grid_), "; model: ", counted(s.sizes.layers, "layer"),
+                    ", ", counted(s.sizes.heads, "head"), ", width ", s.sizes.width, ", context ",
+                    s.sizes.context, ", vocabulary ", s.sizes.vocabulary, ", ",
+                    model_->parameter_count(), " parameters"));
   report_.line(text("  data: ", corpus_.data.training_tokens(), " ", tokenizer.unit(), bytes,
                     " to learn from, ", corpus_.data.validation_tokens(), " to validate on; ",
                     counted(s.training.batch, "sequence"), " a step"));
-  if (s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8)
+  if (s.other_ranks == 1 && s.tp * s.dp > 1 && s.tp <= 8 && s.dp <= 8)
     report_.table(grid_table(grid_.tp().size(), grid_.dp().size()));
   if (!runtime_.options().picture.empty())
     draw_grid(runtime_, report_, grid_, s.sizes.heads, s.training.batch);
@@ -47,6 +56,7 @@ void Training::describe() {
 void Training::check() {
   if (settings_.check_steps == 0) return;
   check_against_finite_differences(runtime_, report_, settings_.training.seed);
+  if (recipe_.is_another_function) return;
   check_against_unsplit(runtime_, report_, grid_, settings_.sizes, settings_.training, corpus_.data,
                         settings_.check_steps, recipe_);
 }
@@ -123,7 +133,7 @@ void Training::run(const std::function<bool(const Metrics&)>& goes_on_after) {
 
 void Training::report_results() {
   chapter_10::report_results(runtime_, report_, settings_,
-                             {metrics_, first_step_, new_allocations_});
+                             {metrics_, first_step_, new_allocations_, grid_.size("pp") == 1});
   report_.heading("The ledger of the steps");
   report_.ledger(ledger_);
 }

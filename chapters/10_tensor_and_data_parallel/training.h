@@ -52,8 +52,9 @@ class Training {
   Report& report_;
   const Settings& settings_;
   const Corpus& corpus_;
-  Grid grid_;
   Recipe recipe_;
+  std::unique_ptr<Grid> made_grid_;
+  Grid& grid_;
   std::unique_ptr<LanguageModel> model_;
   std::optional<Trainer> trainer_;
   std::optional<Tf32Products> tf32_;  // since begin()

@@ -17,10 +17,10 @@ class PipelinePart {
   /// Its backward pass: adds to the gradients what `gradient`, that of the output, leads to; where
   /// this part gives losses, factor · d(Σ losses). Returns the input's gradient, if there is one.
   virtual Tensor backward(int64_t micro_batch, const Tensor& gradient, float factor) = 0;
-  /// As forward, but keeps nothing.
-  virtual Tensor evaluate(const Tensor& input, const Batch& batch) const = 0;
+  /// As forward, but keeps nothing. `rows`: of the batch, which the tokens are.
+  virtual Tensor evaluate(const Tensor& input, const Batch& batch, const RowMap& rows) const = 0;
   /// As evaluate; at the model's end this rank's columns of the logits.
-  virtual Tensor logits(const Tensor& input, const Tensor& tokens) const = 0;
+  virtual Tensor logits(const Tensor& input, const Tensor& tokens, const RowMap& rows) const = 0;
 
   virtual bool takes_tokens() const = 0;  // the first part
   virtual bool gives_losses() const = 0;  // the last one
@@ -49,16 +49,16 @@ class GptPart : public PipelinePart {
     return gives_losses() ? gpt.backward(factor, kept.mapped())
                           : gpt.backward(gradient, kept.mapped());
   }
-  Tensor evaluate(const Tensor& input, const Batch& batch) const override {
+  Tensor evaluate(const Tensor& input, const Batch& batch, const RowMap& rows) const override {
     typename BasicGpt<Block>::Kept unused;
     unused.for_backward = false;
     return gpt.forward(takes_tokens() ? batch.tokens : input, batch.targets, batch.sequences,
-                       moment_of(batch.sequences, batch.tokens), unused);
+                       {.rows = rows}, unused);
   }
-  Tensor logits(const Tensor& input, const Tensor& tokens) const override {
+  Tensor logits(const Tensor& input, const Tensor& tokens, const RowMap& rows) const override {
     typename BasicGpt<Block>::Kept unused;
     unused.for_backward = false;
-    return gpt.logits(takes_tokens() ? tokens : input, 1, moment_of(1, tokens), unused);
+    return gpt.logits(takes_tokens() ? tokens : input, 1, {.rows = rows}, unused);
   }
 
   bool takes_tokens() const override { return gpt.stage().embedding; }
@@ -75,12 +75,6 @@ class GptPart : public PipelinePart {
   BasicGpt<Block> gpt;
 
  private:
-  static DropoutMoment moment_of(int64_t sequences, const Tensor& tokens) {
-    DropoutMoment moment;
-    moment.rows = RowMap::of_sequences({0, sequences}, tokens.elements() / sequences);
-    return moment;
-  }
-
   std::map<int64_t, typename BasicGpt<Block>::Kept> kept_;  // by micro-batch
 };
 

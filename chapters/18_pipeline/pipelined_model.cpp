@@ -69,18 +69,18 @@ static RowMap rows_of(const Tensor& tokens, int64_t sequences) {
 }
 
 Tensor PipelinedModel::losses(const Batch& batch) const {
-  const Tensor losses = through_all(true, rows_of(batch.tokens, batch.sequences),
-                                    [&](PipelinePart& part, const Tensor& input) {
-                                      return part.evaluate(input, batch);
-                                    });
+  const RowMap rows = rows_of(batch.tokens, batch.sequences);
+  const Tensor losses = through_all(true, rows, [&](PipelinePart& part, const Tensor& input) {
+    return part.evaluate(input, batch, rows);
+  });
   return on_all_stages(losses, batch.tokens.shape(), DataType::f32);
 }
 
 Tensor PipelinedModel::logits(const Tensor& tokens) const {
-  const Tensor logits =
-      through_all(true, rows_of(tokens, 1), [&](PipelinePart& part, const Tensor& input) {
-        return part.logits(input, tokens);
-      });
+  const RowMap rows = rows_of(tokens, 1);
+  const Tensor logits = through_all(true, rows, [&](PipelinePart& part, const Tensor& input) {
+    return part.logits(input, tokens, rows);
+  });
   // the last stage knows how many columns a rank has
   const bool is_last = pp_.rank() == last_stage();
   const auto columns =

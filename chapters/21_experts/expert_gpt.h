@@ -1,11 +1,9 @@
 // ExpertGpt: chapter 10's GPT whose MLPs are mixtures of experts, and the parts of its training
 // step. Experts' parameters say "edp" where others say "dp"; reduction, norm and checkpoint follow.
 #pragma once
-#include "chapters/09_data_parallel/data_parallel.h"
 #include "chapters/10_tensor_and_data_parallel/gpt.h"
 #include "chapters/10_tensor_and_data_parallel/trainer.h"
 #include "chapters/21_experts/expert_mlp.h"
-#include "common/comm/partial_gradients.h"
 
 namespace shard {
 
@@ -22,23 +20,6 @@ class ExpertGpt : public BasicGpt<ExpertBlock> {
   ExpertGpt(Grid& grid, const GptSizes& sizes, const ExpertSettings& settings, const Init& init);
 };
 
-/// Buckets of chapter 09 for both kinds of parameters: one set reduced over "dp", one over "edp".
-class ExpertReduction : public GradientReduction {
- public:
-  /// Collective over the grid's ranks.
-  ExpertReduction(Grid& grid, const Parameters& parameters, DataType reduce_in);
-  void zero_gradients() override;
-  void reduce_in_next_backward() override;
-  void wait() override;
-  std::vector<StateTensor> gradients() const override;
-
- private:
-  Grid& grid_;
-  Parameters parameters_;
-  DataParallel replicated_, experts_;
-  PartialGradients others_;
-};
-
 /// Experts differ between the ep ranks, so their squares are summed over them; those of all other
 /// parameters are counted once.
 class ExpertNorm : public GradientNorm {
@@ -52,17 +33,17 @@ class ExpertNorm : public GradientNorm {
   Tensor squares_;         // [1]
 };
 
-/// AdamW, and after it each router's bias: balance_bias(rate), unless the rate is 0.
+/// `adamw`, and after it each router's bias: balance_bias(rate), unless the rate is 0.
 class ExpertOptimizer : public Optimizer {
  public:
-  ExpertOptimizer(Grid& grid, ExpertGpt& model, const TrainingSettings& settings, float rate);
+  ExpertOptimizer(Grid& grid, ExpertGpt& model, std::unique_ptr<Optimizer> adamw, float rate);
   void update(int64_t step, double learning_rate, const Tensor& gradient_factor) override;
   /// The biases too: a checkpoint without them would route differently.
   TrainingState state() override;
   void state_was_set() override { adamw_->state_was_set(); }
 
  private:
-  Grid& grid_;
+  bool writes_;
   ExpertGpt& model_;
   std::unique_ptr<Optimizer> adamw_;
   float rate_;

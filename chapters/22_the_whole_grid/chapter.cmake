@@ -1,4 +1,5 @@
 add_chapter(USES 11_checkpoints 13_sequence_parallel 14_recompute 16_fully_sharded
+                 19_interleaved_pipeline 20_context_parallel 21_experts
             RUN_ARGUMENTS --layouts NOT_WITH --tp --dp --layouts
             QUICK_ARGUMENTS --steps 1 --layers 1)
 
@@ -20,9 +21,21 @@ foreach(way "GPU 1" "GPU 4" "SHARED_GPU 3")
   list(GET way 1 ranks)
   chapter_test(${way} ARGUMENTS ${grid_${ranks}} ${short})
 endforeach()
+# Further axes, and everything that goes with them.
+set(further --recompute full --layers 3 --heads 12 --width 48 --context 31 --batch 13
+    --accumulate 3 --dropout 0.1 --steps 6 --validation-fraction 0.02 --sample 5
+    --check-collectives --curve ${PROJECT_BINARY_DIR}/test_further.svg)
+chapter_test(NAME 22_stages CPU 3 GPU 3 ARGUMENTS ${further} --pp 3 --schedule zb-h1)
+chapter_test(NAME 22_chunks CPU 4 SHARED_GPU 2
+             ARGUMENTS ${further} --pp 2 --schedule interleaved --chunks 2 --shard-optimizer 1)
+chapter_test(NAME 22_context CPU 4 GPU 2 ARGUMENTS ${further} --cp 2 --shard-optimizer 2)
+chapter_test(NAME 22_experts CPU 4 GPU 2
+             ARGUMENTS ${further} --experts 5 --ep 2 --shard-optimizer 1)
+chapter_test(NAME 22_four_axes CPU 4 GPU 4
+             ARGUMENTS ${further} --tp 2 --cp 1 --pp 2 --dp 1 --sequence-parallel)
 chapter_test(NAME 22_bf16 GPU 4 ARGUMENTS ${grid_4} ${short} --precision bf16 --reduce-in bf16)
 chapter_test(NAME 22_memory CPU 2 ARGUMENTS ${grid_2} ${short} --memory 0.6)
-chapter_test(NAME 22_layouts CPU 4 ARGUMENTS --layouts --check-collectives)
+chapter_test(NAME 22_layouts CPU 4 6 ARGUMENTS --layouts --check-collectives)
 chapter_test(NAME 22_layouts GPU 2 SHARED_GPU 2 ARGUMENTS --layouts --layers 1 --steps 2)
 chapter_test(NAME 22_groups CPU 1 ARGUMENTS --groups --tp 2 --cp 2 --pp 2 --dp 2 --ep 4)
 chapter_test(NAME 22_groups_of_1536 CPU 1

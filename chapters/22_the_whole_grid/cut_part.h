@@ -20,8 +20,8 @@ class CutPart : public PipelinePart {
   Tensor backward(int64_t micro_batch, const Tensor& gradient, float factor) override {
     return part_->backward(micro_batch, gradient, factor);
   }
-  Tensor evaluate(const Tensor& input, const Batch& batch) const override;
-  Tensor logits(const Tensor& input, const Tensor& tokens) const override;
+  Tensor evaluate(const Tensor& input, const Batch& batch, const RowMap& rows) const override;
+  Tensor logits(const Tensor& input, const Tensor& tokens, const RowMap& rows) const override;
 
   bool takes_tokens() const override { return part_->takes_tokens(); }
   bool gives_losses() const override { return part_->gives_losses(); }

@@ -5,11 +5,11 @@
 
 namespace shard::chapter_22 {
 
-/// The combinations of a grid follow each other: a curve of dots for each grid.
+/// The combinations of a table follow each other: a curve of dots for each table.
 static std::vector<Curve> curves_of(const std::vector<GradientErrorOf>& errors) {
   std::vector<Curve> curves;
   for (size_t i = 0; i < errors.size(); ++i) {
-    const std::string name = text("tp ", errors[i].grid.tp, " × dp ", errors[i].grid.dp);
+    const std::string& name = errors[i].table;
     if (curves.empty() || curves.back().name != name)
       curves.push_back({.name = name, .points = {}, .dots = true});
     curves.back().points.push_back({static_cast<double>(i + 1), errors[i].error});
@@ -30,7 +30,7 @@ void draw_errors(Report& report, const std::vector<GradientErrorOf>& errors, dou
       "together "
       "again from what the ranks have of it. A sum that is missing, or taken twice, would be near "
       "1; the order of sums is near 1e-7.");
-  Plot plot{.x_name = "row of the table",
+  Plot plot{.x_name = "row of the tables",
             .y_name = "relative error",
             .curves = curves_of(errors),
             .logarithmic = true,

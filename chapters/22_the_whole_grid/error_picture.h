@@ -6,7 +6,7 @@ namespace shard::chapter_22 {
 
 /// The largest relative error of a parameter's gradient, by combination.
 struct GradientErrorOf {
-  chapter_10::Layout grid;
+  std::string table;  // in which of the tables it is
   double error = 0;
 };
 void draw_errors(Report& report, const std::vector<GradientErrorOf>& errors, double tolerance);

@@ -4,7 +4,12 @@
 
 #include "chapters/15_sharded_optimizer/sharded_step.h"
 #include "chapters/16_fully_sharded/fully_sharded_step.h"
+#include "chapters/18_pipeline/pipeline_step.h"
+#include "chapters/19_interleaved_pipeline/named_schedule.h"
+#include "chapters/19_interleaved_pipeline/split_backward.h"
+#include "chapters/21_experts/expert_gpt.h"
 #include "chapters/22_the_whole_grid/blocks_that_fit.h"
+#include "chapters/22_the_whole_grid/grid_model.h"
 #include "chapters/22_the_whole_grid/grid_norm.h"
 #include "common/base/counted.h"
 
@@ -13,32 +18,18 @@ namespace {
 
 using Say = std::function<void(const std::string&)>;
 
-//! [22-recipe]
-template <class Block>
-std::unique_ptr<BasicGpt<Recomputed<Block>>> model_of(Grid& grid, const GptSizes& sizes,
-                                                      const Init& init, bool sequence_parallel) {
-  std::shared_ptr<const BlockRows> rows;
-  if (sequence_parallel) rows = std::make_shared<const CutRows>(grid.tp());
-  return std::make_unique<BasicGpt<Recomputed<Block>>>(
-      grid.tp(), sizes, init, GptStage{.layers = {0, sizes.layers}},
-      usual_block<Recomputed<Block>>(grid.tp(), sizes, init), rows);
-}
-
 /// The first blocks are recomputed, as few as switches.memory allows.
-template <class Block>
-int64_t blocks_to_recompute(Grid& grid, GptSizes sizes, const Init& init, const Switches& switches,
-                            const TrainingSettings& training) {
-  if (switches.recompute != Recompute::full) return 0;
-  const int64_t layers = std::exchange(sizes.layers, 1);
-  if (switches.memory == 0) return layers;
-  const auto model = model_of<Block>(grid, sizes, init, switches.sequence_parallel);
-  const Batch batch = largest_micro_batch(grid, sizes, training);
-  return fewest_recomputed(largest_of(grid.world(), bytes_kept(*model, batch, layers)),
-                           static_cast<int64_t>(switches.memory * 1e6));
+int64_t blocks_to_recompute(Grid& grid, const ModelPlan& plan, const TrainingSettings& training) {
+  if (plan.switches.recompute != Recompute::full) return 0;
+  if (plan.switches.memory == 0) return plan.sizes.layers;
+  const Batch batch = largest_micro_batch(grid, plan.sizes, training);
+  return fewest_recomputed(largest_of(grid.world(), bytes_of_model(grid, plan, batch)),
+                           static_cast<int64_t>(plan.switches.memory * 1e6));
 }
 
-StepParts parts_of(Grid& grid, LanguageModel& model, const TrainingSettings& settings,
-                   const Switches& switches) {
+//! [22-recipe]
+StepParts sharded_parts(Grid& grid, LanguageModel& model, const TrainingSettings& settings,
+                        const Switches& switches) {
   switch (switches.shard_optimizer) {
     case 0: {
       StepParts parts = parts_of_step(grid, model, settings);
@@ -52,30 +43,53 @@ StepParts parts_of(Grid& grid, LanguageModel& model, const TrainingSettings& set
   }
 }
 
-template <class Block>
-Recipe recipe_with(const Switches& switches, const TrainingSettings& training, const Say& say) {
-  const auto silent = std::make_shared<bool>(!say || switches.recompute != Recompute::full);
-  return {[=, &training](Grid& grid, const GptSizes& sizes, const Init& init) {
-            auto model = model_of<Block>(grid, sizes, init, switches.sequence_parallel);
-            const int64_t recomputed =
-                blocks_to_recompute<Block>(grid, sizes, init, switches, training);
-            for (int64_t i = 0; i < sizes.layers; ++i)
-              model->blocks[static_cast<size_t>(i)]->recomputes = i < recomputed;
-            require_as_in_table(grid, model->parameters(), switches.sequence_parallel);
-            if (!std::exchange(*silent, true))  // the self-check makes a model, too
-              say(text("  recomputes ", recomputed, " of ", counted(sizes.layers, "block")));
-            return model;
-          },
-          [=](Grid& grid, LanguageModel& model, const TrainingSettings& settings) {
-            return parts_of(grid, model, settings, switches);
-          }};
+StepParts parts_of(Grid& grid, LanguageModel& model, const TrainingSettings& settings,
+                   const Switches& switches) {
+  StepParts parts = sharded_parts(grid, model, settings, switches);
+  if (switches.pp == 1) return parts;
+  auto& stages = dynamic_cast<PipelinedModel&>(model);
+  const Schedule schedule = named_schedule(switches.schedule, static_cast<int>(switches.pp),
+                                           settings.accumulate, static_cast<int>(switches.chunks));
+  parts = in_pipeline(std::move(parts), grid, stages, settings, schedule);
+  parts.passes = std::make_unique<SplitBackward>(grid.dp(), stages, settings, schedule);
+  return parts;
+}
+
+std::unique_ptr<Grid> grid_of(Communicator& world, int tp, int dp, const Switches& switches) {
+  auto grid = std::make_unique<Grid>(world,
+                                     AxisSizes{{"tp", tp},
+                                               {"cp", static_cast<int>(switches.cp)},
+                                               {"pp", static_cast<int>(switches.pp)},
+                                               {"dp", dp}},
+                                     switches.order);
+  if (switches.experts > 0) {
+    fold_experts(*grid, static_cast<int>(switches.ep));
+    expert_groups(*grid);  // made here: a stage without blocks has no layer that would ask for them
+  }
+  return grid;
 }
 
 }  // namespace
 
 Recipe recipe_of(const Switches& switches, const TrainingSettings& training, const Say& say) {
-  return switches.sequence_parallel ? recipe_with<RowsBlock>(switches, training, say)
-                                    : recipe_with<TransformerBlock>(switches, training, say);
+  const auto silent = std::make_shared<bool>(!say || switches.recompute != Recompute::full);
+  return {
+      .model =
+          [=, &training](Grid& grid, const GptSizes& sizes, const Init& init) {
+            ModelPlan plan{sizes, init, switches};
+            plan.recomputed = blocks_to_recompute(grid, plan, training);
+            auto model = model_on(grid, plan);
+            require_as_in_table(grid, model->parameters(), switches.sequence_parallel);
+            if (!std::exchange(*silent, true))  // the self-check makes a model, too
+              say(text("  recomputes ", plan.recomputed, " of ", counted(sizes.layers, "block")));
+            return model;
+          },
+      .parts =
+          [=](Grid& grid, LanguageModel& model, const TrainingSettings& settings) {
+            return parts_of(grid, model, settings, switches);
+          },
+      .grid = [=](Communicator& world, int tp, int dp) { return grid_of(world, tp, dp, switches); },
+      .is_another_function = switches.experts > 0};
 }
 //! [22-recipe]
 

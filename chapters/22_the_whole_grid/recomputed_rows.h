@@ -1,8 +1,9 @@
-// What Recomputed (chapter 14) needs of a half with sequence parallelism (chapter 13): its forward
-// pass without output.
+// What Recomputed (chapter 14) needs of a half with sequence parallelism (chapter 13) and of experts
+// (chapter 21): their forward passes without output.
 #pragma once
 #include "chapters/13_sequence_parallel/sequence_parallel.h"
 #include "chapters/14_recompute/recomputed.h"
+#include "chapters/21_experts/expert_mlp.h"
 
 namespace shard {
 
@@ -19,6 +20,9 @@ void forward_without_output(const SequenceParallel<Half>& layer, const Tensor& x
 }
 //! [22-without-output]
 
-using RowsBlock = SequenceParallelBlock<FusedAttention, FusedMlp>;
+/// x: [tokens × width]. All of the forward pass: the router's gradient needs the experts' results.
+inline void forward_without_output(const ExpertMlp& mlp, const Tensor& x, ExpertMlp::Kept& kept) {
+  mlp.forward(x, kept);
+}
 
 }  // namespace shard

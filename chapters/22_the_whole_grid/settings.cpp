@@ -13,19 +13,16 @@ void add_options(Options& options, Settings& s) {
       "--groups", s.groups,
       "print who is in which group, and train nothing: of any grid, whatever the number of "
       "ranks that run");
-  options.text("--order", s.order, "the axes of the grid, the fastest first: tp-cp-pp-dp");
-  options.size("--cp", s.cp, "context-parallel ranks", 1, 1 << 20);
-  options.size("--pp", s.pp, "stages of a pipeline", 1, 1 << 20);
-  options.size("--ep", s.ep, "ranks with different experts, among those of --cp × --dp", 1,
-               1 << 20);
 }
 
 GridOfGroups grid_of_groups(const Settings& s) {
   const auto ranks = [](int64_t size) { return static_cast<int>(std::max<int64_t>(size, 1)); };
-  return {
-      .sizes = {{"tp", ranks(s.tp)}, {"cp", ranks(s.cp)}, {"pp", ranks(s.pp)}, {"dp", ranks(s.dp)}},
-      .experts = ranks(s.ep),
-      .order = s.order};
+  return {.sizes = {{"tp", ranks(s.tp)},
+                    {"cp", ranks(s.switches.cp)},
+                    {"pp", ranks(s.switches.pp)},
+                    {"dp", ranks(s.dp)}},
+          .experts = ranks(s.switches.ep),
+          .order = s.switches.order};
 }
 
 /// Many models are trained. The rows are such that 2, 3 and 4 ranks have different numbers of them.
@@ -47,13 +44,13 @@ static void choose_small_model(Settings& s, const Options& options) {
 void complete(Settings& s, const Options& options) {
   s.training.seed = options.seed;
   chapter_11::require_consistent(s);
-  require_consistent(s.switches);
-  for (const char* option : {"--order", "--cp", "--pp", "--ep"})
-    require_usage(s.groups || !options.given(option), option, " needs --groups");
+  if (!s.groups) require_consistent(s.switches);  // groups are shown without experts, too
+  s.other_ranks = s.switches.cp * s.switches.pp;
   require_usage(!s.groups || (!s.layouts && options.picture.empty()),
                 "--groups trains nothing and draws nothing: without --layouts and --picture");
   if (!s.layouts) return;
-  for (const char* option : {"--sequence-parallel", "--recompute", "--shard-optimizer"})
+  for (const char* option : {"--sequence-parallel", "--recompute", "--shard-optimizer", "--cp",
+                             "--pp", "--schedule", "--chunks", "--experts", "--ep", "--order"})
     require_usage(!options.given(option), option, " is one of all that --layouts tries");
   require_usage(!chapter_11::uses_checkpoints(s),
                 "--layouts trains models that are not saved: without --save, --resume and "

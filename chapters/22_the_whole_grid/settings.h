@@ -8,8 +8,6 @@ namespace shard::chapter_22 {
 
 struct Settings : chapter_11::Settings {
   Switches switches;
-  int64_t cp = 1, pp = 1, ep = 1;
-  std::string order = GridLayout::default_order;
   bool groups = false;
 };
 

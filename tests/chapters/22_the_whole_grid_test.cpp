@@ -25,6 +25,8 @@ using reference::relative_error;
 
 namespace {
 
+using RowsBlock = SequenceParallelBlock<FusedAttention, FusedMlp>;
+
 // 35 rows, which 2, 3 and 4 ranks do not divide; all cut within a sequence
 constexpr int64_t batch = 5, context = 7, width = 24, heads = 12, rows = batch * context;
 
@@ -86,20 +88,23 @@ BatchOf batch_of(const TextData& data, int64_t step) {
   };
 }
 
-/// A model in training on the first tp · dp ranks, all of which `ranks` has.
+/// A model in training on all `ranks`: tp of them, the switches' cp and pp, and dp for the rest.
 struct Run {
   TrainingSettings settings = some_settings();
-  Grid grid;
   Recipe recipe;
+  std::unique_ptr<Grid> made_grid;
+  Grid& grid;
   std::unique_ptr<LanguageModel> model;
   Trainer trainer;
   TextData data = some_data();
 
   Run(Communicator& ranks, int tp, const Switches& switches, uint64_t seed = 77)
-      : grid(ranks, {{"tp", tp}, {"dp", ranks.size() / tp}}),
-        recipe(recipe_of(switches, settings)),
+      : recipe(recipe_of(switches, settings)),
+        made_grid(recipe.grid(ranks, tp,
+                              ranks.size() / (tp * static_cast<int>(switches.cp * switches.pp)))),
+        grid(*made_grid),
         model(recipe.model(grid, sizes, {seed, 0.2f, 0.1f})),
-        trainer(grid.dp(), recipe.parts(grid, *model, settings), settings) {}
+        trainer(grid.data(), recipe.parts(grid, *model, settings), settings) {}
 
   Trainer::Step step(int64_t number) { return trainer.step(number, batch_of(data, number)); }
   double validation() { return chapter_10::validation_loss(grid, *model, data, 2, 5); }
@@ -320,6 +325,41 @@ TEST_CASE("whole grid: a rank with an empty range takes part in every collective
 TEST_CASE("whole grid: what a block keeps is measured, and the plan is that of chapter 14") {
   check_plan<TransformerBlock>(false);
   check_plan<RowsBlock>(true);
+}
+
+/// The same losses, norms, gradients, validation and text as on one rank.
+void check_like_one_rank(const std::vector<Combination>& all, const Switches& of_one) {
+  Run one(alone(), 1, of_one), with_gradients(alone(), 1, of_one);
+  with_gradients.trainer.gradients(0, batch_of(with_gradients.data, 0));
+  const Trainer::Step first = one.step(0), second = one.step(1);
+  const double validation = one.validation();
+  const std::vector<int32_t> written = one.sampled();
+  for (const Combination& combination : all) {
+    if (ranks_of(combination) != world().size()) continue;
+    INFO(grid_of(combination), ": ", name_of(combination.switches));
+    Run run(world(), combination.grid.tp, combination.switches);
+    run.trainer.gradients(0, batch_of(run.data, 0));
+    const auto error = chapter_10::largest_error_of_sums(run.grid, run.trainer.reduction(),
+                                                         with_gradients.model->parameters());
+    INFO("gradient of ", error.parameter);
+    CHECK(error.error < 1e-5);
+    for (int64_t step = 0; step < 2; ++step) {
+      const Trainer::Step &right = step == 0 ? first : second, got = run.step(step);
+      CHECK(got.loss == doctest::Approx(right.loss).epsilon(1e-5));
+      CHECK(got.gradient_norm == doctest::Approx(right.gradient_norm).epsilon(1e-5));
+    }
+    CHECK(run.validation() == doctest::Approx(validation).epsilon(1e-5));
+    CHECK(run.sampled() == written);
+  }
+}
+
+TEST_CASE("whole grid: pipelines and cut sequences take the same steps, and write the same") {
+  check_like_one_rank(combinations_on_further_axes(world().size(), heads, some_settings()), {});
+}
+
+TEST_CASE("whole grid: experts on any grid take the steps of one rank, and write the same") {
+  check_like_one_rank(combinations_with_experts(world().size(), heads, some_settings()),
+                      {.experts = 5});
 }
 
 TEST_CASE("whole grid: all combinations, and their names") {
