@@ -46,7 +46,8 @@ void add_block(Sum* sums, const Stored& a, const Stored& b, const float* next, i
   const auto add = [&](const Vector(&of_b)[rows]) {
     for (int64_t i = 0; i < m; ++i, ++sums) {
       Vector sum = sums->vector;
-      for (int row = 0; row < rows; ++row) sum += a.first[i * a.row_length + row] * of_b[row];
+      for (int row = 0; row < rows; ++row)
+        sum = multiply_add(Vector{} + a.first[i * a.row_length + row], of_b[row], sum);
       sums->vector = sum;
     }
   };
@@ -118,11 +119,13 @@ void multiply_columns(float* c, int64_t row_length, const Stored& a, const Store
     for (int64_t j = 0; j < whole; j += lanes) {
       expect(next + j);
       const Vector of_b = load(stored + j);
-      for (int i = 0; i < rows; ++i) sums[i] += load(a.first + i * a.row_length + j) * of_b;
+      for (int i = 0; i < rows; ++i)
+        sums[i] = multiply_add(load(a.first + i * a.row_length + j), of_b, sums[i]);
     }
     for (int i = 0; i < rows; ++i) {
       if (rest > 0)
-        sums[i] += load(a.first + i * a.row_length + whole, rest) * load(stored + whole, rest);
+        sums[i] = multiply_add(load(a.first + i * a.row_length + whole, rest),
+                               load(stored + whole, rest), sums[i]);
       write(c + i * row_length + column, Vector{} + sum_of(sums[i]), sizes, 1);
     }
   }

@@ -3,6 +3,9 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
 
 namespace shard {
 
@@ -26,6 +29,18 @@ inline Vector load(const float* from, int64_t count = lanes) {
 /// Writes the first `count` numbers of x.
 inline void store(float* to, const Vector& x, int64_t count = lanes) {
   std::memcpy(to, &x, static_cast<size_t>(count) * sizeof(float));
+}
+
+/// sum + x·y, rounded once where the processor can: said to the compiler, which otherwise chooses
+/// anew for each loop, so that equal loops would give different bits.
+inline Vector multiply_add(const Vector& x, const Vector& y, const Vector& sum) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(x, y, sum);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(x, y, sum);
+#else
+  return sum + x * y;
+#endif
 }
 
 /// The sum of `count` numbers, a power of two: the second half is added to the first, and so on.

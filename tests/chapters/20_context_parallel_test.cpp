@@ -13,6 +13,7 @@
 #include "chapters/20_context_parallel/ring_attention.h"
 #include "chapters/20_context_parallel/ulysses_attention.h"
 #include "chapters/22_the_whole_grid/recomputed_rows.h"
+#include "common/comm/data_ranks.h"
 #include "common/comm/forwarding_group.h"
 #include "common/comm/partial_gradients.h"
 #include "tests/chapters/block_support.h"
@@ -344,10 +345,10 @@ TEST_CASE("context parallelism in the trainer: cp × dp, each optimizer, micro-b
   }
 }
 
-TEST_CASE("partial gradients: a parameter partial over dp and not over cp is refused") {
+TEST_CASE("data ranks: a parameter partial over dp and not over cp is refused") {
   if (world().size() != 4) return;
   Grid grid(world(), {{"cp", 2}, {"dp", 2}});
   Parameter parameter(backend(), "x", Shard::all({3}), 0, 1.0f);
-  CHECK(message_of([&] { PartialGradients(grid, {&parameter}, Grid::data_axes()); }) ==
+  CHECK(message_of([&] { data_ranks_of(grid, parameter); }) ==
         "x is partial over dp but not over cp, and both are reduced together");
 }

@@ -180,9 +180,9 @@ std::string wrong_experts_in(const std::array<int, 4>& sizes, const std::vector<
   for (int ep = 1; ep <= sizes[1] * sizes[3]; ++ep) {
     if (sizes[1] * sizes[3] % ep != 0) continue;
     ++grids;
-    const GridLayout layout(
-        {{"tp", sizes[0]}, {"cp", sizes[1]}, {"pp", sizes[2]}, {"dp", sizes[3]}, {"ep", ep}},
-        written(order));
+    GridLayout layout({{"tp", sizes[0]}, {"cp", sizes[1]}, {"pp", sizes[2]}, {"dp", sizes[3]}},
+                      written(order));
+    layout.fold({"cp", "dp"}, "ep", ep, "edp");
     for (const std::vector<int>& ranks : all) {
       const std::string here = wrong_experts_on(layout, ranks, ep);
       if (!here.empty())
