@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "chapters/20_context_parallel/block_attention.h"
 #include "chapters/20_context_parallel/model_trial.h"
+#include "chapters/20_context_parallel/ring_in_one_process.h"
 #include "common/check/compare.h"
 #include "common/check/reference.h"
 #include "common/tensor/ops.h"
@@ -15,40 +15,9 @@ using reference::relative_error;
 
 namespace {
 
-/// All ranks of a contiguous ring, one after the other, in one process: block by block.
-class Blocks {
- public:
-  Blocks(const Trial& trial, int ranks)
-      : trial_(trial), cut_(CutKind::contiguous, ranks), width_(trial.sizes.width) {}
-
-  /// Calls visit(rank, owner, block) for all blocks of scores.
-  template <class Visit>
-  void for_each(const Visit& visit) const {
-    for (int rank = 0; rank < cut_.ranks; ++rank)
-      for (int owner = 0; owner < cut_.ranks; ++owner)
-        for (const ScoreBlock& block : cut_.blocks(trial_.sizes.context, rank, owner))
-          visit(rank, owner, block);
-  }
-  RowMap rows(int rank) const {
-    return cut_.rows({0, trial_.sizes.batch}, trial_.sizes.context, rank);
-  }
-  Tensor of_rank(const Tensor& x, int rank) const { return rows_of(x, rows(rank)); }
-  Tensor kv_of(int rank) const {
-    return columns_of(of_rank(trial_.qkv, rank), {width_, 3 * width_});
-  }
-  AttentionResult attend_to(int rank, int owner, const ScoreBlock& block) const {
-    return attend(of_rank(trial_.qkv, rank), kv_of(owner), block, trial_.sequences);
-  }
-
- private:
-  const Trial& trial_;
-  SequenceCut cut_;
-  int64_t width_;
-};
-
 /// The error of the output if each rank averages the outputs of its blocks.
 double error_of_mean(const Trial& trial, int ranks) {
-  const Blocks blocks(trial, ranks);
+  const RingInOneProcess blocks(trial, ranks);
   double squares = 0, all = 0;
   for (int rank = 0; rank < ranks; ++rank) {
     const Tensor right = blocks.of_rank(trial.result.output, rank);
@@ -68,7 +37,7 @@ double error_of_mean(const Trial& trial, int ranks) {
 /// Errors of dQ, dK and dV, and of dQ of the first chunk, if D = Σ dO ∘ O has the output of the
 /// block instead of that over all keys.
 std::array<double, 4> errors_of_local_d(const Trial& trial, int ranks) {
-  const Blocks blocks(trial, ranks);
+  const RingInOneProcess blocks(trial, ranks);
   const auto n = static_cast<size_t>(ranks);
   std::vector<Tensor> dq(n), dkv(n);
   for (int rank = 0; rank < ranks; ++rank) {

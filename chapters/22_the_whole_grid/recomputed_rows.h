@@ -1,5 +1,5 @@
-// What Recomputed (chapter 14) needs of a half with sequence parallelism (chapter 13) and of experts
-// (chapter 21): their forward passes without output.
+// What Recomputed (chapter 14) needs of a half with sequence parallelism (chapter 13) and of
+// experts (chapter 21): their forward passes without output.
 #pragma once
 #include "chapters/13_sequence_parallel/sequence_parallel.h"
 #include "chapters/14_recompute/recomputed.h"

@@ -5,7 +5,7 @@
 // output to stage 1, which waits to send a gradient to stage 0. So a stage starts its sends, and
 // goes on. The check is with sends that wait for their receivers.
 //
-// Write: run_stage, without chapters/18_pipeline/engine.h. About 15 lines.
+// Write: run_stage, without chapters/18_pipeline/engine.h. About 11 lines.
 // Shapes: messages [rows × width], as many as the steps; from one rank to another they arrive in
 //         the order in which they were started.
 // Ledger: one receive for each input, one send for each result that somebody takes.

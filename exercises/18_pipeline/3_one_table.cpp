@@ -5,7 +5,7 @@
 // alike, and each step must give both the same gradient: the sum of both terms. Each term is a sum
 // over the data-parallel ranks, as all gradients are. In the model's norm the table counts once.
 //
-// Write: stages_with_table, start_alike and sum_gradients. About 20 lines.
+// Write: stages_with_table, start_alike and sum_gradients. About 14 lines.
 // Shapes: own [elements], the table's gradient [rows × width] on two stages. tp is 1.
 // Ledger: start_alike one broadcast; sum_gradients one all_reduce of each gradient over dp, one of
 //         the table's over its two stages, and one of a single number.

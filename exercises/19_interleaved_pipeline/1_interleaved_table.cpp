@@ -8,7 +8,8 @@
 // first one, and 2 more for each stage after it, so that a result may take as long as a pass to the
 // next stage before anybody waits for it.
 //
-// Write: forward_turn, backward_turn and warm_up, without chapter 19's interleaved.h. 3 lines each.
+// Write: forward_turn, backward_turn and warm_up, without chapter 19's interleaved.h.
+//        About 9 lines in all.
 // Shapes: m is a multiple of p; v may be 1. A stage has m·v forward passes, and its warm-up has no
 //         more.
 // Ledger: nothing: the order is arithmetic.

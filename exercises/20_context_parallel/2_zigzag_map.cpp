@@ -4,7 +4,7 @@
 // and a late one: the sequence is cut in 2c chunks, and rank r has chunks r and 2c-1-r. In step 0
 // of the ring its own keys are here, in step i those of rank r - i, around the ring.
 //
-// Write: zigzag_positions, about 6 lines, and zigzag_step, about 10. Chunk j of 2c has the
+// Write: zigzag_positions and zigzag_step, about 12 lines in all. Chunk j of 2c has the
 //        positions part_of(context, 2 * ranks, j); where 2c does not divide context, the first
 //        chunks have one token more.
 // Shapes: none; positions count from the sequence's beginning.

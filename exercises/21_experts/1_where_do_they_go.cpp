@@ -7,7 +7,7 @@
 //     choices ─ by expert ─ all-to-all ─ [sender][own expert] ─ sort ─ [own expert][sender]
 //
 // Write: the counts and displacements of the exchange, the order in which rows are sent, and the
-//        order in which they are sorted when they have come. About 25 lines in all.
+//        order in which they are sorted when they have come. About 37 lines in all.
 // Shapes: lists; a rank may have no tokens, an expert none, and a rank no expert.
 // Ledger: nothing: all three functions only plan.
 #include "exercises/21_experts/1_where_do_they_go.h"

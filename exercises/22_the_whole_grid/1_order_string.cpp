@@ -10,7 +10,7 @@
 // dp in the order, these neighbours do not have neighbouring numbers.
 //
 // Write: the three functions of 1_order_string.h, without common/comm/grid.h, which has them. About
-//        25 lines in all.
+//        19 lines in all.
 // Shapes: grids of up to 36 ranks as plain numbers, in all orders.
 // Ledger: nothing.
 #include "exercises/22_the_whole_grid/1_order_string.h"

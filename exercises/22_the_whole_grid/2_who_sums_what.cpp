@@ -11,7 +11,7 @@
 //     pp       other layers, but for the tied table
 //     ep       other experts: along edp, which is what is left of cp and dp, the same one
 //
-// Write: summed_over. About 8 lines.
+// Write: summed_over. About 5 lines.
 // Shapes: the axes' names; the test sums gradients of a grid of 48 ranks, as plain numbers, along
 //         the axes that you name, puts their parts together, and compares with the whole gradient.
 // Ledger: nothing.

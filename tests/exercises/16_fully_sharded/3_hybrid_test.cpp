@@ -149,7 +149,8 @@ void expect_gradient(Examiner& examiner, int shard_ranks) {
                   text("whole gradients are summed over the replicas: scattered first, ",
                        shard_ranks, " times fewer bytes go between nodes"));
   examiner.expect("one sum over the replicas", sums != micro_batches,
-                  "the parts are summed over the replicas in every micro-batch: add them up, and sum once");
+                  "the parts are summed over the replicas in every micro-batch: add them up, and "
+                  "sum once");
   examiner.expect("whole gradients", since.calls(Collective::reduce_scatter) != 1,
                   "the gradients are scattered once, so that whole ones were added up: there is "
                   "memory for them during one micro-batch only");
