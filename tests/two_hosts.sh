@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # two_hosts.sh BIN [measure]: two hosts on one machine: namespaces of network, host name and files,
 # joined by a pair of virtual cables. Chapter 10 with tp inside the hosts and dp across them has the
-# losses of one host. `measure` then holds the cable to 1 Gbit/s and shows what the order of the
-# grid is worth. Exit status 77: namespaces are not allowed here.
+# losses of one host, and so has chapter 22 with a pipeline's stages across them. `measure` then
+# holds the cable to 1 Gbit/s and shows what the order of the grid is worth. Exit status 77:
+# namespaces are not allowed here.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [[ -z ${SHARD_FIRST_HOST:-} ]]; then
@@ -51,11 +52,15 @@ sent() { cat /sys/class/net/cable/statistics/tx_bytes; }
 
 # ---- The same losses -----------------------------------------------------------------------------
 
-# across NAME BY ARGS…: on both hosts, ranks placed by slot (neighbours share a host) or by node
-# (they do not).
+# across NAME BY AXIS ARGS…: tp × AXIS (dp, or pp: a pipeline's stages) on both hosts, ranks placed
+# by slot (neighbours share a host) or by node (they do not).
 across() {
   local placed=("${two[@]}" --map-by "$2")
-  train "$1" 4 --tp 2 --dp 2 "${@:3}"
+  if [[ $3 == pp ]]; then
+    run "$1" 4 "$bin/22_the_whole_grid" "${model[@]}" "${quick[@]}" --tp 2 --pp 2 --dp 1 "${@:4}"
+  else
+    train "$1" 4 --tp 2 --dp 2 "${@:4}"
+  fi
   ends_with "$1" 0
 }
 
@@ -63,47 +68,57 @@ mount -t sysfs none /sys 2>/dev/null || true   # of this host: it counts the byt
 train one 4 --tp 2 --dp 2 --steps 8
 ends_with one 0
 before=$(sent)
-across two slot --steps 8
+across two slot dp --steps 8
 bytes=$(($(sent) - before))
 ((bytes > 100000)) || failed "only $bytes bytes went through the cable: these were not two hosts"
 near_losses two 0 one
 passed 'tp within each of two hosts, dp across them: the losses of one host'
-across crossed node --steps 8
+across crossed node dp --steps 8
 near_losses crossed 0 one
 passed 'dp within each of two hosts, tp across them: the losses of one host'
+across stages slot pp --steps 8
+near_losses stages 0 one
+passed 'tp within each of two hosts, a pipeline across them: the losses of one host'
+across crossed-stages node pp --steps 8
+near_losses crossed-stages 0 one
+passed 'a pipeline within each of two hosts, tp across them: the losses of one host'
 [[ ${2:-} == measure ]] || { finish; exit; }
 
 # ---- What the order of the grid is worth ---------------------------------------------------------
 
 number() { sed -nE "s/^ *\"$2\": ([0-9.]+).*/\\1/p" "$work/$1.json" | head -n 1; }
-# row WHERE BY LINK: the fastest of three runs, by their medians.
+# row WHERE BY AXIS LINK: the fastest of three runs, by their medians.
 row() {
   local before run times=()
   before=$(sent)
   for run in 1 2 3; do
-    across "measured-$run" "$2" --steps 16 --batch 32 --layers 2 --width 128 --context 128 \
+    across "measured-$run" "$2" "$3" --steps 16 --batch 32 --layers 2 --width 128 --context 128 \
       --validation-fraction 0
     times+=("$(number "measured-$run" milliseconds_per_step)")
   done
   printf '%s\n' "${times[@]}" | sort -g |
-    awk -v where="$1" -v link="$3" -v bytes="$(($(sent) - before))" \
+    awk -v where="$1" -v link="$4" -v bytes="$(($(sent) - before))" \
     'NR == 1 {
-      printf "%-22s %-18s %7.1f ms a step %7.2f MB a step through the cable\n", where, link,
+      printf "%-24s %-18s %7.1f ms a step %7.2f MB a step through the cable\n", where, link,
         $1, bytes / 48 / 1e6
     }'
 }
+# rows LINK: tp inside the hosts and another axis across them, and the other way round.
+rows() {
+  row 'tp inside, dp across' slot dp "$1"
+  row 'tp across, dp inside' node dp "$1"
+  row 'tp inside, stages across' slot pp "$1"
+  row 'tp across, stages inside' node pp "$1"
+}
 both_ends() { tc "$@" && on_second tc "$@"; }
-model=(--data "$data" --heads 4)   # read by train
-row 'tp inside, dp across' slot 'as fast as it is'
-row 'tp across, dp inside' node 'as fast as it is'
+model=(--data "$data" --heads 4)   # read by train and across
+rows 'as fast as it is'
 both_ends qdisc add dev cable root tbf rate 1gbit burst 256kb latency 50ms ||
   skip 'tc cannot hold the cable to a rate (tbf)'
-row 'tp inside, dp across' slot '1 Gbit/s'
-row 'tp across, dp inside' node '1 Gbit/s'
+rows '1 Gbit/s'
 both_ends qdisc del dev cable root
 if both_ends qdisc add dev cable root netem rate 1gbit delay 1ms 2>/dev/null; then
-  row 'tp inside, dp across' slot '1 Gbit/s, 1 ms'
-  row 'tp across, dp inside' node '1 Gbit/s, 1 ms'
+  rows '1 Gbit/s, 1 ms'
 else
   echo 'skipped: 1 ms of delay: the kernel has no netem'
 fi

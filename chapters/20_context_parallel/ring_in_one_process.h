@@ -1,5 +1,5 @@
-// All ranks of a contiguous ring in one process, block by block: for designs that fail, which need no
-// messages to show it.
+// All ranks of a contiguous ring in one process, block by block: for designs that fail, which need
+// no messages to show it.
 #pragma once
 #include "chapters/20_context_parallel/block_attention.h"
 #include "chapters/20_context_parallel/trial.h"
