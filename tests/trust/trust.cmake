@@ -11,9 +11,8 @@ function(add_trust_test name)
 endfunction()
 
 set(here ${CMAKE_CURRENT_LIST_DIR})
-foreach(case resume start_from byte_pairs interrupted killed stopped disk refused odd_texts
-        several_texts terminal
-        hugging_face hugging_face_models tidy)
+foreach(case resume resume_grid start_from byte_pairs interrupted killed stopped disk refused
+        odd_texts several_texts terminal hugging_face hugging_face_models tidy)
   add_trust_test(trust.${case} LABEL faults SECONDS 600 COMMAND ${here}/${case}.sh
                  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
