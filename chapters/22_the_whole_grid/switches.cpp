@@ -70,8 +70,14 @@ static void require_combination(const Switches& s) {
                 "--experts with --sequence-parallel: experts have no form that takes cut rows");
   require_usage(s.shard_optimizer < 3 || s.pp == 1, "--shard-optimizer 3 with --pp ", s.pp,
                 ": a stage's units would be gathered anew for each of its micro-batches");
-  require_usage(s.shard_optimizer < 3 || s.ep == 1, "--shard-optimizer 3 with --ep ", s.ep,
-                ": experts are shared out among those ranks already");
+  require_usage(
+      s.shard_optimizer < 3 || s.experts == 0,
+      "--shard-optimizer 3 with --experts: all ranks of --cp × --dp share out a unit, but "
+      "only some of them an expert");
+  require_usage(s.schedule != "interleaved" || s.chunks > 1,
+                "--schedule interleaved needs --chunks of 2 or more");
+  require_usage(s.chunks == 1 || (s.schedule == "interleaved" && s.pp > 1), "--chunks ", s.chunks,
+                " needs --schedule interleaved and --pp above 1");
   const bool in_pieces = s.chunks > 1 || s.schedule == "zb-h1";
   require_usage(s.shard_optimizer != 2 || !in_pieces, "--shard-optimizer 2 with --schedule ",
                 s.schedule, ": it reduces after each backward pass, which comes in pieces here");

@@ -135,6 +135,24 @@ refuses '--memory allows 10000 bytes, but with all 4 blocks recomputed a step st
 refuses '--shard-optimizer is one of all that --layouts tries' 2 22_the_whole_grid --layouts \
   --shard-optimizer 2
 refuses '--layouts trains models that are not saved' 1 22_the_whole_grid --layouts --save "$work/a"
+# Further axes, and what does not go together.
+grid() { refuses "$1" "$2" 22_the_whole_grid "${@:3}"; }
+grid '--tp 1 × --dp 1 × 2 along other axes is a grid of 2 ranks, but the program runs on 3 ranks' 3 \
+  --tp 1 --dp 1 --pp 2
+grid '--schedule 2f2b: it is gpipe, 1f1b, interleaved or zb-h1' 2 --pp 2 --schedule 2f2b
+grid '--schedule interleaved needs --chunks of 2 or more' 2 --pp 2 --schedule interleaved
+grid '--chunks 2 needs --schedule interleaved and --pp above 1' 2 --pp 2 --chunks 2
+grid '--ep 2 needs --experts' 2 --ep 2 --dp 2
+grid '--ep 2 does not divide the 3 ranks of cp-dp' 3 --experts 4 --ep 2 --dp 3
+grid '--ep 2 ranks for --experts 1 would leave some without an expert' 2 --experts 1 --top-k 1 --ep 2
+grid '--top-k 3 of --experts 2 cannot be chosen' 1 --experts 2 --top-k 3
+grid 'experts have no form that takes cut rows' 2 --tp 2 --experts 4 --sequence-parallel
+grid '--shard-optimizer 3 with --pp 2' 2 --pp 2 --shard-optimizer 3
+grid '--shard-optimizer 3 with --experts' 2 --experts 4 --dp 2 --shard-optimizer 3
+grid '--shard-optimizer 2 with --schedule zb-h1' 2 --pp 2 --schedule zb-h1 --shard-optimizer 2
+grid '--memory counts what a whole, dense model keeps' 2 --pp 2 --recompute full --memory 5
+grid 'a sequence of 3 tokens cannot be cut among 4 context-parallel ranks' 4 --cp 4 --context 3
+grid '--pp is one of all that --layouts tries' 2 --layouts --pp 2
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
   --curve /no/such/folder/file
 finish
