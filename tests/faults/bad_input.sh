@@ -144,7 +144,8 @@ grid '--schedule interleaved needs --chunks of 2 or more' 2 --pp 2 --schedule in
 grid '--chunks 2 needs --schedule interleaved and --pp above 1' 2 --pp 2 --chunks 2
 grid '--ep 2 needs --experts' 2 --ep 2 --dp 2
 grid '--ep 2 does not divide the 3 ranks of cp-dp' 3 --experts 4 --ep 2 --dp 3
-grid '--ep 2 ranks for --experts 1 would leave some without an expert' 2 --experts 1 --top-k 1 --ep 2
+grid '--ep 2 ranks for --experts 1 would leave some without an expert' 2 --experts 1 --top-k 1 \
+  --ep 2
 grid '--top-k 3 of --experts 2 cannot be chosen' 1 --experts 2 --top-k 3
 grid 'experts have no form that takes cut rows' 2 --tp 2 --experts 4 --sequence-parallel
 grid '--shard-optimizer 3 with --pp 2' 2 --pp 2 --shard-optimizer 3
