@@ -137,7 +137,7 @@ refuses '--shard-optimizer is one of all that --layouts tries' 2 22_the_whole_gr
 refuses '--layouts trains models that are not saved' 1 22_the_whole_grid --layouts --save "$work/a"
 # Further axes, and what does not go together.
 grid() { refuses "$1" "$2" 22_the_whole_grid "${@:3}"; }
-grid '--tp 1 × --dp 1 × 2 along other axes is a grid of 2 ranks, but the program runs on 3 ranks' 3 \
+grid '--tp 1 × --dp 1 × 2 along other axes is a grid of 2 ranks, but the program runs on 3' 3 \
   --tp 1 --dp 1 --pp 2
 grid '--schedule 2f2b: it is gpipe, 1f1b, interleaved or zb-h1' 2 --pp 2 --schedule 2f2b
 grid '--schedule interleaved needs --chunks of 2 or more' 2 --pp 2 --schedule interleaved
