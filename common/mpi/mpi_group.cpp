@@ -130,8 +130,8 @@ void MpiGroup::wait(const Call& call, const std::function<bool()>& done) const {
   Watch watch(*this);
   double next_look = now() + patience;
   for (int64_t tries = 1; !done(); ++tries) {
-    progress_in_background();
     if (tries % 16 != 0) continue;
+    progress_in_background();
     sched_yield();  // ranks may outnumber cores
     if (now() < next_look) continue;
     next_look = now() + patience;
