@@ -1,4 +1,4 @@
-// expect: the sum of all products and all exchanges: in chunks they overlap
+// expect: as if a core were busy with all of each exchange
 #include <algorithm>
 #include <tuple>
 
