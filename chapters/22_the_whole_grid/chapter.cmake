@@ -30,7 +30,7 @@ chapter_test(NAME 22_chunks CPU 4 SHARED_GPU 2
              ARGUMENTS ${further} --pp 2 --schedule interleaved --chunks 2 --shard-optimizer 1)
 chapter_test(NAME 22_context CPU 4 GPU 2 ARGUMENTS ${further} --cp 2 --shard-optimizer 2)
 chapter_test(NAME 22_experts CPU 4 GPU 2
-             ARGUMENTS ${further} --experts 5 --ep 2 --shard-optimizer 1)
+             ARGUMENTS ${further} --tp 1 --experts 5 --ep 2 --shard-optimizer 1)
 chapter_test(NAME 22_four_axes CPU 4 GPU 4
              ARGUMENTS ${further} --tp 2 --cp 1 --pp 2 --dp 1 --sequence-parallel)
 chapter_test(NAME 22_bf16 GPU 4 ARGUMENTS ${grid_4} ${short} --precision bf16 --reduce-in bf16)
