@@ -7,12 +7,19 @@
 
 namespace shard::chapter_13 {
 
+MeasuredModel model_named(const std::string& name, const std::vector<MeasuredModel>& models) {
+  std::string names;
+  for (size_t i = 0; i < models.size(); ++i) {
+    if (models[i].name == name) return models[i];
+    names += (i == 0 ? "" : i + 1 == models.size() ? " or " : ", ") + models[i].name;
+  }
+  throw UsageError(text("--measure must be ", names, ", not ", name));
+}
+
 MeasuredModel measured_model(const std::string& name) {
-  const MeasuredModel models[] = {
-      {"none", {}, 0}, {"small", {65, 64, 128, 4, 4}, 12}, {"large", {65, 256, 384, 6, 6}, 8}};
-  for (const MeasuredModel& model : models)
-    if (model.name == name) return model;
-  throw UsageError("--measure must be none, small or large, not " + name);
+  return model_named(name, {{"none", {}, 0},
+                            {"small", {65, 64, 128, 4, 4}, 12},
+                            {"large", {65, 256, 384, 6, 6}, 8}});
 }
 
 void compare_speed(Runtime& runtime, Report& report, const MeasuredModel& model, int64_t repeat) {

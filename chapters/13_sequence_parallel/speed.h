@@ -6,11 +6,13 @@
 namespace shard::chapter_13 {
 
 struct MeasuredModel {
-  std::string name;  // "small", "large", or "none"
+  std::string name;  // "none": nothing is measured
   GptSizes sizes;
   int64_t batch = 0;
 };
-/// The model of this name; throws UsageError for another name.
+/// The one of this name among `models`; throws UsageError for another name.
+MeasuredModel model_named(const std::string& name, const std::vector<MeasuredModel>& models);
+/// "none", "small" or "large".
 MeasuredModel measured_model(const std::string& name);
 
 /// Times `repeat` steps of each design in turns, on all ranks as one tp group. Collective.

@@ -56,6 +56,6 @@ int main(int argc, char** argv) {
     show_failing_designs(runtime, report, sizes);
     show_published_efficiency(report);
     show_hiding(report);
-    if (measured.name != "none") compare_speed(runtime, report, measured, repeat);
+    if (measured.name != "none") chapter_20::compare_speed(runtime, report, measured, repeat);
   });
 }

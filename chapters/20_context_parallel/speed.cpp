@@ -9,11 +9,9 @@
 namespace shard::chapter_20 {
 
 MeasuredModel measured_model(const std::string& name) {
-  const MeasuredModel models[] = {
-      {"none", {}, 0}, {"small", {65, 256, 128, 4, 4}, 3}, {"long", {65, 1024, 384, 6, 6}, 2}};
-  for (const MeasuredModel& model : models)
-    if (model.name == name) return model;
-  throw UsageError("--measure must be none, small or long, not " + name);
+  return chapter_13::model_named(name, {{"none", {}, 0},
+                                        {"small", {65, 256, 128, 4, 4}, 3},
+                                        {"long", {65, 1024, 384, 6, 6}, 2}});
 }
 
 void compare_speed(Runtime& runtime, Report& report, const MeasuredModel& model, int64_t repeat) {
