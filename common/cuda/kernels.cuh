@@ -10,7 +10,6 @@
 #include "common/cuda/kernels/elementwise.cuh"
 #include "common/cuda/kernels/layer_norm.cuh"
 #include "common/cuda/kernels/plain_attention.cuh"
-#include "common/cuda/kernels/routing.cuh"
 #include "common/cuda/kernels/tiled_attention_backward.cuh"
 #include "common/cuda/kernels/training.cuh"
 #include "common/cuda/kernels/vocabulary.cuh"

@@ -15,22 +15,20 @@ inline __device__ RoutedToken token_of(const RoutedToken& first, int64_t token) 
 }
 
 /// A thread for each token. `first` is token 0's row.
-inline __global__ void route(RoutedToken first, const float* logits, const float* bias,
-                             int64_t tokens) {
+__global__ void route(RoutedToken first, const float* logits, const float* bias, int64_t tokens) {
   for (int64_t token = thread_in_grid(); token < tokens; token += threads_in_grid())
     route_token(logits + token * first.experts, bias, token_of(first, token));
 }
 
-inline __global__ void route_backward(float* dlogits, RoutedToken first, const float* dweights,
-                                      const float* dprobabilities, int64_t tokens) {
+__global__ void route_backward(float* dlogits, RoutedToken first, const float* dweights,
+                               const float* dprobabilities, int64_t tokens) {
   for (int64_t token = thread_in_grid(); token < tokens; token += threads_in_grid())
     route_token_backward(dlogits + token * first.experts, token_of(first, token),
                          dweights + token * first.k, dprobabilities);
 }
 
 /// A block for each value.
-inline __global__ void occurrences(int32_t* counts, int64_t values, const int32_t* ids,
-                                   int64_t length) {
+__global__ void occurrences(int32_t* counts, int64_t values, const int32_t* ids, int64_t length) {
   for (int64_t value = blockIdx.x; value < values; value += gridDim.x) {
     int32_t count = 0;
     for (int64_t i = threadIdx.x; i < length; i += blockDim.x) count += ids[i] == value ? 1 : 0;

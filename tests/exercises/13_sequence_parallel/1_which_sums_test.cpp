@@ -88,6 +88,7 @@ void examine(Examiner& examiner) {
     const Ledger start = examiner.ledger();
     complete_gradients(world, gradients);
     int64_t elements = 0;
+    std::string moved;
     for (const Case& one : all) {
       const Matrix own = before(examiner, one, world.rank()),
                    sum = sum_over_ranks(examiner, one, ranks);
@@ -99,13 +100,13 @@ void examine(Examiner& examiner) {
       }
       if (is_partial(one.kind)) elements += one.rows * one.columns;
       const Tensor &place = places.*one.member, &now = gradients.*one.member;
-      examiner.expect("the gradient of " + one.name + " is where it was",
-                      now.memory() == place.memory(),
-                      "the gradient of " + one.name +
-                          " is in another tensor now: the sum must be copied to where it was");
+      if (now.memory() != place.memory()) moved += (moved.empty() ? "" : ", ") + one.name;
       examiner.expect("gradient of " + one.name, place, is_partial(one.kind) ? sum : own,
                       suspects_of(one, own, sum, ranks, others));
     }
+    examiner.expect("every gradient is where it was", moved.empty(),
+                    "gradients are in other tensors now, those of " + moved +
+                        ": the sum must be copied to where it was");
     examiner.expect_ledger("one all_reduce, of these five", start,
                            {{Collective::all_reduce, 1, elements * 4}});
   });

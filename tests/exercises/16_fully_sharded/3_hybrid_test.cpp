@@ -124,6 +124,7 @@ std::vector<Suspect> suspects(const Examiner& examiner, int ranks, int me, int s
 
 void expect_gradient(Examiner& examiner, int shard_ranks) {
   const int ranks = examiner.world().size(), me = examiner.world().rank();
+  const std::string with = text(" with shard_ranks ", shard_ranks);
   const auto shards = examiner.world().split(me / shard_ranks, "shards"),
              replicas = examiner.world().split(me % shard_ranks, "replicas");
   std::vector<Tensor> gradients;
@@ -135,7 +136,7 @@ void expect_gradient(Examiner& examiner, int shard_ranks) {
   const Ledger before = examiner.ledger();
   const Tensor got = hybrid_gradient(*shards, *replicas, gradients);
   const Ledger since = examiner.ledger().since(before);
-  examiner.expect("hybrid_gradient", got,
+  examiner.expect("hybrid_gradient" + with, got,
                   sum_of(examiner, ranks, part_of(elements, shard_ranks, me % shard_ranks),
                          [](int, int) { return 1; }),
                   suspects(examiner, ranks, me, shard_ranks));
@@ -144,17 +145,17 @@ void expect_gradient(Examiner& examiner, int shard_ranks) {
   for (const LedgerRow& row : since.rows())
     if (row.op == Collective::all_reduce) reduced += row.bytes;
   const int64_t sums = since.calls(Collective::all_reduce);
-  examiner.expect("the sum over the replicas",
+  examiner.expect("the sum over the replicas" + with,
                   shard_ranks == 1 || sums == 0 || reduced != 4 * elements * sums,
                   text("whole gradients are summed over the replicas: scattered first, ",
                        shard_ranks, " times fewer bytes go between nodes"));
-  examiner.expect("one sum over the replicas", sums != micro_batches,
+  examiner.expect("one sum over the replicas" + with, sums != micro_batches,
                   "the parts are summed over the replicas in every micro-batch: add them up, and "
                   "sum once");
-  examiner.expect("whole gradients", since.calls(Collective::reduce_scatter) != 1,
+  examiner.expect("whole gradients" + with, since.calls(Collective::reduce_scatter) != 1,
                   "the gradients are scattered once, so that whole ones were added up: there is "
                   "memory for them during one micro-batch only");
-  examiner.expect_ledger("hybrid_gradient", before,
+  examiner.expect_ledger("hybrid_gradient" + with, before,
                          {{Collective::reduce_scatter, micro_batches, 4 * elements * micro_batches},
                           {Collective::all_reduce, 1, part}});
 }

@@ -1,4 +1,4 @@
-// expect: your hybrid_gradient is that of the first micro-batch: the others were left out
+// expect: is that of the first micro-batch: the others were left out
 // ranks: 6
 #include "common/tensor/ops.h"
 #include "exercises/16_fully_sharded/3_hybrid.h"

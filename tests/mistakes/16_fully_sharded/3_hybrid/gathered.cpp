@@ -1,4 +1,4 @@
-// expect: your hybrid_gradient is the whole gradient: a rank keeps its part only
+// expect: is the whole gradient: a rank keeps its part only
 // ranks: 6
 #include "common/tensor/ops.h"
 #include "exercises/16_fully_sharded/3_hybrid.h"

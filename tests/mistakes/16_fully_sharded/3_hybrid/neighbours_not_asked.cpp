@@ -1,4 +1,4 @@
-// expect: your hybrid_gradient is the sum over the replicas' terms: the neighbours' were never added
+// expect: is the sum over the replicas' terms: the neighbours' were never added
 // ranks: 6
 #include "common/base/partition.h"
 #include "common/tensor/ops.h"

@@ -1,4 +1,4 @@
-// expect: your hybrid_gradient is the sum over the neighbours: it was never summed over the replicas
+// expect: is the sum over the neighbours: it was never summed over the replicas
 // ranks: 6
 #include "common/tensor/ops.h"
 #include "exercises/16_fully_sharded/3_hybrid.h"

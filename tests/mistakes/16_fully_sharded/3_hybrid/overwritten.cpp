@@ -1,4 +1,4 @@
-// expect: your hybrid_gradient is that of the last micro-batch: each one overwrote the one before
+// expect: is that of the last micro-batch: each one overwrote the one before
 // ranks: 6
 #include "common/tensor/ops.h"
 #include "exercises/16_fully_sharded/3_hybrid.h"
