@@ -1,0 +1,1 @@
+add_exercise(23_planner 1_activation_bytes RANKS 1)
