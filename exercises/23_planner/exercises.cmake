@@ -1,1 +1,2 @@
 add_exercise(23_planner 1_activation_bytes RANKS 1)
+add_exercise(23_planner 2_across_nodes RANKS 1)
