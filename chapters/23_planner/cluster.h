@@ -28,9 +28,15 @@ struct Cluster {
   double pass_overhead = 0;    // seconds a layer's pass takes beside its work: launches
   double between_share = 1;    // of between.bandwidth
   double bytes_per_value = 2;  // of weights and activations: 2 for half precision, 4 for f32
+  // These two may be left out of a file.
+  double elementwise_passes = 1;  // times the traffic of fused operations: 2019's were not fused
+  double gather_bandwidth = 0;    // bytes/s of a device that gathers sharded weights; 0: the links'
 };
 
-/// Throws Error in one sentence for a file that cannot be read, and for missing or negative numbers.
+/// clusters/a100-80.json for "a100-80", else the file of that name.
+std::filesystem::path cluster_file(const std::string& name);
+/// Throws UsageError in one sentence for a file that cannot be read, for numbers that are missing or
+/// negative, and for unknown names.
 Cluster cluster_from(const std::filesystem::path& file);
 void save(const Cluster& cluster, const std::filesystem::path& file);
 
