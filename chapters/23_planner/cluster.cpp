@@ -31,6 +31,7 @@ constexpr Number numbers[] = {
     {"pass_overhead", &Cluster::pass_overhead, true},
     {"between_share", &Cluster::between_share},
     {"bytes_per_value", &Cluster::bytes_per_value},
+    {"adapter", &Cluster::adapter, true, true},
     {"elementwise_passes", &Cluster::elementwise_passes, false, true},
     {"gather_bandwidth", &Cluster::gather_bandwidth, true, true},
 };

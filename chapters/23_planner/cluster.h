@@ -28,7 +28,8 @@ struct Cluster {
   double pass_overhead = 0;    // seconds a layer's pass takes beside its work: launches
   double between_share = 1;    // of between.bandwidth
   double bytes_per_value = 2;  // of weights and activations: 2 for half precision, 4 for f32
-  // These two may be left out of a file.
+  // These three may be left out of a file.
+  double adapter = 0;             // bytes/s of one of a node's adapters; 0: between.bandwidth
   double elementwise_passes = 1;  // times the traffic of fused operations: 2019's were not fused
   double gather_bandwidth = 0;    // bytes/s of a device that gathers sharded weights; 0: the links'
 };

@@ -6,15 +6,20 @@
 
 namespace shard::chapter_23 {
 
-/// What is not said here is set by the fit of clusters/; planner.md's names in brackets.
+/// Sources: the papers of published_steps.tsv, and the code of their time. [A]: an assumption.
 struct Software {
   std::string name;
-  bool fused_attention = false;    // no scores in memory, only causal work
-  bool fused_accumulation = true;  // gradients are added by the product that computes them
-  bool overlapped_tp = false;      // backward all-reduces beside the weight gradients' products
-  double hidden_share = 0;         // of such an all-reduce
-  bool overlapped_dp = false;      // gradients' sums beside the last micro-batch's backward pass
-  double gradient_bytes = 4;       // of each gradient value that is summed
+  bool fused_attention = false;     // no scores in memory, only causal work
+  double fused_share = 0.5;         // of peak, that a fused attention reaches [A]
+  bool fused_accumulation = true;   // gradients are added by the product that computes them
+  bool overlapped_tp = false;       // backward collectives beside products
+  bool overlapped_forward = false;  // the forward pass's as well
+  double hidden_share = 0;          // of such a collective
+  bool overlapped_dp = false;       // gradients' sums beside the last micro-batch's backward pass
+  bool overlapped_gather = false;   // sharded weights beside the next step's first forward pass
+  double dp_hidden_share = 0;       // of the gradients' and weights' bytes
+  double gradient_bytes = 4;        // of each gradient value that is summed
+  bool buckets = false;             // gradients are summed in buckets of a few MB
 };
 
 /// "megatron-2019", …, "shard" (this project). Throws UsageError, which lists the names, for another.

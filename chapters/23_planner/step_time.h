@@ -26,7 +26,11 @@ struct StepTime {
   double total() const {
     return products + memory + overhead + tp + cp + ep + pp + bubble + dp + optimizer;
   }
+  StepTime& operator+=(const StepTime& other);
 };
+
+StepTime operator+(StepTime a, const StepTime& b);
+StepTime operator*(double times, StepTime a);
 
 /// Of a layout that problem_of() accepts; batch: sequences.
 StepTime step_time(const ModelShape& model, const Layout& layout, int64_t batch,
