@@ -71,7 +71,7 @@ class Object {
   /// What nobody asked for is a misspelt name.
   void require_no_others() const {
     for (const auto& [name, value] : json_.items())
-      require_usage(std::ranges::find(known_, name) != known_.end() || name == "source", file_,
+      require_usage(std::ranges::find(known_, name) != known_.end(), file_,
                     " has an unknown name \"", shortened(name), "\"");
   }
 
@@ -98,6 +98,7 @@ Cluster cluster_from(const std::filesystem::path& file) {
   Object object(json, file.string());
   Cluster cluster;
   cluster.name = object.string("name");
+  if (object.has("source")) cluster.source = object.string("source");
   const double node = object.number("node", false);
   require_usage(node == std::floor(node) && node <= 1e6, file.string(), ": a node of ", node,
                 " devices is not a whole number up to a million");
@@ -111,7 +112,7 @@ Cluster cluster_from(const std::filesystem::path& file) {
 }
 
 void save(const Cluster& cluster, const std::filesystem::path& file) {
-  ordered_json json{{"name", cluster.name}, {"node", cluster.node}};
+  ordered_json json{{"name", cluster.name}, {"source", cluster.source}, {"node", cluster.node}};
   for (const Number& number : numbers) json[number.name] = cluster.*number.value;
   json["inside"] = json_of(cluster.inside);
   json["between"] = json_of(cluster.between);

@@ -14,7 +14,7 @@ struct Link {
 };
 
 struct Cluster {
-  std::string name;
+  std::string name, source;     // of the numbers
   double peak = 0;              // FLOP/s of matrix products, of the data sheet
   double memory = 0;            // bytes of a device
   double memory_bandwidth = 0;  // bytes/s, of the data sheet

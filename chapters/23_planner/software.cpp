@@ -59,4 +59,24 @@ std::vector<std::string> known_software() {
   return names;
 }
 
+std::vector<std::string> assumptions_of(const Software& software) {
+  const auto hidden = [](double share) { return text(", ", 100 * share, " % hidden"); };
+  std::vector<std::string> all;
+  all.push_back(software.fused_attention
+                    ? text("fused causal attention at ", 100 * software.fused_share, " % of peak")
+                    : "attention's scores in memory, of all keys");
+  if (software.overlapped_tp)
+    all.push_back(text("tp's collectives beside products",
+                       software.overlapped_forward ? "" : " in the backward pass",
+                       hidden(software.hidden_share)));
+  all.push_back(text("gradients of ", software.gradient_bytes, " bytes summed",
+                     software.buckets ? " in buckets" : "",
+                     software.overlapped_dp ? " beside the last backward pass" : "",
+                     software.overlapped_gather ? ", weights gathered beside the next step" : "",
+                     software.overlapped_dp ? hidden(software.dp_hidden_share) : ""));
+  if (!software.fused_accumulation)
+    all.push_back("micro-batches' gradients added by an operation of its own");
+  return all;
+}
+
 }  // namespace shard::chapter_23

@@ -25,5 +25,7 @@ struct Software {
 /// "megatron-2019", …, "shard" (this project). Throws UsageError, which lists the names, for another.
 Software software_named(const std::string& name);
 std::vector<std::string> known_software();
+/// What the fields say, in phrases: "scores in memory, all keys", …
+std::vector<std::string> assumptions_of(const Software& software);
 
 }  // namespace shard::chapter_23
