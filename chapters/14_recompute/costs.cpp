@@ -61,6 +61,11 @@ int64_t backward_flops(Design design, const BlockWork& work) {
 int64_t recomputation_flops(const BlockWork& work) {
   return forward_flops(work) - flops_of_last_product(work);
 }
+
+int64_t model_flops(Design design, const BlockWork& work, int64_t layers, int64_t columns) {
+  const int64_t logits = 2 * work.tokens() * work.width * columns;
+  return layers * (forward_flops(work) + backward_flops(design, work)) + 3 * logits;
+}
 //! [14-flops]
 
 }  // namespace shard

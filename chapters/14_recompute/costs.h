@@ -34,5 +34,8 @@ int64_t forward_flops(const BlockWork& work);
 int64_t backward_flops(Design design, const BlockWork& work);
 /// Of forward_without_output, which full recomputation adds.
 int64_t recomputation_flops(const BlockWork& work);
+/// Of both passes of a model of `layers` such blocks whose rank has `columns` of the logits,
+/// without recomputation of blocks.
+int64_t model_flops(Design design, const BlockWork& work, int64_t layers, int64_t columns);
 
 }  // namespace shard

@@ -24,13 +24,6 @@ BlockWork work_of(const Model& model) {
           .causal = false};
 }
 
-/// FLOPs of both passes of the whole model, without recomputation.
-int64_t model_flops(const Model& model) {
-  const BlockWork work = work_of(model);
-  return model.layers * (forward_flops(work) + backward_flops(Design::written_out, work)) +
-         3 * 2 * context * model.width * vocabulary;  // the logits
-}
-
 /// 72·L·s·h²·(1 + attention·s/h + v/(12·h·L)).
 double closed_flops(const Model& model, double attention) {
   const auto s = static_cast<double>(context), h = static_cast<double>(model.width),
@@ -54,7 +47,8 @@ void compare_with_published(Report& report) {
   std::vector<double> both_products;
   for (const Model& model : models) {
     const BlockWork work = work_of(model);
-    const auto all = static_cast<double>(model_flops(model));
+    const auto all =
+        static_cast<double>(model_flops(Design::written_out, work, model.layers, vocabulary));
     const auto share = [&](int64_t flops) {  // of so many in each block
       return static_cast<double>(model.layers * flops) / all;
     };

@@ -57,9 +57,8 @@ ModelBytes WholeModel::bytes_on(int rank) const {
 
 int64_t WholeModel::flops(int64_t recomputed) const {
   const BlockWork work = work_on(rank());
-  const int64_t logits = 2 * sizes_.tokens() * sizes_.width * columns();
-  return sizes_.layers * (forward_flops(work) + backward_flops(Design::fused, work)) +
-         recomputed * recomputation_flops(work) + 3 * logits;
+  return model_flops(Design::fused, work, sizes_.layers, columns()) +
+         recomputed * recomputation_flops(work);
 }
 
 std::vector<Calls> WholeModel::calls(int64_t recomputed) const {
