@@ -8,6 +8,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/counted.h"
+#include "common/comm/ring.h"
 #include "common/comm/trace.h"
 #include "common/tensor/backend.h"
 
@@ -107,7 +108,7 @@ Communicator::Job Communicator::sum_job(const PartialSum& term) {
   const Tensor x = term.unreduced();
   is_at_home("all_reduce", x);
   return {.call = {.op = Collective::all_reduce, .count = x.elements(), .type = x.type()},
-          .sent = 2 * x.elements() * (size_ - 1) / size_,
+          .sent = sent_in_sum(x.elements(), size_),
           .result = x,
           .start = [this, x](const Call& call) { return start_sum(call, x); }};
 }
@@ -118,7 +119,7 @@ Pending Communicator::start_all_reduce(const PartialSum& term) { return start(su
 void Communicator::all_reduce_max(Tensor& x) {
   is_at_home("all_reduce_max", x);
   run({.call = {.op = Collective::all_reduce_max, .count = x.elements(), .type = x.type()},
-       .sent = 2 * x.elements() * (size_ - 1) / size_,
+       .sent = sent_in_sum(x.elements(), size_),
        .result = x,
        .start = [&](const Call& call) { return start_max(call, x); }});
 }
@@ -127,9 +128,8 @@ void Communicator::broadcast(Tensor& x, int root) {
   is_at_home("broadcast", x);
   require(root >= 0 && root < size_, "broadcast on ", name_, ": there is no rank ", root, " of ",
           size_);
-  const bool is_last = (rank_ + 1) % size_ == root;  // of the ring, which passes it on
   run({.call = {.op = Collective::broadcast, .count = x.elements(), .type = x.type()},
-       .sent = is_last ? 0 : x.elements(),
+       .sent = sent_in_broadcast(x.elements(), rank_, size_, root),
        .result = x,
        .start = [&](const Call& call) { return start_broadcast(call, x, root); }});
 }
@@ -147,12 +147,12 @@ Communicator::Job Communicator::gather_job(const Tensor& all, const Tensor& piec
   const int64_t begin = total(std::span(counts).first(static_cast<size_t>(rank_)));
   require(is_apart_or_in_place(all, piece, begin), "all_gather on ", name_,
           ": the piece overlaps the result outside its own place");
-  const int64_t last_to_come = counts[static_cast<size_t>((rank_ + 1) % size_)];
+  const int64_t next = counts[static_cast<size_t>((rank_ + 1) % size_)];
   return {.call = {.op = Collective::all_gather,
                    .count = piece.elements(),
                    .type = piece.type(),
                    .uneven = !rows.empty()},
-          .sent = all.elements() - last_to_come,  // around the ring, all but that is passed on
+          .sent = sent_in_gather(all.elements(), next),
           .result = all,
           .used = {piece},
           .start = [this, all, piece, counts](const Call& call) {
@@ -210,7 +210,7 @@ Communicator::Job Communicator::scatter_job(const Tensor& part, const PartialSum
   require(is_apart_or_in_place(term, part, mine.begin * row), "reduce_scatter on ", name_,
           ": the result overlaps the term outside its own part");
   return {.call = {.op = Collective::reduce_scatter, .count = term.elements(), .type = term.type()},
-          .sent = term.elements() - count,
+          .sent = sent_in_scatter(term.elements(), count),
           .result = part,
           .used = {term},
           .start = [this, part, term, counts = elements_of(part_sizes(rows_of(term), size_), row)](

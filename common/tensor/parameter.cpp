@@ -56,6 +56,13 @@ void append(Parameters& list, const Parameters& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
+std::vector<int64_t> local_elements(const Parameters& parameters) {
+  std::vector<int64_t> elements;
+  for (const Parameter* parameter : parameters)
+    elements.push_back(parameter->shard.local().elements());
+  return elements;
+}
+
 void zero_gradients(const Parameters& parameters) {
   std::vector<Tensor> gradients;
   for (const Parameter* parameter : parameters) gradients.push_back(parameter->gradient);

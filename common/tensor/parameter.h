@@ -109,6 +109,8 @@ using Parameters = std::vector<Parameter*>;
 
 /// Appends `more` to `list`.
 void append(Parameters& list, const Parameters& more);
+/// How many elements each has on this rank, padding included.
+std::vector<int64_t> local_elements(const Parameters& parameters);
 /// Sets all gradients to 0, as at the beginning of a step.
 void zero_gradients(const Parameters& parameters);
 /// total[0] += Σ g² over the gradients that count on this rank, on the device. Summed over the
