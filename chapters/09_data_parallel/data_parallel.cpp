@@ -1,5 +1,7 @@
 #include "chapters/09_data_parallel/data_parallel.h"
 
+#include <algorithm>
+
 #include "common/base/clock.h"
 #include "common/base/counted.h"
 #include "common/tensor/ops.h"
@@ -7,22 +9,30 @@
 namespace shard {
 
 //! [09-buckets]
+std::vector<Range> bucket_ranges(std::span<const int64_t> elements, int64_t bucket_bytes) {
+  std::vector<Range> ranges;
+  int64_t bytes = 0;
+  auto end = std::ssize(elements);
+  for (int64_t i = end; i-- > 0;) {  // the backward pass finishes the last one first
+    bytes += elements[static_cast<size_t>(i)] * size_of(DataType::f32);
+    if (bytes < bucket_bytes && i > 0) continue;
+    ranges.push_back({i, end});
+    end = i;
+    bytes = 0;
+  }
+  return ranges;
+}
+
 DataParallel::DataParallel(Communicator& group, const Parameters& parameters, int64_t bucket_bytes,
                            DataType reduce_in, std::string_view axis)
     : group_(group), reduce_in_(reduce_in) {
   Parameters reduced;
   for (Parameter* parameter : parameters)
     (parameter->is_partial_over(axis) ? reduced : others_).push_back(parameter);
-  Parameters bucket;
-  int64_t bytes = 0;
-  for (size_t i = reduced.size(); i-- > 0;) {  // the backward pass finishes the last one first
-    bucket.push_back(reduced[i]);
-    bytes += reduced[i]->gradient.bytes();
-    if (bytes >= bucket_bytes || i == 0) {
-      add_bucket(bucket);
-      bucket.clear();
-      bytes = 0;
-    }
+  for (const Range& range : bucket_ranges(local_elements(reduced), bucket_bytes)) {
+    Parameters bucket(reduced.begin() + range.begin, reduced.begin() + range.end);
+    std::ranges::reverse(bucket);
+    add_bucket(bucket);
   }
   pending_.reserve(buckets_.size());
   started_.reserve(buckets_.size());

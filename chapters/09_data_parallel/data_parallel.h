@@ -6,6 +6,7 @@
 // that the all-reduce of one bucket runs while earlier layers are still at work. Li et al.,
 // "PyTorch Distributed", arXiv:2006.15704, section 3.
 #pragma once
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,12 @@
 #include "common/tensor/parameter.h"
 
 namespace shard {
+
+/// Which parameters share a bucket, if these are their elements in the order of the forward pass:
+/// ranges of their numbers, from the last one to the first, each of at least `bucket_bytes` in f32
+/// (the last may be smaller). A bucket holds its parameters from the last to the first, as the
+/// backward pass finishes them.
+std::vector<Range> bucket_ranges(std::span<const int64_t> elements, int64_t bucket_bytes);
 
 class DataParallel {
  public:

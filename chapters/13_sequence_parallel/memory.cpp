@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "chapters/07_transformer_block/kept_bytes.h"
+
 namespace shard::chapter_13 {
 namespace {
 
@@ -31,11 +33,10 @@ Bytes bytes_of_pass(const Pass& pass) {
   return {by_rows, all - by_rows, pass.live == all - x + pass.y.bytes()};
 }
 
-/// Of attention and MLP, sharded in every design: Q, K, V and the heads' output; the log-sum-exp of
-/// each head; what is before GeLU.
+/// Of attention and MLP, sharded in every design.
 int64_t sharded_bytes(const Sizes& s, const Communicator& group) {
   const int64_t hidden = part_of(s.hidden, group.size(), group.rank()).size();
-  return 4 * s.batch * s.context * ((4 * s.width + s.heads) / group.size() + hidden);
+  return kept_inside(s.batch * s.context, s.width / group.size(), s.heads / group.size(), hidden);
 }
 
 }  // namespace
@@ -61,9 +62,9 @@ void check_bytes_kept(Runtime& runtime, Report& report, Trial& trial) {
   report.check("these are the bytes of all tensors that the forward pass has left, without Y",
                replicated.are_live && again.are_live && kept.are_live);
   report.check("tensor parallel: 4 tensors of rows × width, 4 statistics of each row",
-               replicated.by_rows == 4 * rows * (4 * s.width + 4) && replicated.others == sharded);
+               replicated.by_rows == kept_of_rows(rows, s.width) && replicated.others == sharded);
   report.check("sequence parallel: the same of own rows",
-               again.by_rows == 4 * own * (4 * s.width + 4) && again.others == sharded);
+               again.by_rows == kept_of_rows(own, s.width) && again.others == sharded);
   report.check("with the gathered inputs kept, 2 of the 4 have all rows",
                kept.by_rows == 4 * (own * (2 * s.width + 4) + rows * 2 * s.width) &&
                    kept.others == sharded);

@@ -1,5 +1,6 @@
 #include "chapters/14_recompute/costs.h"
 
+#include "chapters/07_transformer_block/kept_bytes.h"
 #include "common/base/partition.h"
 
 namespace shard {
@@ -25,27 +26,24 @@ int64_t flops_of_weights(const BlockWork& work) {
 
 //! [14-bytes]
 int64_t kept_bytes(Design design, const BlockWork& work) {
-  const bool fused = design == Design::fused;
-  const int64_t width = work.width, heads = work.heads, t = work.ranks;
-  // x, norm₁(x), u, norm₂(u), and two statistics for each norm: on every rank
-  const int64_t replicated = 4 * width + 4;
-  // q, k, v and the projection's input
-  int64_t attention = 4 * width / t;
-  if (fused) attention += heads / t;  // the log-sum-exp of each query
+  const int64_t heads = work.heads / work.ranks, hidden = hidden_part(work);
+  const int64_t fused = kept_of_rows(work.rows(), work.width) +  // on every rank
+                        kept_inside(work.tokens(), work.width / work.ranks, heads, hidden);
+  if (design == Design::fused) return fused;
+  int64_t more = hidden - heads;      // gelu(U), which FusedMlp computes again; no log-sum-exp
   if (design == Design::written_out)  // the probabilities, and once more after dropout
-    attention += (work.dropout ? 2 : 1) * work.context * heads / t;
-  // U, and gelu(U), which FusedMlp computes again
-  const int64_t mlp = (fused ? 1 : 2) * hidden_part(work);
-  return 4 * work.tokens() * (replicated + attention + mlp);
+    more += (work.dropout ? 2 : 1) * work.context * heads;
+  return fused + 4 * work.tokens() * more;
 }
 
-int64_t input_bytes(const BlockWork& work) { return 4 * work.tokens() * work.width; }
+int64_t input_bytes(const BlockWork& work) { return 4 * work.rows() * work.width; }
 //! [14-bytes]
 
 //! [14-flops]
 int64_t flops_of_attention_product(const BlockWork& work) {
-  const int64_t context = work.context,
-                pairs = work.causal ? context * (context + 1) / 2 : context * context;
+  const int64_t context = work.context;
+  int64_t pairs = work.causal ? context * (context + 1) / 2 : context * context;
+  if (work.pairs > 0) pairs = work.pairs;
   return 2 * work.batch * pairs * work.width / work.ranks;  // all heads: width/t in each pair
 }
 

@@ -12,7 +12,11 @@ struct BlockWork {
   int ranks = 1, rank = 0;  // tensor-parallel
   bool dropout = false;     // on the probabilities: a second matrix of them is kept
   bool causal = true;       // a query sees (context + 1)/2 keys on average; otherwise all of them
+  // of a query and a key that meet in a sequence, where only a part of it is here (chapter 20)
+  int64_t pairs = 0;     // 0: as `causal` says
+  int64_t own_rows = 0;  // of norms and residuals, where ranks share out the rows (13); 0: all
   int64_t tokens() const { return batch * context; }
+  int64_t rows() const { return own_rows == 0 ? tokens() : own_rows; }
 };
 
 /// Which of the blocks with the same function.

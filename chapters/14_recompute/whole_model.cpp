@@ -45,30 +45,10 @@ WholeModel::WholeModel(Runtime& runtime, Report& report, const Sizes& sizes,
       tokens_(random_ids(runtime, sizes, "tokens")),
       targets_(random_ids(runtime, sizes, "targets")) {}
 
-ModelBytes WholeModel::bytes_on(int rank) const {
-  const int64_t of_token = 4 * sizes_.tokens();  // f32 and i32
-  return {.layers = sizes_.layers,
-          .block = kept_bytes(Design::fused, work_on(rank)),
-          .input = input_bytes(work_on(rank)),
-          .begin = of_token * 2,  // the token and its position
-          // the last norm's input, output and statistics; logits, maximum, sum and target
-          .end = of_token * (2 * sizes_.width + 2 + columns() + 3)};
-}
-
-int64_t WholeModel::flops(int64_t recomputed) const {
-  const BlockWork work = work_on(rank());
-  return model_flops(Design::fused, work, sizes_.layers, columns()) +
-         recomputed * recomputation_flops(work);
-}
-
-std::vector<Calls> WholeModel::calls(int64_t recomputed) const {
-  const int64_t of_token = 4 * sizes_.tokens();
-  // the embedding, each block twice forward and twice backward, and the gradient of the last norm
-  const int64_t of_rows = 1 + 4 * sizes_.layers + 1 + recomputed;
-  return {{.op = Collective::all_reduce,
-           .calls = of_rows + 2,  // and two sums of the loss
-           .bytes = of_token * (of_rows * sizes_.width + 2)},
-          {.op = Collective::all_reduce_max, .calls = 1, .bytes = of_token}};
+ModelWork WholeModel::work_on(int rank) const {
+  return {.block = sizes_.work(runtime_.world().size(), rank, moment_),
+          .layers = sizes_.layers,
+          .columns = vocabulary_part(sizes_.vocabulary, runtime_.world()).size()};
 }
 
 void WholeModel::recompute_first(int64_t recomputed) {
@@ -96,13 +76,14 @@ void WholeModel::check(const Step& step, const Step& of_none) {
   const auto name = [&](const char* what) {
     return text(step.recomputed, " of ", sizes_.layers, " recomputed: ", what);
   };
-  const int64_t most = most_kept(bytes_on(rank()), step.recomputed);
+  const int64_t most = most_kept(kept_bytes(work_on(rank())), step.recomputed);
   report_.check(name("kept at most what the plan says, to the byte"), step.most_kept == most,
                 text(step.most_kept, " bytes instead of ", most));
-  report_.check(name("FLOPs as the formula says"), step.flops == flops(step.recomputed),
-                text(step.flops, " FLOPs instead of ", flops(step.recomputed)));
+  report_.check(name("FLOPs as the formula says"),
+                step.flops == flops_of(work_on(rank()), step.recomputed),
+                text(step.flops, " FLOPs instead of ", flops_of(work_on(rank()), step.recomputed)));
   check_calls(report_, name("one all-reduce more for each of these blocks"), step.ledger,
-              calls(step.recomputed));
+              calls_of(work_on(rank()), step.recomputed));
   if (step.recomputed == 0) return;
   bool same = true;
   for (size_t i = 0; i < step.gradients.size(); ++i)
@@ -149,7 +130,8 @@ void WholeModel::time(int64_t fitting, int64_t repeat) {
     const double seconds = times[i++].seconds;
     table.row({text(recomputed, " of ", sizes_.layers), seconds_text(seconds),
                ratio(seconds, times[0].seconds),
-               ratio(static_cast<double>(flops(recomputed)), static_cast<double>(flops(0)))});
+               ratio(static_cast<double>(flops_of(work_on(rank()), recomputed)),
+                     static_cast<double>(flops_of(work_on(rank()), 0)))});
   }
   report_.table(table);
   report_.result("time_of_full_recomputation", times.back().seconds / times[0].seconds);

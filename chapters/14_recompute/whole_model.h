@@ -1,10 +1,9 @@
 // A whole GPT whose activations must fit into some memory: only as many blocks as do not fit are
 // recomputed.
 #pragma once
-#include "chapters/14_recompute/memory_plan.h"
+#include "chapters/14_recompute/model_costs.h"
 #include "chapters/14_recompute/observed.h"
 #include "chapters/14_recompute/one_block.h"
-#include "common/check/calls.h"
 
 namespace shard::chapter_14 {
 
@@ -15,7 +14,7 @@ class WholeModel {
   /// What the model keeps on the rank with the largest parts, by the formulas. It is the same
   /// number on every rank: if they recomputed different blocks, they would call different
   /// collectives.
-  ModelBytes largest_bytes() const { return bytes_on(0); }
+  ModelBytes largest_bytes() const { return kept_bytes(work_on(0)); }
 
   /// Steps with none, the first `fitting`, and all blocks recomputed, so that `limit` bytes are
   /// kept at most: checks kept bytes, FLOPs and collectives, and all gradients bit by bit, and
@@ -37,14 +36,8 @@ class WholeModel {
   void check(const Step& step, const Step& of_none);
   void draw(const std::vector<Step>& steps, int64_t limit);
 
-  // By the formulas.
-  ModelBytes bytes_on(int rank) const;
-  int64_t flops(int64_t recomputed) const;
-  std::vector<Calls> calls(int64_t recomputed) const;
-
   int rank() const { return runtime_.world().rank(); }
-  BlockWork work_on(int rank) const { return sizes_.work(runtime_.world().size(), rank, moment_); }
-  int64_t columns() const { return vocabulary_part(sizes_.vocabulary, runtime_.world()).size(); }
+  ModelWork work_on(int rank) const;  // for the formulas
 
   Runtime& runtime_;
   Report& report_;

@@ -4,6 +4,7 @@
 
 #include "chapters/11_checkpoints/checkpoint.h"
 #include "chapters/11_checkpoints/temporary_folder.h"
+#include "chapters/15_sharded_optimizer/costs.h"
 #include "common/check/reference.h"
 
 namespace shard::chapter_15 {
@@ -78,15 +79,19 @@ void compare_steps(Runtime& runtime, Report& report, const Settings& settings) {
 /// Whether the step's calls between the data-parallel ranks are those that the formula says.
 static bool calls_are_right(const Ledger& step, Run& run, int64_t reductions) {
   const std::string group = run.grid.dp().name();
-  const int64_t weight = size_of(type_of(run.settings.training.precision)),
-                buckets = std::ssize(run.shards->buckets());
-  int64_t padded = 0;
-  for (const GradientShards::Bucket& bucket : run.shards->buckets()) padded += bucket.flat.padded();
-  return bytes_given(step, group, Collective::reduce_scatter) == reductions * 4 * padded &&
-         step.calls(Collective::reduce_scatter, group) == reductions * buckets &&
-         bytes_given(step, group, Collective::all_gather) ==
-             weight * padded / run.data_parallel() &&
-         step.calls(Collective::all_gather, group) == buckets &&
+  const int64_t weight = size_of(type_of(run.settings.training.precision));
+  std::vector<Calls> scatters, gathers;
+  for (const GradientShards::Bucket& bucket : run.shards->buckets()) {
+    scatters.push_back(scatters_of_bucket(bucket.flat.padded(), reductions));
+    gathers.push_back(gather_of_bucket(bucket.flat.padded(), run.data_parallel(), weight));
+  }
+  const auto are_right = [&](const std::vector<Calls>& expected) {
+    int64_t calls = 0, bytes = 0;
+    for (const Calls& one : expected) calls += one.calls, bytes += one.bytes;
+    const Collective op = expected.front().op;
+    return bytes_given(step, group, op) == bytes && step.calls(op, group) == calls;
+  };
+  return are_right(scatters) && are_right(gathers) &&
          bytes_given(step, group, Collective::all_reduce) == 4;  // of the loss
 }
 

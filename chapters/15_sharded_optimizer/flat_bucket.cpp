@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "chapters/09_data_parallel/data_parallel.h"
+
 namespace shard {
 
 //! [15-flat-bucket]
@@ -15,7 +17,7 @@ FlatBucket::FlatBucket(Parameters parameters, int ranks)
     begin += parameter->shard.local().elements();
   }
   begins_.push_back(begin);
-  per_rank_ = (elements() + ranks - 1) / ranks;  // rounded up: the last ranges may hold padding
+  per_rank_ = in_each_range(elements(), ranks);
 }
 
 Range FlatBucket::range_of(int rank) const {
@@ -45,15 +47,10 @@ Tensor FlatBucket::view(const Tensor& flat, size_t i) const {
 std::vector<FlatBucket> flat_buckets(const Parameters& parameters, int64_t bucket_bytes,
                                      int ranks) {
   std::vector<FlatBucket> buckets;
-  Parameters bucket;
-  int64_t bytes = 0;
-  for (size_t i = parameters.size(); i-- > 0;) {  // the backward pass finishes the last one first
-    bucket.push_back(parameters[i]);
-    bytes += parameters[i]->shard.local().elements() * size_of(DataType::f32);
-    if (bytes < bucket_bytes && i > 0) continue;
+  for (const Range& range : bucket_ranges(local_elements(parameters), bucket_bytes)) {
+    Parameters bucket(parameters.begin() + range.begin, parameters.begin() + range.end);
+    std::ranges::reverse(bucket);
     buckets.emplace_back(std::move(bucket), ranks);
-    bucket.clear();
-    bytes = 0;
   }
   return buckets;
 }

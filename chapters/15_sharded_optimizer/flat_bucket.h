@@ -19,6 +19,11 @@ struct FlatPiece {
   bool decays() const { return parameter->is_matrix(); }
 };
 
+/// Elements of a rank's range: rounded up, so that the last ranges may hold padding.
+inline int64_t in_each_range(int64_t elements, int64_t ranks) {
+  return (elements + ranks - 1) / ranks;
+}
+
 class FlatBucket {
  public:
   /// `parameters` in the order in which they lie in the bucket. Throws Error for none, and for a

@@ -4,6 +4,7 @@
 
 #include "chapters/10_tensor_and_data_parallel/adamw_optimizer.h"
 #include "chapters/10_tensor_and_data_parallel/bucketed_reduction.h"
+#include "chapters/15_sharded_optimizer/costs.h"
 #include "chapters/15_sharded_optimizer/sharded_adamw.h"
 
 namespace shard::chapter_15 {
@@ -26,21 +27,16 @@ int64_t state_bytes(Runtime& runtime, const Settings& s, Parts parts) {
   return runtime.backend().bytes_in_use() - before;
 }
 
-/// Bytes for each parameter: on every rank, and shared out over d.
-struct PerParameter {
-  int64_t everywhere, shared_out;
-  std::string formula() const {
-    return shared_out == 0 ? text(everywhere, "·Ψ")
-                           : text("(", everywhere, " + ", shared_out, "/d)·Ψ");
-  }
-};
+int64_t zero_of(Parts parts) {
+  if (!parts) return 0;
+  return *parts == Sharding::moments ? 1 : 2;
+}
 
-PerParameter formula_of(const Settings& s, Parts parts) {
-  const bool rounded = s.training.precision == Precision::bf16;
-  const int64_t weight = rounded ? 2 : 4, gradient = 4, state = rounded ? 12 : 8;
-  if (!parts) return {weight + gradient + state, 0};
-  if (*parts == Sharding::moments) return {weight + gradient, state};
-  return {weight, gradient + state};
+std::string formula_of(const StateBytes& each, int64_t zero) {
+  const SharedState state = shared_state(each, zero);
+  const int64_t everywhere = state.everywhere.total(), shared_out = state.shared_out.total();
+  return shared_out == 0 ? text(everywhere, "·Ψ")
+                         : text("(", everywhere, " + ", shared_out, "/d)·Ψ");
 }
 
 }  // namespace
@@ -58,10 +54,10 @@ void show_memory(Runtime& runtime, Report& report, const Settings& s) {
   Table table({"", "bytes on a rank", "formula", "bytes / Ψ"});
   std::string wrong;
   for (const Parts parts : {unsharded, Parts(Sharding::moments), Parts(Sharding::gradients)}) {
-    const PerParameter per = formula_of(s, parts);
-    const int64_t psi = parts ? padded : elements, bytes = state_bytes(runtime, s, parts),
-                  expected = per.everywhere * psi + per.shared_out * psi / d;
-    table.row({name_of(parts), text(bytes), per.formula(),
+    const StateBytes each = state_of_parameter(s.training.precision);
+    const int64_t zero = zero_of(parts), bytes = state_bytes(runtime, s, parts),
+                  expected = state_on_rank(each, zero, parts ? padded : elements, d).total();
+    table.row({name_of(parts), text(bytes), formula_of(each, zero),
                fixed(static_cast<double>(bytes) / static_cast<double>(elements))});
     if (bytes != expected)
       wrong += text(name_of(parts), ": ", bytes, " instead of ", expected, " ");

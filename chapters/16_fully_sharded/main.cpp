@@ -1,6 +1,7 @@
 // Chapter 16: fully sharded weights (ZeRO-3, FSDP). No rank holds the model: each keeps a part of
 // every unit, and gathers a whole unit only while its layers compute.
 #include "chapters/15_sharded_optimizer/gradient_shards.h"
+#include "chapters/16_fully_sharded/costs.h"
 #include "chapters/16_fully_sharded/events.h"
 #include "chapters/16_fully_sharded/failing_designs.h"
 #include "chapters/16_fully_sharded/picture.h"
@@ -81,24 +82,28 @@ void train_beside_chapter_15(const Setup& setup) {
                      exact ? 0.0 : 1e-4);
 }
 
-/// Bytes that a rank of d sends and is given, for units of these padded sizes.
+UnitSizes sizes_of(const FullySharded& weights) {
+  UnitSizes padded;
+  for (const auto& unit : weights.units()) padded.push_back(unit->flat().padded());
+  return padded;
+}
+
+/// Whether the row has just these calls.
+bool holds(const LedgerRow& row, const std::vector<Calls>& expected) {
+  int64_t calls = 0, bytes = 0;
+  for (const Calls& one : expected) calls += one.calls, bytes += one.bytes;
+  return row.calls == calls && row.bytes == bytes;
+}
+
 void check_ledger(const Setup& setup, const Ledger& ledger, const FullySharded& weights) {
-  int64_t gathered = 0, scattered = 0;
-  const auto& units = weights.units();
-  for (size_t i = 0; i < units.size(); ++i) {
-    const int64_t bytes = 4 * units[i]->flat().padded();
-    const bool once = i == 0 || i + 1 == units.size();  // the root, and the last unit
-    gathered += (once ? 1 : 2) * bytes / setup.dp();
-    scattered += bytes;
-  }
-  const auto blocks = std::ssize(units) - 1;
-  const LedgerRow gathers = row_of(ledger, Collective::all_gather, "dp"),
-                  scatters = row_of(ledger, Collective::reduce_scatter, "dp"),
-                  sums = row_of(ledger, Collective::all_reduce, "dp");
+  const UnitSizes units = sizes_of(weights);
+  const LedgerRow sums = row_of(ledger, Collective::all_reduce, "dp");
   setup.report.check("2U all-gathers of parts: 2Ψ/d but for the root and the last unit",
-                     gathers.calls == 2 * blocks && gathers.bytes == gathered);
+                     holds(row_of(ledger, Collective::all_gather, "dp"),
+                           gathers_of_units(units, setup.dp(), 1)));
   setup.report.check("U + 1 reduce-scatters of whole gradients: Ψ",
-                     scatters.calls == blocks + 1 && scatters.bytes == scattered);
+                     holds(row_of(ledger, Collective::reduce_scatter, "dp"),
+                           scatters_of_units(units, 1)));
   setup.report.check("one all-reduce, of the loss", sums.calls == 1 && sums.bytes == 4);
 }
 
@@ -127,7 +132,6 @@ void show_ledger(const Setup& setup) {
 void show_memory(const Setup& setup) {
   setup.report.heading("Weights on a rank: the most bytes in a step");
   Table table({"", "most at one time", "between steps"});
-  int64_t whole = 0, part = 0, largest = 0, largest_two = 0;  // bytes
   const auto trial = [&](const std::string& name, const FullSharding& sharding) {
     auto made = std::make_unique<Trial>(setup, sharding);
     made->step(0);
@@ -143,24 +147,17 @@ void show_memory(const Setup& setup) {
   const auto without = trial("no prefetch: the root and one unit", sharding);
   sharding.unit_blocks = setup.settings.sizes.layers;
   const auto one = trial("all blocks in one unit", sharding);
-  const auto& units = with->weights().units();
-  for (size_t i = 0; i < units.size(); ++i) {
-    const int64_t bytes = 4 * units[i]->flat().padded();
-    whole += bytes;
-    part += bytes / setup.dp();
-    if (i == 0) continue;
-    largest = std::max(largest, bytes);
-    if (i > 1) largest_two = std::max(largest_two, bytes + 4 * units[i - 1]->flat().padded());
-  }
-  if (units.size() == 2) largest_two = largest;
-  const int64_t root = 4 * units[0]->flat().padded();
+  const UnitSizes units = sizes_of(with->weights());
+  const int64_t whole = own_weight_bytes(units, 1), part = own_weight_bytes(units, setup.dp());
   table.row({"data parallel: all weights", bytes_text(static_cast<double>(whole)),
              bytes_text(static_cast<double>(whole))});
   setup.report.table(table);
   setup.report.check("with prefetch Ψ/d + root + two units, to the byte",
-                     with->weights().peak_weight_bytes() == part + root + largest_two);
+                     with->weights().peak_weight_bytes() ==
+                         peak_weight_bytes(units, setup.dp(), true));
   setup.report.check("without Ψ/d + root + one unit, to the byte",
-                     without->weights().peak_weight_bytes() == part + root + largest);
+                     without->weights().peak_weight_bytes() ==
+                         peak_weight_bytes(units, setup.dp(), false));
   setup.report.check("between steps Ψ/d", with->weights().weight_bytes() == part &&
                                               without->weights().weight_bytes() == part);
   setup.report.check("in one unit nothing is saved: Ψ/d + Ψ at the most",

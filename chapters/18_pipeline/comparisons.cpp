@@ -112,8 +112,10 @@ void compare_training(Runtime& runtime, Report& report, const Settings& s,
 /// before, for each row of this rank's share.
 static bool sent_is_right(const Trial& trial, const Ledger& step) {
   const Settings& s = trial.settings;
-  const int stage = trial.model->stages().rank(), last = static_cast<int>(s.pp) - 1;
-  const int64_t neighbours = (stage > 0 ? 1 : 0) + (stage < last ? 1 : 0);
+  const int stage = trial.model->stages().rank();
+  const int64_t messages =
+                    messages_of_stage(stage, static_cast<int>(s.pp), 1, s.training.accumulate),
+                neighbours = messages / s.training.accumulate;
   const Range mine = part_of(s.training.batch, static_cast<int>(s.dp), trial.grid.coordinate("dp"));
   const int64_t bytes = 4 * mine.size() * s.sizes.context * s.sizes.width * neighbours;
   int64_t sent = 0, received = 0;
@@ -122,7 +124,6 @@ static bool sent_is_right(const Trial& trial, const Ledger& step) {
     if (row.op == Collective::send) sent += row.bytes;
     if (row.op == Collective::receive) received += row.bytes;
   }
-  const int64_t messages = neighbours * s.training.accumulate;
   return sent == bytes && received == bytes && step.calls(Collective::send, "pp") == messages &&
          step.calls(Collective::receive, "pp") == messages;
 }

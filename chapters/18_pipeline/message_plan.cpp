@@ -41,4 +41,13 @@ std::vector<std::vector<Exchange>> plan_messages(const Schedule& schedule) {
 }
 //! [18-plan]
 
+int64_t messages_of_stage(int stage, int stages, int chunks, int64_t micro_batches) {
+  int64_t neighbours = 0;
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    const int part = chunk * stages + stage;
+    neighbours += (part > 0 ? 1 : 0) + (part + 1 < chunks * stages ? 1 : 0);
+  }
+  return neighbours * micro_batches;
+}
+
 }  // namespace shard

@@ -19,6 +19,10 @@ struct Exchange {
   std::vector<StageMessage> messages;
 };
 
+/// The messages that a stage receives in a step, which are as many as it sends: for each of its
+/// chunks (chapter 19) and each micro-batch one from either neighbour of that part of the model.
+int64_t messages_of_stage(int stage, int stages, int chunks, int64_t micro_batches);
+
 /// For each stage its exchanges, in their order: sent ones follow the step that they are from,
 /// received ones precede the step that they are for. Throws Error for a schedule that comes to a
 /// standstill.

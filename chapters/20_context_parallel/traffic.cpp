@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chapters/20_context_parallel/ring_traffic.h"
 #include "common/check/calls.h"
 #include "common/check/reference.h"
 
@@ -42,20 +43,15 @@ struct Counts {
 };
 
 //! [20-traffic]
-/// k and v of every rank but the next are passed on, and those of every other rank arrive. dk and
-/// dv of every rank are passed on, and arrive.
 BothWays of_ring(const Counts& n) {
   if (n.c == 1) return {{{}, 0, "0", "nothing"}, {{}, 0, "0", "nothing"}};
-  const int64_t all = 8 * n.rows * n.width, sent = all - n.kv_of(n.rank + 1),
-                received = all - n.kv_of(n.rank);
-  return {{{{Collective::send, n.c - 1, sent}, {Collective::receive, n.c - 1, received}},
-           n.ring(),
-           "2(c-1)/c",
-           "c-1 hops of k and v"},
-          {{{Collective::send, 2 * n.c - 1, sent + all},
-            {Collective::receive, 2 * n.c - 1, received + all}},
-           n.ring() + 2,
-           "2(c-1)/c + 2",
+  const auto calls = [](const RingTraffic& ring) -> std::vector<Calls> {
+    return {{Collective::send, ring.messages, ring.sent},
+            {Collective::receive, ring.messages, ring.received}};
+  };
+  const int rank = static_cast<int>(n.rank);
+  return {{calls(ring_forward(n.kv, rank)), n.ring(), "2(c-1)/c", "c-1 hops of k and v"},
+          {calls(ring_backward(n.kv, rank)), n.ring() + 2, "2(c-1)/c + 2",
            "c-1 hops again, and c of dk and dv"}};
 }
 

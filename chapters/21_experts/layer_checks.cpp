@@ -1,5 +1,6 @@
 #include "chapters/21_experts/layer_checks.h"
 
+#include "chapters/21_experts/costs.h"
 #include "chapters/21_experts/mixture_reference.h"
 #include "common/check/calls.h"
 #include "common/check/compare.h"
@@ -101,14 +102,15 @@ void check_calls_of_layer(Runtime& runtime, Report& report, const Sizes& sizes) 
   report.ledger(pass.ledger);
   int64_t came = 0;
   for (int64_t rows : pass.kept.rows_from) came += rows;
-  const int64_t row = sizes.width * 4, sent = sizes.chosen * trial.own.size() * row;
+  const ExpertWork work{.tokens = trial.own.size(),
+                        .arrived = came,
+                        .width = sizes.width,
+                        .experts = sizes.experts,
+                        .chosen = sizes.chosen};
+  std::vector<Calls> expected = sums_over_tp(work, 1);
+  expected.insert(expected.end(), {exchanges_of(work, 1), gathers_of_counts(work, 1)});
   check_calls(report, "4 all_to_alls: k·N·h twice, what came twice; counts; sums over tp",
-              pass.ledger,
-              {{.op = Collective::all_to_all, .calls = 4, .bytes = 2 * (sent + came * row)},
-               {.op = Collective::all_gather, .calls = 1, .bytes = sizes.experts * 4},
-               {.op = Collective::all_reduce,
-                .calls = 3,
-                .bytes = 4 * trial.own.size() * (2 * sizes.width + sizes.chosen)}});
+              pass.ledger, expected);
   double given = 0;
   for (const LedgerRow& entry : pass.ledger.rows())
     if (entry.op == Collective::all_to_all) given += static_cast<double>(entry.bytes);

@@ -1,6 +1,7 @@
 // What Recomputed (chapter 14) needs of a half with sequence parallelism (chapter 13) and of
 // experts (chapter 21): their forward passes without output.
 #pragma once
+#include "chapters/13_sequence_parallel/row_collectives.h"
 #include "chapters/13_sequence_parallel/sequence_parallel.h"
 #include "chapters/14_recompute/recomputed.h"
 #include "chapters/21_experts/expert_mlp.h"
@@ -19,6 +20,10 @@ void forward_without_output(const SequenceParallel<Half>& layer, const Tensor& x
   kept.half.first() = {};  // x takes its place
 }
 //! [22-without-output]
+
+/// What a recomputed block adds to row_collectives (chapter 13): one of each for attention; the
+/// MLP's all-gather takes the place of the one in its backward pass.
+inline constexpr RowCollectives added_by_recomputing{.all_gathers = 1, .reduce_scatters = 1};
 
 /// x: [tokens × width]. All of the forward pass: the router's gradient needs the experts' results.
 inline void forward_without_output(const ExpertMlp& mlp, const Tensor& x, ExpertMlp::Kept& kept) {

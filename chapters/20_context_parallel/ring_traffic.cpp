@@ -1,0 +1,26 @@
+#include "chapters/20_context_parallel/ring_traffic.h"
+
+#include <numeric>
+
+namespace shard {
+
+//! [20-ring-traffic]
+RingTraffic ring_forward(std::span<const int64_t> kv_bytes, int rank) {
+  const auto ranks = std::ssize(kv_bytes);
+  const int64_t all = std::accumulate(kv_bytes.begin(), kv_bytes.end(), int64_t{0});
+  const auto of = [&](int64_t owner) { return kv_bytes[static_cast<size_t>(owner % ranks)]; };
+  return {.messages = ranks - 1, .sent = all - of(rank + 1), .received = all - of(rank)};
+}
+
+RingTraffic ring_backward(std::span<const int64_t> kv_bytes, int rank) {
+  const auto ranks = std::ssize(kv_bytes);
+  if (ranks == 1) return {};
+  const int64_t all = std::accumulate(kv_bytes.begin(), kv_bytes.end(), int64_t{0});
+  const RingTraffic again = ring_forward(kv_bytes, rank);
+  return {.messages = again.messages + ranks,
+          .sent = again.sent + all,
+          .received = again.received + all};
+}
+//! [20-ring-traffic]
+
+}  // namespace shard
