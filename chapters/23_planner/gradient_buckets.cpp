@@ -49,21 +49,22 @@ std::vector<GradientBucket> gradient_buckets(const RankWork& work) {
   return all;
 }
 
-PartialElements partial_elements(const RankWork& work) {
+PartialElements partial_elements(const RankWork& work, const ParameterSizes& parameters) {
   PartialElements sums;
-  for (const ParameterSize& one : work.parameters())
-    if (work.is_partial(one)) (one.kind == Kind::tied ? sums.pp : sums.tp) += one.elements;
+  for (const ParameterSize& one : parameters) {
+    if (!work.is_partial(one)) continue;
+    (one.kind == Kind::tied ? sums.pp : sums.tp) += one.elements;
+    sums.parameters += one.kind == Kind::tied ? 0 : 1;
+  }
   return sums;
 }
 
 UnitElements units_of(const RankWork& work) {
   UnitElements units;
   const auto add = [&](const ParameterSizes& parameters) {
-    int64_t partial = 0;
-    for (const ParameterSize& one : parameters) partial += work.is_partial(one) ? one.elements : 0;
     const int64_t ranks = work.data_ranks();
     units.padded.push_back(ranks * in_each_range(elements_of(parameters), ranks));
-    units.partial.push_back(partial);
+    units.partial.push_back(partial_elements(work, parameters));
   };
   add(parameters_of_part(work.model, {.layers = {}}, work.place()));
   for (int64_t layer = 0; layer < work.model.layers; ++layer)

@@ -17,18 +17,21 @@ struct GradientBucket {
 /// Of shard_optimizer 0 to 2, in the order in which the backward pass completes them.
 std::vector<GradientBucket> gradient_buckets(const RankWork& work);
 
-/// Of shard_optimizer 3: the root and the blocks. Elements of each, with padding, and of those that
-/// are summed over tp first.
-struct UnitElements {
-  UnitSizes padded, partial;
-};
-UnitElements units_of(const RankWork& work);
-
 /// Elements of the gradients that are summed over tp, or, of the tied table, over pp.
 struct PartialElements {
   int64_t tp = 0, pp = 0;
+  int64_t parameters = 0;  // that are summed over tp: several are copied side by side
+  int64_t copied() const { return parameters > 1 ? tp : 0; }
 };
-PartialElements partial_elements(const RankWork& work);
+PartialElements partial_elements(const RankWork& work, const ParameterSizes& parameters);
+
+/// Of shard_optimizer 3: the root and the blocks. Elements of each, with padding, and of those that
+/// are summed first.
+struct UnitElements {
+  UnitSizes padded;
+  std::vector<PartialElements> partial;
+};
+UnitElements units_of(const RankWork& work);
 
 /// The groups of this rank.
 RankGroup data_group(const RankWork& work);

@@ -16,14 +16,14 @@ RankState state_of(const RankWork& work) {
   if (work.layout.shard_optimizer == 3) {
     const UnitElements units = units_of(work);
     for (const int64_t padded : units.padded) add(padded, work.data_ranks());
-    for (const int64_t partial : units.partial) state.buffers += value_bytes * partial;
+    for (const PartialElements& sums : units.partial) state.buffers += value_bytes * sums.copied();
     state.peak_weights = peak_weight_bytes(units.padded, work.data_ranks(), true);
     return state;
   }
   for (const GradientBucket& bucket : gradient_buckets(work))
     add(bucket.padded, bucket.group.ranks);
   state.peak_weights = state.between_steps.weights;
-  state.buffers += value_bytes * partial_elements(work).tp;
+  state.buffers += value_bytes * partial_elements(work, work.parameters()).copied();
   if (work.model.experts > 0) {
     for (const GptStage& part : work.parts())
       state.buffers += part.layers.size() * value_bytes * work.model.experts;

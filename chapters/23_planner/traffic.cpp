@@ -80,9 +80,9 @@ void add_messages(PredictedLedger& ledger, const RankWork& work) {
 
 // ---- Once a step --------------------------------------------------------------------------------
 
-void add_partial_sums(PredictedLedger& ledger, const RankWork& work) {
-  const PartialElements elements = partial_elements(work);
-  if (elements.tp > 0) ledger.add(group_along(work, "tp"), sum_of(elements.tp));
+void add_partial_sums(PredictedLedger& ledger, const RankWork& work,
+                      const PartialElements& elements, int64_t times = 1) {
+  if (elements.tp > 0) ledger.add(group_along(work, "tp"), {sum_of(elements.tp)}, times);
   if (elements.pp > 0) {  // by the two stages at the ends
     const int place = work.at("pp") == 0 ? 0 : 1;
     ledger.add(RankGroup{"pp", 2, place}, sum_of(elements.pp));
@@ -91,7 +91,7 @@ void add_partial_sums(PredictedLedger& ledger, const RankWork& work) {
 
 void add_gradients(PredictedLedger& ledger, const RankWork& work) {
   const int64_t zero = work.layout.shard_optimizer;
-  add_partial_sums(ledger, work);
+  add_partial_sums(ledger, work, partial_elements(work, work.parameters()));
   for (const GradientBucket& bucket : gradient_buckets(work)) {
     if (zero == 0) {
       ledger.add(bucket.group, sum_of(bucket.elements));
@@ -109,9 +109,7 @@ void add_units(PredictedLedger& ledger, const RankWork& work) {
   ledger.add(data, gathers_of_units(units.padded, data.ranks, work.micro_batches));
   ledger.add(data, scatters_of_units(units.padded, work.micro_batches));
   for (size_t unit = 0; unit < units.partial.size(); ++unit)
-    if (units.partial[unit] > 0)
-      ledger.add(group_along(work, "tp"), {sum_of(units.partial[unit])},
-                 unit == 0 ? 1 : work.micro_batches);
+    add_partial_sums(ledger, work, units.partial[unit], unit == 0 ? 1 : work.micro_batches);
 }
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include "chapters/16_fully_sharded/fully_sharded.h"
 #include "chapters/18_pipeline/pipeline.h"
 #include "chapters/21_experts/expert_gpt.h"
+#include "chapters/22_the_whole_grid/grid_model.h"
 #include "chapters/22_the_whole_grid/grid_recipe.h"
 #include "chapters/22_the_whole_grid/recomputed_rows.h"
+#include "chapters/23_planner/counting.h"
 #include "chapters/23_planner/kept.h"
 #include "chapters/23_planner/state.h"
 #include "chapters/23_planner/traffic.h"
@@ -238,6 +240,53 @@ TEST_CASE("counting: data parallel, with state and weights shared out") {
                          .sequence_parallel = zero % 2 == 1,
                          .recompute = full,
                          .shard_optimizer = zero}});
+    }
+  }
+}
+
+TEST_CASE("counting: gradients in several buckets") {
+  ModelShape model = dense;
+  model.width = 96, model.layers = 4;  // more than 1 MiB of each kind
+  for (const int64_t zero : {0, 1, 2, 3}) {
+    for (const int64_t dp : {2, 3})
+      check_all(model, {{.dp = dp, .micro_batch = 1, .shard_optimizer = zero}});
+  }
+  const RankWork one(model, {}, 1, 0);
+  CHECK(gradient_buckets(one).size() == 2);
+}
+
+TEST_CASE("counting: what blocks keep is what chapter 22 measures on one of them") {
+  for (const bool sequence_parallel : {false, true}) {
+    const Layout layout{
+        .tp = world().size(), .micro_batch = 3, .sequence_parallel = sequence_parallel};
+    const RankWork work(dense, layout, 3, world().rank());
+    const ModelBytes expected = kept_bytes(work.work_of({.layers = {0, dense.layers}}));
+    Training training(dense, layout, 1);
+    const ModelBytes measured = chapter_22::bytes_of_model(
+        *training.grid, {training.sizes(), {.seed = 77}, switches_of(dense, layout), dense.layers},
+        training.micro_batch());
+    CHECK(measured.layers == expected.layers);
+    CHECK(measured.block == expected.block);
+    CHECK(measured.input == expected.input);
+    CHECK(measured.again == expected.again);
+    CHECK(measured.begin == expected.begin);
+    CHECK(measured.end == expected.end);
+    Layout recomputed = layout;
+    recomputed.recompute = full;
+    const KeptBytes kept = kept_in_step(RankWork(dense, recomputed, 3, world().rank()));
+    CHECK(kept.at_most == most_kept(measured, dense.layers));
+  }
+}
+
+TEST_CASE("counting: the closed form has the parameters of the lists, where stages are equal") {
+  ModelShape model = dense;
+  model.layers = 8, model.vocabulary = 12;
+  for (const auto& [tp, pp, chunks] :
+       {std::array{1, 1, 1}, {2, 1, 1}, {3, 2, 1}, {4, 4, 1}, {2, 2, 2}}) {
+    const Layout layout{.tp = tp, .pp = pp, .chunks = chunks};
+    for (int stage = 0; stage < pp; ++stage) {
+      const RankWork work(model, layout, 1, tp * stage);
+      CHECK(elements_of(work.parameters()) == parameters_of_rank(model, layout, stage));
     }
   }
 }
