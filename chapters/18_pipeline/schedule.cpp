@@ -68,9 +68,12 @@ Steps gpipe(int /*stage*/, int /*stages*/, int64_t micro_batches) {
   return steps;
 }
 
+int64_t warm_up_of_1f1b(int stage, int stages, int64_t micro_batches) {
+  return std::min<int64_t>(micro_batches, stages - 1 - stage);
+}
+
 Steps one_forward_one_backward(int stage, int stages, int64_t micro_batches) {
-  // as many as the first one needs to come back from the stages after this one
-  const int64_t warm_up = std::min<int64_t>(micro_batches, stages - 1 - stage);
+  const int64_t warm_up = warm_up_of_1f1b(stage, stages, micro_batches);
   Steps steps;
   for (int64_t i = 0; i < warm_up; ++i) steps.push_back({Pass::forward, i});
   for (int64_t i = warm_up; i < micro_batches; ++i) {

@@ -42,6 +42,8 @@ Steps gpipe(int stage, int stages, int64_t micro_batches);
 /// last w backward passes. Stage j keeps min(m, p-j) micro-batches. Narayanan et al.,
 /// arXiv:2006.09503 and 2104.04473, section 2.2.1.
 Steps one_forward_one_backward(int stage, int stages, int64_t micro_batches);
+/// Its w: as many as the first one needs to come back from the stages after this one.
+int64_t warm_up_of_1f1b(int stage, int stages, int64_t micro_batches);
 
 /// The lists of all stages. Throws Error for fewer than 1 stage or micro-batch.
 Schedule schedule_of(StepsOfStage steps, int stages, int64_t micro_batches);

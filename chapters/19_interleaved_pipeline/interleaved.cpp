@@ -7,14 +7,18 @@
 namespace shard {
 
 //! [19-order]
+/// How many groups there are of m micro-batches.
+static int groups(int stages, int64_t micro_batches) {
+  return static_cast<int>(std::max<int64_t>(1, micro_batches / stages));
+}
+
 std::vector<Range> InterleavedOrder::groups_of(int stages, int64_t micro_batches) {
   require(stages >= 1 && micro_batches >= 1, "an interleaved pipeline of ", stages, " stages and ",
           micro_batches, " micro-batches");
-  const auto count = static_cast<int>(std::max<int64_t>(1, micro_batches / stages));
-  std::vector<Range> groups;
-  for (int group = 0; group < count; ++group)
-    groups.push_back(part_of(micro_batches, count, group));
-  return groups;
+  const int count = groups(stages, micro_batches);
+  std::vector<Range> all;
+  for (int group = 0; group < count; ++group) all.push_back(part_of(micro_batches, count, group));
+  return all;
 }
 
 InterleavedOrder::InterleavedOrder(int stages, int64_t micro_batches, int chunks)
@@ -34,8 +38,18 @@ InterleavedOrder::Turn InterleavedOrder::backward(int64_t turn) const {
   return {micro_batch, chunks_ - 1 - chunk};
 }
 
+/// Until the first one can come back, `turns` at most.
+static int64_t first_passes(int stage, int stages, int chunks, int64_t first_group, int64_t turns) {
+  return std::min(turns, 2 * (stages - 1 - stage) + (chunks - 1) * first_group);
+}
+
 int64_t InterleavedOrder::warm_up(int stage) const {
-  return std::min(turns(), 2 * (stages_ - 1 - stage) + (chunks_ - 1) * first_group_);
+  return first_passes(stage, stages_, chunks_, first_group_, turns());
+}
+
+int64_t InterleavedOrder::warm_up(int stage, int stages, int64_t micro_batches, int chunks) {
+  const int64_t first_group = part_of(micro_batches, groups(stages, micro_batches), 0).size();
+  return first_passes(stage, stages, chunks, first_group, micro_batches * chunks);
 }
 //! [19-order]
 

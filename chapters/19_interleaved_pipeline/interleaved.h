@@ -44,6 +44,8 @@ class InterleavedOrder {
   /// one pass, or results that arrive in no time would come too late; by two, so that they may take
   /// as long as a pass.
   int64_t warm_up(int stage) const;
+  /// The same of an order of groups_of(p, m), which need not be made.
+  static int64_t warm_up(int stage, int stages, int64_t micro_batches, int chunks);
 
  private:
   int stages_, chunks_;

@@ -1,5 +1,6 @@
 #include "chapters/19_interleaved_pipeline/named_schedule.h"
 
+#include <algorithm>
 #include <map>
 
 #include "chapters/19_interleaved_pipeline/interleaved.h"
@@ -28,6 +29,16 @@ Schedule named_schedule(const std::string& name, int stages, int64_t micro_batch
   for (int stage = 0; stage < stages; ++stage)
     schedule.push_back(interleaved(stage, stages, micro_batches, chunks));
   return schedule;
+}
+
+int64_t most_in_flight(const std::string& schedule, int stage, int stages, int64_t micro_batches,
+                       int chunks) {
+  if (schedule == "gpipe") return micro_batches;
+  if (schedule == "zb-h1") return std::min<int64_t>(micro_batches, stages);
+  const int64_t warm_up = schedule == "interleaved"
+                              ? InterleavedOrder::warm_up(stage, stages, micro_batches, chunks)
+                              : warm_up_of_1f1b(stage, stages, micro_batches);
+  return std::min(micro_batches * chunks, warm_up + 1);
 }
 
 }  // namespace shard

@@ -5,6 +5,7 @@
 
 #include "chapters/18_pipeline/replay.h"
 #include "chapters/19_interleaved_pipeline/interleaved.h"
+#include "chapters/19_interleaved_pipeline/named_schedule.h"
 #include "tests/test_support.h"
 
 using namespace shard;
@@ -135,4 +136,23 @@ TEST_CASE("later weights: at once, and at the end") {
   const Steps steps = one_forward_one_backward(1, 2, 3);
   CHECK(to_string(with_later_weights(steps, 0)) == "F0 I0 W0 F1 I1 W1 F2 I2 W2");
   CHECK(to_string(with_later_weights(steps, 9)) == "F0 I0 F1 I1 F2 I2 W0 W1 W2");
+}
+
+TEST_CASE("schedules by name: how much is kept is known without their lists") {
+  for (const std::string& name : schedule_names()) {
+    const int chunks_from = name == "interleaved" ? 2 : 1,
+              chunks_to = name == "interleaved" ? 4 : 1;
+    for (int stages = 2; stages <= 6; ++stages) {
+      for (int64_t micro_batches = 1; micro_batches <= 13; ++micro_batches) {
+        for (int chunks = chunks_from; chunks <= chunks_to; ++chunks) {
+          const Schedule schedule = named_schedule(name, stages, micro_batches, chunks);
+          for (int stage = 0; stage < stages; ++stage) {
+            INFO(name, ", stage ", stage, " of ", stages, ", ", micro_batches, " × ", chunks);
+            CHECK(most_in_flight(name, stage, stages, micro_batches, chunks) ==
+                  most_in_flight(schedule[static_cast<size_t>(stage)]));
+          }
+        }
+      }
+    }
+  }
 }

@@ -6,6 +6,7 @@
 #include "chapters/10_tensor_and_data_parallel/batches.h"
 #include "chapters/16_fully_sharded/fully_sharded.h"
 #include "chapters/18_pipeline/pipeline.h"
+#include "chapters/19_interleaved_pipeline/split_backward.h"
 #include "chapters/21_experts/expert_gpt.h"
 #include "chapters/22_the_whole_grid/grid_model.h"
 #include "chapters/22_the_whole_grid/grid_recipe.h"
@@ -204,6 +205,8 @@ void check_counts(const ModelShape& shape, const Layout& layout, int64_t micro_b
   const int64_t kept =
       training.pipeline != nullptr ? training.most_kept : kept_by_one_stage(training);
   check_equal(work, kept, kept_in_step(work).between_passes);
+  if (const auto* split = dynamic_cast<const SplitBackward*>(training.pipeline); split != nullptr)
+    CHECK(split->most_queued_bytes() == kept_in_step(work).for_weights);
 }
 
 /// Those that fit the ranks of this test.
