@@ -23,7 +23,7 @@ int64_t flops_of(const ModelWork& work, int64_t recomputed) {
 }
 
 std::vector<Calls> calls_of_loss(int64_t tokens) {
-  return {{.op = Collective::all_reduce, .calls = 2, .bytes = 2 * 4 * tokens},
+  return {{.op = Collective::all_reduce, .calls = 2, .bytes = 2 * (4 * tokens)},
           {.op = Collective::all_reduce_max, .calls = 1, .bytes = 4 * tokens}};
 }
 

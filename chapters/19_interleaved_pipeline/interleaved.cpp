@@ -39,7 +39,8 @@ InterleavedOrder::Turn InterleavedOrder::backward(int64_t turn) const {
 }
 
 /// Until the first one can come back, `turns` at most.
-static int64_t first_passes(int stage, int stages, int chunks, int64_t first_group, int64_t turns) {
+static int64_t first_passes(int64_t stage, int64_t stages, int64_t chunks, int64_t first_group,
+                            int64_t turns) {
   return std::min(turns, 2 * (stages - 1 - stage) + (chunks - 1) * first_group);
 }
 

@@ -47,9 +47,10 @@ void add_ring(PredictedLedger& ledger, const RankWork& work) {
   const RankGroup cp = group_along(work, "cp");
   const SequenceCut cut(CutKind::zigzag, cp.ranks);
   std::vector<int64_t> kv_bytes;
-  for (int owner = 0; owner < cp.ranks; ++owner)
-    kv_bytes.push_back(4 * work.layout.micro_batch * cut.tokens(work.model.context, owner) * 2 *
-                       work.model.width / work.layout.tp);
+  for (int owner = 0; owner < cp.ranks; ++owner) {
+    const int64_t tokens = work.layout.micro_batch * cut.tokens(work.model.context, owner);
+    kv_bytes.push_back(4 * tokens * 2 * work.model.width / work.layout.tp);
+  }
   const int64_t layers = work.micro_batches * layers_of(work);
   const auto add = [&](const RingTraffic& ring, int64_t times) {
     ledger.add_messages(cp, {Collective::send, ring.messages * times, ring.sent * times});
