@@ -1,0 +1,46 @@
+// Chapter 23: the planner. What a layout will cost in memory and time, and which layout is the
+// best, before anything is run; then how far off such predictions were.
+#include "chapters/23_planner/explain.h"
+#include "chapters/23_planner/plan_picture.h"
+#include "chapters/23_planner/published_memory.h"
+#include "chapters/23_planner/settings.h"
+
+using namespace shard;
+using namespace shard::chapter_23;
+
+/// What must hold of any plan.
+void check_plan(Report& report, const Job& job, const std::vector<Candidate>& best) {
+  bool all_fit = true;
+  for (const Candidate& one : best)
+    all_fit &= one.layout.ranks() == job.gpus &&
+               problem_of(one.layout, job.model, job.batch).empty() &&
+               one.memory.total() <= job.cluster.memory;
+  report.heading("Checks");
+  report.check("all of these layouts use all GPUs, can be, and fit", all_fit);
+}
+
+void plan(Report& report, const Settings& settings, const Job& job, bool draws) {
+  const SearchResult found = search(job);
+  require_found(found, job);
+  list(report, job, found, settings.best);
+  explain(report, job, found.best.front());
+  if (draws) draw_plan(report, job, found.best, settings.best);
+  check_plan(report, job, found.best);
+}
+
+int main(int argc, char** argv) {
+  Settings settings;
+  Options options("23_planner", "predicts memory and time of layouts, and finds the best");
+  add_options(options, settings);
+  options.offer_picture("memory and time of the best layouts, and the step over tp × pp");
+  return run(options, argc, argv, [&](Runtime&, Report& report) {
+    const Job job = job_of(settings, options);
+    if (!settings.layout.empty()) {
+      const Candidate candidate = candidate_of(job, layout_from(settings.layout));
+      explain(report, job, candidate);
+    } else {
+      plan(report, settings, job, !options.picture.empty());
+    }
+    check_published_memory(report);
+  });
+}

@@ -1,0 +1,83 @@
+#include "chapters/23_planner/settings.h"
+
+#include "common/base/error.h"
+
+namespace shard::chapter_23 {
+namespace {
+
+struct Size {
+  const char* option;
+  int64_t ModelShape::*value;
+  const char* help;
+  bool is_needed;  // for a model without a name
+};
+constexpr Size sizes[] = {
+    {"--layers", &ModelShape::layers, "blocks", true},
+    {"--width", &ModelShape::width, "elements of a token's row", true},
+    {"--heads", &ModelShape::heads, "of attention", true},
+    {"--context", &ModelShape::context, "tokens of a sequence", true},
+    {"--vocabulary", &ModelShape::vocabulary, "tokens of the table, padding included", true},
+    {"--hidden", &ModelShape::hidden, "width inside an MLP; otherwise 4 times --width", false},
+    {"--experts", &ModelShape::experts, "MLPs of a block, which share out the tokens", false},
+    {"--top-k", &ModelShape::top_k, "experts of each token; otherwise 2", false}};
+
+/// The named model, with the sizes that were given; of sizes alone, if no model was named.
+ModelShape model_of(const Settings& s, const Options& options) {
+  std::string given, missing;
+  for (const Size& size : sizes) {
+    if (options.given(size.option)) {
+      if (given.empty()) given = size.option;
+    } else if (size.is_needed) {
+      missing += (missing.empty() ? "" : ", ") + std::string(size.option);
+    }
+  }
+  const bool is_named = given.empty() || options.given("--model") || missing.size() > 0;
+  require_usage(given.empty() || options.given("--model") || missing.empty(), given,
+                " without --model needs ", missing, ", too");
+  ModelShape model = is_named ? model_named(s.model) : ModelShape{.name = "a model"};
+  for (const Size& size : sizes)
+    if (s.sizes.*size.value > 0) model.*size.value = s.sizes.*size.value;
+  if (is_named && !given.empty()) model.name += ", changed";
+  return model;
+}
+
+}  // namespace
+
+void add_options(Options& options, Settings& s) {
+  constexpr int64_t most = 1 << 30;
+  options.group("Model");
+  options.text("--model", s.model, "by name: gpt2, gpt3-175b, llama3-70b, …");
+  for (const Size& size : sizes)
+    options.size(size.option, s.sizes.*size.value,
+                 std::string(size.help) + "; 0: as the model has it", 0, most);
+  options.group("Training");
+  options.text("--cluster", s.cluster,
+               "a JSON file, or a name of chapters/23_planner/clusters: a100-80, h100, …");
+  options.size("--gpus", s.gpus, "GPUs to use", 1, 1 << 20);
+  options.size("--batch", s.batch, "sequences of a step", 1, most);
+  options.text("--software", s.software, "what is assumed: megatron-2022, megatron-core, shard, …");
+  options.group("Plan");
+  options.text("--layout", s.layout,
+               "explain this one: tp=8,cp=1,pp=8,dp=8,ep=1,micro=1,chunks=3,sp,"
+               "recompute=selective,shard=1,schedule=1f1b; what is not named is 1, none or off");
+  options.size("--best", s.best, "how many of the best layouts are listed", 1, 10000);
+}
+
+Job job_of(const Settings& s, const Options& options) {
+  Job job{.model = model_of(s, options),
+          .gpus = s.gpus,
+          .batch = s.batch,
+          .cluster = cluster_from(cluster_file(s.cluster)),
+          .software = software_named(s.software)};
+  if (s.layout.empty()) return job;
+  require_usage(!options.given("--best"), "--best lists layouts, and --layout explains one");
+  const Layout layout = layout_from(s.layout);
+  require_usage(!options.given("--gpus") || layout.ranks() == s.gpus, "--layout ", s.layout,
+                " is of ", layout.ranks(), " ranks, but --gpus is ", s.gpus);
+  job.gpus = layout.ranks();
+  const std::string problem = problem_of(layout, job.model, job.batch);
+  require_usage(problem.empty(), "--layout ", s.layout, ": ", problem);
+  return job;
+}
+
+}  // namespace shard::chapter_23
