@@ -1,6 +1,9 @@
 #include "chapters/23_planner/settings.h"
 
+#include <algorithm>
+
 #include "common/base/error.h"
+#include "common/base/folders.h"
 
 namespace shard::chapter_23 {
 namespace {
@@ -8,18 +11,22 @@ namespace {
 struct Size {
   const char* option;
   int64_t ModelShape::*value;
+  int64_t most;
   const char* help;
   bool is_needed;  // for a model without a name
 };
 constexpr Size sizes[] = {
-    {"--layers", &ModelShape::layers, "blocks", true},
-    {"--width", &ModelShape::width, "elements of a token's row", true},
-    {"--heads", &ModelShape::heads, "of attention", true},
-    {"--context", &ModelShape::context, "tokens of a sequence", true},
-    {"--vocabulary", &ModelShape::vocabulary, "tokens of the table, padding included", true},
-    {"--hidden", &ModelShape::hidden, "width inside an MLP; otherwise 4 times --width", false},
-    {"--experts", &ModelShape::experts, "MLPs of a block, which share out the tokens", false},
-    {"--top-k", &ModelShape::top_k, "experts of each token; otherwise 2", false}};
+    {"--layers", &ModelShape::layers, 10'000, "blocks", true},
+    {"--width", &ModelShape::width, 1 << 20, "elements of a token's row", true},
+    {"--heads", &ModelShape::heads, 1 << 16, "of attention", true},
+    {"--context", &ModelShape::context, 1 << 26, "tokens of a sequence", true},
+    {"--vocabulary", &ModelShape::vocabulary, 1 << 26, "tokens of the table, padding included",
+     true},
+    {"--hidden", &ModelShape::hidden, 1 << 22, "width inside an MLP; otherwise 4 times --width",
+     false},
+    {"--experts", &ModelShape::experts, 1 << 16, "MLPs of a block, which share out the tokens",
+     false},
+    {"--top-k", &ModelShape::top_k, 1 << 16, "experts of each token; otherwise 2", false}};
 
 /// The named model, with the sizes that were given; of sizes alone, if no model was named.
 ModelShape model_of(const Settings& s, const Options& options) {
@@ -41,20 +48,44 @@ ModelShape model_of(const Settings& s, const Options& options) {
   return model;
 }
 
+/// Its numbers are counted in 64 bits.
+void require_countable(const ModelShape& m) {
+  const auto real = [](int64_t value) { return static_cast<double>(value); };
+  const double h = real(m.width), f = real(m.mlp_width()), s = real(m.context),
+               layers = real(m.layers), ends = (real(m.vocabulary) + s) * h,
+               parameters =
+                   layers * (4 * h + 2 * f * real(std::max<int64_t>(m.experts, 1))) * h + ends,
+               of_token = layers * (4 * h + 2 * f * real(m.top_k) + 2 * s) * h + ends;
+  require_usage(std::max(parameters, 8 * s * of_token) < 1e18, "a model of ", m.layers,
+                " layers of width ", m.width, " is too large to be counted");
+}
+
+std::filesystem::path file_of_cluster(const std::string& name) {
+  const std::filesystem::path file = cluster_file(name);
+  if (exists(file) || name.find('/') != std::string::npos) return file;
+  std::vector<std::string> known;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(source_folder()) / "chapters/23_planner/clusters"))
+    known.push_back(entry.path().stem());
+  std::ranges::sort(known);
+  std::string names;
+  for (const std::string& one : known) names += (names.empty() ? "" : ", ") + one;
+  throw UsageError("--cluster " + name + ": there is no such file; known are " + names);
+}
+
 }  // namespace
 
 void add_options(Options& options, Settings& s) {
-  constexpr int64_t most = 1 << 30;
   options.group("Model");
   options.text("--model", s.model, "by name: gpt2, gpt3-175b, llama3-70b, …");
   for (const Size& size : sizes)
     options.size(size.option, s.sizes.*size.value,
-                 std::string(size.help) + "; 0: as the model has it", 0, most);
+                 std::string(size.help) + "; 0: as the model has it", 0, size.most);
   options.group("Training");
   options.text("--cluster", s.cluster,
                "a JSON file, or a name of chapters/23_planner/clusters: a100-80, h100, …");
   options.size("--gpus", s.gpus, "GPUs to use", 1, 1 << 20);
-  options.size("--batch", s.batch, "sequences of a step", 1, most);
+  options.size("--batch", s.batch, "sequences of a step");
   options.text("--software", s.software, "what is assumed: megatron-2022, megatron-core, shard, …");
   options.group("Plan");
   options.text("--layout", s.layout,
@@ -67,8 +98,11 @@ Job job_of(const Settings& s, const Options& options) {
   Job job{.model = model_of(s, options),
           .gpus = s.gpus,
           .batch = s.batch,
-          .cluster = cluster_from(cluster_file(s.cluster)),
+          .cluster = cluster_from(file_of_cluster(s.cluster)),
           .software = software_named(s.software)};
+  const std::string of_model = problem_of(Layout{}, job.model, job.batch);
+  require_usage(of_model.empty(), "--model ", job.model.name, ": ", of_model);
+  require_countable(job.model);
   if (s.layout.empty()) return job;
   require_usage(!options.given("--best"), "--best lists layouts, and --layout explains one");
   const Layout layout = layout_from(s.layout);

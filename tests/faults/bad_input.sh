@@ -154,6 +154,32 @@ grid '--shard-optimizer 2 with --schedule zb-h1' 2 --pp 2 --schedule zb-h1 --sha
 grid '--memory counts what a whole, dense model keeps' 2 --pp 2 --recompute full --memory 5
 grid 'a sequence of 3 tokens cannot be cut among 4 context-parallel ranks' 4 --cp 4 --context 3
 grid '--pp is one of all that --layouts tries' 2 --layouts --pp 2
+# Plans: layouts that cannot be, models that fit nowhere, files that are not of a cluster.
+cannot() { refuses "$1" 1 23_planner "${@:2}"; }
+printf '{"name": "a", "node": 8, "peak": -1}' >"$work/negative.json"
+cannot 'there is no model "gpt9"; the models are gpt2, ' --model gpt9
+cannot 'there is no software "megatron"; known are megatron-2019, ' --software megatron
+cannot '--heads without --model needs --layers, --width, --context, --vocabulary, too' --heads 12
+cannot '--cluster dgx: there is no such file; known are a100-40, ' --cluster dgx
+cannot 'dgx.json: there is no such file' --cluster "$work/dgx.json"
+cannot "$work/empty.txt is not valid JSON" --cluster "$work/empty.txt"
+cannot "$work/negative.json" --cluster "$work/negative.json"
+cannot 'width 12289 is not divisible by 96 heads' --model gpt3-175b --width 12289
+cannot 'top-k 3 of 2 experts cannot be chosen' --model gpt2 --experts 2 --top-k 3 --layout tp=2
+cannot 'a model of 10000 layers of width 1048576 is too large to be counted' --model gpt2 \
+  --layers 10000 --width 1048576 --heads 16 --experts 65536
+cannot '--layout: there is no "fsdp"; there are tp, cp, pp, ' --layout fsdp=2
+cannot '--layout: tp=two is not a whole number from 1 to 1048576' --layout tp=two
+cannot '--layout tp=5: 96 heads cannot be divided evenly among tp=5 ranks' --layout tp=5
+cannot '--layout dp=7: a batch of 1536 sequences cannot be divided into dp=7 × micro-batches of 1' \
+  --layout dp=7
+cannot '--layout pp=64,chunks=2: 96 layers are too few for pp=64 × chunks=2' \
+  --layout pp=64,chunks=2
+cannot '--layout tp=8 is of 8 ranks, but --gpus is 16' --layout tp=8 --gpus 16
+cannot '--best lists layouts, and --layout explains one' --layout tp=8 --best 3
+cannot 'gpt3-175b with a batch of 8 sequences needs at least 48 GPUs of 80 GB: with tp=' --gpus 8 \
+  --batch 8
+cannot 'a batch of 1 sequence cannot be spread over 1048573 GPUs' --gpus 1048573 --batch 1
 refuses '--curve /no/such/folder/file: the file cannot be written' 2 10_tensor_and_data_parallel \
   --curve /no/such/folder/file
 finish
