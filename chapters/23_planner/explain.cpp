@@ -1,6 +1,7 @@
 #include "chapters/23_planner/explain.h"
 
 #include <algorithm>
+#include <cmath>
 #include <regex>
 
 #include "chapters/23_planner/counting.h"
@@ -37,38 +38,59 @@ void results_of(Report& report, const Job& job, const Candidate& candidate) {
     report.result(std::regex_replace(name, std::regex("[^a-z]+"), "_") + "_seconds", seconds);
   report.result("hidden_seconds", candidate.time.hidden);
   report.result("memory_bytes", candidate.memory.total());
+  report.result("fits", candidate.memory.total() <= job.cluster.memory ? 1 : 0);
   for (const auto& [name, bytes] : parts_of(candidate.memory))
     report.result(name + "_bytes", bytes);
   report.result("tokens_per_second", speed.tokens);
   report.result("mfu", speed.mfu);
   report.result("hfu", speed.hfu);
+  report.result("model_tflops_per_gpu", speed.mfu * job.cluster.peak / 1e12);
   report.result("hardware_tflops_per_gpu", speed.hardware / 1e12);
   report.result("parameters", static_cast<double>(parameters(job.model)));
 }
 
+/// The rows of the list, a vector for each column.
+void results_of(Report& report, const std::vector<Candidate>& best) {
+  const auto add = [&](const std::string& name, const auto& value_of) {
+    std::vector<double> values;
+    for (const Candidate& one : best) values.push_back(static_cast<double>(value_of(one)));
+    report.result("best_" + name, values);
+  };
+  const std::pair<const char*, int64_t Layout::*> sizes[] = {{"tp", &Layout::tp},
+                                                             {"cp", &Layout::cp},
+                                                             {"pp", &Layout::pp},
+                                                             {"dp", &Layout::dp},
+                                                             {"ep", &Layout::ep},
+                                                             {"chunks", &Layout::chunks},
+                                                             {"micro_batch", &Layout::micro_batch},
+                                                             {"shard_optimizer",
+                                                              &Layout::shard_optimizer}};
+  for (const auto& [name, size] : sizes)
+    add(name, [size = size](const Candidate& one) { return one.layout.*size; });
+  add("step_seconds", [](const Candidate& one) { return one.time.total(); });
+  add("memory_bytes", [](const Candidate& one) { return one.memory.total(); });
+}
+
 /// What neither the model nor the layout says.
-void assumptions(Report& report, const Job& job, const Layout& layout) {
+Table assumptions(const Job& job, const Layout& layout) {
   const Software& s = job.software;
   const ValueBytes bytes = value_bytes(job.cluster, s);
-  const auto yes = [](bool is, const char* what, const char* otherwise) {
-    return std::string(is ? what : otherwise);
+  const auto hidden = [](bool is, double share) {
+    return is && share > 0 ? percent(share) + " hidden" : std::string("not hidden");
   };
-  report.line(text("  Assumed of ", s.name, ": attention is ",
-                   yes(s.fused_attention, "fused, and keeps no scores",
-                       "written out, and keeps its scores"),
-                   "; gradients"));
-  report.line(text("  are added ",
-                   yes(s.fused_accumulation, "by the products", "by an operation of their own"),
-                   ", and summed in ", short_number(s.gradient_bytes), " bytes a value, ",
-                   yes(s.overlapped_dp, "beside", "after"), " the backward"));
-  report.line(text("  pass; tp communicates ",
-                   yes(s.overlapped_tp, "beside products", "while nothing is computed"),
-                   ". Bytes kept of a weight ", short_number(bytes.weight), ", its gradient ",
-                   short_number(bytes.gradient), ", its"));
-  report.line(text("  optimizer state ", short_number(bytes.optimizer), ", an activation ",
-                   short_number(bytes.activation), ", a mask ", short_number(bytes.mask), "; ",
-                   counted(layout.micro_batches(job.batch), "micro-batch", "micro-batches"), " of ",
-                   counted(layout.micro_batch, "sequence"), "."));
+  Table table({"assumed of " + s.name, ""});
+  table.row({"attention's scores", s.fused_attention ? "in parts, not kept" : "in memory"});
+  table.row(
+      {"gradients are added by", s.fused_accumulation ? "the products" : "another operation"});
+  table.row({"tp in the backward pass", hidden(s.overlapped_tp, s.hidden_share)});
+  table.row({"tp in the forward pass", hidden(s.overlapped_forward, s.hidden_share)});
+  table.row({"sums over dp", hidden(s.overlapped_dp, s.dp_hidden_share)});
+  table.row({"bytes of a gradient in them", short_number(s.gradient_bytes)});
+  table.row({"bytes of a weight, its gradient, its optimizer state",
+             text(bytes.weight, ", ", bytes.gradient, ", ", bytes.optimizer)});
+  table.row({"bytes of an activation, a mask", text(bytes.activation, ", ", bytes.mask)});
+  table.row({"micro-batches", text(layout.micro_batches(job.batch), " of ", layout.micro_batch)});
+  return table;
 }
 
 }  // namespace
@@ -111,9 +133,10 @@ void explain(Report& report, const Job& job, const Candidate& candidate) {
   report.line("  " + line_of(job));
   report.heading(text("Memory of the fullest GPU, of ", gigabytes(job.cluster.memory), " GB"));
   report.table(table_of(parts_of(candidate.memory), memory, "GB", 1e9, 2));
-  if (memory > job.cluster.memory)
+  if (memory > job.cluster.memory) {
     report.line(text("  This does not fit: ", gigabytes(memory), " GB are more than ",
                      gigabytes(job.cluster.memory), " GB."));
+  }
   report.heading("Time of a step");
   report.table(table_of(parts_of(candidate.time), step, "seconds", 1, 3));
   report.line(text("  Further ", fixed(candidate.time.hidden, 3),
@@ -122,8 +145,17 @@ void explain(Report& report, const Job& job, const Candidate& candidate) {
   report.line(text("  ", fixed(speed.tokens, 0), " tokens/s; MFU ", percent(speed.mfu), ", HFU ",
                    percent(speed.hfu), ", ", fixed(speed.hardware / 1e12, 1),
                    " TFLOP/s a GPU with what is computed again"));
-  assumptions(report, job, candidate.layout);
+  report.line();
+  report.table(assumptions(job, candidate.layout));
   results_of(report, job, candidate);
+  double error = 0;
+  for (const auto& [parts, whole] :
+       {std::pair{parts_of(candidate.memory), memory}, {parts_of(candidate.time), step}}) {
+    double sum = 0;
+    for (const CostPart& part : parts) sum += part.value;
+    error = std::max(error, std::abs(sum / whole - 1));
+  }
+  report.check("the parts of memory and time are all of it", error, 1e-12);
 }
 
 std::string short_name(const Layout& layout) {
@@ -137,12 +169,11 @@ void list(Report& report, const Job& job, const SearchResult& found, int64_t row
   report.line(text("  ", found.layouts, " layouts looked at, of which ", found.fitting, " fit"));
   Table table({"layout", "s a step", "MFU", "HFU", "tokens/s", "bubble", "tp + cp + ep", "dp",
                "memory, GB", "activations"});
-  std::vector<double> seconds;
-  for (const Candidate& one : found.best) {
-    if (std::ssize(seconds) == rows) break;
+  const auto shown = std::min(static_cast<size_t>(rows), found.best.size());
+  const std::vector<Candidate> best(found.best.begin(), found.best.begin() + std::ptrdiff_t(shown));
+  for (const Candidate& one : best) {
     const StepTime& time = one.time;
     const Speed speed = speed_of(job, one);
-    seconds.push_back(time.total());
     table.row({short_name(one.layout), fixed(time.total(), 2), percent(speed.mfu),
                percent(speed.hfu), fixed(speed.tokens, 0), percent(time.bubble / time.total()),
                percent((time.tp + time.cp + time.ep) / time.total()),
@@ -150,9 +181,9 @@ void list(Report& report, const Job& job, const SearchResult& found, int64_t row
                gigabytes(one.memory.activations)});
   }
   report.table(table);
-  report.result("best_step_seconds", seconds);
   report.result("layouts", static_cast<double>(found.layouts));
   report.result("fitting", static_cast<double>(found.fitting));
+  results_of(report, best);
 }
 
 }  // namespace shard::chapter_23

@@ -24,7 +24,7 @@ Speed speed_of(const Job& job, const Candidate& candidate);
 
 /// A layout of the job that problem_of() accepts; it need not fit.
 Candidate candidate_of(const Job& job, const Layout& layout);
-/// Prints both tables, and what is assumed. Checks that the parts of the step are the step.
+/// Prints both tables, and what is assumed. Checks that no part is left out.
 void explain(Report& report, const Job& job, const Candidate& candidate);
 /// Prints the first `rows` of the best layouts.
 void list(Report& report, const Job& job, const SearchResult& found, int64_t rows);

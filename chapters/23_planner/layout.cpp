@@ -106,36 +106,44 @@ std::string to_string(const Layout& layout) {
 static std::string problem_of_cut(const Layout& l, const ModelShape& model) {
   if (model.width % model.heads != 0)
     return text("width ", model.width, " is not divisible by ", counted(model.heads, "head"));
-  if (model.heads % l.tp != 0)
+  if (model.heads % l.tp != 0) {
     return text(counted(model.heads, "head"), " cannot be divided evenly among tp=", l.tp,
                 " ranks");
-  if (model.context < l.cp)
+  }
+  if (model.context < l.cp) {
     return text("a sequence of ", counted(model.context, "token"), " cannot be cut among cp=", l.cp,
                 " ranks");
-  if (l.sequence_parallel && l.micro_batch * model.context / l.cp < l.tp)
+  }
+  if (l.sequence_parallel && l.micro_batch * model.context / l.cp < l.tp) {
     return text("sp: ", l.micro_batch * model.context / l.cp, " rows are fewer than tp=", l.tp,
                 " ranks");
-  if (model.layers < l.pp * l.chunks)
+  }
+  if (model.layers < l.pp * l.chunks) {
     return text(counted(model.layers, "layer"), " are too few for pp=", l.pp,
                 " × chunks=", l.chunks, ": some parts would have none");
+  }
   return "";
 }
 
 static std::string problem_of_experts(const Layout& l, const ModelShape& model) {
   if (model.experts == 0)
     return l.ep == 1 ? "" : text("ep=", l.ep, " needs a model with experts, and this one has 0");
-  if (model.top_k > model.experts)
+  if (model.top_k > model.experts) {
     return text("top-k ", model.top_k, " of ", counted(model.experts, "expert"),
                 " cannot be chosen");
-  if (l.ep > model.experts)
+  }
+  if (l.ep > model.experts) {
     return text("ep=", l.ep, " ranks for ", counted(model.experts, "expert"),
                 " would leave some without an expert");
-  if (l.cp * l.dp % l.ep != 0)
+  }
+  if (l.cp * l.dp % l.ep != 0) {
     return text("ep=", l.ep, " does not divide the ", l.cp * l.dp, " ranks of cp=", l.cp,
                 " × dp=", l.dp);
-  if (l.shard_optimizer == 3)
+  }
+  if (l.shard_optimizer == 3) {
     return text("shard=3 with ", counted(model.experts, "expert"),
                 ": all ranks of cp × dp share out a layer, but only some of them an expert");
+  }
   return "";
 }
 
@@ -146,12 +154,14 @@ static std::string problem_of_schedule(const Layout& l) {
   if (l.chunks > 1 && !is_interleaved)
     return text("chunks=", l.chunks, " needs schedule=interleaved, not ", l.schedule);
   if (l.chunks > 1 && l.pp == 1) return text("chunks=", l.chunks, " needs pp above 1");
-  if (l.shard_optimizer == 3 && l.pp > 1)
+  if (l.shard_optimizer == 3 && l.pp > 1) {
     return text("shard=3 with pp=", l.pp,
                 ": a stage's layers would be gathered again for each of its micro-batches");
-  if (l.shard_optimizer == 2 && (is_interleaved || l.schedule == "zb-h1"))
+  }
+  if (l.shard_optimizer == 2 && (is_interleaved || l.schedule == "zb-h1")) {
     return text("shard=2 with schedule=", l.schedule,
                 ": it reduces after each backward pass, which comes in pieces here");
+  }
   return "";
 }
 
@@ -159,9 +169,10 @@ std::string problem_of(const Layout& l, const ModelShape& model, int64_t batch) 
   for (const std::string& problem :
        {problem_of_cut(l, model), problem_of_experts(l, model), problem_of_schedule(l)})
     if (!problem.empty()) return problem;
-  if (batch % (l.dp * l.micro_batch) != 0)
+  if (batch % (l.dp * l.micro_batch) != 0) {
     return text("a batch of ", counted(batch, "sequence"), " cannot be divided into dp=", l.dp,
                 " × micro-batches of ", l.micro_batch);
+  }
   return "";
 }
 

@@ -1,6 +1,9 @@
 // Chapter 23: the planner. What a layout will cost in memory and time, and which layout is the
 // best, before anything is run; then how far off such predictions were.
+#include "chapters/23_planner/calibration.h"
+#include "chapters/23_planner/check_published.h"
 #include "chapters/23_planner/explain.h"
+#include "chapters/23_planner/here.h"
 #include "chapters/23_planner/plan_picture.h"
 #include "chapters/23_planner/published_memory.h"
 #include "chapters/23_planner/settings.h"
@@ -8,24 +11,21 @@
 using namespace shard;
 using namespace shard::chapter_23;
 
-/// What must hold of any plan.
-void check_plan(Report& report, const Job& job, const std::vector<Candidate>& best) {
-  bool all_fit = true;
-  for (const Candidate& one : best)
-    all_fit &= one.layout.ranks() == job.gpus &&
-               problem_of(one.layout, job.model, job.batch).empty() &&
-               one.memory.total() <= job.cluster.memory;
-  report.heading("Checks");
-  report.check("all of these layouts use all GPUs, can be, and fit", all_fit);
-}
-
+/// The best layouts of the job, and the fastest of them explained.
 void plan(Report& report, const Settings& settings, const Job& job, bool draws) {
   const SearchResult found = search(job);
   require_found(found, job);
   list(report, job, found, settings.best);
-  explain(report, job, found.best.front());
+  bool all_fit = true;
+  for (const Candidate& one : found.best) {
+    all_fit &= one.layout.ranks() == job.gpus &&
+               problem_of(one.layout, job.model, job.batch).empty() &&
+               one.memory.total() <= job.cluster.memory;
+  }
+  report.check("all of these layouts use all GPUs, can be, and fit", all_fit);
   if (draws) draw_plan(report, job, found.best, settings.best);
-  check_plan(report, job, found.best);
+  explain(report, job, found.best.front());
+  check_published_memory(report);
 }
 
 int main(int argc, char** argv) {
@@ -33,14 +33,20 @@ int main(int argc, char** argv) {
   Options options("23_planner", "predicts memory and time of layouts, and finds the best");
   add_options(options, settings);
   options.offer_picture("memory and time of the best layouts, and the step over tp × pp");
-  return run(options, argc, argv, [&](Runtime&, Report& report) {
-    const Job job = job_of(settings, options);
-    if (!settings.layout.empty()) {
-      const Candidate candidate = candidate_of(job, layout_from(settings.layout));
-      explain(report, job, candidate);
-    } else {
-      plan(report, settings, job, !options.picture.empty());
+  return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
+    require_consistent(settings, options);
+    if (!settings.calibrate.empty()) return calibrate(runtime, report, settings.calibrate);
+    if (settings.check_here)
+      return check_here(runtime, report, cluster_from(file_of_cluster(settings.cluster)),
+                        settings.rounds);
+    if (settings.check) {
+      check_published_memory(report);
+      return check_published_steps(report);
     }
-    check_published_memory(report);
+    const Job job = job_of(settings, options);
+    if (!settings.layout.empty())
+      explain(report, job, candidate_of(job, layout_from(settings.layout)));
+    else
+      plan(report, settings, job, !options.picture.empty());
   });
 }

@@ -38,10 +38,10 @@ double kept_of_input(const ModelShape& model, const Layout& layout, const ValueB
 double kept_of_products(const ModelShape& model, const Layout& layout, const ValueBytes& bytes) {
   const double h = real(model.width), f = real(model.mlp_width());
   // the inputs of both norms, of attention and of the MLP; the masks of both dropouts
-  double rows = (4 * bytes.activation + 2 * bytes.mask) * h;
+  const double rows = (4 * bytes.activation + 2 * bytes.mask) * h + 2 * bytes.statistics;
   // Q, K, V and the projection's input; before and after GeLU
   double columns = 4 * bytes.activation * h;
-  const double mlp = 2 * bytes.activation * f;
+  const double mlp = (bytes.keeps_gelu ? 2 : 1) * bytes.activation * f;
   double everywhere = 0;
   if (model.experts > 0) {  // a token's row goes to k experts, and k results come back
     const double k = real(model.top_k);
@@ -98,8 +98,15 @@ double buffers_of(const ModelShape& model, const Layout& layout, const ValueByte
 
 ValueBytes value_bytes(const Cluster& cluster, const Software& software) {
   ValueBytes bytes;
-  if (cluster.bytes_per_value == 4)
-    bytes = {.weight = 4, .gradient = 4, .optimizer = 8, .activation = 4, .mask = 0};
+  if (cluster.bytes_per_value == 4) {
+    bytes = {.weight = 4,
+             .gradient = 4,
+             .optimizer = 8,
+             .activation = 4,
+             .mask = 0,
+             .statistics = 8,
+             .keeps_gelu = false};
+  }
   bytes.keeps_scores = !software.fused_attention;
   return bytes;
 }

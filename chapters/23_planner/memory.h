@@ -13,9 +13,12 @@ struct ValueBytes {
   double weight = 2, gradient = 4;
   double optimizer = 12;  // the weights that it updates, and both moments
   double activation = 2, mask = 1;
+  double statistics = 0;     // of a norm's row: small, and not in table 2
   bool keeps_scores = true;  // attention's probabilities; fused attention computes them again
+  bool keeps_gelu = true;    // what GeLU returns
 };
-/// In f32 there are no other weights to update, and masks are computed again (chapter 10).
+/// In f32 as this project: no other weights are updated; masks and GeLU are computed again
+/// (chapters 07 and 10), and a norm keeps two statistics of a row.
 ValueBytes value_bytes(const Cluster& cluster, const Software& software);
 
 /// Bytes.

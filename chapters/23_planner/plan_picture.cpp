@@ -49,7 +49,7 @@ void draw(Svg& svg, Point at, const Bars& chart) {
     for (size_t i = 0; i < bar.parts.size(); ++i) {
       const auto& [name, value] = bar.parts[i];
       if (value <= 0) continue;
-      const std::string amount = fixed(value / chart.in_unit, chart.digits) + " " + chart.unit;
+      const std::string amount = text(fixed(value / chart.in_unit, chart.digits), " ", chart.unit);
       svg.begin({{"data-part", name}, {"data-value", amount}}, name + ": " + amount);
       svg.rectangle({x, at.y + 20, value * scale, bar_height},
                     {.fill = colour_of(static_cast<int>(i))}, 0);
@@ -72,9 +72,10 @@ void add(PicturePage& page, const Bars& chart) {
   page.drawing(bar_length + right, row_height * static_cast<double>(chart.bars.size()),
                [chart](Svg& svg, Point at) { draw(svg, at, chart); });
   std::vector<PicturePage::Key> keys;
-  for (size_t i = 0; i < chart.bars.front().parts.size(); ++i)
+  for (size_t i = 0; i < chart.bars.front().parts.size(); ++i) {
     if (std::ranges::any_of(chart.bars, [i](const Bar& bar) { return bar.parts[i].value > 0; }))
       keys.push_back({chart.bars.front().parts[i].name, {.fill = colour_of(static_cast<int>(i))}});
+  }
   page.legend(keys);
 }
 
@@ -94,7 +95,7 @@ struct StepMap {
     }
     for (std::vector<int64_t>* axis : {&tp, &pp}) {
       std::ranges::sort(*axis);
-      axis->erase(std::ranges::unique(*axis).begin(), axis->end());
+      axis->erase(std::unique(axis->begin(), axis->end()), axis->end());
     }
   }
   double width() const { return left + cell_width * static_cast<double>(pp.size()); }
@@ -106,9 +107,10 @@ void StepMap::draw(Svg& svg, Point at) const {
   const TextStyle name{.size = 14, .anchor = Anchor::middle};
   svg.text({at.x + (left + width()) / 2, at.y + 10}, "pp", name);
   svg.text({at.x + 8, at.y + (top + height()) / 2}, "tp", name);
-  for (size_t column = 0; column < pp.size(); ++column)
+  for (size_t column = 0; column < pp.size(); ++column) {
     svg.text({at.x + left + (static_cast<double>(column) + 0.5) * cell_width, at.y + 32},
              text(pp[column]), name);
+  }
   for (size_t row = 0; row < tp.size(); ++row) {
     const double y = at.y + top + static_cast<double>(row) * cell_height;
     svg.text({at.x + left - 20, y + cell_height / 2}, text(tp[row]), name);

@@ -10,7 +10,6 @@ namespace shard::chapter_23 {
 namespace {
 
 using reference::larger;
-using reference::relative_error;
 
 constexpr double gibi = 1 << 30;  // GB in the paper's text are GiB
 
@@ -83,12 +82,14 @@ Layout layout_of(const Row& row, bool sequence_parallel, Recompute recompute) {
           .schedule = row.chunks > 1 ? "interleaved" : "1f1b"};
 }
 
+int64_t layers_of_stage(const Row& row) { return row.model.layers / row.pp; }
+
 /// The paper counts the four matrices of each layer: 12·L·h²/(t·p) values on a rank.
 double matrices_of_layer(const Row& row) {
   return 12 * std::pow(static_cast<double>(row.model.width), 2) / 8;
 }
 double matrices(const Row& row) {
-  return matrices_of_layer(row) * static_cast<double>(row.model.layers / row.pp);
+  return matrices_of_layer(row) * static_cast<double>(layers_of_stage(row));
 }
 
 double state(const Row& row) {
@@ -104,7 +105,7 @@ double state_of_calculon(const Row& row) {
 /// Of the first stage's layers; many micro-batches follow each other.
 double activations(const Row& row, const Layout& layout) {
   const int64_t batch = 8 * row.pp * row.micro_batch;
-  return kept_of_layer(row.model, layout) * static_cast<double>(row.model.layers / row.pp) *
+  return kept_of_layer(row.model, layout) * static_cast<double>(layers_of_stage(row)) *
          micro_batches_kept(layout, batch, 0) / gibi;
 }
 

@@ -69,19 +69,19 @@ bool is_better(const Candidate& a, const Candidate& b) {
 }  // namespace
 
 void for_each_grid(const Job& job, const std::function<void(const Layout&)>& visit) {
-  const ModelShape& model = job.model;
+  const auto with_each_ep = [&](Layout grid) {
+    for (const int64_t ep : divisors_of(job.model.experts > 0 ? grid.cp * grid.dp : 1)) {
+      grid.ep = ep;
+      if (problem_of(grid, job.model, job.batch).empty()) visit(grid);
+    }
+  };
   for (const int64_t tp : divisors_of(job.gpus)) {
-    if (model.heads % tp != 0) continue;
+    if (job.model.heads % tp != 0) continue;
     for (const int64_t pp : divisors_of(job.gpus / tp)) {
-      if (pp > model.layers) break;
-      for (const int64_t dp : divisors_of(job.gpus / tp / pp)) {
-        if (job.batch % dp != 0) continue;
-        Layout grid{.tp = tp, .cp = job.gpus / tp / pp / dp, .pp = pp, .dp = dp};
-        for (const int64_t ep : divisors_of(model.experts > 0 ? grid.cp * dp : 1)) {
-          grid.ep = ep;
-          if (problem_of(grid, model, job.batch).empty()) visit(grid);
-        }
-      }
+      if (pp > job.model.layers) break;
+      const int64_t others = job.gpus / tp / pp;
+      for (const int64_t dp : divisors_of(others))
+        with_each_ep({.tp = tp, .cp = others / dp, .pp = pp, .dp = dp});
     }
   }
 }

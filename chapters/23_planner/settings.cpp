@@ -38,7 +38,7 @@ ModelShape model_of(const Settings& s, const Options& options) {
       missing += (missing.empty() ? "" : ", ") + std::string(size.option);
     }
   }
-  const bool is_named = given.empty() || options.given("--model") || missing.size() > 0;
+  const bool is_named = given.empty() || options.given("--model") || !missing.empty();
   require_usage(given.empty() || options.given("--model") || missing.empty(), given,
                 " without --model needs ", missing, ", too");
   ModelShape model = is_named ? model_named(s.model) : ModelShape{.name = "a model"};
@@ -60,8 +60,10 @@ void require_countable(const ModelShape& m) {
                 " layers of width ", m.width, " is too large to be counted");
 }
 
+}  // namespace
+
 std::filesystem::path file_of_cluster(const std::string& name) {
-  const std::filesystem::path file = cluster_file(name);
+  std::filesystem::path file = cluster_file(name);
   if (exists(file) || name.find('/') != std::string::npos) return file;
   std::vector<std::string> known;
   for (const auto& entry : std::filesystem::directory_iterator(
@@ -73,14 +75,13 @@ std::filesystem::path file_of_cluster(const std::string& name) {
   throw UsageError("--cluster " + name + ": there is no such file; known are " + names);
 }
 
-}  // namespace
-
 void add_options(Options& options, Settings& s) {
   options.group("Model");
   options.text("--model", s.model, "by name: gpt2, gpt3-175b, llama3-70b, …");
-  for (const Size& size : sizes)
+  for (const Size& size : sizes) {
     options.size(size.option, s.sizes.*size.value,
                  std::string(size.help) + "; 0: as the model has it", 0, size.most);
+  }
   options.group("Training");
   options.text("--cluster", s.cluster,
                "a JSON file, or a name of chapters/23_planner/clusters: a100-80, h100, …");
@@ -92,6 +93,30 @@ void add_options(Options& options, Settings& s) {
                "explain this one: tp=8,cp=1,pp=8,dp=8,ep=1,micro=1,chunks=3,sp,"
                "recompute=selective,shard=1,schedule=1f1b; what is not named is 1, none or off");
   options.size("--best", s.best, "how many of the best layouts are listed", 1, 10000);
+  options.group("Predict, then compare");
+  options.flag("--check", s.check, "compare the predictions with all published tables");
+  options.text("--calibrate", s.calibrate,
+               "measure what operations take on the ranks that run, and write this cluster file");
+  options.flag("--check-here", s.check_here,
+               "predict chapter 22's steps on the ranks that run, of --cluster, and measure them");
+  options.size("--rounds", s.rounds, "measured steps of each layout, with --check-here", 1, 1000);
+}
+
+void require_consistent(const Settings& s, const Options& options) {
+  std::string chosen;
+  for (const char* option : {"--layout", "--check", "--calibrate", "--check-here"}) {
+    if (!options.given(option)) continue;
+    require_usage(chosen.empty(), chosen, " and ", option, " are two programs: choose one");
+    chosen = option;
+  }
+  require_usage(chosen.empty() || options.picture.empty(), "--picture draws the best layouts: not ",
+                "with ", chosen);
+  require_usage(chosen.empty() || !options.given("--best"), "--best lists the best layouts: not ",
+                "with ", chosen);
+  require_usage(s.check_here || !options.given("--rounds"), "--rounds needs --check-here");
+  for (const char* option : {"--model", "--gpus", "--batch", "--software"})
+    require_usage(chosen.empty() || chosen == "--layout" || !options.given(option), option,
+                  " is of a plan: not with ", chosen);
 }
 
 Job job_of(const Settings& s, const Options& options) {
@@ -104,7 +129,6 @@ Job job_of(const Settings& s, const Options& options) {
   require_usage(of_model.empty(), "--model ", job.model.name, ": ", of_model);
   require_countable(job.model);
   if (s.layout.empty()) return job;
-  require_usage(!options.given("--best"), "--best lists layouts, and --layout explains one");
   const Layout layout = layout_from(s.layout);
   require_usage(!options.given("--gpus") || layout.ranks() == s.gpus, "--layout ", s.layout,
                 " is of ", layout.ranks(), " ranks, but --gpus is ", s.gpus);

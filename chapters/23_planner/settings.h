@@ -11,10 +11,19 @@ struct Settings {
   int64_t gpus = 1024, batch = 1536;
   std::string layout;  // to be explained; empty: search
   int64_t best = 10;   // rows
+  bool check = false;  // against published tables
+  // against this machine
+  std::string calibrate;  // file to write
+  bool check_here = false;
+  int64_t rounds = 7;
 };
 
 void add_options(Options& options, Settings& settings);
-/// Throws UsageError for what does not go together, and for a layout that cannot be.
+/// Throws UsageError for options that do not go together.
+void require_consistent(const Settings& settings, const Options& options);
+/// The file of --cluster. Throws UsageError, which lists the known ones, if there is none.
+std::filesystem::path file_of_cluster(const std::string& name);
+/// Throws UsageError for a model or a layout that cannot be.
 Job job_of(const Settings& settings, const Options& options);
 
 }  // namespace shard::chapter_23

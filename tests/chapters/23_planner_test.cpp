@@ -2,6 +2,7 @@
 // The planner's layouts, memory and search. The search is compared with loops over everything.
 #include <map>
 
+#include "chapters/14_recompute/costs.h"
 #include "chapters/18_pipeline/schedule.h"
 #include "chapters/19_interleaved_pipeline/named_schedule.h"
 #include "chapters/23_planner/explain.h"
@@ -25,18 +26,20 @@ ModelShape with_experts(int64_t experts) {
 
 /// Nodes of 4, and memory for about a third of the dense model's state.
 Cluster small_cluster(double memory = 2e9) {
-  return {.name = "small",
-          .peak = 100e12,
-          .memory = memory,
-          .memory_bandwidth = 1e12,
-          .node = 4,
-          .inside = {.latency = 1e-5, .bandwidth = 100e9},
-          .between = {.latency = 2e-5, .bandwidth = 10e9},
-          .product_share = 0.8,
-          .product_edge = 100,
-          .memory_share = 0.7,
-          .pass_overhead = 1e-4,
-          .between_share = 0.6};
+  Cluster cluster;
+  cluster.name = "small";
+  cluster.peak = 100e12;
+  cluster.memory = memory;
+  cluster.memory_bandwidth = 1e12;
+  cluster.node = 4;
+  cluster.inside = {.latency = 1e-5, .bandwidth = 100e9};
+  cluster.between = {.latency = 2e-5, .bandwidth = 10e9};
+  cluster.product_share = 0.8;
+  cluster.product_edge = 100;
+  cluster.memory_share = 0.7;
+  cluster.pass_overhead = 1e-4;
+  cluster.between_share = 0.6;
+  return cluster;
 }
 
 Job job_of(const ModelShape& model, int64_t gpus, int64_t batch, const char* software,
@@ -191,6 +194,21 @@ TEST_CASE("bytes of a layer: table 2 of arXiv:2205.05198") {
   CHECK(kept("tp=8,recompute=full") == doctest::Approx(2));
   CHECK(kept("tp=8,micro=3") == doctest::Approx(3 * kept("tp=8")));
   CHECK(kept("cp=4") == doctest::Approx(kept("tp=1") / 4));
+}
+
+TEST_CASE("bytes of a layer in f32: chapter 14's") {
+  Cluster cpu = small_cluster();
+  cpu.bytes_per_value = 4;
+  const ValueBytes bytes = value_bytes(cpu, software_named("shard"));
+  CHECK(bytes.weight + bytes.gradient + bytes.optimizer == 16);
+  for (const int tp : {1, 4})
+    CHECK(kept_of_layer(dense, {.tp = tp, .micro_batch = 3}, bytes) ==
+          static_cast<double>(kept_bytes(Design::fused, {.batch = 3,
+                                                         .context = dense.context,
+                                                         .width = dense.width,
+                                                         .heads = dense.heads,
+                                                         .hidden = dense.mlp_width(),
+                                                         .ranks = tp})));
 }
 
 TEST_CASE("what changes memory, and which way") {

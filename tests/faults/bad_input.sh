@@ -176,7 +176,11 @@ cannot '--layout dp=7: a batch of 1536 sequences cannot be divided into dp=7 × 
 cannot '--layout pp=64,chunks=2: 96 layers are too few for pp=64 × chunks=2' \
   --layout pp=64,chunks=2
 cannot '--layout tp=8 is of 8 ranks, but --gpus is 16' --layout tp=8 --gpus 16
-cannot '--best lists layouts, and --layout explains one' --layout tp=8 --best 3
+cannot '--best lists the best layouts: not with --layout' --layout tp=8 --best 3
+cannot '--picture draws the best layouts: not with --layout' --layout tp=8 --picture "$work/a.svg"
+cannot '--layout and --check are two programs: choose one' --check --layout tp=8
+cannot '--gpus is of a plan: not with --check' --check --gpus 8
+cannot '--rounds needs --check-here' --rounds 5
 cannot 'gpt3-175b with a batch of 8 sequences needs at least 48 GPUs of 80 GB: with tp=' --gpus 8 \
   --batch 8
 cannot 'a batch of 1 sequence cannot be spread over 1048573 GPUs' --gpus 1048573 --batch 1
