@@ -1,5 +1,6 @@
 add_chapter(USES 22_the_whole_grid RUN_RANKS 1)  # it counts; no rank computes a model
 chapter_test(CPU 1)
+chapter_test(NAME 23_check CPU 1 ARGUMENTS --check)
 chapter_test(NAME 23_layout CPU 1
              ARGUMENTS --model sp-530b --batch 280 --layout
                        "tp=8,pp=35,chunks=3,sp,recompute=selective")

@@ -72,25 +72,16 @@ void results_of(Report& report, const std::vector<Candidate>& best) {
 }
 
 /// What neither the model nor the layout says.
-Table assumptions(const Job& job, const Layout& layout) {
-  const Software& s = job.software;
-  const ValueBytes bytes = value_bytes(job.cluster, s);
-  const auto hidden = [](bool is, double share) {
-    return is && share > 0 ? percent(share) + " hidden" : std::string("not hidden");
-  };
-  Table table({"assumed of " + s.name, ""});
-  table.row({"attention's scores", s.fused_attention ? "in parts, not kept" : "in memory"});
-  table.row(
-      {"gradients are added by", s.fused_accumulation ? "the products" : "another operation"});
-  table.row({"tp in the backward pass", hidden(s.overlapped_tp, s.hidden_share)});
-  table.row({"tp in the forward pass", hidden(s.overlapped_forward, s.hidden_share)});
-  table.row({"sums over dp", hidden(s.overlapped_dp, s.dp_hidden_share)});
-  table.row({"bytes of a gradient in them", short_number(s.gradient_bytes)});
-  table.row({"bytes of a weight, its gradient, its optimizer state",
-             text(bytes.weight, ", ", bytes.gradient, ", ", bytes.optimizer)});
-  table.row({"bytes of an activation, a mask", text(bytes.activation, ", ", bytes.mask)});
-  table.row({"micro-batches", text(layout.micro_batches(job.batch), " of ", layout.micro_batch)});
-  return table;
+void show_assumptions(Report& report, const Job& job, const Layout& layout) {
+  const ValueBytes bytes = value_bytes(job.cluster, job.software);
+  report.heading(text("Assumed of ", job.software.name));
+  for (const std::string& assumption : assumptions_of(job.software)) report.line("  " + assumption);
+  report.line(text("  bytes kept of a weight ", bytes.weight, ", its gradient ", bytes.gradient,
+                   ", its optimizer state ", bytes.optimizer, ", an activation ", bytes.activation,
+                   ", a mask ", bytes.mask));
+  report.line(text("  each replica has ",
+                   counted(layout.micro_batches(job.batch), "micro-batch", "micro-batches"), " of ",
+                   counted(layout.micro_batch, "sequence")));
 }
 
 }  // namespace
@@ -145,8 +136,7 @@ void explain(Report& report, const Job& job, const Candidate& candidate) {
   report.line(text("  ", fixed(speed.tokens, 0), " tokens/s; MFU ", percent(speed.mfu), ", HFU ",
                    percent(speed.hfu), ", ", fixed(speed.hardware / 1e12, 1),
                    " TFLOP/s a GPU with what is computed again"));
-  report.line();
-  report.table(assumptions(job, candidate.layout));
+  show_assumptions(report, job, candidate.layout);
   results_of(report, job, candidate);
   double error = 0;
   for (const auto& [parts, whole] :
