@@ -36,17 +36,16 @@ int main(int argc, char** argv) {
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     require_consistent(settings, options);
     if (!settings.calibrate.empty()) return calibrate(runtime, report, settings.calibrate);
-    if (settings.check_here)
-      return check_here(runtime, report, cluster_from(file_of_cluster(settings.cluster)),
-                        settings.rounds);
+    if (settings.check_here) {
+      const Cluster here = cluster_from(file_of_cluster(settings.cluster));
+      return check_here(runtime, report, here, settings.rounds);
+    }
     if (settings.check) {
       check_published_memory(report);
       return check_published_steps(report);
     }
     const Job job = job_of(settings, options);
-    if (!settings.layout.empty())
-      explain(report, job, candidate_of(job, layout_from(settings.layout)));
-    else
-      plan(report, settings, job, !options.picture.empty());
+    if (settings.layout.empty()) return plan(report, settings, job, !options.picture.empty());
+    explain(report, job, candidate_of(job, layout_from(settings.layout)));
   });
 }

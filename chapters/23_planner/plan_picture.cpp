@@ -50,7 +50,7 @@ void draw(Svg& svg, Point at, const Bars& chart) {
       const auto& [name, value] = bar.parts[i];
       if (value <= 0) continue;
       const std::string amount = text(fixed(value / chart.in_unit, chart.digits), " ", chart.unit);
-      svg.begin({{"data-part", name}, {"data-value", amount}}, name + ": " + amount);
+      svg.begin({{"data-part", name}, {"data-value", amount}}, text(name, ": ", amount));
       svg.rectangle({x, at.y + 20, value * scale, bar_height},
                     {.fill = colour_of(static_cast<int>(i))}, 0);
       svg.end();

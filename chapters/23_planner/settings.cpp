@@ -114,9 +114,10 @@ void require_consistent(const Settings& s, const Options& options) {
   require_usage(chosen.empty() || !options.given("--best"), "--best lists the best layouts: not ",
                 "with ", chosen);
   require_usage(s.check_here || !options.given("--rounds"), "--rounds needs --check-here");
-  for (const char* option : {"--model", "--gpus", "--batch", "--software"})
+  for (const char* option : {"--model", "--gpus", "--batch", "--software"}) {
     require_usage(chosen.empty() || chosen == "--layout" || !options.given(option), option,
                   " is of a plan: not with ", chosen);
+  }
 }
 
 Job job_of(const Settings& s, const Options& options) {

@@ -54,39 +54,67 @@ Job job_of(const ModelShape& model, int64_t gpus, int64_t batch, const char* sof
 using Sizes = std::array<int64_t, 5>;
 Sizes grid_of(const Layout& l) { return {l.tp, l.cp, l.pp, l.dp, l.ep}; }
 
+/// All of these layouts with each of these values.
+template <class Value>
+std::vector<Layout> with_each(const std::vector<Layout>& layouts, Value Layout::*field,
+                              const std::vector<Value>& values) {
+  std::vector<Layout> all;
+  for (const Layout& layout : layouts) {
+    for (const Value& value : values) {
+      all.push_back(layout);
+      all.back().*field = value;
+    }
+  }
+  return all;
+}
+
+std::vector<int64_t> up_to(int64_t most) {
+  std::vector<int64_t> numbers;
+  for (int64_t number = 1; number <= most; ++number) numbers.push_back(number);
+  return numbers;
+}
+
+std::vector<Layout> all_grids(int64_t gpus) {
+  std::vector<Layout> grids{{}};
+  for (int64_t Layout::*size : {&Layout::tp, &Layout::cp, &Layout::pp, &Layout::dp, &Layout::ep}) {
+    grids = with_each(grids, size, up_to(gpus));
+    std::erase_if(grids, [&](const Layout& l) { return l.ranks() > gpus || l.ep > l.cp * l.dp; });
+  }
+  std::erase_if(grids, [&](const Layout& l) { return l.ranks() < gpus; });
+  return grids;
+}
+
 /// All uses of a grid, GPipe and every recomputation included.
-void each_use(Layout l, const Job& job, const std::function<void(const Layout&)>& visit) {
-  for (l.micro_batch = 1; l.micro_batch <= job.batch; ++l.micro_batch)
-    for (const std::string& schedule : schedule_names())
-      for (l.chunks = 1; l.chunks <= job.model.layers; ++l.chunks)
-        for (const bool cuts_rows : {false, true})
-          for (const Recompute recompute : {Recompute::full, Recompute::selective, Recompute::none})
-            for (l.shard_optimizer = 0; l.shard_optimizer <= 3; ++l.shard_optimizer) {
-              l.schedule = schedule, l.sequence_parallel = cuts_rows, l.recompute = recompute;
-              const bool is_equal = l.chunks == 1 || job.model.layers % (l.pp * l.chunks) == 0;
-              if (is_equal && problem_of(l, job.model, job.batch).empty()) visit(l);
-            }
+std::vector<Layout> all_uses(const Layout& grid, const Job& job) {
+  std::vector<Layout> all = with_each({grid}, &Layout::micro_batch, up_to(job.batch));
+  all = with_each(all, &Layout::schedule, schedule_names());
+  all = with_each(all, &Layout::chunks, up_to(job.model.layers));
+  std::erase_if(all, [&](const Layout& l) {
+    return (l.chunks > 1 && job.model.layers % (l.pp * l.chunks) != 0) ||
+           !problem_of(l, job.model, job.batch).empty();
+  });
+  all = with_each(all, &Layout::sequence_parallel, {false, true});
+  all =
+      with_each(all, &Layout::recompute, {Recompute::full, Recompute::selective, Recompute::none});
+  all = with_each(all, &Layout::shard_optimizer, {0, 1, 2, 3});
+  std::erase_if(all, [&](const Layout& l) { return !problem_of(l, job.model, job.batch).empty(); });
+  return all;
 }
 
 /// The fastest step of each grid on which something fits.
 std::map<Sizes, double> by_brute_force(const Job& job) {
   std::map<Sizes, double> best;
   const ValueBytes bytes = value_bytes(job.cluster, job.software);
-  Layout l;
-  for (l.tp = 1; l.tp <= job.gpus; ++l.tp)
-    for (l.cp = 1; l.tp * l.cp <= job.gpus; ++l.cp)
-      for (l.pp = 1; l.tp * l.cp * l.pp <= job.gpus; ++l.pp)
-        for (l.dp = 1; l.ranks() <= job.gpus; ++l.dp)
-          for (l.ep = 1; l.ep <= l.cp * l.dp && l.ranks() == job.gpus; ++l.ep)
-            each_use(l, job, [&](const Layout& layout) {
-              if (memory_of_fullest(job.model, layout, job.batch, bytes).total() >
-                  job.cluster.memory)
-                return;
-              const double seconds =
-                  step_time(job.model, layout, job.batch, job.cluster, job.software).total();
-              const auto [found, is_new] = best.emplace(grid_of(layout), seconds);
-              if (!is_new) found->second = std::min(found->second, seconds);
-            });
+  for (const Layout& grid : all_grids(job.gpus)) {
+    for (const Layout& layout : all_uses(grid, job)) {
+      if (memory_of_fullest(job.model, layout, job.batch, bytes).total() > job.cluster.memory)
+        continue;
+      const double seconds =
+          step_time(job.model, layout, job.batch, job.cluster, job.software).total();
+      const auto [found, is_new] = best.emplace(grid_of(layout), seconds);
+      if (!is_new) found->second = std::min(found->second, seconds);
+    }
+  }
   return best;
 }
 
@@ -157,22 +185,25 @@ TEST_CASE("a problem names both numbers") {
 }
 
 TEST_CASE("micro-batches that a stage keeps are those of the schedules' lists") {
-  for (const std::string& schedule : schedule_names())
-    for (int pp = 1; pp <= 5; ++pp)
-      for (int64_t m = 1; m <= 12; ++m)
-        for (int chunks = 1; chunks <= 3; ++chunks) {
-          if ((schedule == "interleaved") != (chunks > 1) || (chunks > 1 && pp == 1)) continue;
-          const Layout layout{.pp = pp, .chunks = chunks, .schedule = schedule};
-          const Schedule lists = named_schedule(schedule, pp, m, chunks);
-          for (int stage = 0; stage < pp; ++stage) {
-            CAPTURE(to_string(layout));
-            CAPTURE(m);
-            CAPTURE(stage);
-            CHECK(micro_batches_kept(layout, m, stage) * chunks ==
-                  doctest::Approx(
-                      static_cast<double>(most_in_flight(lists[static_cast<size_t>(stage)]))));
-          }
-        }
+  std::vector<Layout> layouts = with_each({Layout{}}, &Layout::pp, up_to(5));
+  layouts = with_each(layouts, &Layout::schedule, schedule_names());
+  layouts = with_each(layouts, &Layout::chunks, up_to(3));
+  std::erase_if(layouts, [](const Layout& l) {
+    return (l.schedule == "interleaved") != (l.chunks > 1) || (l.chunks > 1 && l.pp == 1);
+  });
+  for (const Layout& layout : layouts) {
+    const auto pp = static_cast<int>(layout.pp), chunks = static_cast<int>(layout.chunks);
+    for (int64_t m = 1; m <= 12; ++m) {
+      const Schedule lists = named_schedule(layout.schedule, pp, m, chunks);
+      for (size_t stage = 0; stage < lists.size(); ++stage) {
+        CAPTURE(to_string(layout));
+        CAPTURE(m);
+        CAPTURE(stage);
+        CHECK(micro_batches_kept(layout, m, static_cast<int64_t>(stage)) * chunks ==
+              doctest::Approx(static_cast<double>(most_in_flight(lists[stage]))));
+      }
+    }
+  }
 }
 
 TEST_CASE("bytes of a layer: table 2 of arXiv:2205.05198") {
@@ -212,25 +243,26 @@ TEST_CASE("bytes of a layer in f32: chapter 14's") {
 }
 
 TEST_CASE("what changes memory, and which way") {
-  for (const ModelShape& model : {dense, with_experts(6)})
-    for (const std::string base : {"tp=4,dp=2", "tp=3,pp=4,dp=2", "tp=2,pp=2,chunks=2,cp=2,dp=3",
-                                   "tp=2,pp=4,dp=2,schedule=zb-h1", "tp=2,pp=2,schedule=gpipe"})
-      for (const std::string recompute : {"none", "selective", "full"}) {
-        CAPTURE(base);
-        CAPTURE(recompute);
-        const Layout layout = layout_from(base + ",recompute=" + recompute);
+  std::vector<Layout> layouts;
+  for (const char* text : {"tp=4,dp=2", "tp=3,pp=4,dp=2", "tp=2,pp=2,chunks=2,cp=2,dp=3",
+                           "tp=2,pp=4,dp=2,schedule=zb-h1", "tp=2,pp=2,dp=2,schedule=gpipe"})
+    layouts.push_back(layout_from(text));
+  layouts = with_each(layouts, &Layout::recompute,
+                      {Recompute::none, Recompute::selective, Recompute::full});
+  for (const ModelShape& model : {dense, with_experts(6)}) {
+    for (const Layout& layout : layouts) {
+      CAPTURE(to_string(layout));
+      const auto with = [&](auto field, auto value) {
         Layout changed = layout;
-        changed.sequence_parallel = true;
-        CHECK(total(model, changed, 48) < total(model, layout, 48));
-        changed = layout;
-        changed.micro_batch = 2;
-        CHECK(total(model, changed, 48) > total(model, layout, 48));
-        changed = layout;
-        changed.shard_optimizer = 1;
-        const double sharded = total(model, changed, 48);
-        CHECK((layout.dp * layout.cp == 1 ? sharded == total(model, layout, 48)
-                                          : sharded < total(model, layout, 48)));
-      }
+        changed.*field = value;
+        return total(model, changed, 48);
+      };
+      const double usual = total(model, layout, 48);
+      CHECK(with(&Layout::sequence_parallel, true) < usual);
+      CHECK(with(&Layout::micro_batch, 2) > usual);
+      CHECK(with(&Layout::shard_optimizer, 1) < usual);
+    }
+  }
 }
 
 TEST_CASE("the more is recomputed, the less is kept") {
@@ -307,9 +339,10 @@ TEST_CASE("the fewest GPUs are named, and one node fewer does not do") {
   REQUIRE(fewest.has_value());
   const std::string sentence = message_of<UsageError>([&] { require_found(search(job), job); });
   CHECK(contains(sentence, text("needs at least ", fewest->ranks(), " GPUs of 0.5 GB: with ")));
-  for (job.gpus = 1; job.gpus < fewest->ranks(); ++job.gpus)
+  for (job.gpus = 1; job.gpus < fewest->ranks(); ++job.gpus) {
     if (job.gpus <= job.cluster.node || job.gpus % job.cluster.node == 0)
       CHECK(search(job).best.empty());
+  }
   job.gpus = fewest->ranks();
   CHECK_FALSE(search(job).best.empty());
   job.cluster.memory = 1e6;
