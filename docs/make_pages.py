@@ -35,6 +35,7 @@ LOOK_UP = [("row_column_transpose", "docs/pages/row_column_transpose.md"),
            ("faults", "docs/faults.md"),
            ("cluster", "docs/pages/cluster.md"),
            ("measurements", "docs/measurements.md"),
+           ("predictions", "docs/predictions.md"),
            ("glossary", "docs/pages/glossary.md"),
            ("bibliography", "docs/pages/bibliography.md")]
 PROJECT = [("architecture", "docs/architecture.md"), ("contributing", "CONTRIBUTING.md"),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# readmes.sh update|check [NN…]: the outputs that the READMEs show (of all chapters and the front
-# page, or of chapters NN only) are those of the programs. A README says where one belongs:
+# readmes.sh update|check [NN…]: the outputs that the READMEs show (of all chapters, the front page
+# and docs/predictions.md, or of chapters NN only) are those of the programs. A README says where
+# one belongs:
 #     <!-- run: PROGRAM --ranks N ARGS -->
 #     ```text
 #     ```
@@ -113,7 +114,7 @@ command=${1:-}
 shift
 readmes=()
 for number; do readmes+=("$root"/chapters/"$number"_*/README.md); done
-(($#)) || readmes=("$root"/README.md "$root"/chapters/*/README.md)
+(($#)) || readmes=("$root"/{README,docs/predictions}.md "$root"/chapters/*/README.md)
 
 "$root/docs/pictures.sh" "$work/pictures" "$@"
 shown=0 stale=0
