@@ -5,6 +5,7 @@
 
 namespace shard {
 
+//! [07-kept]
 /// Of each of its rows: x, norm₁(x), u, norm₂(u), and two statistics for each norm.
 inline int64_t kept_of_rows(int64_t rows, int64_t width) { return 4 * rows * (4 * width + 4); }
 
@@ -14,5 +15,6 @@ inline int64_t kept_of_rows(int64_t rows, int64_t width) { return 4 * rows * (4 
 inline int64_t kept_inside(int64_t tokens, int64_t columns, int64_t heads, int64_t hidden) {
   return 4 * tokens * (4 * columns + heads + hidden);
 }
+//! [07-kept]
 
 }  // namespace shard

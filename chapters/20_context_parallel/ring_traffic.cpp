@@ -4,7 +4,6 @@
 
 namespace shard {
 
-//! [20-ring-traffic]
 RingTraffic ring_forward(std::span<const int64_t> kv_bytes, int rank) {
   const auto ranks = std::ssize(kv_bytes);
   const int64_t all = std::accumulate(kv_bytes.begin(), kv_bytes.end(), int64_t{0});
@@ -21,6 +20,5 @@ RingTraffic ring_backward(std::span<const int64_t> kv_bytes, int rank) {
           .sent = again.sent + all,
           .received = again.received + all};
 }
-//! [20-ring-traffic]
 
 }  // namespace shard
