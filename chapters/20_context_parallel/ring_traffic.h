@@ -13,8 +13,8 @@ struct RingTraffic {
 
 /// Where each rank has keys and values of so many bytes. Forward, those of every rank but the next
 /// are passed on, and those of every other rank arrive.
-RingTraffic ring_forward(std::span<const int64_t> kv_bytes, int rank);
+RingTraffic forward_ring_traffic(std::span<const int64_t> kv_bytes, int rank);
 /// Backward the same once more, and the gradients of every rank's are passed on, and arrive.
-RingTraffic ring_backward(std::span<const int64_t> kv_bytes, int rank);
+RingTraffic backward_ring_traffic(std::span<const int64_t> kv_bytes, int rank);
 
 }  // namespace shard

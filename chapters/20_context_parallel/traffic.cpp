@@ -50,8 +50,8 @@ BothWays of_ring(const Counts& n) {
             {Collective::receive, ring.messages, ring.received}};
   };
   const int rank = static_cast<int>(n.rank);
-  return {{calls(ring_forward(n.kv, rank)), n.ring(), "2(c-1)/c", "c-1 hops of k and v"},
-          {calls(ring_backward(n.kv, rank)), n.ring() + 2, "2(c-1)/c + 2",
+  return {{calls(forward_ring_traffic(n.kv, rank)), n.ring(), "2(c-1)/c", "c-1 hops of k and v"},
+          {calls(backward_ring_traffic(n.kv, rank)), n.ring() + 2, "2(c-1)/c + 2",
            "c-1 hops again, and c of dk and dv"}};
 }
 

@@ -56,8 +56,8 @@ void add_ring(PredictedLedger& ledger, const RankWork& work) {
     ledger.add_messages(cp, {Collective::send, ring.messages * times, ring.sent * times});
     ledger.add_messages(cp, {Collective::receive, ring.messages * times, ring.received * times});
   };
-  add(ring_forward(kv_bytes, cp.rank), forwards(work) * layers);
-  add(ring_backward(kv_bytes, cp.rank), layers);
+  add(forward_ring_traffic(kv_bytes, cp.rank), forwards(work) * layers);
+  add(backward_ring_traffic(kv_bytes, cp.rank), layers);
 }
 
 void add_experts(PredictedLedger& ledger, const RankWork& work) {
