@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chapters/19_interleaved_pipeline/named_schedule.h"
 #include "chapters/23_planner/counting.h"
 #include "chapters/23_planner/parameter_list.h"
 
@@ -124,14 +125,11 @@ double kept_of_layer(const ModelShape& model, const Layout& layout, const ValueB
 
 //! [23-in-flight]
 double micro_batches_kept(const Layout& layout, int64_t batch, int64_t stage) {
-  const int64_t p = layout.pp, v = layout.chunks, m = layout.micro_batches(batch);
-  if (layout.schedule == "gpipe") return real(m);
-  if (layout.schedule == "zb-h1") return real(std::min(p, m));
-  if (v == 1) return real(std::min(p - stage, m));
-  // InterleavedOrder's: passes through chunks before the first backward pass, and its own
-  const int64_t groups = std::max<int64_t>(1, m / p), of_first = (m + groups - 1) / groups,
-                passes = 2 * (p - 1 - stage) + (v - 1) * of_first + 1;
-  return real(std::min(m * v, passes)) / real(v);
+  const std::string schedule = layout.chunks > 1 ? "interleaved" : layout.schedule;
+  const auto number = [](int64_t small) { return static_cast<int>(small); };
+  return real(most_in_flight(schedule, number(stage), number(layout.pp),
+                             layout.micro_batches(batch), number(layout.chunks))) /
+         real(layout.chunks);
 }
 //! [23-in-flight]
 
