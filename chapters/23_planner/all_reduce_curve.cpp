@@ -34,14 +34,21 @@ AllReduceCurve fit(const std::vector<MeasuredAllReduce>& measured, double ranks)
   const auto curve_of = [](const std::vector<double>& numbers) {
     return AllReduceCurve{numbers[0], numbers[1], numbers[2], numbers[3]};
   };
+  const auto [least, most] = std::ranges::minmax(measured, {}, &MeasuredAllReduce::bytes);
+  // A floor below the latency would have no influence: the search begins above.
   const std::vector<double> found =
-      least_squares({{.start = 40e-6}, {.start = 25e-6}, {.start = 450e9}, {.start = 10e-9}},
+      least_squares({{.start = least.seconds},
+                     {.start = least.seconds / 2},
+                     {.start = 2 * (ranks - 1) / ranks * most.bytes / most.seconds},
+                     {.start = 10e-9}},
                     [&](const std::vector<double>& numbers) {
                       std::vector<double> residuals;
-                      for (const MeasuredAllReduce& one : measured)
-                        if (one.fitted)
+                      for (const MeasuredAllReduce& one : measured) {
+                        if (one.fitted) {
                           residuals.push_back(
                               std::log(curve_of(numbers).seconds(one.bytes, ranks) / one.seconds));
+                        }
+                      }
                       return residuals;
                     });
   return curve_of(found);

@@ -26,11 +26,12 @@ void show(Report& report, const std::vector<Scored>& scores, const std::vector<S
     const auto& [goal, score] = scores[i];
     std::vector<std::string> cells{goal->name, text(score.rows), numbers(score.mean, score.worst),
                                    goal->mean == 0 ? "" : numbers(goal->mean, goal->worst)};
-    if (splits)
+    if (splits) {
       cells.insert(cells.end(),
                    {text(others[i].rows),
                     others[i].rows == 0 ? "" : numbers(others[i].mean, others[i].worst),
                     goal->calculon});
+    }
     table.row(cells);
     report.result(goal->name, {score.mean, score.worst});
   }
@@ -76,13 +77,17 @@ void check_goals(Report& report, const std::vector<PublishedStep>& steps,
 /// How far a fitted constant of clusters/ is from the fit's, at most.
 double distance(const Clusters& read, const Clusters& fitted) {
   double most = 0;
-  for (const Family& family : families())
-    for (const Constant& constant : family.fitted)
-      for (const std::string& name : constant.clusters)
-        if (read.contains(name))
+  for (const Family& family : families()) {
+    for (const Constant& constant : family.fitted) {
+      for (const std::string& name : constant.clusters) {
+        if (read.contains(name)) {
           most = std::max(
               most,
               std::abs((read.at(name).*constant.value) / (fitted.at(name).*constant.value) - 1));
+        }
+      }
+    }
+  }
   return most;
 }
 

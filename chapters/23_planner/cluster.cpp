@@ -70,9 +70,10 @@ class Object {
   }
   /// What nobody asked for is a misspelt name.
   void require_no_others() const {
-    for (const auto& [name, value] : json_.items())
+    for (const auto& [name, value] : json_.items()) {
       require_usage(std::ranges::find(known_, name) != known_.end(), file_,
                     " has an unknown name \"", shortened(name), "\"");
+    }
   }
 
  private:

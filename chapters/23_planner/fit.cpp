@@ -40,10 +40,12 @@ void fit_family(const Family& family, const std::vector<PublishedStep>& steps, C
 }
 
 void take_from_a100(const Family& family, Clusters& clusters) {
-  for (const std::string& name : family.clusters)
-    if (clusters.contains(name))
+  for (const std::string& name : family.clusters) {
+    if (clusters.contains(name)) {
       for (const auto value : family.as_a100)
         clusters.at(name).*value = clusters.at("a100-80").*value;
+    }
+  }
 }
 
 }  // namespace

@@ -115,9 +115,10 @@ double LayerParts::tp_all_reduce() const {
                             tokens() * real(model.width) * cluster.bytes_per_value);
 }
 
-double LayerParts::key_value_message() const {
+double LayerParts::key_value_message(bool gradients) const {
+  const double values = (gradients ? 4 : 2) * tokens() * real(model.width) / parts();
   return message_seconds(cluster, group_of(cluster, layout.cp, layout.tp),
-                         2 * tokens() * real(model.width) / parts() * cluster.bytes_per_value);
+                         values * cluster.bytes_per_value);
 }
 
 double LayerParts::all_to_all() const {
@@ -133,9 +134,9 @@ void add_tp(StepTime& times, double seconds, double share, double product) {
   times.hidden += hidden;
 }
 
-void add_ring(StepTime& times, const LayerParts& part, const StepTime& attention, double volume) {
+void add_ring(StepTime& times, const LayerParts& part, const StepTime& attention, bool gradients) {
   const double cp = real(part.layout.cp);
-  const double message = volume * part.key_value_message();
+  const double message = part.key_value_message(gradients);
   const double hidden = std::min(message, attention.total() / cp);
   times.cp += (cp - 1) * (message - hidden);
   times.hidden += (cp - 1) * hidden;

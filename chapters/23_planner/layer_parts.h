@@ -39,7 +39,8 @@ struct LayerParts {
 
   double tp_gather() const;  // or a reduce-scatter, of T × h values
   double tp_all_reduce() const;
-  double key_value_message() const;  // 2 · T × h/t values, to the next rank of cp
+  /// 2 · T × h/t values, and where `gradients` are with them twice that, to the next rank of cp.
+  double key_value_message(bool gradients) const;
   double all_to_all() const;  // top_k copies of T × h values, divided by t if sequence parallel
 
   double tokens() const;
@@ -48,7 +49,8 @@ struct LayerParts {
 
 /// Adds a collective beside a product that hides a share of it.
 void add_tp(StepTime& times, double seconds, double share, double product);
-/// Adds cp - 1 messages of `volume` times the keys and values, each beside 1/cp of the attention.
-void add_ring(StepTime& times, const LayerParts& part, const StepTime& attention, double volume);
+/// Adds cp - 1 messages of keys and values, each beside 1/cp of the attention.
+void add_ring(StepTime& times, const LayerParts& part, const StepTime& attention,
+              bool gradients = false);
 
 }  // namespace shard::chapter_23

@@ -30,8 +30,8 @@ void add_tp(PassTimes& times, const LayerParts& part) {
 
 void add_cp(PassTimes& times, const LayerParts& part) {
   // Keys and values travel while a part of the attention is computed; then with their gradients.
-  add_ring(times.forward, part, part.attention_forward(), 1);
-  add_ring(times.input_gradients, part, part.attention_backward(), 2);
+  add_ring(times.forward, part, part.attention_forward());
+  add_ring(times.input_gradients, part, part.attention_backward(), true);
 }
 
 void add_ep(PassTimes& times, const LayerParts& part) {
@@ -78,7 +78,7 @@ PassTimes layer_time(const ModelShape& model, const Layout& layout, const Cluste
   if (layout.recompute == Recompute::full) times.input_gradients += times.forward;
   if (layout.recompute == Recompute::selective && !software.fused_attention) {
     times.input_gradients += part.attention_forward();
-    add_ring(times.input_gradients, part, part.attention_forward(), 1);
+    add_ring(times.input_gradients, part, part.attention_forward());
   }
   return times;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace shard::chapter_23 {
 
@@ -14,8 +15,8 @@ using Vector = std::vector<double>;
 /// bad. It needs no derivatives: a sum of maxima, such as rooflines', has kinks.
 class Simplex {
  public:
-  Simplex(const std::function<double(const Vector&)>& value, const Vector& start, double size)
-      : value_(value) {
+  Simplex(std::function<double(const Vector&)> value, const Vector& start, double size)
+      : value_(std::move(value)) {
     add(start);
     for (size_t k = 0; k < start.size(); ++k) {
       Vector corner = start;
@@ -46,9 +47,10 @@ class Simplex {
 
   double extent() const {
     double most = 0;
-    for (const Corner& corner : corners_)
+    for (const Corner& corner : corners_) {
       for (size_t k = 0; k < corner.at.size(); ++k)
         most = std::max(most, std::abs(corner.at[k] - corners_.front().at[k]));
+    }
     return most;
   }
 

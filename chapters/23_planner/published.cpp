@@ -76,9 +76,10 @@ std::vector<PublishedStep> published_steps() {
 
 Clusters clusters_of(const std::vector<PublishedStep>& steps) {
   Clusters clusters;
-  for (const PublishedStep& step : steps)
+  for (const PublishedStep& step : steps) {
     if (!clusters.contains(step.cluster))
       clusters[step.cluster] = cluster_from(cluster_file(step.cluster));
+  }
   return clusters;
 }
 

@@ -66,9 +66,10 @@ static bool is_of(const Goal& goal, const PublishedStep& step) {
 Errors errors_of(const Goal& goal, const std::vector<PublishedStep>& steps,
                  const Clusters& clusters, bool only_others) {
   Errors errors;
-  for (const PublishedStep& step : steps)
+  for (const PublishedStep& step : steps) {
     if (is_of(goal, step) && !(only_others && step.fitted))
       errors.push_back(error_of(step, clusters.at(step.cluster)));
+  }
   return errors;
 }
 
@@ -83,9 +84,10 @@ Errors errors_of_curve(bool only_others) {
   const std::vector<MeasuredAllReduce> measured = measured_all_reduces();
   const AllReduceCurve curve = fit(measured, ranks);
   Errors errors;
-  for (const MeasuredAllReduce& one : measured)
+  for (const MeasuredAllReduce& one : measured) {
     if (!(only_others && one.fitted))
       errors.push_back(curve.seconds(one.bytes, ranks) / one.seconds - 1);
+  }
   return errors;
 }
 

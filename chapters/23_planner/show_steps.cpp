@@ -1,6 +1,7 @@
 #include "chapters/23_planner/show_steps.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "chapters/23_planner/all_reduce_curve.h"
@@ -16,10 +17,12 @@ std::string percent(double error) { return fixed(100 * error, 1); }
 std::string rounded(double value) { return fixed(value, value < 10 ? 3 : value < 100 ? 2 : 1); }
 
 bool is_fitted(const std::string& cluster, double Cluster::*value) {
-  for (const Family& family : families())
-    for (const Constant& constant : family.fitted)
+  for (const Family& family : families()) {
+    for (const Constant& constant : family.fitted) {
       if (constant.value == value && std::ranges::count(constant.clusters, cluster) > 0)
         return true;
+    }
+  }
   return false;
 }
 
@@ -111,9 +114,10 @@ void show_range(Report& report, const std::vector<PublishedStep>& steps, const C
   }
   report.table(table);
   Table range({"TFLOP/s", "published", "lowest here", "highest"});
-  for (size_t i = 0; i < rows.size(); ++i)
+  for (size_t i = 0; i < rows.size(); ++i) {
     range.row(
         {rows[i].row, rounded(rows[i].value), rounded(ranges[i].first), rounded(ranges[i].second)});
+  }
   report.table(range);
 }
 
@@ -128,14 +132,16 @@ void show_curve(Report& report) {
   report.line("  stas00/ml-engineering, commit 744d01e, network/README.md");
   Table table({"KiB", "measured", "here", "error, %", "fitted"});
   const auto microseconds = [](double seconds) { return fixed(1e6 * seconds, 1); };
-  for (double bytes = 1 << 15; bytes <= measured.back().bytes; bytes *= 2) {
+  for (int64_t size = 1 << 15; size <= int64_t{1} << 34; size *= 2) {
+    const auto bytes = static_cast<double>(size);
     const double here = curve.seconds(bytes, ranks);
-    std::vector<std::string> cells{text(static_cast<int64_t>(bytes) / 1024), "-",
-                                   microseconds(here), "", ""};
-    for (const MeasuredAllReduce& one : measured)
-      if (one.bytes == bytes)
+    std::vector<std::string> cells{text(size / 1024), "-", microseconds(here), "", ""};
+    for (const MeasuredAllReduce& one : measured) {
+      if (one.bytes == bytes) {
         cells = {cells[0], microseconds(one.seconds), cells[2], percent(here / one.seconds - 1),
                  one.fitted ? "yes" : "no"};
+      }
+    }
     table.row(cells);
   }
   report.table(table);

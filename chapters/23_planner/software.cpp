@@ -65,17 +65,18 @@ std::vector<std::string> assumptions_of(const Software& software) {
   all.push_back(software.fused_attention
                     ? text("fused causal attention at ", 100 * software.fused_share, " % of peak")
                     : "attention's scores in memory, of all keys");
-  if (software.overlapped_tp)
+  if (software.overlapped_tp) {
     all.push_back(text("tp's collectives beside products",
                        software.overlapped_forward ? "" : " in the backward pass",
                        hidden(software.hidden_share)));
+  }
   all.push_back(text("gradients of ", software.gradient_bytes, " bytes summed",
                      software.buckets ? " in buckets" : "",
                      software.overlapped_dp ? " beside the last backward pass" : "",
                      software.overlapped_gather ? ", weights gathered beside the next step" : "",
                      software.overlapped_dp ? hidden(software.dp_hidden_share) : ""));
   if (!software.fused_accumulation)
-    all.push_back("micro-batches' gradients added by an operation of its own");
+    all.emplace_back("micro-batches' gradients added by an operation of its own");
   return all;
 }
 

@@ -103,9 +103,10 @@ double Step::fully_sharded() const {
   if (group.ranks == 1) return 0;
   const Link& link = group.is_inside() ? cluster.inside : cluster.between;
   double bandwidth = link.bandwidth;
-  if (!group.is_inside())
+  if (!group.is_inside()) {
     bandwidth = cluster.gather_bandwidth > 0 ? cluster.gather_bandwidth
                                              : link.bandwidth * cluster.between_share;
+  }
   return micro_batches * 3 *
          (weights * cluster.bytes_per_value / bandwidth +
           real(model.layers) * real(group.ranks - 1) * link.latency);
