@@ -4,10 +4,11 @@
 
 namespace shard::chapter_23 {
 
-/// Of n ranks that each have S bytes: max(floor, latency + 2(n-1)/n · S/bandwidth + pipelining · √S).
-/// A ring cuts S into chunks; each chunk costs latency, and few large ones leave links idle: the best
-/// number of chunks is proportional to √S, and so is what it costs. A small one is over before the
-/// host has started the next: the floor.
+/// Of n ranks that each have S bytes:
+///   max(floor, latency + 2(n-1)/n · S/bandwidth + pipelining · √S).
+/// A ring cuts S into chunks; each chunk costs latency, and few large ones leave links idle: the
+/// best number of chunks is proportional to √S, and so is what it costs. A small one is over before
+/// the host has started the next: the floor.
 struct AllReduceCurve {
   double floor = 0, latency = 0;  // seconds
   double bandwidth = 0;           // bytes/s

@@ -1,5 +1,5 @@
-// Cluster: a machine as the planner sees it, read from a JSON file of clusters/: its data sheet, and
-// the few numbers that were measured on it or fitted to published step times.
+// Cluster: a machine as the planner sees it, read from a JSON file of clusters/: its data sheet,
+// and the few numbers that were measured on it or fitted to published step times.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -36,8 +36,8 @@ struct Cluster {
 
 /// clusters/a100-80.json for "a100-80", else the file of that name.
 std::filesystem::path cluster_file(const std::string& name);
-/// Throws UsageError in one sentence for a file that cannot be read, for numbers that are missing or
-/// negative, and for unknown names.
+/// Throws UsageError in one sentence for a file that cannot be read, for numbers that are missing
+/// or negative, and for unknown names.
 Cluster cluster_from(const std::filesystem::path& file);
 void save(const Cluster& cluster, const std::filesystem::path& file);
 

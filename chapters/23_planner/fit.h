@@ -24,10 +24,10 @@ struct Family {
 };
 const std::vector<Family>& families();
 
-/// The clusters with fitted constants. The squares of ln(predicted / published) over the fitted rows
-/// are made smallest, and those of 0.01 · ln(constant / usual) / 0.3: a constant that no row
-/// depends on stays usual. Rows that are not marked fitted, and the constants in `clusters`, have no
-/// influence.
+/// The clusters with fitted constants. The squares of ln(predicted / published) over the fitted
+/// rows are made smallest, and those of 0.01 · ln(constant / usual) / 0.3: a constant that no row
+/// depends on stays usual. Rows that are not marked fitted, and the constants in `clusters`, have
+/// no influence.
 /// `only`: one family, with what it takes from the A100 of `clusters`.
 Clusters fit(const std::vector<PublishedStep>& steps, Clusters clusters,
              const std::string& only = "");

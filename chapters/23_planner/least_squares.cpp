@@ -10,9 +10,9 @@ namespace {
 
 using Vector = std::vector<double>;
 
-/// The simplex of Nelder and Mead, "A simplex method for function minimization", 1965: n + 1 points,
-/// of which the worst is mirrored at the others' middle, further if that is good, nearer if it is
-/// bad. It needs no derivatives: a sum of maxima, such as rooflines', has kinks.
+/// The simplex of Nelder and Mead, "A simplex method for function minimization", 1965: n + 1
+/// points, of which the worst is mirrored at the others' middle, further if that is good, nearer if
+/// it is bad. It needs no derivatives: a sum of maxima, such as rooflines', has kinks.
 class Simplex {
  public:
   Simplex(std::function<double(const Vector&)> value, const Vector& start, double size)

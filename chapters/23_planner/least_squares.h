@@ -11,8 +11,9 @@ struct Unknown {
   double most = 0;  // 0: none
 };
 
-/// The positive numbers that make the sum of the residuals' squares smallest, near the start: a search
-/// of their logarithms without derivatives. Deterministic: the same bits for the same residuals.
+/// The positive numbers that make the sum of the residuals' squares smallest, near the start: a
+/// search of their logarithms without derivatives. Deterministic: the same bits for the same
+/// residuals.
 std::vector<double> least_squares(
     const std::vector<Unknown>& unknowns,
     const std::function<std::vector<double>(const std::vector<double>&)>& residuals);

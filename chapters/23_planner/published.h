@@ -1,5 +1,5 @@
-// Published step times of Megatron-LM and others, as published_steps.tsv lists them: with all that a
-// prediction needs, and what a source does not say, assumed.
+// Published step times of Megatron-LM and others, as published_steps.tsv lists them: with all that
+// a prediction needs, and what a source does not say, assumed.
 #pragma once
 #include <map>
 

@@ -22,7 +22,8 @@ struct Software {
   bool buckets = false;             // gradients are summed in buckets of a few MB
 };
 
-/// "megatron-2019", …, "shard" (this project). Throws UsageError, which lists the names, for another.
+/// "megatron-2019", …, "shard" (this project). Throws UsageError, which lists the names, for
+/// another.
 Software software_named(const std::string& name);
 std::vector<std::string> known_software();
 /// What the fields say, in phrases: "scores in memory, all keys", …
