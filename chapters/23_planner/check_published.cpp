@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "chapters/23_planner/published_picture.h"
 #include "chapters/23_planner/score.h"
 #include "chapters/23_planner/show_steps.h"
 #include "common/base/error.h"
@@ -93,7 +94,7 @@ double distance(const Clusters& read, const Clusters& fitted) {
 
 }  // namespace
 
-void check_published_steps(Report& report) {
+void check_published_steps(Report& report, bool draws) {
   const std::vector<PublishedStep> steps = published_steps();
   const Clusters clusters = clusters_of(steps);
   show_steps(report, steps, clusters);
@@ -104,6 +105,7 @@ void check_published_steps(Report& report) {
   report.check("the constants of clusters/ are what the fit finds",
                distance(clusters, fit(steps, clusters)), 1e-6);
   check_goals(report, steps, clusters);
+  if (draws) draw_errors(report, steps, clusters);
 }
 
 }  // namespace shard::chapter_23

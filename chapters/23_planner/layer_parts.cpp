@@ -106,12 +106,12 @@ double LayerParts::loss() const {
 }
 
 double LayerParts::tp_gather() const {
-  return gather_seconds(cluster, group_of(cluster, layout.tp, 1),
+  return gather_seconds(cluster, tp_group(),
                         tokens() * real(model.width) * cluster.bytes_per_value);
 }
 
 double LayerParts::tp_all_reduce() const {
-  return all_reduce_seconds(cluster, group_of(cluster, layout.tp, 1),
+  return all_reduce_seconds(cluster, tp_group(),
                             tokens() * real(model.width) * cluster.bytes_per_value);
 }
 

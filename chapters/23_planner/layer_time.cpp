@@ -11,8 +11,10 @@ namespace {
 /// a reduce-scatter in its place, and the inputs, which are kept in parts, are gathered again.
 void add_tp(PassTimes& times, const LayerParts& part) {
   const Software& software = part.software;
-  const double forward = software.overlapped_forward ? software.hidden_share : 0;
-  const double backward = software.overlapped_tp ? software.hidden_share : 0;
+  // only inside a node: a GPU's copies to others run beside its products
+  const double share = part.tp_group().is_inside() ? software.hidden_share : 0;
+  const double forward = software.overlapped_forward ? share : 0;
+  const double backward = software.overlapped_tp ? share : 0;
   const double gather = part.tp_gather(), all_reduce = part.tp_all_reduce();
   for (const auto& [first, second] : {part.attention_linears(), part.mlp_linears()}) {
     if (part.layout.sequence_parallel) {

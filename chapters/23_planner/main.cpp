@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
   Settings settings;
   Options options("23_planner", "predicts memory and time of layouts, and finds the best");
   add_options(options, settings);
-  options.offer_picture("memory and time of the best layouts, and the step over tp × pp");
+  options.offer_picture(
+      "memory and time of the best layouts, and the step over tp × pp; with --check, all errors");
   return run(options, argc, argv, [&](Runtime& runtime, Report& report) {
     require_consistent(settings, options);
     if (!settings.calibrate.empty()) return calibrate(runtime, report, settings.calibrate);
@@ -42,7 +43,7 @@ int main(int argc, char** argv) {
     }
     if (settings.check) {
       check_published_memory(report);
-      return check_published_steps(report);
+      return check_published_steps(report, !options.picture.empty());
     }
     const Job job = job_of(settings, options);
     if (settings.layout.empty()) return plan(report, settings, job, !options.picture.empty());
