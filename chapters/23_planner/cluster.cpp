@@ -54,6 +54,10 @@ class Object {
     return value;
   }
   bool has(const std::string& name) const { return json_.contains(name); }
+  OperationCosts operations(const std::string& name) {
+    known_.push_back(name);
+    return has(name) ? OperationCosts(json_[name], file_) : OperationCosts();
+  }
   std::string string(const std::string& name) {
     known_.push_back(name);
     require_usage(json_.contains(name) && json_[name].is_string(), file_, " has no text \"", name,
@@ -108,6 +112,7 @@ Cluster cluster_from(const std::filesystem::path& file) {
   cluster.between = object.link("between");
   for (const auto& [name, value, can_be_zero, can_be_missing] : numbers)
     if (!can_be_missing || object.has(name)) cluster.*value = object.number(name, can_be_zero);
+  cluster.operations = object.operations("operations");
   object.require_no_others();
   return cluster;
 }
@@ -117,6 +122,7 @@ void save(const Cluster& cluster, const std::filesystem::path& file) {
   for (const Number& number : numbers) json[number.name] = cluster.*number.value;
   json["inside"] = json_of(cluster.inside);
   json["between"] = json_of(cluster.between);
+  if (!cluster.operations.empty()) json["operations"] = cluster.operations.to_json();
   write_file("the cluster", file.string(), json.dump(2) + "\n");
 }
 

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "chapters/23_planner/operation_costs.h"
+
 namespace shard::chapter_23 {
 
 /// A link's α and β: a message of n bytes takes latency + n / bandwidth.
@@ -28,10 +30,11 @@ struct Cluster {
   double pass_overhead = 0;    // seconds a layer's pass takes beside its work: launches
   double between_share = 1;    // of between.bandwidth
   double bytes_per_value = 2;  // of weights and activations: 2 for half precision, 4 for f32
-  // These three may be left out of a file.
+  // These four may be left out of a file.
   double adapter = 0;             // bytes/s of one of a node's adapters; 0: between.bandwidth
   double elementwise_passes = 1;  // times the traffic of fused operations: 2019's were not fused
   double gather_bandwidth = 0;    // bytes/s of a device that gathers sharded weights; 0: the links'
+  OperationCosts operations;      // of a CPU, as --calibrate has measured them; of a GPU none
 };
 
 /// clusters/a100-80.json for "a100-80", else the file of that name.

@@ -5,6 +5,7 @@
 
 #include "chapters/23_planner/costs.h"
 #include "chapters/23_planner/counting.h"
+#include "chapters/23_planner/cpu_step.h"
 #include "chapters/23_planner/layer_time.h"
 
 namespace shard::chapter_23 {
@@ -136,6 +137,7 @@ StepTime operator*(double times, StepTime a) {
 
 StepTime step_time(const ModelShape& model, const Layout& layout, int64_t batch,
                    const Cluster& cluster, const Software& software) {
+  if (!cluster.operations.empty()) return cpu_step_time(model, layout, batch, cluster.operations);
   const double micro_batches = real(layout.micro_batches(batch));
   const PassTimes layer = layer_time(model, layout, cluster, software, 1 - 1 / micro_batches);
   const PassTimes first = real((model.layers + layout.pp - 1) / layout.pp) * layer,
