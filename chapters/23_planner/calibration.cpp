@@ -99,6 +99,7 @@ Cluster cluster_of(const std::string& name, const std::vector<Sample>& samples, 
                    double memory, int64_t ranks) {
   Cluster cluster;
   cluster.name = name;
+  cluster.software = "shard";
   cluster.peak = peak;
   cluster.memory = memory;
   cluster.node = ranks;

@@ -104,6 +104,7 @@ Cluster cluster_from(const std::filesystem::path& file) {
   Cluster cluster;
   cluster.name = object.string("name");
   if (object.has("source")) cluster.source = object.string("source");
+  if (object.has("software")) cluster.software = object.string("software");
   const double node = object.number("node", false);
   require_usage(node == std::floor(node) && node <= 1e6, file.string(), ": a node of ", node,
                 " devices is not a whole number up to a million");
@@ -118,7 +119,10 @@ Cluster cluster_from(const std::filesystem::path& file) {
 }
 
 void save(const Cluster& cluster, const std::filesystem::path& file) {
-  ordered_json json{{"name", cluster.name}, {"source", cluster.source}, {"node", cluster.node}};
+  ordered_json json{{"name", cluster.name},
+                    {"source", cluster.source},
+                    {"software", cluster.software},
+                    {"node", cluster.node}};
   for (const Number& number : numbers) json[number.name] = cluster.*number.value;
   json["inside"] = json_of(cluster.inside);
   json["between"] = json_of(cluster.between);

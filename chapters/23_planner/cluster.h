@@ -17,6 +17,7 @@ struct Link {
 
 struct Cluster {
   std::string name, source;     // of the numbers
+  std::string software;         // that they were fitted with; empty: not said
   double peak = 0;              // FLOP/s of matrix products, of the data sheet
   double memory = 0;            // bytes of a device
   double memory_bandwidth = 0;  // bytes/s, of the data sheet
@@ -30,7 +31,7 @@ struct Cluster {
   double pass_overhead = 0;    // seconds a layer's pass takes beside its work: launches
   double between_share = 1;    // of between.bandwidth
   double bytes_per_value = 2;  // of weights and activations: 2 for half precision, 4 for f32
-  // These four may be left out of a file.
+  // These four may be left out of a file, as source and software may.
   double adapter = 0;             // bytes/s of one of a node's adapters; 0: between.bandwidth
   double elementwise_passes = 1;  // times the traffic of fused operations: 2019's were not fused
   double gather_bandwidth = 0;    // bytes/s of a device that gathers sharded weights; 0: the links'

@@ -87,7 +87,10 @@ void add_options(Options& options, Settings& s) {
                "a JSON file, or a name of chapters/23_planner/clusters: a100-80, h100, …");
   options.size("--gpus", s.gpus, "GPUs to use", 1, 1 << 20);
   options.size("--batch", s.batch, "sequences of a step");
-  options.text("--software", s.software, "what is assumed: megatron-2022, megatron-core, shard, …");
+  options.text(
+      "--software", s.software,
+      "what is assumed: megatron-2022, megatron-core, shard, …; otherwise what the cluster's "
+      "numbers were fitted with");
   options.group("Plan");
   options.text("--layout", s.layout,
                "explain this one: tp=8,cp=1,pp=8,dp=8,ep=1,micro=1,chunks=3,sp,"
@@ -109,8 +112,8 @@ void require_consistent(const Settings& s, const Options& options) {
     require_usage(chosen.empty(), chosen, " and ", option, " are two programs: choose one");
     chosen = option;
   }
-  require_usage(chosen.empty() || options.picture.empty(), "--picture draws the best layouts: not ",
-                "with ", chosen);
+  require_usage(chosen.empty() || chosen == "--check" || options.picture.empty(),
+                "--picture draws the best layouts, or the errors of --check: not with ", chosen);
   require_usage(chosen.empty() || !options.given("--best"), "--best lists the best layouts: not ",
                 "with ", chosen);
   require_usage(s.check_here || !options.given("--rounds"), "--rounds needs --check-here");
@@ -125,7 +128,9 @@ Job job_of(const Settings& s, const Options& options) {
           .gpus = s.gpus,
           .batch = s.batch,
           .cluster = cluster_from(file_of_cluster(s.cluster)),
-          .software = software_named(s.software)};
+          .software = {}};
+  const std::string fitted = job.cluster.software.empty() ? "megatron-core" : job.cluster.software;
+  job.software = software_named(s.software.empty() ? fitted : s.software);
   const std::string of_model = problem_of(Layout{}, job.model, job.batch);
   require_usage(of_model.empty(), "--model ", job.model.name, ": ", of_model);
   require_countable(job.model);

@@ -6,7 +6,8 @@
 namespace shard::chapter_23 {
 
 struct Settings {
-  std::string model = "gpt3-175b", cluster = "a100-80", software = "megatron-2022";
+  std::string model = "gpt3-175b", cluster = "a100-80";
+  std::string software;                      // empty: what the cluster's numbers were fitted with
   ModelShape sizes{.name = "", .top_k = 0};  // 0: of the model
   int64_t gpus = 1024, batch = 1536;
   std::string layout;  // to be explained; empty: search
