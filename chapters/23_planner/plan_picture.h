@@ -4,8 +4,7 @@
 
 namespace shard::chapter_23 {
 
-/// Draws the first `rows` of the best, at most 6, and of all grids the fastest of each tp and pp, if
-/// the program is to draw.
+/// Draws the first `rows` of the best, at most 6, and of all grids the fastest of each tp and pp.
 void draw_plan(Report& report, const Job& job, const std::vector<Candidate>& best, int64_t rows);
 
 }  // namespace shard::chapter_23

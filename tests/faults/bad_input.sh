@@ -177,7 +177,8 @@ cannot '--layout pp=64,chunks=2: 96 layers are too few for pp=64 × chunks=2' \
   --layout pp=64,chunks=2
 cannot '--layout tp=8 is of 8 ranks, but --gpus is 16' --layout tp=8 --gpus 16
 cannot '--best lists the best layouts: not with --layout' --layout tp=8 --best 3
-cannot '--picture draws the best layouts, or the errors of --check: not with --layout' --layout tp=8 --picture "$work/a.svg"
+cannot '--picture draws the best layouts, or the errors of --check: not with --layout' \
+  --layout tp=8 --picture "$work/a.svg"
 cannot '--layout and --check are two programs: choose one' --check --layout tp=8
 cannot '--gpus is of a plan: not with --check' --check --gpus 8
 cannot '--rounds needs --check-here' --rounds 5
