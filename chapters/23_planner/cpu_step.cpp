@@ -68,20 +68,15 @@ StepTime cpu_step_time(const ModelShape& model, const Layout& layout, int64_t ba
   StepTime step = real(m) * busiest->micro_batch();
   if (layout.pp > 1) {
     const int64_t rows = layout.micro_batch * model.context / layout.cp;
-    const double transfer = costs.seconds(pass_work(message, rows * model.width * value));
     const Schedule schedule = named_schedule(layout.schedule, static_cast<int>(layout.pp), m,
                                              static_cast<int>(layout.chunks));
-    const auto until_end = [&](double between) {
-      return replay(schedule, {.of_step =
-                                   [&](int stage, const shard::Step& each) {
-                                     return seconds_of(each, stages[static_cast<size_t>(stage)]);
-                                   },
-                               .transfer = between})
-          .total();
-    };
-    const double computing = until_end(0);
+    StepCosts times{.of_step = [&](int stage, const shard::Step& each) {
+      return seconds_of(each, stages[static_cast<size_t>(stage)]);
+    }};
+    const double computing = replay(schedule, times).total();
+    times.transfer = costs.seconds(pass_work(message, rows * model.width * value));
     step.bubble = computing - step.total();
-    step.pp = until_end(transfer) - computing;
+    step.pp = replay(schedule, times).total() - computing;
     const int64_t table = (model.vocabulary + layout.tp - 1) / layout.tp * model.width;
     step.pp += costs.seconds(pass_work(all_reduce, table * value));  // on two stages
   }
