@@ -20,9 +20,9 @@ std::vector<Sample> measure(Runtime& runtime, const std::vector<MeasuredCall>& c
 Cluster cluster_of(const std::string& name, const std::vector<Sample>& samples, double peak,
                    double memory, int64_t ranks);
 
-/// Measures, shows what a cluster file will say, and how far each operation's costs are from the
-/// measurements, and writes `file`. Throws UsageError, before it measures, for a file that cannot
-/// be written, and on a GPU. Collective.
+/// Measures, shows how fast each operation is and how far its sizes are from one line, and writes
+/// `file`. Throws UsageError, before it measures, for a file that cannot be written, and on a GPU.
+/// Collective.
 void calibrate(Runtime& runtime, Report& report, const std::string& file);
 
 }  // namespace shard::chapter_23

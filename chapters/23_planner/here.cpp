@@ -62,7 +62,8 @@ void warn(Report& report, double spread, const std::vector<double>& slowdowns) {
   report.line(text("  Some operations, measured again, took ", fixed(least, 2), " to ",
                    fixed(most, 2), " times what the cluster file says."));
   if (std::max(most - 1, 1 - least) > as_calibrated)
-    report.line("  The machine is not as fast as it was then: calibrate and measure again.");
+    report.line(
+        "  The machine does not have the speed that it had then: calibrate and measure again.");
   if (spread > quiet)
     report.line(text("  The machine was busy: equal steps differed by up to ",
                      fixed(100 * spread, 0), " % between their quartiles. Measure again."));

@@ -58,9 +58,8 @@ OperationWork attention_work(Operation operation, int64_t matrices, int64_t quer
 /// A pass over so many elements, or a collective of so many bytes.
 OperationWork pass_work(Operation operation, int64_t count);
 
-/// Something that was measured. Sizes: of a product m, k, n; of attention the number of heads of
-/// all sequences, their tokens, the head's width; of a pass the elements; of a collective the
-/// bytes.
+/// Something that was measured. Sizes: of a product m, k, n; of attention the heads of all
+/// sequences, their tokens, the head's width; of a pass the elements; of a collective the bytes.
 struct Sample {
   Operation operation;
   std::vector<int64_t> sizes;

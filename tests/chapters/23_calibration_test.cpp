@@ -216,7 +216,7 @@ TEST_CASE("here: the score counts errors, and pairs that are far enough apart") 
       score_of({outcome("a", 1.0, 1.0), outcome("a", 1.3, 1.2), outcome("a", 1.05, 1.1),
                 outcome("a", 1.0, 2.0), outcome("b", 9.0, 3.0), outcome("b", 8.0, 4.0)});
   // in a: 1.2 to 1.0 is right, 2.0 is wrong with 1.2 and 1.1, and with 1.0 not told apart; in b
-  // wrong
+  // the only pair is wrong
   CHECK(score.pairs == 5);
   CHECK(score.in_order == 1);
   CHECK(score.share_in_order() == doctest::Approx(0.2));
