@@ -85,22 +85,22 @@ class Passes {
 
   // Where the ranks of tp meet: all-reduces of all rows or, in sequence parallelism, all-gathers
   // before a half and reduce-scatters after it (chapter 13).
-  void between_ranks(OperationSum& sum, Operation operation) {
+  void between_ranks(OperationSum& sum, Operation operation) const {
     sum.communicate(&StepTime::tp, layout_.tp, operation, rows_ * width_ * value);
   }
-  void all_rows(OperationSum& sum) {
+  void all_rows(OperationSum& sum) const {
     if (layout_.sequence_parallel) between_ranks(sum, all_gather);
   }
-  void sum_rows(OperationSum& sum) {
+  void sum_rows(OperationSum& sum) const {
     between_ranks(sum, layout_.sequence_parallel ? reduce_scatter : all_reduce);
   }
-  void enter_half(OperationSum& sum) { all_rows(sum); }
-  void leave_half(OperationSum& sum) {
+  void enter_half(OperationSum& sum) const { all_rows(sum); }
+  void leave_half(OperationSum& sum) const {
     sum_rows(sum);
     if (layout_.sequence_parallel) sum.compute(pass_work(copy, own_rows_ * width_));  // the bias
   }
 
-  void up_to_mlp(OperationSum& sum) {
+  void up_to_mlp(OperationSum& sum) const {
     sum.compute(pass_work(norm, own_rows_ * width_));
     enter_half(sum);
     sum.compute(product_work(linear, rows_, width_, 3 * attended_));
@@ -122,7 +122,7 @@ class Passes {
     inputs().compute(pass_work(norm_backward, own_rows_ * width_));
   }
 
-  void attention_passes(OperationSum& sum, Operation operation) {
+  void attention_passes(OperationSum& sum, Operation operation) const {
     const int64_t heads = layout_.micro_batch * model_.heads / layout_.tp;
     if (layout_.cp > 1) return ring(sum, operation, heads);
     sum.compute(
@@ -131,7 +131,7 @@ class Passes {
 
   /// Chapter 20's ring: at each step the blocks of scores that this rank's queries have with the
   /// keys that are here. Rank 0's are as many as any other's (zigzag).
-  void ring(OperationSum& sum, Operation operation, int64_t heads) {
+  void ring(OperationSum& sum, Operation operation, int64_t heads) const {
     const bool back = operation == attention_backward;
     const int ranks = static_cast<int>(layout_.cp);
     const SequenceCut cut(CutKind::zigzag, ranks);

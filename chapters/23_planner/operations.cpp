@@ -53,10 +53,10 @@ bool is_between_ranks(Operation operation) { return operation >= Operation::all_
 
 // ---- Counts -------------------------------------------------------------------------------------
 
-OperationWork product_work(Operation operation, int64_t rows, int64_t inner, int64_t columns) {
-  const auto m = static_cast<double>(rows), k = static_cast<double>(inner),
-             n = static_cast<double>(columns);
-  return {operation, {1, m * k * n, m * k, k * n, m * n}};
+OperationWork product_work(Operation operation, int64_t m, int64_t k, int64_t n) {
+  const auto rows = static_cast<double>(m), inner = static_cast<double>(k),
+             columns = static_cast<double>(n);
+  return {operation, {1, rows * inner * columns, rows * inner, inner * columns, rows * columns}};
 }
 
 OperationWork attention_work(Operation operation, int64_t matrices, int64_t queries, int64_t keys,
