@@ -70,20 +70,21 @@ void add_results(Report& report, const Cluster& cluster, double seconds) {
 std::vector<Sample> measure(Runtime& runtime, const std::vector<MeasuredCall>& calls,
                             int64_t rounds, double least) {
   Communicator& world = runtime.world();
-  std::vector<double> repeats;
+  std::vector<int64_t> repeats;
   for (const MeasuredCall& each : calls) {
     each.call();  // what is allocated only once
     const double start = now();
     each.call();
-    repeats.push_back(std::ceil(std::clamp(least / world.max_of(now() - start), 1.0, 1000.0)));
+    const double calls_in_time = least / world.max_of(now() - start);
+    repeats.push_back(static_cast<int64_t>(std::ceil(std::clamp(calls_in_time, 1.0, 1000.0))));
   }
   std::vector<std::vector<double>> seconds(calls.size());
   for (int64_t round = 0; round < rounds; ++round) {
     for (size_t i = 0; i < calls.size(); ++i) {
       world.barrier();
       const double start = now();
-      for (double repeat = 0; repeat < repeats[i]; ++repeat) calls[i].call();
-      seconds[i].push_back(world.max_of(now() - start) / repeats[i]);
+      for (int64_t repeat = 0; repeat < repeats[i]; ++repeat) calls[i].call();
+      seconds[i].push_back(world.max_of(now() - start) / static_cast<double>(repeats[i]));
     }
   }
   std::vector<Sample> samples;

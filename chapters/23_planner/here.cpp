@@ -49,9 +49,10 @@ void show(Report& report, const HereModel& model, const std::vector<Outcome>& ou
   report.heading(text("A step of ", counted(model.shape.layers, "layer"), " of width ",
                       model.shape.width, ", ", model.batch, " sequences of ", model.shape.context));
   Table table({"layout", "predicted", "measured", "error", "quartiles apart"});
-  for (const Outcome& each : outcomes)
+  for (const Outcome& each : outcomes) {
     table.row({to_string(each.layout), seconds_text(each.predicted), seconds_text(each.measured),
                fixed(100 * each.error(), 1) + " %", fixed(100 * each.spread, 1) + " %"});
+  }
   report.table(table);
 }
 
@@ -61,12 +62,14 @@ void warn(Report& report, double spread, const std::vector<double>& slowdowns) {
   const auto [least, most] = std::ranges::minmax(slowdowns);
   report.line(text("  Some operations, measured again, took ", fixed(least, 2), " to ",
                    fixed(most, 2), " times what the cluster file says."));
-  if (std::max(most - 1, 1 - least) > as_calibrated)
+  if (std::max(most - 1, 1 - least) > as_calibrated) {
     report.line(
         "  The machine does not have the speed that it had then: calibrate and measure again.");
-  if (spread > quiet)
+  }
+  if (spread > quiet) {
     report.line(text("  The machine was busy: equal steps differed by up to ",
                      fixed(100 * spread, 0), " % between their quartiles. Measure again."));
+  }
 }
 
 void conclude(Report& report, const std::vector<Outcome>& outcomes,

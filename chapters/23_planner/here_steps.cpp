@@ -24,9 +24,10 @@ std::vector<HereModel> models_here() {
 std::vector<Layout> layouts_here(int64_t ranks) {
   std::vector<Layout> all;
   if (ranks == 1) {
-    for (const Recompute recompute : {Recompute::none, Recompute::full})
+    for (const Recompute recompute : {Recompute::none, Recompute::full}) {
       for (const int64_t micro_batch : {1, 2, 4})
         all.push_back({.micro_batch = micro_batch, .recompute = recompute});
+    }
     return all;
   }
   const Layout tp{.tp = ranks, .micro_batch = 4}, dp{.dp = ranks, .micro_batch = 1},

@@ -175,9 +175,10 @@ void products_of(Calls& calls, int64_t m, int64_t width, int64_t words, int64_t 
 std::vector<MeasuredCall> measured_calls(Runtime& runtime) {
   constexpr int64_t words = 2048;
   Calls calls(runtime);
-  for (const int64_t m : {64, 128, 256, 512})
+  for (const int64_t m : {64, 128, 256, 512}) {
     for (const int64_t width : {128, 256, 384, 512})
       for (const int64_t t : {1, 2}) products_of(calls, m, width, words, t);
+  }
   for (const int64_t context : {32, 64, 128, 256})
     for (const int64_t head_width : {32, 64, 128}) calls.attentions(2, context, 4, head_width);
   for (const int64_t m : {64, 256, 512})
