@@ -135,6 +135,7 @@ StepTime operator*(double times, StepTime a) {
   return a;
 }
 
+//! [23-step]
 StepTime step_time(const ModelShape& model, const Layout& layout, int64_t batch,
                    const Cluster& cluster, const Software& software) {
   if (!cluster.operations.empty()) return cpu_step_time(model, layout, batch, cluster.operations);
@@ -161,5 +162,6 @@ StepTime step_time(const ModelShape& model, const Layout& layout, int64_t batch,
   times.optimizer = step.optimizer();
   return times;
 }
+//! [23-step]
 
 }  // namespace shard::chapter_23
