@@ -31,7 +31,7 @@ run() {
 
 # What may differ from run to run: times, rates, percentages, errors and losses (all that has a
 # decimal point or an exponent, but sizes in KB and MB), the device, the name of the check nearest
-# its limit, the points of a curve, which of several was the fastest, the bars of a timeline (such
+# its limit, the points of a curve, which of several was the fastest or had the largest error, the bars of a timeline (such
 # lines in a row count as one), the text that a model writes, and what depends on the length of the
 # repository's own text. Counts, shapes, bytes, whole-number matrices and words must be the same,
 # runs of spaces aside.
@@ -42,6 +42,8 @@ normalised() {
        writes && !/checks hold|^no checks were made/ { next }
        /^ *all_reduce +dp / { sub(/[0-9.]+ (µs|ms|s)$/, "#") }
        /^  (grid|data): |^ *all_reduce +dp |^  (the library|peak: )/ { gsub(/[0-9]+/, "#") }
+       /^ *(1 rank|[tcpd]p [0-9])/ {
+         gsub(/(h\.[0-9]+|ln_f)\.[a-z_0-9.]*(weight|bias)|w[tp]e\.weight/, "#") }
        /^ *([0-9]+ +)?(gather|scatter|model) .* (µs|ms|s) / { sub(/[^ ]+$/, "#") }
        { writes = 0; print }' |
     sed -E -e 's/^([0-9]{2}_[a-z_]+: [0-9]+ ranks?) on .*/\1 on …/' -e 's/( allowed) \(.*\)$/\1/' \
@@ -51,10 +53,10 @@ normalised() {
       -e 's/-?[0-9]+\.[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
 }
 
-# What a picture shows. Of measured times, and of losses, only the words and the rows count, without
+# What a picture shows. Of measured times and errors, and of losses, only the words and the rows count, without
 # their numbers.
 drawing() {
-  if grep -qE '<desc>A timeline|<polyline' "$1"; then
+  if grep -qE '<desc>A timeline|<polyline|<desc>A dot for each of [0-9]+ combinations' "$1"; then
     awk '/^<g / { print; inside = 1 } /^<\/g>/ { inside = 0 } /^<(title|desc|text)/ && !inside' \
       "$1" |
       sed -E 's/^<text[^>]*>//; s/-?[0-9]+(\.[0-9]+)?( [nµm]?s\>)?/#/g' | uniq

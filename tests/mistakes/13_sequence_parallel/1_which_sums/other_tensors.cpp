@@ -1,4 +1,4 @@
-// expect: gradients are in other tensors now, those of the projection's bias: the sum must be copied to where it was
+// expect: gradients are in other tensors now, those of positions, the norm's gain
 #include "exercises/13_sequence_parallel/1_which_sums.h"
 #include "tests/mistakes/13_sequence_parallel/1_which_sums/packed.h"
 
