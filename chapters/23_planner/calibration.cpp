@@ -135,7 +135,7 @@ void calibrate(Runtime& runtime, Report& report, const std::string& file) {
   report.heading(text("What operations take here, ", counted(world.size(), "rank"), " at a time"));
   show(report, cluster.operations);
   report.line(text("  ", samples.size(), " sizes in ", fixed(seconds, 1), " s. Of a peak of ",
-                   fixed(peak / 1e9, 0), " GFLOP/s a rank, an endless product would reach ",
+                   fixed(peak / 1e9, 0), " GFLOP/s a rank, a very large product would reach ",
                    fixed(100 * cluster.product_share, 0), " %."));
   report.check("seconds of all measurements", seconds, 60);
   if (world.rank() == 0) save(cluster, file);

@@ -15,8 +15,7 @@ std::vector<Sample> measure(Runtime& runtime, const std::vector<MeasuredCall>& c
                             int64_t rounds, double least);
 
 /// Whose operations cost what the samples say; its product_share, product_edge, memory_bandwidth
-/// and links, which the planner's other formulas use, follow from these costs. peak: FLOP/s of one
-/// rank.
+/// and links, which are shown and saved only, follow from these costs. peak: FLOP/s of one rank.
 Cluster cluster_of(const std::string& name, const std::vector<Sample>& samples, double peak,
                    double memory, int64_t ranks);
 

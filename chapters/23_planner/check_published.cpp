@@ -6,6 +6,7 @@
 #include "chapters/23_planner/score.h"
 #include "chapters/23_planner/show_steps.h"
 #include "common/base/error.h"
+#include "common/check/reference.h"
 
 namespace shard::chapter_23 {
 
@@ -82,7 +83,7 @@ double distance(const Clusters& read, const Clusters& fitted) {
     for (const Constant& constant : family.fitted) {
       for (const std::string& name : constant.clusters) {
         if (read.contains(name)) {
-          most = std::max(
+          most = reference::larger(
               most,
               std::abs((read.at(name).*constant.value) / (fitted.at(name).*constant.value) - 1));
         }

@@ -113,6 +113,8 @@ Cluster cluster_from(const std::filesystem::path& file) {
   cluster.between = object.link("between");
   for (const auto& [name, value, can_be_zero, can_be_missing] : numbers)
     if (!can_be_missing || object.has(name)) cluster.*value = object.number(name, can_be_zero);
+  require_usage(cluster.bytes_per_value == 2 || cluster.bytes_per_value == 4, file.string(),
+                ": \"bytes_per_value\" is ", cluster.bytes_per_value, "; it is 2 or 4");
   cluster.operations = object.operations("operations");
   object.require_no_others();
   return cluster;

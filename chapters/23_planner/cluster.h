@@ -25,7 +25,7 @@ struct Cluster {
   Link inside, between;         // inside a node; between nodes: of the adapters a device has
 
   // measured or fitted
-  double product_share = 1;  // of peak: an endless product
+  double product_share = 1;  // of peak: a very large product
   double product_edge = 0;  // elements: products of few rows or columns take 1 + edge·(1/M+1/N+1/K)
   double memory_share = 1;     // of memory_bandwidth: a pass over memory
   double pass_overhead = 0;    // seconds a layer's pass takes beside its work: launches

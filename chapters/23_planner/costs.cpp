@@ -1,6 +1,7 @@
 #include "chapters/23_planner/costs.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace shard::chapter_23 {
 
@@ -22,8 +23,10 @@ double ring_seconds(const Cluster& cluster, const Group& group, double bytes, bo
 
 }  // namespace
 
-Group group_of(const Cluster& cluster, int64_t ranks, int64_t step) {
-  return {ranks, std::min(ranks, std::max<int64_t>(1, cluster.node / step))};
+Group group_of(const Cluster& cluster, int64_t all, int64_t ranks, int64_t step) {
+  const int64_t node = std::min(cluster.node, all);
+  if (node % (ranks * step) == 0) return {ranks, ranks};
+  return {ranks, std::gcd(std::max<int64_t>(1, node / step), ranks)};
 }
 
 double product_seconds(const Cluster& cluster, double rows, double columns, double depth,

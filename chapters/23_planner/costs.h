@@ -11,9 +11,9 @@ struct Group {
   bool is_inside() const { return ranks <= a_node; }
 };
 
-/// Of ranks whose numbers are `step` apart: tp's are 1 apart, cp's tp, dp's tp · cp, as Megatron
-/// places them.
-Group group_of(const Cluster& cluster, int64_t ranks, int64_t step);
+/// Of `ranks` of `all`, whose numbers are `step` apart: tp's are 1 apart, cp's tp, dp's tp · cp, as
+/// Megatron places them. Of such groups one that has fewest ranks in a node.
+Group group_of(const Cluster& cluster, int64_t all, int64_t ranks, int64_t step);
 
 // All return seconds.
 

@@ -77,8 +77,8 @@ class AfterPasses {
       reduce(reduce_scatter, elements, 1);
       sum_.compute(pass_work(copy, elements / data_ranks()));
     };
+    gather(root);
     for (int64_t i = 0; i < micro_batches_; ++i) {
-      gather(root);
       for (size_t block = 0; block < blocks.size(); ++block) {
         const int64_t elements = elements_of(blocks[block]);
         gather(elements);

@@ -7,6 +7,7 @@
 #include "chapters/23_planner/counting.h"
 #include "chapters/23_planner/traffic.h"
 #include "common/base/counted.h"
+#include "common/check/reference.h"
 
 namespace shard::chapter_23 {
 namespace {
@@ -104,9 +105,14 @@ std::vector<CostPart> parts_of(const StepTime& t) {
 }
 
 Speed speed_of(const Job& job, const Candidate& candidate) {
+  // what fused attention computes again it would not keep without recomputation, either
+  const Recompute again =
+      job.software.fused_attention && candidate.layout.recompute == Recompute::selective
+          ? Recompute::none
+          : candidate.layout.recompute;
   const double seconds = candidate.time.total(),
                all_peaks = static_cast<double>(job.gpus) * job.cluster.peak,
-               hardware = hardware_flops(job.model, job.batch, candidate.layout.recompute);
+               hardware = hardware_flops(job.model, job.batch, again);
   return {.tokens = static_cast<double>(job.batch * job.model.context) / seconds,
           .mfu = model_flops(job.model, job.batch) / seconds / all_peaks,
           .hfu = hardware / seconds / all_peaks,
@@ -131,8 +137,10 @@ void explain(Report& report, const Job& job, const Candidate& candidate) {
   }
   report.heading("Time of a step");
   report.table(table_of(parts_of(candidate.time), step, "seconds", 1, 3));
-  report.line(text("  Further ", fixed(candidate.time.hidden, 3),
-                   " s of communication are hidden beside computation."));
+  if (candidate.time.hidden > 0) {
+    report.line(text("  Further ", fixed(candidate.time.hidden, 3),
+                     " s of communication are hidden beside computation."));
+  }
   const Speed speed = speed_of(job, candidate);
   report.line(text("  ", fixed(speed.tokens, 0), " tokens/s; MFU ", percent(speed.mfu), ", HFU ",
                    percent(speed.hfu), ", ", fixed(speed.hardware / 1e12, 1),
@@ -148,7 +156,7 @@ void explain(Report& report, const Job& job, const Candidate& candidate) {
        {std::pair{parts_of(candidate.memory), memory}, {parts_of(candidate.time), step}}) {
     double sum = 0;
     for (const CostPart& part : parts) sum += part.value;
-    error = std::max(error, std::abs(sum / whole - 1));
+    error = reference::larger(error, std::abs(sum / whole - 1));
   }
   report.check("the parts of memory and time are all of it", error, 1e-12);
 }

@@ -86,6 +86,7 @@ void conclude(Report& report, const std::vector<Outcome>& outcomes,
   warn(report, spread, slowdowns);
   report.check("median error of the predictions", score.median_error, 0.10);
   report.check("worst error", score.worst_error, 0.25);
+  report.check("some layouts differ by over 15 %", score.pairs > 0);
   report.check(text("order of the ", counted(score.pairs, "pair"),
                     " of layouts over 15 % apart: ", score.in_order, " right"),
                1 - score.share_in_order(), 0.2);

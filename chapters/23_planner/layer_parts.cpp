@@ -1,6 +1,7 @@
 #include "chapters/23_planner/layer_parts.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace shard::chapter_23 {
 
@@ -24,8 +25,8 @@ std::pair<double, double> LayerParts::mlp_linears() const {
   const double h = real(model.width), hidden = real(model.mlp_width()) / parts();
   double rows = tokens(), experts = 1;  // of an expert, and how many there are here
   if (model.experts > 0) {
-    experts = std::max(1.0, real(model.experts) / real(layout.ep));
-    rows = tokens() * real(model.top_k) / experts;
+    experts = std::ceil(real(model.experts) / real(layout.ep));
+    rows = tokens() * real(model.top_k) * real(layout.ep) / real(model.experts);
   }
   return {product_seconds(cluster, rows, hidden, h, experts),
           product_seconds(cluster, rows, h, hidden, experts)};
@@ -96,7 +97,7 @@ StepTime LayerParts::elementwise_backward() const {
 
 double LayerParts::accumulation() const {
   const double h = real(model.width), hidden = real(model.mlp_width());
-  const double mlps = model.experts > 0 ? real(model.experts) / real(layout.ep) : 1;
+  const double mlps = model.experts > 0 ? std::ceil(real(model.experts) / real(layout.ep)) : 1;
   const double weights = (4 * h * h + mlps * 2 * h * hidden) / parts();
   return stream_seconds(cluster, 3 * cluster.bytes_per_value * weights);
 }
@@ -117,14 +118,14 @@ double LayerParts::tp_all_reduce() const {
 
 double LayerParts::key_value_message(bool gradients) const {
   const double values = (gradients ? 4 : 2) * tokens() * real(model.width) / parts();
-  return message_seconds(cluster, group_of(cluster, layout.cp, layout.tp),
+  return message_seconds(cluster, group_of(cluster, layout.ranks(), layout.cp, layout.tp),
                          values * cluster.bytes_per_value);
 }
 
 double LayerParts::all_to_all() const {
   if (model.experts == 0) return 0;
   const double rows = tokens() * real(model.top_k) / (layout.sequence_parallel ? parts() : 1);
-  return all_to_all_seconds(cluster, group_of(cluster, layout.ep, layout.tp),
+  return all_to_all_seconds(cluster, group_of(cluster, layout.ranks(), layout.ep, layout.tp),
                             rows * real(model.width) * cluster.bytes_per_value);
 }
 

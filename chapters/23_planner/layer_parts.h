@@ -37,7 +37,7 @@ struct LayerParts {
   double accumulation() const;  // gradients read, added to those of earlier micro-batches
   double loss() const;          // of both passes: 56 bytes per logit, in f32
 
-  Group tp_group() const { return group_of(cluster, layout.tp, 1); }
+  Group tp_group() const { return group_of(cluster, layout.ranks(), layout.tp, 1); }
   double tp_gather() const;  // or a reduce-scatter, of T × h values
   double tp_all_reduce() const;
   /// 2 · T × h/t values, and where `gradients` are with them twice that, to the next rank of cp.

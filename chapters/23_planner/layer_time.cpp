@@ -14,7 +14,8 @@ void add_tp(PassTimes& times, const LayerParts& part) {
   // only inside a node: a GPU's copies to others run beside its products
   const double share = part.tp_group().is_inside() ? software.hidden_share : 0;
   const double forward = software.overlapped_forward ? share : 0;
-  const double backward = software.overlapped_tp ? share : 0;
+  // beside products that zb-h1 leaves for later
+  const double backward = software.overlapped_tp && part.layout.schedule != "zb-h1" ? share : 0;
   const double gather = part.tp_gather(), all_reduce = part.tp_all_reduce();
   for (const auto& [first, second] : {part.attention_linears(), part.mlp_linears()}) {
     if (part.layout.sequence_parallel) {
@@ -50,12 +51,6 @@ PassTimes operator+(const PassTimes& a, const PassTimes& b) {
 
 PassTimes operator*(double times, const PassTimes& a) {
   return {times * a.forward, times * a.input_gradients, times * a.weight_gradients};
-}
-
-double expert_weights(const ModelShape& model, const Layout& layout) {
-  const auto experts = static_cast<double>(model.experts) / static_cast<double>(layout.ep);
-  return experts * 2 * static_cast<double>(model.width * model.mlp_width()) /
-         static_cast<double>(layout.tp);
 }
 
 PassTimes layer_time(const ModelShape& model, const Layout& layout, const Cluster& cluster,

@@ -22,7 +22,4 @@ PassTimes layer_time(const ModelShape& model, const Layout& layout, const Cluste
 PassTimes head_time(const ModelShape& model, const Layout& layout, const Cluster& cluster,
                     const Software& software);
 
-/// Of the experts of a layer, on one rank.
-double expert_weights(const ModelShape& model, const Layout& layout);
-
 }  // namespace shard::chapter_23

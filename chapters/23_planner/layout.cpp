@@ -30,6 +30,14 @@ Recompute recompute_named(const std::string& name) {
   throw UsageError("--layout: recompute=" + name + ": it is none, selective or full");
 }
 
+bool is_schedule(const std::string& name) { return std::ranges::count(schedule_names(), name) > 0; }
+
+/// "recompute" of "selective": a value that stands alone.
+std::string name_of_value(const std::string& value) {
+  if (value == "selective" || value == "full") return "recompute";
+  return is_schedule(value) ? "schedule" : "";
+}
+
 /// "name=value"; a switch is only "name".
 void take(Layout& layout, const std::string& name, const std::string& value) {
   const std::map<std::string, int64_t*> sizes{
@@ -47,7 +55,7 @@ void take(Layout& layout, const std::string& name, const std::string& value) {
     require_usage(layout.shard_optimizer <= 3, "--layout: shard=", value,
                   ": what dp ranks share out is 0 to 3");
   } else if (name == "schedule") {
-    require_usage(std::ranges::count(schedule_names(), value) > 0, "--layout: schedule=", value,
+    require_usage(is_schedule(value), "--layout: schedule=", value,
                   ": it is gpipe, 1f1b, interleaved or zb-h1");
     layout.schedule = value;
   } else {
@@ -64,7 +72,9 @@ Layout layout_from(const std::string& text) {
   std::vector<std::string> named;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
-    const std::string part = text.substr(begin, end - begin), name = part.substr(0, part.find('='));
+    std::string part = text.substr(begin, end - begin);
+    if (const std::string name = name_of_value(part); !name.empty()) part.insert(0, name + "=");
+    const std::string name = part.substr(0, part.find('='));
     require_usage(std::ranges::count(named, name) == 0, "--layout: ", name, " is there twice");
     named.push_back(name);
     take(layout, name, part.size() > name.size() ? part.substr(name.size() + 1) : "");
@@ -139,6 +149,10 @@ static std::string problem_of_experts(const Layout& l, const ModelShape& model) 
   if (l.cp * l.dp % l.ep != 0) {
     return text("ep=", l.ep, " does not divide the ", l.cp * l.dp, " ranks of cp=", l.cp,
                 " × dp=", l.dp);
+  }
+  if (l.sequence_parallel) {
+    return text("sp with ", counted(model.experts, "expert"),
+                ": experts take whole rows, and a tp rank has cut ones");
   }
   if (l.shard_optimizer == 3) {
     return text("shard=3 with ", counted(model.experts, "expert"),

@@ -63,6 +63,15 @@ double layers_of(const ModelShape& model, const Layout& layout, int64_t stage) {
   return real(layers);
 }
 
+/// What recomputed layers keep for gradients of weights that ZB-H1 leaves for later: of as many
+/// micro-batches as the stage is late.
+double kept_for_weights(const ModelShape& model, const Layout& layout, int64_t batch, int64_t stage,
+                        const ValueBytes& bytes) {
+  if (layout.schedule != "zb-h1" || layout.recompute != Recompute::full) return 0;
+  return real(std::min(stage, layout.micro_batches(batch))) * layers_of(model, layout, stage) *
+         (kept_of_products(model, layout, bytes) - kept_of_layer(model, layout, bytes));
+}
+
 /// Beside the layers: the embedding's dropout mask on the first stage; on the last the inputs of
 /// the last norm and of the head, and the logits and their gradient in f32, one after the other.
 double kept_at_ends(const ModelShape& model, const Layout& layout, int64_t batch, int64_t stage,
@@ -146,13 +155,16 @@ HeldParameters held_by(const ModelShape& model, const Layout& layout, int64_t st
   return held;
 }
 
+double shared_out(const HeldParameters& held, const Layout& layout) {
+  const double ranks = real(layout.cp * layout.dp);
+  return (held.all - held.experts) / ranks + held.experts * real(layout.ep) / ranks;
+}
+
 //! [23-memory]
 Memory memory_of(const ModelShape& model, const Layout& layout, int64_t batch, int64_t stage,
                  const ValueBytes& bytes, const HeldParameters& held) {
-  const double ranks = real(layout.cp * layout.dp), ranks_of_expert = ranks / real(layout.ep);
-  const double shared_out = (held.all - held.experts) / ranks + held.experts / ranks_of_expert;
   const auto values = [&](int64_t shared_out_from) {
-    return layout.shard_optimizer >= shared_out_from ? shared_out : held.all;
+    return layout.shard_optimizer >= shared_out_from ? shared_out(held, layout) : held.all;
   };
   return {.weights = bytes.weight * values(3),
           .gradients = bytes.gradient * values(2),
@@ -160,6 +172,7 @@ Memory memory_of(const ModelShape& model, const Layout& layout, int64_t batch, i
           .activations = layers_of(model, layout, stage) *
                              micro_batches_kept(layout, batch, stage) *
                              kept_of_layer(model, layout, bytes) +
+                         kept_for_weights(model, layout, batch, stage, bytes) +
                          kept_at_ends(model, layout, batch, stage, bytes),
           .buffers = buffers_of(model, layout, bytes, held)};
 }

@@ -44,6 +44,9 @@ struct HeldParameters {
   double largest = 0;  // of one layer, or of the ends
 };
 HeldParameters held_by(const ModelShape& model, const Layout& layout, int64_t stage);
+/// Of them, what a rank has where those with the same parameters share them out; experts have
+/// fewer such ranks.
+double shared_out(const HeldParameters& held, const Layout& layout);
 Memory memory_of(const ModelShape& model, const Layout& layout, int64_t batch, int64_t stage,
                  const ValueBytes& bytes, const HeldParameters& held);
 
@@ -51,7 +54,8 @@ Memory memory_of(const ModelShape& model, const Layout& layout, int64_t batch, i
 double kept_of_layer(const ModelShape& model, const Layout& layout, const ValueBytes& bytes = {});
 /// How many micro-batches a stage keeps at most of all its layers: of 1F1B min(p - j, m), of GPipe
 /// all, of ZB-H1 min(p, m), as gradients of weights are late by j passes; interleaved, of the first
-/// stage p·(1 + (p - 1)/(p·v)): half of them, of half of its layers each, are one.
+/// stage p·(1 + (p - 1)/(p·v)): two
+/// micro-batches of which half of the layers are kept count as one.
 double micro_batches_kept(const Layout& layout, int64_t batch, int64_t stage);
 
 }  // namespace shard::chapter_23

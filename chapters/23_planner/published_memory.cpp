@@ -109,8 +109,8 @@ double activations(const Row& row, const Layout& layout) {
          micro_batches_kept(layout, batch, 0) / gibi;
 }
 
-std::string beside(double ours, double calculon) {
-  return fixed(calculon) + " (" + fixed(100 * (calculon / ours - 1), 1) + " %)";
+std::string beside(double published, double calculon) {
+  return fixed(calculon) + " (" + fixed(100 * (calculon / published - 1), 1) + " %)";
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ Variant variant_of(const Assumption& assumption, const std::vector<PublishedStep
       layout.micro_batch = assumption.micro_batch;
     } else {
       const int64_t of_stage = step.model.layers / layout.pp, each = assumption.layers_of_chunk;
-      layout.chunks = each == 0 ? 1 : std::max<int64_t>(1, of_stage / each);
+      layout.chunks = each == 0 ? 1 : of_stage % each == 0 ? of_stage / each : of_stage;
       layout.schedule = layout.chunks > 1 ? "interleaved" : "1f1b";
     }
     variant.steps.push_back(step);

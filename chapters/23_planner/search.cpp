@@ -66,13 +66,26 @@ bool is_better(const Candidate& a, const Candidate& b) {
   return of_a < of_b || (of_a == of_b && a.memory.total() < b.memory.total());
 }
 
+/// Whether this layout can be, and the software had all that it needs.
+bool is_possible(const Layout& layout, const Job& job) {
+  return has(job.software, layout) && problem_of(layout, job.model, job.batch).empty();
+}
+
 }  // namespace
+
+bool has(const Software& software, const Layout& layout) {
+  const bool cuts_or_selects = layout.sequence_parallel || layout.recompute == Recompute::selective;
+  return (software.sequence_parallel || !cuts_or_selects) &&
+         (software.context_parallel || layout.cp == 1) &&
+         (software.zero_bubble || layout.schedule != "zb-h1") &&
+         layout.shard_optimizer <= software.most_sharding;
+}
 
 void for_each_grid(const Job& job, const std::function<void(const Layout&)>& visit) {
   const auto with_each_ep = [&](Layout grid) {
     for (const int64_t ep : divisors_of(job.model.experts > 0 ? grid.cp * grid.dp : 1)) {
       grid.ep = ep;
-      if (problem_of(grid, job.model, job.batch).empty()) visit(grid);
+      if (is_possible(grid, job)) visit(grid);
     }
   };
   for (const int64_t tp : divisors_of(job.gpus)) {
@@ -99,7 +112,7 @@ void for_each_use(const Layout& grid, const Job& job,
         if (cuts_rows && grid.tp == 1) continue;
         for (int64_t stage = 0; stage <= (grid.cp * grid.dp > 1 ? 3 : 0); ++stage) {
           layout.shard_optimizer = stage;
-          if (problem_of(layout, job.model, job.batch).empty()) visit(layout);
+          if (is_possible(layout, job)) visit(layout);
         }
       }
     }
@@ -115,6 +128,7 @@ SearchResult search(const Job& job) {
     for_each_use(grid, job, [&](Layout layout) {
       for (const Recompute kind : {Recompute::none, Recompute::selective, Recompute::full}) {
         layout.recompute = kind;
+        if (!has(job.software, layout)) continue;
         ++result.layouts;
         const Memory memory = rank.memory(layout);
         if (!rank.fits(memory)) continue;
@@ -149,12 +163,10 @@ std::optional<Layout> fewest_gpus(const Job& job) {
     for_each_grid(on, [&](Layout layout) {
       if (fitting) return;
       layout.recompute = Recompute::full;
-      layout.sequence_parallel = layout.tp > 1;
+      layout.sequence_parallel = layout.tp > 1 && job.software.sequence_parallel;
       for (int64_t stage = 0; stage <= 3; ++stage) {
         layout.shard_optimizer = stage;
-        if (!fitting && problem_of(layout, on.model, on.batch).empty() &&
-            rank.fits(rank.memory(layout)))
-          fitting = layout;
+        if (!fitting && is_possible(layout, on) && rank.fits(rank.memory(layout))) fitting = layout;
       }
     });
     if (fitting) return fitting;

@@ -44,6 +44,10 @@ ModelShape model_of(const Settings& s, const Options& options) {
   ModelShape model = is_named ? model_named(s.model) : ModelShape{.name = "a model"};
   for (const Size& size : sizes)
     if (s.sizes.*size.value > 0) model.*size.value = s.sizes.*size.value;
+  for (const Size& size : sizes) {
+    require_usage(!size.is_needed || model.*size.value > 0, size.option,
+                  " 0: a model needs at least 1");
+  }
   if (is_named && !given.empty()) model.name += ", changed";
   return model;
 }
@@ -109,7 +113,7 @@ void require_consistent(const Settings& s, const Options& options) {
   std::string chosen;
   for (const char* option : {"--layout", "--check", "--calibrate", "--check-here"}) {
     if (!options.given(option)) continue;
-    require_usage(chosen.empty(), chosen, " and ", option, " are two programs: choose one");
+    require_usage(chosen.empty(), chosen, " and ", option, " cannot be combined");
     chosen = option;
   }
   require_usage(chosen.empty() || chosen == "--check" || options.picture.empty(),
@@ -117,7 +121,10 @@ void require_consistent(const Settings& s, const Options& options) {
   require_usage(chosen.empty() || !options.given("--best"), "--best lists the best layouts: not ",
                 "with ", chosen);
   require_usage(s.check_here || !options.given("--rounds"), "--rounds needs --check-here");
-  for (const char* option : {"--model", "--gpus", "--batch", "--software"}) {
+  std::vector<std::string> of_plan{"--model", "--gpus", "--batch", "--software"};
+  for (const Size& size : sizes) of_plan.emplace_back(size.option);
+  if (chosen != "--check-here") of_plan.emplace_back("--cluster");
+  for (const std::string& option : of_plan) {
     require_usage(chosen.empty() || chosen == "--layout" || !options.given(option), option,
                   " is of a plan: not with ", chosen);
   }
@@ -132,7 +139,7 @@ Job job_of(const Settings& s, const Options& options) {
   const std::string fitted = job.cluster.software.empty() ? "megatron-core" : job.cluster.software;
   job.software = software_named(s.software.empty() ? fitted : s.software);
   const std::string of_model = problem_of(Layout{}, job.model, job.batch);
-  require_usage(of_model.empty(), "--model ", job.model.name, ": ", of_model);
+  require_usage(of_model.empty(), job.model.name, ": ", of_model);
   require_countable(job.model);
   if (s.layout.empty()) return job;
   const Layout layout = layout_from(s.layout);

@@ -25,7 +25,11 @@ std::vector<Software> all_software() {
       // Its own data parallelism: one buffer, summed after the last backward pass.
       {.name = "megatron-2021", .fused_accumulation = false, .gradient_bytes = 2},
       // arXiv:2205.05198, section 6.2: all-reduces beside the weight gradients' products.
-      {.name = "megatron-2022", .overlapped_tp = true, .hidden_share = 0.7},  // [A]
+      {.name = "megatron-2022",
+       .overlapped_tp = true,
+       .hidden_share = 0.7,  // [A]
+       .sequence_parallel = true,
+       .most_sharding = 1},
       // README of Megatron-Core r0.8: --tp-comm-overlap, --overlap-grad-reduce,
       // --overlap-param-gather; bf16 gradients [A].
       {.name = "megatron-core",
@@ -36,9 +40,17 @@ std::vector<Software> all_software() {
        .overlapped_dp = true,
        .overlapped_gather = true,
        .dp_hidden_share = 0.85,  // [A]
-       .gradient_bytes = 2},
+       .gradient_bytes = 2,
+       .sequence_parallel = true,
+       .context_parallel = true,
+       .most_sharding = 1},
       // Chapter 22: f32 gradients; nothing beside something else.
-      {.name = "shard", .fused_attention = true},
+      {.name = "shard",
+       .fused_attention = true,
+       .sequence_parallel = true,
+       .context_parallel = true,
+       .zero_bubble = true,
+       .most_sharding = 3},
   };
 }
 

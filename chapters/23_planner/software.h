@@ -1,6 +1,7 @@
 // Software: what a training system did at its time, which a table's rows do not say: part of every
 // prediction, and printed with it.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,11 @@ struct Software {
   double dp_hidden_share = 0;       // of the gradients' and weights' bytes
   double gradient_bytes = 4;        // of each gradient value that is summed
   bool buckets = false;             // gradients are summed in buckets of a few MB
+  // What it had, for the search:
+  bool sequence_parallel = false;  // and selective recomputation
+  bool context_parallel = false;
+  bool zero_bubble = false;   // ZB-H1
+  int64_t most_sharding = 0;  // ZeRO's stage
 };
 
 /// "megatron-2019", …, "shard" (this project). Throws UsageError, which lists the names, for

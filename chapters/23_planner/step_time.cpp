@@ -7,6 +7,7 @@
 #include "chapters/23_planner/counting.h"
 #include "chapters/23_planner/cpu_step.h"
 #include "chapters/23_planner/layer_time.h"
+#include "chapters/23_planner/memory.h"
 
 namespace shard::chapter_23 {
 
@@ -26,9 +27,8 @@ struct Step {
   const Cluster& cluster;
   const Software& software;
   double micro_batches = 1;
-  PassTimes stage = {};  // of a micro-batch
-  double weights = 0;    // of a rank of the last stage
-  double experts = 0;    // of them: those of experts, which fewer ranks share
+  PassTimes stage = {};      // of a micro-batch
+  HeldParameters held = {};  // by a rank of the last stage
 
   double messages() const;
   double embedding_sum() const;
@@ -36,7 +36,9 @@ struct Step {
   void add_data_parallel(StepTime& times) const;
   double fully_sharded() const;
   double optimizer() const;
-  Group data_group() const { return group_of(cluster, layout.dp * layout.cp, layout.tp); }
+  Group data_group() const {
+    return group_of(cluster, layout.ranks(), layout.dp * layout.cp, layout.tp);
+  }
   double sums(const Group& group, double values) const;
 };
 
@@ -47,10 +49,10 @@ double Step::messages() const {
   const double bytes = real(layout.micro_batch) * real(model.context) / real(layout.cp) *
                        real(model.width) * cluster.bytes_per_value;
   const int64_t below = layout.tp * layout.cp * layout.dp;
-  double seconds =
-      message_seconds(cluster, group_of(cluster, layout.pp, below), bytes / real(layout.tp));
+  double seconds = message_seconds(cluster, group_of(cluster, layout.ranks(), layout.pp, below),
+                                   bytes / real(layout.tp));
   if (!layout.sequence_parallel)
-    seconds += gather_seconds(cluster, group_of(cluster, layout.tp, 1), bytes);
+    seconds += gather_seconds(cluster, group_of(cluster, layout.ranks(), layout.tp, 1), bytes);
   return 2 * real(layout.chunks) * seconds;
 }
 
@@ -63,15 +65,19 @@ double Step::embedding_sum() const {
                                 real(layout.tp));
 }
 
-/// Stages that wait at the start and the end of a step. Huang et al., arXiv:1811.06965; chunks:
+/// Stages that wait at the start and the end of a step; interleaved with fewer micro-batches than
+/// stages, between chunks as well. Huang et al., arXiv:1811.06965; chunks:
 /// Narayanan et al., arXiv:2104.04473, section 2.2; ZB-H1: Qi et al., arXiv:2401.10241, table 2.
 double Step::bubble(const PassTimes& other) const {
-  const double stages = real(layout.pp - 1);
+  const double stages = real(layout.pp - 1), chunks = real(layout.chunks),
+               missing = std::max(0.0, real(layout.pp) - micro_batches);  // to fill all stages
   const double forward = other.forward.total(), inputs = other.input_gradients.total(),
                weight_gradients = other.weight_gradients.total();
   if (layout.schedule == "zb-h1")
-    return stages * (forward + inputs - std::min({forward, inputs, weight_gradients}) + messages());
-  return stages * (forward + inputs + weight_gradients + messages()) / real(layout.chunks);
+    return stages * (forward + inputs + messages()) -
+           std::min(micro_batches - 1, stages) * std::min({forward, inputs, weight_gradients});
+  return (stages + (chunks - 1) * missing) * (forward + inputs + weight_gradients + messages()) /
+         chunks;
 }
 
 /// Of gradients of so many weights; sharded, of the weights, too. ZeRO-2 reduces them after each
@@ -87,8 +93,9 @@ double Step::sums(const Group& group, double values) const {
 
 void Step::add_data_parallel(StepTime& times) const {
   const Group all = data_group();
-  const Group of_experts = group_of(cluster, all.ranks / layout.ep, layout.tp * layout.ep);
-  const double seconds = sums(all, weights - experts) + sums(of_experts, experts);
+  const Group of_experts =
+      group_of(cluster, layout.ranks(), all.ranks / layout.ep, layout.tp * layout.ep);
+  const double seconds = sums(all, held.all - held.experts) + sums(of_experts, held.experts);
   double window = 0;
   if (software.overlapped_dp) window += stage.backward().total();
   if (software.overlapped_gather && layout.shard_optimizer > 0) window += stage.forward.total();
@@ -98,27 +105,26 @@ void Step::add_data_parallel(StepTime& times) const {
 }
 
 /// Three passes over all weights for each micro-batch: gathered for both passes, and their
-/// gradients reduced; every layer's ring has a latency for each rank.
+/// gradients reduced. Where the bandwidth of such gathers between nodes was fitted, every layer's
+/// ring has a latency for each rank.
 double Step::fully_sharded() const {
   const Group group = data_group();
   if (group.ranks == 1) return 0;
-  const Link& link = group.is_inside() ? cluster.inside : cluster.between;
-  double bandwidth = link.bandwidth;
-  if (!group.is_inside()) {
-    bandwidth = cluster.gather_bandwidth > 0 ? cluster.gather_bandwidth
-                                             : link.bandwidth * cluster.between_share;
+  if (group.is_inside() || cluster.gather_bandwidth == 0) {
+    return micro_batches * (2 * gather_seconds(cluster, group, held.all * cluster.bytes_per_value) +
+                            gather_seconds(cluster, group, held.all * software.gradient_bytes));
   }
   return micro_batches * 3 *
-         (weights * cluster.bytes_per_value / bandwidth +
-          real(model.layers) * real(group.ranks - 1) * link.latency);
+         (held.all * cluster.bytes_per_value / cluster.gather_bandwidth +
+          real(model.layers) * real(group.ranks - 1) * cluster.between.latency);
 }
 
 /// Bytes per weight: gradients unscaled and checked 8, their norm 4, clipped 8, Adam 28; in half
 /// precision copies of the gradients and the weights 12.
 double Step::optimizer() const {
   const double bytes = cluster.bytes_per_value < 4 ? 60 : 40;
-  const double sharing = layout.shard_optimizer > 0 ? real(layout.dp * layout.cp) : 1;
-  return stream_seconds(cluster, bytes * weights / sharing);
+  return stream_seconds(cluster,
+                        bytes * (layout.shard_optimizer > 0 ? shared_out(held, layout) : held.all));
 }
 
 }  // namespace
@@ -146,8 +152,7 @@ StepTime step_time(const ModelShape& model, const Layout& layout, int64_t batch,
                          head_time(model, layout, cluster, software);
   const PassTimes& slower = first.both().total() > last.both().total() ? first : last;
   Step step{model, layout, cluster, software, micro_batches, slower};
-  step.weights = real(parameters_of_rank(model, layout, layout.pp - 1));
-  step.experts = expert_weights(model, layout) * std::ceil(real(model.layers) / real(layout.pp));
+  step.held = held_by(model, layout, layout.pp - 1);
   StepTime times = micro_batches * slower.both();
   times.pp = micro_batches * step.messages() + step.embedding_sum();
   times.bubble = step.bubble(first);

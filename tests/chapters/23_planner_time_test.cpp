@@ -180,30 +180,31 @@ TEST_CASE("time: a pipeline waits as long as in a replay of its schedule") {
   ModelShape model = small_model();
   model.vocabulary = 1;  // the head's time is not a stage's
   const Software software = software_named("megatron-2022");
-  constexpr int64_t micro_batches = 12;
-  for (const std::string layout_text :
-       {"pp=4", "pp=4,schedule=gpipe", "pp=4,chunks=2", "pp=2,chunks=3", "pp=3,schedule=zb-h1",
-        "pp=4,recompute=full"}) {
-    CAPTURE(layout_text);
-    const Layout layout = layout_from(layout_text);
-    const double layers = static_cast<double>(model.layers / (layout.pp * layout.chunks));
-    const PassTimes times = layers * layer_time(model, layout, cluster, software);
-    const auto of_step = [&](int, const Step& step) {
-      switch (step.pass) {
-        case Pass::forward: return times.forward.total();
-        case Pass::backward: return times.backward().total();
-        case Pass::input_gradient: return times.input_gradients.total();
-        case Pass::weight_gradient: return times.weight_gradients.total();
-      }
-      return 0.0;
-    };
-    const Schedule schedule = named_schedule(layout.schedule, static_cast<int>(layout.pp),
-                                             micro_batches, static_cast<int>(layout.chunks));
-    const double work = micro_batches * layout.chunks * times.both().total();
-    const double waits = replay(schedule, {.of_step = of_step}).total() - work;
-    const StepTime step = step_time(model, layout, micro_batches, cluster, software);
-    CHECK(are_close(step.bubble, waits, 1e-6));
-  }
+  for (const int64_t micro_batches : {1, 2, 3, 12})
+    for (const std::string layout_text :
+         {"pp=4", "pp=4,schedule=gpipe", "pp=4,chunks=2", "pp=2,chunks=3", "pp=3,schedule=zb-h1",
+          "pp=4,recompute=full"}) {
+      CAPTURE(layout_text);
+      CAPTURE(micro_batches);
+      const Layout layout = layout_from(layout_text);
+      const double layers = static_cast<double>(model.layers / (layout.pp * layout.chunks));
+      const PassTimes times = layers * layer_time(model, layout, cluster, software);
+      const auto of_step = [&](int, const Step& step) {
+        switch (step.pass) {
+          case Pass::forward: return times.forward.total();
+          case Pass::backward: return times.backward().total();
+          case Pass::input_gradient: return times.input_gradients.total();
+          case Pass::weight_gradient: return times.weight_gradients.total();
+        }
+        return 0.0;
+      };
+      const Schedule schedule = named_schedule(layout.schedule, static_cast<int>(layout.pp),
+                                               micro_batches, static_cast<int>(layout.chunks));
+      const double work = static_cast<double>(micro_batches * layout.chunks) * times.both().total();
+      const double waits = replay(schedule, {.of_step = of_step}).total() - work;
+      const StepTime step = step_time(model, layout, micro_batches, cluster, software);
+      CHECK(are_close(step.bubble, waits, 1e-6));
+    }
 }
 
 TEST_CASE("time: a ring of keys and values is hidden as far as attention lasts") {
@@ -215,8 +216,8 @@ TEST_CASE("time: a ring of keys and values is hidden as far as attention lasts")
     const StepTime time =
         layer_time(model, layout, cluster, software_named("megatron-core")).both();
     const double bytes = 2 * 2 * static_cast<double>(model.context / layout.cp * model.width);
-    const double forward = message_seconds(cluster, group_of(cluster, 4, 1), bytes),
-                 backward = message_seconds(cluster, group_of(cluster, 4, 1), 2 * bytes);
+    const double forward = message_seconds(cluster, group_of(cluster, 4, 4, 1), bytes),
+                 backward = message_seconds(cluster, group_of(cluster, 4, 4, 1), 2 * bytes);
     CHECK(are_close(time.cp + time.hidden, 3 * (forward + backward)));
     CHECK(time.hidden > 0);
     if (bandwidth == 1e9) CHECK(time.cp > 0.5 * (time.cp + time.hidden));
@@ -230,7 +231,8 @@ TEST_CASE("time: experts cost a router, top_k MLPs and four all-to-alls") {
   const ModelShape model = small_model(8);
   const PassTimes time = layer_time(model, layout, cluster, software_named("megatron-core"));
   const double bytes = 2.0 * static_cast<double>(model.context * model.top_k * model.width);
-  CHECK(are_close(time.both().ep, 4 * all_to_all_seconds(cluster, group_of(cluster, 4, 1), bytes)));
+  CHECK(are_close(time.both().ep,
+                  4 * all_to_all_seconds(cluster, group_of(cluster, 4, 4, 1), bytes)));
   const Software apart = software_named("megatron-2021");
   const double h = static_cast<double>(model.width);  // two experts on each rank
   CHECK(are_close(layer_time(model, layout, cluster, apart, 1).both().memory,
@@ -261,6 +263,7 @@ TEST_CASE("published: every row is a layout that can be") {
   for (const PublishedStep& step : steps) {
     CAPTURE(step.row);
     CHECK(problem_of(step.layout, step.model, step.batch) == "");
+    CHECK(step.model.layers % (step.layout.pp * step.layout.chunks) == 0);
     CHECK(are_close(in_unit(step, published_seconds(step)), step.value));
   }
 }

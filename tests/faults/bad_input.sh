@@ -179,7 +179,10 @@ cannot '--layout tp=8 is of 8 ranks, but --gpus is 16' --layout tp=8 --gpus 16
 cannot '--best lists the best layouts: not with --layout' --layout tp=8 --best 3
 cannot '--picture draws the best layouts, or the errors of --check: not with --layout' \
   --layout tp=8 --picture "$work/a.svg"
-cannot '--layout and --check are two programs: choose one' --check --layout tp=8
+cannot '--layout and --check cannot be combined' --check --layout tp=8
+cannot '--heads is of a plan: not with --check' --check --heads 8
+cannot '--heads 0: a model needs at least 1' --model gpt2 --heads 0
+cannot 'sp with 8 experts: ' --model gpt2 --experts 8 --layout tp=2,sp
 cannot '--gpus is of a plan: not with --check' --check --gpus 8
 cannot '--rounds needs --check-here' --rounds 5
 cannot 'gpt3-175b with a batch of 8 sequences needs at least 48 GPUs of 80 GB: with tp=' --gpus 8 \
