@@ -16,10 +16,11 @@
 // The first stage is the fullest. It keeps all this for every micro-batch in flight. In 1F1B of p
 // stages it does p-1 forward passes, then one forward and one backward pass in turn. Interleaved,
 // with v chunks, it does 2(p-1) + (v-1)p forward passes of one micro-batch through one chunk, then
-// one forward and one backward pass of a chunk in turn. A step may have fewer passes than that.
+// one forward and one backward pass of a chunk in turn. A step has m micro-batches, which may be
+// fewer passes than that. Most is kept just before the first backward pass.
 //
 // Write: activation_bytes. About 12 lines.
-// Shapes: numbers only. The fields are whole numbers, and a quotient of whole numbers is one, too.
+// Shapes: numbers only. C++ cuts the quotient of two whole numbers to a whole number.
 // Ledger: nothing.
 #include "exercises/23_planner/1_activation_bytes.h"
 

@@ -6,7 +6,7 @@ namespace shard {
 /// What the backward pass computes again.
 enum class Recomputed {
   none,
-  selective,  // the attention's probabilities, and what their dropout leaves of them
+  selective,  // attention's probabilities, their dropout's mask, and its output
   full,       // all of a layer but its input, which is its first norm's input
 };
 

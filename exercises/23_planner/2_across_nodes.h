@@ -19,11 +19,12 @@ struct Nodes {
 /// A group of ranks that reduces.
 struct ReducingGroup {
   int64_t ranks = 1;
-  int64_t in_node = 1;  // of its ranks are in each node, with neighbouring numbers; divides `ranks`
-  int64_t alike = 1;    // groups on the same nodes that do the same at the same time, with this one
+  int64_t in_node = 1;  // its ranks in each node, which have neighbouring numbers; divides `ranks`
+  int64_t alike = 1;    // groups on the same nodes that do the same at the same time; 1: only this
 };
 
-/// Seconds of an all-reduce of so many bytes, by one ring over all ranks of the group.
+/// Seconds of an all-reduce of so many bytes, by one ring over all ranks of the group. One rank
+/// takes no time.
 double ring_seconds(const Nodes& nodes, const ReducingGroup& group, double bytes);
 
 /// The same in three phases, each by rings: a reduce-scatter in each node, all-reduces across the

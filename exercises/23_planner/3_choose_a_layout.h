@@ -26,8 +26,9 @@ using SecondsOf = std::function<double(const Layout&)>;
 
 /// The fastest possible layout that fits into the memory. Of several with the same time that with
 /// the fewest bytes; of these that with the smallest tp, then the smallest pp, then the smallest
-/// micro-batch. Throws UsageError if none is possible, naming `devices`; and if none of the
-/// possible ones fits, naming `memory_gb` and the fewest bytes that one of them needs.
+/// micro-batch. Throws UsageError (require_usage) if none is possible, naming `devices`; and if
+/// none of the possible ones fits, naming `memory_gb` and the fewest bytes that one of them needs.
+/// To name a field is to have its name and its value in the message, the bytes as a whole number.
 Layout fastest_layout(const Training& training, const BytesOf& bytes_of,
                       const SecondsOf& seconds_of);
 
