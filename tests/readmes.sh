@@ -31,10 +31,10 @@ run() {
 
 # What may differ from run to run: times, rates, percentages, errors and losses (all that has a
 # decimal point or an exponent, but sizes in KB and MB), the device, the name of the check nearest
-# its limit, the points of a curve, which of several was the fastest or had the largest error, the bars of a timeline (such
-# lines in a row count as one), the text that a model writes, and what depends on the length of the
-# repository's own text. Counts, shapes, bytes, whole-number matrices and words must be the same,
-# runs of spaces aside.
+# its limit, the points of a curve, which of several was the fastest or had the largest error, the
+# bars of a timeline (such lines in a row count as one), the text that a model writes, and what
+# depends on the length of the repository's own text. Counts, shapes, bytes, whole-number matrices
+# and words must be the same, runs of spaces aside.
 normalised() {
   awk '/^ *([0-9.]*|rank [0-9]+ [a-z]+( [0-9]+)?) *[|+]/ { if (!drawn) print "|"; drawn = 1; next }
        { drawn = 0 }
@@ -53,8 +53,8 @@ normalised() {
       -e 's/-?[0-9]+\.[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
 }
 
-# What a picture shows. Of measured times and errors, and of losses, only the words and the rows count, without
-# their numbers.
+# What a picture shows. Of measured times and errors, and of losses, only the words and the rows
+# count, without their numbers.
 drawing() {
   if grep -qE '<desc>A timeline|<polyline|<desc>A dot for each of [0-9]+ combinations' "$1"; then
     awk '/^<g / { print; inside = 1 } /^<\/g>/ { inside = 0 } /^<(title|desc|text)/ && !inside' \

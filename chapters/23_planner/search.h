@@ -30,8 +30,8 @@ bool has(const Software& software, const Layout& layout);
 /// and the batch can be spread, by this software.
 void for_each_grid(const Job& job, const std::function<void(const Layout&)>& visit);
 /// Calls `visit` with each way in which the software can use such a grid, of those that can be the
-/// fastest: chunks have equally many layers; there is no GPipe, which takes as long as 1F1B and keeps more, no sharding
-/// on one rank, and no cut rows where tp is 1. All without recomputation.
+/// fastest: chunks have equally many layers; there is no GPipe, which takes as long as 1F1B and
+/// keeps more, no sharding on one rank, and no cut rows where tp is 1. All without recomputation.
 void for_each_use(const Layout& grid, const Job& job,
                   const std::function<void(const Layout&)>& visit);
 
