@@ -42,12 +42,9 @@ class AfterPasses {
 
   /// Of at least 1 MB, as chapters 10 and 15 have them.
   static int64_t buckets(const ParameterSizes& parameters) {
-    int64_t count = 1, bytes = 0;
-    for (const ParameterSize& parameter : parameters) {
-      if (bytes >= BucketedReduction::bucket_bytes) ++count, bytes = 0;
-      bytes += parameter.elements * value;
-    }
-    return count;
+    std::vector<int64_t> elements;
+    for (const ParameterSize& parameter : parameters) elements.push_back(parameter.elements);
+    return std::ssize(bucket_ranges(elements, BucketedReduction::bucket_bytes));
   }
 
   void reduce(Operation operation, int64_t elements, int64_t calls) {

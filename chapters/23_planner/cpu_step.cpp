@@ -6,6 +6,7 @@
 #include "chapters/19_interleaved_pipeline/named_schedule.h"
 #include "chapters/23_planner/cpu_after_passes.h"
 #include "chapters/23_planner/cpu_passes.h"
+#include "chapters/23_planner/rank_work.h"
 
 namespace shard::chapter_23 {
 namespace {
@@ -29,13 +30,7 @@ struct Stage {
 
 std::vector<Stage> stages_of(const ModelShape& model, const Layout& layout,
                              const OperationCosts& costs) {
-  const GptSizes sizes{.vocabulary = model.vocabulary,
-                       .context = model.context,
-                       .width = model.width,
-                       .heads = model.heads,
-                       .layers = model.layers};
-  const auto parts =
-      cut_into_parts(model.layers, static_cast<int>(layout.pp * layout.chunks), end_costs(sizes));
+  const std::vector<GptStage> parts = parts_of_model(model, layout);
   std::vector<Stage> stages(static_cast<size_t>(layout.pp));
   for (size_t i = 0; i < parts.size(); ++i) {
     Stage& stage = stages[i % stages.size()];

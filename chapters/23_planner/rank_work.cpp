@@ -27,14 +27,18 @@ RankWork::RankWork(const ModelShape& the_model, const Layout& the_layout, int64_
       grid(grid_of(the_model, the_layout)),
       rank(the_rank) {}
 
-std::vector<GptStage> RankWork::parts() const {
-  if (layout.pp == 1) return {{.layers = {0, model.layers}}};
+std::vector<GptStage> parts_of_model(const ModelShape& model, const Layout& layout) {
   const EndCosts costs = end_costs({.vocabulary = model.vocabulary,
                                     .context = model.context,
                                     .width = model.width,
                                     .heads = model.heads,
                                     .layers = model.layers});
-  const auto all = cut_into_parts(model.layers, static_cast<int>(layout.pp * layout.chunks), costs);
+  return cut_into_parts(model.layers, static_cast<int>(layout.pp * layout.chunks), costs);
+}
+
+std::vector<GptStage> RankWork::parts() const {
+  if (layout.pp == 1) return {{.layers = {0, model.layers}}};
+  const std::vector<GptStage> all = parts_of_model(model, layout);
   std::vector<GptStage> own;
   for (int64_t chunk = 0; chunk < layout.chunks; ++chunk)
     own.push_back(all[static_cast<size_t>(chunk * layout.pp + at("pp"))]);

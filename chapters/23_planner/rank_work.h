@@ -7,6 +7,9 @@
 
 namespace shard::chapter_23 {
 
+/// The model in as many parts as all stages have chunks, as chapter 18 cuts it.
+std::vector<GptStage> parts_of_model(const ModelShape& model, const Layout& layout);
+
 struct RankWork {
   ModelShape model;
   Layout layout;

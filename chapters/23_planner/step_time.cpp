@@ -6,6 +6,7 @@
 #include "chapters/23_planner/costs.h"
 #include "chapters/23_planner/counting.h"
 #include "chapters/23_planner/cpu_step.h"
+#include "chapters/23_planner/layer_parts.h"
 #include "chapters/23_planner/layer_time.h"
 #include "chapters/23_planner/memory.h"
 
@@ -46,13 +47,12 @@ struct Step {
 /// tokens are cut among the tp ranks, and gathered inside the node unless they stay cut.
 double Step::messages() const {
   if (layout.pp == 1) return 0;
-  const double bytes = real(layout.micro_batch) * real(model.context) / real(layout.cp) *
-                       real(model.width) * cluster.bytes_per_value;
-  const int64_t below = layout.tp * layout.cp * layout.dp;
-  double seconds = message_seconds(cluster, group_of(cluster, layout.ranks(), layout.pp, below),
-                                   bytes / real(layout.tp));
-  if (!layout.sequence_parallel)
-    seconds += gather_seconds(cluster, group_of(cluster, layout.ranks(), layout.tp, 1), bytes);
+  const LayerParts part{model, layout, cluster, software};
+  const Group stages =
+      group_of(cluster, layout.ranks(), layout.pp, layout.tp * layout.cp * layout.dp);
+  const double bytes = part.tokens() * real(model.width) * cluster.bytes_per_value;
+  double seconds = message_seconds(cluster, stages, bytes / part.parts());
+  if (!layout.sequence_parallel) seconds += part.tp_gather();
   return 2 * real(layout.chunks) * seconds;
 }
 
