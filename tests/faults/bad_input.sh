@@ -181,7 +181,8 @@ cannot '--picture draws the best layouts, or the errors of --check: not with --l
   --layout tp=8 --picture "$work/a.svg"
 cannot '--layout and --check cannot be combined' --check --layout tp=8
 cannot '--heads is of a plan: not with --check' --check --heads 8
-cannot '--heads 0: a model needs at least 1' --model gpt2 --heads 0
+cannot '--heads 0: a model needs at least 1' --layers 2 --width 8 --heads 0 --context 8 \
+  --vocabulary 8
 cannot 'sp with 8 experts: ' --model gpt2 --experts 8 --layout tp=2,sp
 cannot '--gpus is of a plan: not with --check' --check --gpus 8
 cannot '--rounds needs --check-here' --rounds 5
