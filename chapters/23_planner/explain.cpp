@@ -5,7 +5,7 @@
 #include <regex>
 
 #include "chapters/23_planner/counting.h"
-#include "chapters/23_planner/traffic.h"
+#include "chapters/23_planner/show_traffic.h"
 #include "common/base/counted.h"
 #include "common/check/reference.h"
 
@@ -146,10 +146,7 @@ void explain(Report& report, const Job& job, const Candidate& candidate) {
                    percent(speed.hfu), ", ", fixed(speed.hardware / 1e12, 1),
                    " TFLOP/s a GPU with what is computed again"));
   show_assumptions(report, job, candidate.layout);
-  if (job.software.name == "shard") {
-    report.heading("What rank 0 gives to collectives in a step, to the byte");
-    report.ledger(traffic_of({job.model, candidate.layout, job.batch, 0}));
-  }
+  if (job.software.name == "shard") show_traffic(report, job, candidate.layout);
   results_of(report, job, candidate);
   double error = 0;
   for (const auto& [parts, whole] :

@@ -24,7 +24,7 @@ constexpr Size sizes[] = {
      true},
     {"--hidden", &ModelShape::hidden, 1 << 22, "width inside an MLP; otherwise 4 times --width",
      false},
-    {"--experts", &ModelShape::experts, 1 << 16, "MLPs of a block, which share out the tokens",
+    {"--experts", &ModelShape::experts, 1 << 16, "expert MLPs of a block",
      false},
     {"--top-k", &ModelShape::top_k, 1 << 16, "experts of each token; otherwise 2", false}};
 
