@@ -54,7 +54,7 @@ double seconds_of(const Step& step, const Stage& stage) {
 
 StepTime cpu_step_time(const ModelShape& model, const Layout& layout, int64_t batch,
                        const OperationCosts& costs) {
-  require(model.experts == 0, "the time of experts on a CPU is not measured");
+  require_usage(model.experts == 0, "the time of experts on a CPU is not measured");
   const int64_t m = layout.micro_batches(batch);
   const std::vector<Stage> stages = stages_of(model, layout, costs);
   const auto busiest = std::ranges::max_element(stages, {}, [&](const Stage& stage) {
